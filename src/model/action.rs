@@ -1,0 +1,197 @@
+use std::fmt;
+
+use serde::ser::{Error as _, SerializeMap as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use super::{PostToken, RawJson};
+
+/// What happens when a button is pressed, or when your add-on answers a press.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Action {
+    /// `open_direct_link`: Divar opens this address.
+    OpenDirectLink(Url),
+    /// `open_server_link`: Divar asks your add-on for an address to open, as it does when a user opens the app, with
+    /// this data as [`OpenApp::extra`](crate::webhook::OpenApp::extra).
+    OpenServerLink(ActionData),
+    /// `get_dynamic_action`: Divar asks your add-on what to do, with this data as
+    /// [`DynamicAction::extra`](crate::webhook::DynamicAction::extra).
+    GetDynamicAction(ActionData),
+    /// `open_post_page`: Divar opens the page of a post.
+    OpenPostPage(PostToken),
+    /// `open_post_manage_page`: Divar opens the page where its owner manages a post.
+    OpenPostManagePage(PostToken),
+}
+
+impl Action {
+    /// Opens an address.
+    #[must_use]
+    pub fn link(url: impl Into<Url>) -> Self {
+        Self::OpenDirectLink(url.into())
+    }
+
+    /// Asks your add-on for an address to open; see [`ActionData::new`] for `data`.
+    #[must_use]
+    pub fn server_link(data: impl Serialize) -> Self {
+        Self::OpenServerLink(ActionData::new(data))
+    }
+
+    /// Asks your add-on what to do; see [`ActionData::new`] for `data`.
+    #[must_use]
+    pub fn dynamic(data: impl Serialize) -> Self {
+        Self::GetDynamicAction(ActionData::new(data))
+    }
+
+    /// Opens a post's page.
+    #[must_use]
+    pub fn post_page(post: &PostToken) -> Self {
+        Self::OpenPostPage(post.clone())
+    }
+
+    /// Opens the page where its owner manages a post.
+    #[must_use]
+    pub fn post_manage_page(post: &PostToken) -> Self {
+        Self::OpenPostManagePage(post.clone())
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidActionData> {
+        match self {
+            Self::OpenServerLink(data) | Self::GetDynamicAction(data) => data.json().map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Data of yours that travels with a button and comes back when it is pressed: a JSON object.
+///
+/// Divar passes it through a protobuf `Struct`, whose only number is the double: an integer may come back as a float,
+/// and one above 2^53 changed. Text values come back as they went.
+#[derive(Clone, PartialEq)]
+pub struct ActionData(Result<RawJson, InvalidActionData>);
+
+/// Why data cannot travel with a button.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidActionData {
+    /// It is JSON, but no object.
+    #[error("the data of a button must be a JSON object: a struct, a map or json!({{…}})")]
+    NotAnObject,
+    /// It cannot be written as JSON; the text says why.
+    #[error("the data of a button cannot be written as JSON: {0}")]
+    NotJson(String),
+}
+
+impl ActionData {
+    /// Takes whatever serialises to a JSON object: a struct of yours, a map, `json!({…})`.
+    ///
+    /// Anything else is remembered as what it is, so that building a message needs no error handling: sending it is
+    /// refused before anything leaves your machine. [`json`](Self::json) tells at once.
+    #[must_use]
+    pub fn new(data: impl Serialize) -> Self {
+        Self(match RawJson::of(&data) {
+            Ok(json) if json.is_object() => Ok(json),
+            Ok(_) => Err(InvalidActionData::NotAnObject),
+            Err(error) => Err(InvalidActionData::NotJson(error.to_string())),
+        })
+    }
+
+    /// The JSON object.
+    ///
+    /// # Errors
+    ///
+    /// Where what was given cannot be one.
+    pub fn json(&self) -> Result<&RawJson, InvalidActionData> {
+        self.0.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl fmt::Debug for ActionData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(json) => json.fmt(f),
+            Err(error) => fmt::Debug::fmt(error, f),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    data: &'a RawJson,
+}
+
+#[derive(Serialize)]
+struct Post<'a> {
+    post_token: &'a PostToken,
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::OpenDirectLink(url) => map.serialize_entry("open_direct_link", url.as_str())?,
+            Self::OpenServerLink(data) => {
+                map.serialize_entry("open_server_link", &Data { data: data.json().map_err(S::Error::custom)? })?;
+            }
+            Self::GetDynamicAction(data) => {
+                map.serialize_entry("get_dynamic_action", &Data { data: data.json().map_err(S::Error::custom)? })?;
+            }
+            Self::OpenPostPage(post_token) => map.serialize_entry("open_post_page", &Post { post_token })?,
+            Self::OpenPostManagePage(post_token) => {
+                map.serialize_entry("open_post_manage_page", &Post { post_token })?;
+            }
+        }
+        map.end()
+    }
+}
+
+#[derive(Deserialize)]
+struct DataIn {
+    data: RawJson,
+}
+
+#[derive(Deserialize)]
+struct PostIn {
+    post_token: PostToken,
+}
+
+#[derive(Deserialize)]
+struct ActionIn {
+    open_direct_link: Option<UrlText>,
+    open_server_link: Option<DataIn>,
+    get_dynamic_action: Option<DataIn>,
+    open_post_page: Option<PostIn>,
+    open_post_manage_page: Option<PostIn>,
+}
+
+/// A URL as text; the `url` crate's own implementation is behind a feature that nothing else here needs.
+struct UrlText(Url);
+
+impl<'de> Deserialize<'de> for UrlText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Url::parse(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = |json: RawJson| {
+            if json.is_object() { Ok(ActionData(Ok(json))) } else { Err(InvalidActionData::NotAnObject) }
+        };
+        let action = ActionIn::deserialize(deserializer)?;
+        let mut actions = [
+            action.open_direct_link.map(|url| Ok(Self::OpenDirectLink(url.0))),
+            action.open_server_link.map(|link| object(link.data).map(Self::OpenServerLink)),
+            action.get_dynamic_action.map(|link| object(link.data).map(Self::GetDynamicAction)),
+            action.open_post_page.map(|post| Ok(Self::OpenPostPage(post.post_token))),
+            action.open_post_manage_page.map(|post| Ok(Self::OpenPostManagePage(post.post_token))),
+        ]
+        .into_iter()
+        .flatten();
+        match (actions.next(), actions.next()) {
+            (Some(action), None) => action.map_err(serde::de::Error::custom),
+            _ => Err(serde::de::Error::custom("expected exactly one of the five actions")),
+        }
+    }
+}

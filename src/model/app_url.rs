@@ -1,0 +1,175 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::{Host, Url};
+
+/// An address of your add-on: `https`, or `http` on this machine while you develop.
+///
+/// Make the base address once, where a mistake can be reported, and build pages on it; those cannot fail, and cannot
+/// leave the base's host.
+///
+/// ```
+/// use kenar::AppUrl;
+///
+/// let base: AppUrl = "https://addon.example/kenar".parse()?;
+/// let page = base.at(["visits", "42/7"]).with_query("lang", "fa");
+/// assert_eq!(page.as_str(), "https://addon.example/kenar/visits/42%2F7?lang=fa");
+///
+/// assert!("http://addon.example".parse::<AppUrl>().is_err());
+/// assert!("http://127.0.0.1:8080".parse::<AppUrl>().is_ok());
+/// # Ok::<(), kenar::model::InvalidAppUrl>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AppUrl(Url);
+
+/// Why an address cannot be one of an add-on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAppUrl {
+    /// It is no absolute URL.
+    #[error("not an absolute URL")]
+    NotAUrl(#[source] url::ParseError),
+    /// It is neither `https` nor `http` on a loopback address.
+    #[error("must be https, or http on a loopback address")]
+    NotSecure,
+    /// It holds a user name or a password.
+    #[error("must not hold a user name or password")]
+    HasCredentials,
+}
+
+impl AppUrl {
+    /// The address so many path segments further. Each is percent-encoded, so none can climb out of the base; a query
+    /// and a fragment are dropped.
+    #[must_use]
+    pub fn at<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Self {
+        let mut url = self.0.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        Self(url)
+    }
+
+    /// The address with one more query parameter.
+    #[must_use]
+    pub fn with_query(&self, name: &str, value: &str) -> Self {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().append_pair(name, value);
+        Self(url)
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The address as a URL.
+    #[must_use]
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+/// Whether a request to this address stays private: `https`, or on this machine.
+pub(crate) fn is_private(url: &Url) -> bool {
+    match url.scheme() {
+        "https" => url.host().is_some(),
+        "http" => is_loopback(url),
+        _ => false,
+    }
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+impl TryFrom<Url> for AppUrl {
+    type Error = InvalidAppUrl;
+
+    fn try_from(url: Url) -> Result<Self, InvalidAppUrl> {
+        if !is_private(&url) {
+            Err(InvalidAppUrl::NotSecure)
+        } else if !url.username().is_empty() || url.password().is_some() {
+            Err(InvalidAppUrl::HasCredentials)
+        } else {
+            Ok(Self(url))
+        }
+    }
+}
+
+impl FromStr for AppUrl {
+    type Err = InvalidAppUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAppUrl> {
+        Url::parse(text).map_err(InvalidAppUrl::NotAUrl)?.try_into()
+    }
+}
+
+impl From<AppUrl> for Url {
+    fn from(url: AppUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for AppUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for AppUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AppUrl({self})")
+    }
+}
+
+impl Serialize for AppUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AppUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_private_addresses_are_taken() {
+        for good in ["https://addon.example/", "http://localhost:3000/", "http://[::1]:1/", "http://127.8.9.1/"] {
+            assert!(good.parse::<AppUrl>().is_ok(), "{good}");
+        }
+        for bad in [
+            "addon.example",
+            "/path",
+            "http://addon.example/",
+            "http://localhost.example/",
+            "http://10.0.0.1/",
+            "javascript:alert(1)",
+            "https://user@addon.example/",
+            "ftp://addon.example/",
+            "file:///etc/hosts",
+        ] {
+            assert!(bad.parse::<AppUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn segments_stay_below_the_base() {
+        let base: AppUrl = "https://addon.example/kenar/?a=b#c".parse().unwrap();
+        assert_eq!(base.at(["..", "/x", "y?z"]).as_str(), "https://addon.example/kenar/%2Fx/y%3Fz");
+    }
+}

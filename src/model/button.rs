@@ -1,0 +1,273 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use super::action::InvalidActionData;
+use super::{Action, Icon, PostToken};
+
+/// A button under a message: a caption, what pressing it does, and perhaps an icon.
+///
+/// ```
+/// use kenar::{Button, Icon};
+/// use serde_json::json;
+///
+/// let confirm = Button::dynamic_action("تأیید", json!({ "order": "17" })).icon(Icon::CHECKED);
+/// # assert_eq!(serde_json::to_value(confirm).unwrap(), json!({
+/// #     "action": { "get_dynamic_action": { "data": { "order": "17" } } }, "icon": "CHECKED", "caption": "تأیید",
+/// # }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Button {
+    /// What pressing it does.
+    pub action: Action,
+    /// The picture on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icon: Option<Icon>,
+    /// The text on it. Divar does not say how long it may be.
+    pub caption: String,
+}
+
+impl Button {
+    /// A button that does `action`.
+    #[must_use]
+    pub fn new(caption: impl Into<String>, action: Action) -> Self {
+        Self { action, icon: None, caption: caption.into() }
+    }
+
+    /// A button that opens an address (`open_direct_link`).
+    #[must_use]
+    pub fn open_link(caption: impl Into<String>, url: impl Into<Url>) -> Self {
+        Self::new(caption, Action::link(url))
+    }
+
+    /// A button that opens your add-on (`open_server_link`): the press arrives as an
+    /// [`OpenApp`](crate::webhook::OpenApp) with `data` as its extra data. See [`ActionData::new`] for what `data` may
+    /// be.
+    ///
+    /// [`ActionData::new`]: super::ActionData::new
+    #[must_use]
+    pub fn server_link(caption: impl Into<String>, data: impl Serialize) -> Self {
+        Self::new(caption, Action::server_link(data))
+    }
+
+    /// A button whose press your add-on answers in the chat (`get_dynamic_action`): it arrives as a
+    /// [`DynamicAction`](crate::webhook::DynamicAction) with `data` as its extra data. See [`ActionData::new`] for what
+    /// `data` may be.
+    ///
+    /// [`ActionData::new`]: super::ActionData::new
+    #[must_use]
+    pub fn dynamic_action(caption: impl Into<String>, data: impl Serialize) -> Self {
+        Self::new(caption, Action::dynamic(data))
+    }
+
+    /// A button that opens a post's page (`open_post_page`).
+    #[must_use]
+    pub fn post_page(caption: impl Into<String>, post: &PostToken) -> Self {
+        Self::new(caption, Action::post_page(post))
+    }
+
+    /// A button that opens the page where its owner manages a post (`open_post_manage_page`).
+    #[must_use]
+    pub fn post_manage_page(caption: impl Into<String>, post: &PostToken) -> Self {
+        Self::new(caption, Action::post_manage_page(post))
+    }
+
+    /// Puts a picture on it.
+    #[must_use]
+    pub fn icon(mut self, icon: Icon) -> Self {
+        self.icon = Some(icon);
+        self
+    }
+}
+
+/// One to three buttons side by side.
+///
+/// Made from an array, the compiler counts them; made from a list, the list's length is checked:
+///
+/// ```
+/// # use kenar::{Button, ButtonRow, PostToken};
+/// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
+/// let row = ButtonRow::from([button(), button(), button()]);
+/// assert!(ButtonRow::try_from(vec![button(); 4]).is_err());
+/// ```
+///
+/// ```compile_fail
+/// # use kenar::{Button, ButtonRow, PostToken};
+/// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
+/// let row = ButtonRow::from([button(), button(), button(), button()]);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ButtonRow(Vec<Button>);
+
+/// One to three rows of buttons under a message.
+///
+/// ```
+/// # use kenar::{Button, ButtonGrid, ButtonRow, PostToken};
+/// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
+/// let even = ButtonGrid::from([[button(), button()], [button(), button()]]);
+/// let uneven = ButtonGrid::from([ButtonRow::from([button(), button()]), ButtonRow::from([button()])]);
+/// let listed = ButtonGrid::try_from(vec![button(); 7])?;
+/// assert_eq!(listed.rows().len(), 3);
+/// # Ok::<(), kenar::model::InvalidButtons>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ButtonGrid(Vec<ButtonRow>);
+
+/// Why a list cannot be a row or a grid of buttons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidButtons {
+    /// The list is empty. A message without buttons is made by not giving any.
+    #[error("a list of buttons must not be empty: to send no buttons, give no grid")]
+    Empty,
+    /// There are more than three buttons in a row.
+    #[error("a row holds at most 3 buttons, not {0}")]
+    TooManyInRow(usize),
+    /// There are more than three rows.
+    #[error("a grid holds at most 3 rows, not {0}")]
+    TooManyRows(usize),
+    /// There are more than nine buttons.
+    #[error("a grid holds at most 9 buttons, not {0}")]
+    TooManyButtons(usize),
+}
+
+impl ButtonRow {
+    /// How many buttons a row holds at most.
+    pub const MAX: usize = 3;
+
+    /// The buttons, first to last: right to left on a Persian screen.
+    #[must_use]
+    pub fn buttons(&self) -> &[Button] {
+        &self.0
+    }
+}
+
+impl ButtonGrid {
+    /// How many rows a grid holds at most.
+    pub const MAX: usize = 3;
+
+    /// The rows, top to bottom.
+    #[must_use]
+    pub fn rows(&self) -> &[ButtonRow] {
+        &self.0
+    }
+
+    /// All the buttons, row by row.
+    pub fn buttons(&self) -> impl Iterator<Item = &Button> {
+        self.0.iter().flat_map(|row| &row.0)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidActionData> {
+        self.buttons().try_for_each(|button| button.action.check())
+    }
+}
+
+macro_rules! from_arrays {
+    ($($length:literal)*) => {$(
+        impl From<[Button; $length]> for ButtonRow {
+            fn from(buttons: [Button; $length]) -> Self {
+                Self(buttons.into())
+            }
+        }
+
+        impl<R: Into<ButtonRow>> From<[R; $length]> for ButtonGrid {
+            fn from(rows: [R; $length]) -> Self {
+                Self(rows.into_iter().map(Into::into).collect())
+            }
+        }
+    )*};
+}
+
+from_arrays!(1 2 3);
+
+impl From<Button> for ButtonRow {
+    fn from(button: Button) -> Self {
+        Self(vec![button])
+    }
+}
+
+impl TryFrom<Vec<Button>> for ButtonRow {
+    type Error = InvalidButtons;
+
+    fn try_from(buttons: Vec<Button>) -> Result<Self, InvalidButtons> {
+        match buttons.len() {
+            0 => Err(InvalidButtons::Empty),
+            1..=Self::MAX => Ok(Self(buttons)),
+            count => Err(InvalidButtons::TooManyInRow(count)),
+        }
+    }
+}
+
+impl TryFrom<Vec<ButtonRow>> for ButtonGrid {
+    type Error = InvalidButtons;
+
+    fn try_from(rows: Vec<ButtonRow>) -> Result<Self, InvalidButtons> {
+        match rows.len() {
+            0 => Err(InvalidButtons::Empty),
+            1..=Self::MAX => Ok(Self(rows)),
+            count => Err(InvalidButtons::TooManyRows(count)),
+        }
+    }
+}
+
+/// Fills rows of three, first to last.
+impl TryFrom<Vec<Button>> for ButtonGrid {
+    type Error = InvalidButtons;
+
+    fn try_from(buttons: Vec<Button>) -> Result<Self, InvalidButtons> {
+        let count = buttons.len();
+        if count > ButtonRow::MAX * Self::MAX {
+            return Err(InvalidButtons::TooManyButtons(count));
+        }
+        let mut buttons = buttons.into_iter().peekable();
+        let mut rows = Vec::new();
+        while buttons.peek().is_some() {
+            rows.push(ButtonRow(buttons.by_ref().take(ButtonRow::MAX).collect()));
+        }
+        Self::try_from(rows)
+    }
+}
+
+#[derive(Serialize)]
+struct RowOut<'a> {
+    buttons: &'a [Button],
+}
+
+#[derive(Serialize)]
+struct GridOut<'a> {
+    rows: &'a [ButtonRow],
+}
+
+#[derive(Deserialize)]
+struct RowIn {
+    buttons: Vec<Button>,
+}
+
+#[derive(Deserialize)]
+struct GridIn {
+    rows: Vec<ButtonRow>,
+}
+
+impl Serialize for ButtonRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RowOut { buttons: &self.0 }.serialize(serializer)
+    }
+}
+
+impl Serialize for ButtonGrid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        GridOut { rows: &self.0 }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ButtonRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        RowIn::deserialize(deserializer)?.buttons.try_into().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for ButtonGrid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        GridIn::deserialize(deserializer)?.rows.try_into().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,50 @@
+//! What is said about: identifiers, messages, buttons, actions and times. Pure data, without any I/O.
+//!
+//! Whatever arrives is read leniently: an enumeration keeps names it does not know, a field of an unexpected type
+//! counts as missing, identifiers are `None` where Divar sends `null`, `""` or nothing. Whatever is sent is strict: a
+//! grid of more than 3 × 3 buttons, or a text with a medium, cannot be built.
+//!
+//! ```
+//! use kenar::Message;
+//!
+//! let message: Message = serde_json::from_str(r#"{
+//!     "id": null, "conversation": { "id": "c-1", "type": "BOT" }, "sender": { "type": "HUMAN" },
+//!     "type": "IMAGE", "image_data": { "size_bytes": "2048" }, "sent_at": "1729429926140000"
+//! }"#)?;
+//! assert!(!message.is_from_bot());
+//! assert_eq!(message.sent_at.unwrap().to_string(), "2024-10-20T13:12:06.140000Z");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+mod action;
+mod app_url;
+mod button;
+mod icon;
+mod id;
+pub(crate) mod lenient;
+mod location;
+mod message;
+pub(crate) mod open_enum;
+mod outgoing;
+mod raw_json;
+mod side;
+mod timestamp;
+
+pub use action::{Action, ActionData, InvalidActionData};
+pub use app_url::{AppUrl, InvalidAppUrl};
+pub use button::{Button, ButtonGrid, ButtonRow, InvalidButtons};
+pub use icon::Icon;
+pub use id::{AppSlug, ConversationId, MediaToken, MessageId, PostToken, TransactionId, UserId};
+pub use location::Location;
+pub use message::{
+    Contact, Conversation, ConversationKind, File, Image, Message, MessageContent, MessageKind, Sender, SenderKind,
+    UnknownContent, Video, Voice,
+};
+pub use outgoing::{BotMessage, ConversationMessage, InvalidMessage, OutgoingContent};
+pub use raw_json::RawJson;
+pub use side::Side;
+pub use timestamp::{InvalidTimestamp, Timestamp};
+
+pub(crate) use app_url::{is_loopback, is_private};
+pub(crate) use location::LocationFields;
+pub(crate) use message::{ConversationFields, MessageFields};

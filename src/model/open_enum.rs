@@ -1,0 +1,69 @@
+//! Enumerations whose values Divar may add to at any time: the known ones as variants, any other as its text.
+
+/// Defines an enumeration of wire names. `as_str` gives the name sent, and `from_name` accepts each name and each
+/// alias in any case; a name that is none of them is kept in `Unknown`.
+macro_rules! open_enum {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$variant_doc:meta])* $variant:ident = $wire:literal $(| $alias:literal)*,)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+            /// A value that this version of the crate does not know, as it was written.
+            Unknown(String),
+        }
+
+        impl $name {
+            /// The name on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $wire,)*
+                    Self::Unknown(name) => name,
+                }
+            }
+
+            /// The value of a wire name, in any case. Never fails: what is not known is kept.
+            #[must_use]
+            pub fn from_name(name: &str) -> Self {
+                $(if name.eq_ignore_ascii_case($wire) $(|| name.eq_ignore_ascii_case($alias))* {
+                    return Self::$variant;
+                })*
+                Self::Unknown(name.to_owned())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Ok(Self::from_name(&name))
+            }
+        }
+
+        impl $crate::model::lenient::FromScalar for $name {
+            /// An empty name is how Divar's server may write "none".
+            fn from_text(text: &str) -> Option<Self> {
+                (!text.is_empty()).then(|| Self::from_name(text))
+            }
+        }
+    };
+}
+
+pub(crate) use open_enum;

@@ -1,0 +1,37 @@
+use serde::{Serialize, Serializer};
+
+use super::open_enum::open_enum;
+
+open_enum! {
+    /// A side of a post's conversation.
+    ///
+    /// Divar says `SUPPLY` and `DEMAND` when it opens your app or delivers a button press, and `SELLER` and `BUYER` in
+    /// messages; they are read as one.
+    Side {
+        /// The post's owner: the seller.
+        Supply = "SUPPLY" | "SELLER",
+        /// The one who asks about the post: the buyer.
+        Demand = "DEMAND" | "BUYER",
+    }
+}
+
+impl Side {
+    /// The other side; `None` where this one is unknown.
+    #[must_use]
+    pub fn opposite(&self) -> Option<Self> {
+        match self {
+            Self::Supply => Some(Self::Demand),
+            Self::Demand => Some(Self::Supply),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Writes a side as messages do.
+pub(crate) fn as_seller_or_buyer<S: Serializer>(side: &Option<Side>, serializer: S) -> Result<S::Ok, S::Error> {
+    match side {
+        Some(Side::Supply) => serializer.serialize_str("SELLER"),
+        Some(Side::Demand) => serializer.serialize_str("BUYER"),
+        other => other.serialize(serializer),
+    }
+}

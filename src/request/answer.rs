@@ -1,0 +1,199 @@
+//! How an answer of Divar's is read: errors first, then the JSON of a success.
+//!
+//! A success is not believed for its status alone: Divar's front ends answer paths they do not know with `200` and an
+//! HTML page.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{ApiError, Error, OAuthError, RpcCode, RpcStatus};
+use crate::model::lenient::{self, Entry, FromObject};
+
+/// A success's JSON, or an error's [`Error`].
+///
+/// # Errors
+///
+/// [`ErrorKind::Api`](crate::ErrorKind::Api) for a status other than 2xx, and
+/// [`ErrorKind::UnexpectedResponse`](crate::ErrorKind::UnexpectedResponse) for a body that is not the JSON expected;
+/// that error says where in the JSON reading stopped.
+pub fn json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
+    success(operation, response)?;
+    read(operation, response, Excerpt::Kept)
+}
+
+/// As [`json`], for an answer that holds secrets: nothing of a success is repeated in an error.
+///
+/// # Errors
+///
+/// As [`json`].
+pub fn secret_json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
+    success(operation, response)?;
+    read(operation, response, Excerpt::Withheld)
+}
+
+/// As [`json`], for a call that is also answered with an empty body: that counts as `{}`.
+///
+/// # Errors
+///
+/// As [`json`].
+pub fn json_or_empty<T: DeserializeOwned + Default>(
+    operation: &'static str,
+    response: &Response<Bytes>,
+) -> Result<T, Error> {
+    success(operation, response)?;
+    if response.body().trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    read(operation, response, Excerpt::Kept)
+}
+
+/// Whether the answer is a success at all.
+///
+/// # Errors
+///
+/// [`ErrorKind::Api`](crate::ErrorKind::Api) for a status other than 2xx.
+pub fn success(operation: &'static str, response: &Response<Bytes>) -> Result<(), Error> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let api = api_error(response.body());
+    let body_excerpt = match api {
+        ApiError::Other => excerpt(response.body()),
+        // A known form is kept part by part.
+        ApiError::Rpc(_) | ApiError::OAuth(_) => String::new(),
+    };
+    Err(Error::api(operation, status, api, retry_after(response.headers(), SystemTime::now()), body_excerpt))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Excerpt {
+    Kept,
+    Withheld,
+}
+
+fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>, keep: Excerpt) -> Result<T, Error> {
+    serde_json::from_slice(response.body()).map_err(|error| {
+        let (excerpt, why) = match keep {
+            Excerpt::Kept => {
+                (excerpt(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))
+            }
+            // What serde says may quote a value.
+            Excerpt::Withheld => {
+                (String::new(), format!("not the JSON expected (line {}, column {})", error.line(), error.column()))
+            }
+        };
+        Error::unexpected(operation, response.status(), excerpt, why)
+    })
+}
+
+/// Reads once more, slower, keeping the path of keys and indices.
+fn where_it_stopped<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => None,
+        Err(error) if error.path().iter().next().is_none() => None,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn excerpt(body: &[u8]) -> String {
+    let cut = body.get(..Error::MAX_EXCERPT_BYTES).unwrap_or(body);
+    let mut text = String::from_utf8_lossy(cut).into_owned();
+    while text.len() > Error::MAX_EXCERPT_BYTES {
+        text.pop();
+    }
+    text
+}
+
+#[derive(Default)]
+struct ErrorFields {
+    code: Option<Code>,
+    message: Option<String>,
+    details: Option<crate::model::RawJson>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+struct Code(RpcCode);
+
+impl lenient::FromScalar for Code {
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().map(RpcCode).or_else(|| RpcCode::from_name(text)).map(Self)
+    }
+
+    fn from_integer(number: i128) -> Option<Self> {
+        number.try_into().ok().map(RpcCode).map(Self)
+    }
+}
+
+impl FromObject for ErrorFields {
+    fn set<'de, A: serde::de::MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "code" => entry.scalar(&mut self.code),
+            "message" => entry.scalar(&mut self.message),
+            "details" => entry.json(&mut self.details),
+            "error" => entry.scalar(&mut self.error),
+            "error_description" => entry.scalar(&mut self.error_description),
+            _ => entry.skip(),
+        }
+    }
+}
+
+fn api_error(body: &[u8]) -> ApiError {
+    match lenient::from_slice::<ErrorFields>(body) {
+        Ok(Some(ErrorFields { error: Some(error), error_description, code: None, .. })) => {
+            ApiError::OAuth(OAuthError { error, description: error_description })
+        }
+        Ok(Some(fields)) if fields.code.is_some() || fields.message.is_some() => ApiError::Rpc(RpcStatus {
+            code: fields.code.map(|code| code.0),
+            message: fields.message.unwrap_or_default(),
+            details: fields.details.and_then(|details| details.parse::<Vec<Value>>().ok()).unwrap_or_default(),
+        }),
+        _ => ApiError::Other,
+    }
+}
+
+/// `Retry-After`: a number of seconds, or an HTTP date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        for (value, wait) in [
+            ("0", Some(Duration::ZERO)),
+            ("17", Some(Duration::from_secs(17))),
+            ("Tue, 14 Nov 2023 22:13:50 GMT", Some(Duration::from_secs(30))),
+            ("Tue, 14 Nov 2023 22:13:10 GMT", Some(Duration::ZERO)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+            ("99999999999999999999999", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(value))]);
+            assert_eq!(retry_after(&headers, now), wait, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_bounded_even_where_bytes_grow_as_they_become_text() {
+        assert!(excerpt(&[0xff; 5000]).len() <= Error::MAX_EXCERPT_BYTES);
+        assert_eq!(excerpt("سلام".as_bytes()), "سلام");
+    }
+}

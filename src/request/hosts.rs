@@ -1,0 +1,253 @@
+use std::fmt;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::model::{is_loopback, is_private};
+
+/// The three hosts of the platform, overridden together: a client never sends to Divar with one and to a test server
+/// with another.
+///
+/// ```
+/// use kenar::request::Hosts;
+///
+/// assert_eq!(Hosts::default().api().as_str(), "https://open-api.divar.ir");
+/// let local = Hosts::at("http://127.0.0.1:8080")?;
+/// assert_eq!(local.oauth().as_str(), "http://127.0.0.1:8080");
+/// assert!(Hosts::at("http://kenar.example").is_err());
+/// # Ok::<(), kenar::request::InvalidHost>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts {
+    api: Host,
+    oauth: Host,
+    upload: Host,
+}
+
+/// A scheme, a host and a port: `https`, or `http` on a loopback address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Host {
+    origin: String,
+    loopback: bool,
+}
+
+/// Why a text cannot be a host to send to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidHost {
+    /// It is no absolute URL.
+    #[error("not an absolute URL")]
+    NotAUrl(#[source] url::ParseError),
+    /// It is neither `https` nor `http` on a loopback address.
+    #[error("must be https, or http on a loopback address")]
+    NotSecure,
+    /// It holds more than a scheme, a host and a port.
+    #[error("must be a scheme, a host and perhaps a port, and nothing more")]
+    NotAnOrigin,
+}
+
+impl Default for Hosts {
+    /// Divar's own.
+    fn default() -> Self {
+        let divar = |origin: &str| Host { origin: origin.to_owned(), loopback: false };
+        Self {
+            api: divar("https://open-api.divar.ir"),
+            oauth: divar("https://oauth.divar.ir"),
+            upload: divar("https://chat.divar.ir"),
+        }
+    }
+}
+
+impl Hosts {
+    /// One host for all three, as a sandbox or a gateway of yours is.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`], where it is not `https` and not `http` on a loopback address, or more than an origin.
+    pub fn at(origin: &str) -> Result<Self, InvalidHost> {
+        Self::new(origin, origin, origin)
+    }
+
+    /// A host for the REST API, one for OAuth and one for uploads.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHost`], where one is not `https` and not `http` on a loopback address, or more than an origin.
+    pub fn new(api: &str, oauth: &str, upload: &str) -> Result<Self, InvalidHost> {
+        Ok(Self { api: api.parse()?, oauth: oauth.parse()?, upload: upload.parse()? })
+    }
+
+    /// Where the REST API is.
+    #[must_use]
+    pub fn api(&self) -> &Host {
+        &self.api
+    }
+
+    /// Where users give permission, and where codes are exchanged for tokens.
+    #[must_use]
+    pub fn oauth(&self) -> &Host {
+        &self.oauth
+    }
+
+    /// Where media are uploaded.
+    #[must_use]
+    pub fn upload(&self) -> &Host {
+        &self.upload
+    }
+
+    /// Whether all three are on this machine.
+    #[must_use]
+    pub fn are_loopback(&self) -> bool {
+        self.api.loopback && self.oauth.loopback && self.upload.loopback
+    }
+
+    /// Whether a request to `uri` would go to one of them.
+    pub(crate) fn include(&self, uri: &Uri) -> bool {
+        [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))
+    }
+}
+
+/// What is encoded in a path segment: everything but RFC 3986's unreserved characters. Scopes, ids and tokens are
+/// opaque, so nothing in them may mean anything to the path.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'!')
+    .add(b'"')
+    .add(b'#')
+    .add(b'$')
+    .add(b'%')
+    .add(b'&')
+    .add(b'\'')
+    .add(b'(')
+    .add(b')')
+    .add(b'*')
+    .add(b'+')
+    .add(b',')
+    .add(b'/')
+    .add(b':')
+    .add(b';')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'?')
+    .add(b'@')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+impl Host {
+    /// The address of a path on this host. Each segment is percent-encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`], where a segment is empty, `.` or `..`: such an identifier would name another path.
+    pub fn path(&self, operation: &'static str, segments: &[&str]) -> Result<Uri, Error> {
+        let mut address =
+            String::with_capacity(self.origin.len() + segments.iter().map(|segment| segment.len() + 5).sum::<usize>());
+        address.push_str(&self.origin);
+        for segment in segments {
+            if matches!(*segment, "" | "." | "..") {
+                return Err(Error::new(
+                    ErrorKind::InvalidRequest,
+                    operation,
+                    format!("an identifier must not be {segment:?}: no path can hold it"),
+                ));
+            }
+            address.push('/');
+            address.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        Uri::try_from(address).map_err(|error| Error::new(ErrorKind::InvalidRequest, operation, error))
+    }
+
+    /// The scheme, the host and the port.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.origin
+    }
+
+    fn is_host_of(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return false;
+        };
+        self.origin.split_once("://").is_some_and(|(own_scheme, own_authority)| {
+            own_scheme == scheme && own_authority.eq_ignore_ascii_case(authority.as_str())
+        })
+    }
+}
+
+impl std::str::FromStr for Host {
+    type Err = InvalidHost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHost> {
+        let url = Url::parse(text).map_err(InvalidHost::NotAUrl)?;
+        if !is_private(&url) {
+            return Err(InvalidHost::NotSecure);
+        }
+        let origin = url.origin().ascii_serialization();
+        if url.as_str().strip_suffix('/') != Some(&origin) {
+            return Err(InvalidHost::NotAnOrigin);
+        }
+        Ok(Self { origin, loopback: is_loopback(&url) })
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origin)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_origin_and_private() {
+        for good in ["https://kenar.example", "https://kenar.example:8443/", "http://127.0.0.1:1", "http://[::1]:1"] {
+            assert!(Hosts::at(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "kenar.example",
+            "http://kenar.example",
+            "https://kenar.example/base",
+            "https://kenar.example/?a=b",
+            "https://user@kenar.example",
+            "https://kenar.example/#a",
+            "ws://127.0.0.1:1",
+            "",
+        ] {
+            assert!(Hosts::at(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_stays_one_segment() {
+        let host = Hosts::default().api;
+        let path = |id| host.path("test", &["v1", id]).map(|uri| uri.to_string());
+        for (id, encoded) in [
+            ("a/../b?x=1 y", "a%2F..%2Fb%3Fx%3D1%20y"),
+            ("Ab+/=", "Ab%2B%2F%3D"),
+            ("%2e%2e", "%252e%252e"),
+            ("شناسه", "%D8%B4%D9%86%D8%A7%D8%B3%D9%87"),
+            ("5f8b0f6e-…", "5f8b0f6e-%E2%80%A6"),
+        ] {
+            assert_eq!(path(id).unwrap(), format!("https://open-api.divar.ir/v1/{encoded}"));
+        }
+        for id in ["", ".", ".."] {
+            assert_eq!(path(id).unwrap_err().kind(), ErrorKind::InvalidRequest, "{id:?}");
+        }
+    }
+}

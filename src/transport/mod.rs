@@ -1,0 +1,80 @@
+//! How requests travel: the [`HttpTransport`] trait, an implementation over reqwest, and a double for tests.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::BoxError;
+use crate::request::Body;
+
+/// An HTTP stack that a [`Client`](crate::Client) sends with: one method over the types of the [`http`] crate.
+///
+/// Implement it to bring your own. An implementation
+///
+/// - sends the request as it is, and never follows a redirect: the request carries secrets that are meant for its host;
+/// - gives the answer whatever its status, with its whole body, and bounds how large that may be;
+/// - tells with [`TransportErrorKind`] what is known about a failure. Only [`Connect`](TransportErrorKind::Connect)
+///   promises that nothing was sent, so that a message can be tried again; when in doubt, say
+///   [`Other`](TransportErrorKind::Other).
+///
+/// Time limits are the client's affair: it drops the future, and the implementation stops what it does.
+#[async_trait]
+pub trait HttpTransport: Debug + Send + Sync + 'static {
+    /// Sends one request and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// Where no answer came, or not a whole one.
+    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError>;
+}
+
+/// Why a request brought no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}")]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Option<BoxError>,
+}
+
+/// What is known about a request that brought no answer; it decides whether the request may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// No connection came about: nothing of the request was sent. Any request may be tried again.
+    #[error("no connection could be made")]
+    Connect,
+    /// The time ran out; the request may have been processed.
+    #[error("the time ran out")]
+    Timeout,
+    /// The connection broke; the request may have been processed.
+    #[error("the connection broke")]
+    Interrupted,
+    /// The answer was larger than the transport allows; the request was processed.
+    #[error("the answer is larger than allowed")]
+    ResponseTooLarge,
+    /// Anything else; the request may have been processed.
+    #[error("the request failed")]
+    Other,
+}
+
+impl TransportError {
+    /// A failure of which no more is known than its kind.
+    #[must_use]
+    pub fn new(kind: TransportErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// A failure, with what the HTTP stack says of it. Take out of `source` whatever secret it may repeat, such as a
+    /// header.
+    #[must_use]
+    pub fn with_source(kind: TransportErrorKind, source: impl Into<BoxError>) -> Self {
+        Self { kind, source: Some(source.into()) }
+    }
+
+    /// What is known about the failure.
+    #[must_use]
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+}
