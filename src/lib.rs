@@ -3,13 +3,18 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod client;
 mod error;
 pub mod model;
+pub mod operation;
 pub mod request;
 mod secret;
 pub mod transport;
 pub mod webhook;
 
+#[cfg(feature = "tokio")]
+pub use client::TokioTimer;
+pub use client::{ChatApi, Client, ClientBuilder, ClientSetupError, Retry, Timer};
 pub use error::{ApiError, Error, ErrorKind, OAuthError, RpcCode, RpcStatus};
 pub use model::{
     Action, ActionData, AppSlug, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, ConversationId,

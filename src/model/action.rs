@@ -1,5 +1,6 @@
 use std::fmt;
 
+use serde::de::Error as _;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
@@ -63,22 +64,23 @@ impl Action {
     }
 }
 
-/// Data of yours that travels with a button and comes back when it is pressed: a JSON object.
+/// Data of yours that travels with a button and comes back when it is pressed, or with a subscription and comes back
+/// with each event: a JSON object.
 ///
 /// Divar passes it through a protobuf `Struct`, whose only number is the double: an integer may come back as a float,
 /// and one above 2^53 changed. Text values come back as they went.
 #[derive(Clone, PartialEq)]
 pub struct ActionData(Result<RawJson, InvalidActionData>);
 
-/// Why data cannot travel with a button.
+/// Why data cannot travel with a button or a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidActionData {
     /// It is JSON, but no object.
-    #[error("the data of a button must be a JSON object: a struct, a map or json!({{…}})")]
+    #[error("data must be a JSON object: a struct, a map or json!({{…}})")]
     NotAnObject,
     /// It cannot be written as JSON; the text says why.
-    #[error("the data of a button cannot be written as JSON: {0}")]
+    #[error("data cannot be written as JSON: {0}")]
     NotJson(String),
 }
 
@@ -115,9 +117,22 @@ impl fmt::Debug for ActionData {
     }
 }
 
+impl Serialize for ActionData {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json().map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ActionData {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = RawJson::deserialize(deserializer)?;
+        if json.is_object() { Ok(Self(Ok(json))) } else { Err(D::Error::custom(InvalidActionData::NotAnObject)) }
+    }
+}
+
 #[derive(Serialize)]
 struct Data<'a> {
-    data: &'a RawJson,
+    data: &'a ActionData,
 }
 
 #[derive(Serialize)]
@@ -130,12 +145,8 @@ impl Serialize for Action {
         let mut map = serializer.serialize_map(Some(1))?;
         match self {
             Self::OpenDirectLink(url) => map.serialize_entry("open_direct_link", url.as_str())?,
-            Self::OpenServerLink(data) => {
-                map.serialize_entry("open_server_link", &Data { data: data.json().map_err(S::Error::custom)? })?;
-            }
-            Self::GetDynamicAction(data) => {
-                map.serialize_entry("get_dynamic_action", &Data { data: data.json().map_err(S::Error::custom)? })?;
-            }
+            Self::OpenServerLink(data) => map.serialize_entry("open_server_link", &Data { data })?,
+            Self::GetDynamicAction(data) => map.serialize_entry("get_dynamic_action", &Data { data })?,
             Self::OpenPostPage(post_token) => map.serialize_entry("open_post_page", &Post { post_token })?,
             Self::OpenPostManagePage(post_token) => {
                 map.serialize_entry("open_post_manage_page", &Post { post_token })?;
@@ -147,7 +158,7 @@ impl Serialize for Action {
 
 #[derive(Deserialize)]
 struct DataIn {
-    data: RawJson,
+    data: ActionData,
 }
 
 #[derive(Deserialize)]
@@ -170,28 +181,25 @@ struct UrlText(Url);
 impl<'de> Deserialize<'de> for UrlText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Url::parse(&text).map(Self).map_err(serde::de::Error::custom)
+        Url::parse(&text).map(Self).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Action {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = |json: RawJson| {
-            if json.is_object() { Ok(ActionData(Ok(json))) } else { Err(InvalidActionData::NotAnObject) }
-        };
         let action = ActionIn::deserialize(deserializer)?;
         let mut actions = [
-            action.open_direct_link.map(|url| Ok(Self::OpenDirectLink(url.0))),
-            action.open_server_link.map(|link| object(link.data).map(Self::OpenServerLink)),
-            action.get_dynamic_action.map(|link| object(link.data).map(Self::GetDynamicAction)),
-            action.open_post_page.map(|post| Ok(Self::OpenPostPage(post.post_token))),
-            action.open_post_manage_page.map(|post| Ok(Self::OpenPostManagePage(post.post_token))),
+            action.open_direct_link.map(|url| Self::OpenDirectLink(url.0)),
+            action.open_server_link.map(|link| Self::OpenServerLink(link.data)),
+            action.get_dynamic_action.map(|link| Self::GetDynamicAction(link.data)),
+            action.open_post_page.map(|post| Self::OpenPostPage(post.post_token)),
+            action.open_post_manage_page.map(|post| Self::OpenPostManagePage(post.post_token)),
         ]
         .into_iter()
         .flatten();
         match (actions.next(), actions.next()) {
-            (Some(action), None) => action.map_err(serde::de::Error::custom),
-            _ => Err(serde::de::Error::custom("expected exactly one of the five actions")),
+            (Some(action), None) => Ok(action),
+            _ => Err(D::Error::custom("expected exactly one of the five actions")),
         }
     }
 }

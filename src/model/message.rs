@@ -301,16 +301,26 @@ impl FromObject for MessageFields {
 }
 
 impl MessageFields {
-    /// The message, or `None` where neither it nor `asked` tells its conversation.
-    pub(crate) fn message(mut self, asked: Option<&ConversationId>) -> Option<Message> {
-        let conversation = self.conversation.take().unwrap_or_default().conversation(asked)?;
-        Some(Message {
+    /// The message, or `None` where it does not tell its conversation.
+    pub(crate) fn message(mut self) -> Option<Message> {
+        let conversation = self.conversation.take()?.conversation()?;
+        Some(self.message_in(conversation))
+    }
+
+    /// The message, in the conversation `asked` for where it does not tell.
+    pub(crate) fn message_of(mut self, asked: &ConversationId) -> Message {
+        let conversation = self.conversation.take().unwrap_or_default().or(asked);
+        self.message_in(conversation)
+    }
+
+    fn message_in(mut self, conversation: Conversation) -> Message {
+        Message {
             id: self.id.take(),
             conversation,
             sender: self.sender.take().unwrap_or_default().sender(),
             sent_at: self.sent_at,
             content: self.content(),
-        })
+        }
     }
 
     fn content(mut self) -> MessageContent {
@@ -365,7 +375,7 @@ impl MessageFields {
 
 #[derive(Default)]
 pub(crate) struct ConversationFields {
-    id: Option<ConversationId>,
+    pub(crate) id: Option<ConversationId>,
     kind: Option<ConversationKind>,
     post_token: Option<PostToken>,
 }
@@ -382,10 +392,15 @@ impl FromObject for ConversationFields {
 }
 
 impl ConversationFields {
-    /// The conversation, or `None` where neither it nor `asked` tells the id.
-    pub(crate) fn conversation(self, asked: Option<&ConversationId>) -> Option<Conversation> {
-        let id = self.id.or_else(|| asked.cloned())?;
-        Some(Conversation { id, kind: self.kind, post_token: self.post_token })
+    /// The conversation, or `None` where it has no id.
+    pub(crate) fn conversation(self) -> Option<Conversation> {
+        Some(Conversation { id: self.id?, kind: self.kind, post_token: self.post_token })
+    }
+
+    /// The conversation, with the id `asked` for where it has none.
+    pub(crate) fn or(self, asked: &ConversationId) -> Conversation {
+        let id = self.id.unwrap_or_else(|| asked.clone());
+        Conversation { id, kind: self.kind, post_token: self.post_token }
     }
 }
 
@@ -421,7 +436,7 @@ impl SenderFields {
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::object::<MessageFields, D>(deserializer)?
-            .message(None)
+            .message()
             .ok_or_else(|| serde::de::Error::custom("a message needs the id of its conversation"))
     }
 }
@@ -429,7 +444,7 @@ impl<'de> Deserialize<'de> for Message {
 impl<'de> Deserialize<'de> for Conversation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::object::<ConversationFields, D>(deserializer)?
-            .conversation(None)
+            .conversation()
             .ok_or_else(|| serde::de::Error::custom("a conversation needs an id"))
     }
 }

@@ -67,7 +67,7 @@ pub fn success(operation: &'static str, response: &Response<Bytes>) -> Result<()
         // A known form is kept part by part.
         ApiError::Rpc(_) | ApiError::OAuth(_) => String::new(),
     };
-    Err(Error::api(operation, status, api, retry_after(response.headers(), SystemTime::now()), body_excerpt))
+    Err(Error::api(operation, status, api, retry_after(response.headers()), body_excerpt))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -158,8 +158,14 @@ fn api_error(body: &[u8]) -> ApiError {
     }
 }
 
-/// `Retry-After`: a number of seconds, or an HTTP date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// How long the answer asks to wait, by its `Retry-After` header.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry_after_at(headers, SystemTime::now())
+}
+
+/// `Retry-After` is a number of seconds, or an HTTP date (RFC 9110, section 10.2.3).
+fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -187,7 +193,7 @@ mod tests {
             ("99999999999999999999999", None),
         ] {
             let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(value))]);
-            assert_eq!(retry_after(&headers, now), wait, "{value:?}");
+            assert_eq!(retry_after_at(&headers, now), wait, "{value:?}");
         }
     }
 

@@ -1,9 +1,11 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
 
 use crate::error::BoxError;
 
@@ -30,10 +32,10 @@ impl Body {
     #[must_use]
     pub fn stream<B>(length: u64, stream: B) -> Self
     where
-        B: http_body::Body<Data = Bytes> + Send + Sync + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Inner::Stream { stream: Box::pin(BoxedError(Box::pin(stream))), left: length })
+        Self(Inner::Stream { stream: Box::pin(Erased(Mutex::new(Box::pin(stream)))), left: length })
     }
 
     /// The bytes, where they are in memory.
@@ -54,10 +56,22 @@ impl Body {
         }
     }
 
-    /// The same body once more, for another attempt; `None` for a stream, which can be read only once.
-    #[must_use]
-    pub fn try_clone(&self) -> Option<Self> {
-        self.as_bytes().map(|bytes| Self(Inner::Bytes(bytes.clone())))
+    /// The whole body in memory, for an HTTP client that takes no stream.
+    ///
+    /// # Errors
+    ///
+    /// Where a stream fails, or is not of the length announced.
+    pub async fn collect(mut self) -> Result<Bytes, BoxError> {
+        if let Inner::Bytes(bytes) = &mut self.0 {
+            return Ok(std::mem::take(bytes));
+        }
+        let mut whole = BytesMut::new();
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await {
+            if let Ok(data) = frame?.into_data() {
+                whole.extend_from_slice(&data);
+            }
+        }
+        Ok(whole.freeze())
     }
 }
 
@@ -135,10 +149,11 @@ impl http_body::Body for Body {
     }
 }
 
-/// A stream with its error behind a `Box`.
-struct BoxedError<B>(Pin<Box<B>>);
+/// A stream with its error behind a `Box`. It is never read by two at once; the lock only makes it shareable, which HTTP
+/// clients ask for.
+struct Erased<B>(Mutex<Pin<Box<B>>>);
 
-impl<B> http_body::Body for BoxedError<B>
+impl<B> http_body::Body for Erased<B>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -147,14 +162,7 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.0.as_mut().poll_frame(context).map_err(Into::into)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        stream.as_mut().poll_frame(context).map_err(Into::into)
     }
 }

@@ -1,12 +1,21 @@
 //! How requests travel: the [`HttpTransport`] trait, an implementation over reqwest, and a double for tests.
 
+mod mock;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::BoxError;
 use crate::request::Body;
+
+pub use mock::MockTransport;
+#[cfg(feature = "reqwest")]
+pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder, TransportSetupError};
 
 /// An HTTP stack that a [`Client`](crate::Client) sends with: one method over the types of the [`http`] crate.
 ///
@@ -27,6 +36,13 @@ pub trait HttpTransport: Debug + Send + Sync + 'static {
     ///
     /// Where no answer came, or not a whole one.
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError>;
+}
+
+#[async_trait]
+impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
+    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
+        (**self).send(request).await
+    }
 }
 
 /// Why a request brought no answer.

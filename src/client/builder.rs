@@ -1,0 +1,139 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::{Client, Inner, Retry, Timer};
+use crate::error::BoxError;
+use crate::request::Hosts;
+use crate::secret::ApiKey;
+use crate::transport::HttpTransport;
+
+/// Sets up a [`Client`].
+///
+/// ```
+/// use std::time::Duration;
+/// use kenar::request::Hosts;
+/// use kenar::{ApiKey, Client, Retry};
+///
+/// let client = Client::builder(ApiKey::new("placeholder")?)
+///     .hosts(Hosts::at("http://127.0.0.1:8080")?)
+///     .time_limit(Duration::from_secs(5))
+///     .retry(Retry::never())
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    api_key: ApiKey,
+    hosts: Hosts,
+    transport: Option<Arc<dyn HttpTransport>>,
+    timer: Option<Arc<dyn Timer>>,
+    retry: Retry,
+}
+
+/// Why a client could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientSetupError {
+    /// No transport was given, and the crate was built without the feature `reqwest`.
+    #[error("no transport: give one, or build with the feature `reqwest`")]
+    NoTransport,
+    /// The crate's own transport could not be set up.
+    #[error("the transport cannot be set up")]
+    Transport(#[source] BoxError),
+    /// The API key cannot be sent in a header.
+    #[error("the API key cannot be sent in a header")]
+    ApiKey,
+}
+
+impl ClientBuilder {
+    pub(super) fn new(api_key: ApiKey) -> Self {
+        Self { api_key, hosts: Hosts::default(), transport: None, timer: default_timer(), retry: Retry::default() }
+    }
+
+    /// Sends to other hosts than Divar's: a sandbox, or a gateway of yours.
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// Sends over another HTTP stack than reqwest.
+    pub fn transport(mut self, transport: impl HttpTransport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Waits by another timer than tokio's.
+    ///
+    /// Without the feature `tokio` and without a timer, a client cannot wait: it makes one attempt, with no time limit
+    /// but the transport's own.
+    pub fn timer(mut self, timer: impl Timer) -> Self {
+        self.timer = Some(Arc::new(timer));
+        self
+    }
+
+    /// How long a call may take in all, attempts and pauses together: 1.5 seconds unless said otherwise.
+    /// An upload has [longer](crate::Operation::time_limit).
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.retry.time_limit = limit;
+        self
+    }
+
+    /// How often and when to try again.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Retry { time_limit: self.retry.time_limit, ..retry };
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientSetupError`], where there is no transport.
+    pub fn build(self) -> Result<Client, ClientSetupError> {
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport(&self.hosts)?,
+        };
+        let mut api_key_header =
+            HeaderValue::from_str(self.api_key.expose_secret()).map_err(|_| ClientSetupError::ApiKey)?;
+        api_key_header.set_sensitive(true);
+        Ok(Client(Arc::new(Inner {
+            transport,
+            timer: self.timer,
+            hosts: self.hosts,
+            api_key: self.api_key,
+            api_key_header,
+            user_agent: HeaderValue::from_static(concat!("kenar-rust/", env!("CARGO_PKG_VERSION"))),
+            retry: self.retry,
+        })))
+    }
+}
+
+#[cfg(feature = "tokio")]
+fn default_timer() -> Option<Arc<dyn Timer>> {
+    Some(Arc::new(super::TokioTimer))
+}
+
+#[cfg(not(feature = "tokio"))]
+fn default_timer() -> Option<Arc<dyn Timer>> {
+    None
+}
+
+#[cfg(feature = "reqwest")]
+fn default_transport(hosts: &Hosts) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
+    let mut builder = crate::transport::ReqwestTransport::builder();
+    if hosts.are_loopback() {
+        // A proxy would see in the clear what must not leave this machine.
+        builder = builder.no_proxy();
+    }
+    let transport = builder.build().map_err(|error| ClientSetupError::Transport(error.into()))?;
+    Ok(Arc::new(transport))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn default_transport(_: &Hosts) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
+    Err(ClientSetupError::NoTransport)
+}

@@ -1,0 +1,131 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::Client;
+use crate::error::Error;
+use crate::model::{BotMessage, ConversationId, ConversationMessage, MediaToken, UserId};
+use crate::operation::{
+    BotMessageSent, ConversationHistory, CreateUploadToken, GetConversation, GetUser, Media, MessageSent,
+    SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe, Subscription, UploadMedia, User,
+};
+use crate::secret::AccessToken;
+
+/// The chat API of Kenar, as a trait: hold it as `Arc<dyn ChatApi>`, wrap it to count or to log, or give your tests a
+/// double. [`Client`] is the implementation that sends.
+///
+/// Each method is one [operation](crate::operation), where its permission and its scope stand. All of them fail with
+/// what [`Error`] tells apart.
+///
+/// ```
+/// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// use async_trait::async_trait;
+/// use kenar::operation::*;
+/// use kenar::*;
+///
+/// /// Counts the messages sent into conversations, and passes everything on.
+/// #[derive(Debug)]
+/// struct Counted { inner: Arc<dyn ChatApi>, sent: AtomicU64 }
+///
+/// #[async_trait]
+/// impl ChatApi for Counted {
+///     async fn send_message(
+///         &self, to: &ConversationId, message: &ConversationMessage, by: &AccessToken,
+///     ) -> Result<MessageSent, Error> {
+///         self.sent.fetch_add(1, Ordering::Relaxed);
+///         self.inner.send_message(to, message, by).await
+///     }
+///     // … and so on.
+/// #   async fn get_conversation(&self, id: &ConversationId, by: &AccessToken) -> Result<ConversationHistory, Error> { self.inner.get_conversation(id, by).await }
+/// #   async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error> { self.inner.send_bot_message(to, message).await }
+/// #   async fn send_bot_message_to_user(&self, to: &UserId, message: &BotMessage, by: &AccessToken) -> Result<BotMessageSent, Error> { self.inner.send_bot_message_to_user(to, message, by).await }
+/// #   async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> { self.inner.upload_media(media).await }
+/// #   async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> { self.inner.subscribe(to, by).await }
+/// #   async fn get_user(&self, by: &AccessToken) -> Result<User, Error> { self.inner.get_user(by).await }
+/// }
+/// ```
+///
+/// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
+#[async_trait]
+pub trait ChatApi: Debug + Send + Sync {
+    /// Writes a message into a post's conversation, in the name of the user who granted the token: [`SendMessage`].
+    async fn send_message(
+        &self,
+        to: &ConversationId,
+        message: &ConversationMessage,
+        by: &AccessToken,
+    ) -> Result<MessageSent, Error>;
+
+    /// Reads a conversation's text messages: [`GetConversation`].
+    async fn get_conversation(
+        &self,
+        conversation: &ConversationId,
+        by: &AccessToken,
+    ) -> Result<ConversationHistory, Error>;
+
+    /// Writes a message of your chatbot into one of its conversations: [`SendBotMessage`].
+    async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error>;
+
+    /// Writes a message of your chatbot to the user who granted the token: [`SendBotMessageToUser`].
+    async fn send_bot_message_to_user(
+        &self,
+        to: &UserId,
+        message: &BotMessage,
+        by: &AccessToken,
+    ) -> Result<BotMessageSent, Error>;
+
+    /// Uploads a medium, for a message to show: [`CreateUploadToken`], then [`UploadMedia`].
+    async fn upload_media(&self, media: Media) -> Result<MediaToken, Error>;
+
+    /// Has events of a user's posts delivered to your add-on: [`Subscribe`].
+    async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error>;
+
+    /// Asks who granted a token: [`GetUser`].
+    async fn get_user(&self, by: &AccessToken) -> Result<User, Error>;
+}
+
+#[async_trait]
+impl ChatApi for Client {
+    async fn send_message(
+        &self,
+        to: &ConversationId,
+        message: &ConversationMessage,
+        by: &AccessToken,
+    ) -> Result<MessageSent, Error> {
+        self.execute(&SendMessage { conversation: to, message, by }).await
+    }
+
+    async fn get_conversation(
+        &self,
+        conversation: &ConversationId,
+        by: &AccessToken,
+    ) -> Result<ConversationHistory, Error> {
+        self.execute(&GetConversation { conversation, by }).await
+    }
+
+    async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error> {
+        self.execute(&SendBotMessage { conversation: to, message }).await
+    }
+
+    async fn send_bot_message_to_user(
+        &self,
+        to: &UserId,
+        message: &BotMessage,
+        by: &AccessToken,
+    ) -> Result<BotMessageSent, Error> {
+        self.execute(&SendBotMessageToUser { user: to, message, by }).await
+    }
+
+    async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
+        let token = self.execute(&CreateUploadToken).await?;
+        self.execute(&UploadMedia { media: &media, token: &token }).await
+    }
+
+    async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {
+        self.execute(&Subscribe { subscription: to, by }).await
+    }
+
+    async fn get_user(&self, by: &AccessToken) -> Result<User, Error> {
+        self.execute(&GetUser { by }).await
+    }
+}

@@ -1,0 +1,163 @@
+//! The client: sends operations over a transport, with retries, time limits and redaction.
+
+mod builder;
+mod chat_api;
+mod retry;
+mod timer;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, header};
+
+use crate::error::{Error, ErrorKind};
+use crate::request::{Body, Credential, Hosts, Operation};
+use crate::secret::ApiKey;
+use crate::transport::HttpTransport;
+
+pub use builder::{ClientBuilder, ClientSetupError};
+pub use chat_api::ChatApi;
+pub use retry::Retry;
+pub use timer::Timer;
+#[cfg(feature = "tokio")]
+pub use timer::TokioTimer;
+
+/// A client of Kenar's API. Cheap to clone; the clones share their connections.
+///
+/// Its calls are the methods of [`ChatApi`], so that code can be written against `Arc<dyn ChatApi>` and given a double
+/// or a wrapper; [`execute`](Self::execute) runs any other [`Operation`].
+///
+/// ```
+/// use kenar::{ApiKey, Client};
+///
+/// let client = Client::new(ApiKey::new("placeholder")?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Time and repetition
+///
+/// The platform takes an add-on down that does not answer its users within 2 seconds at the 99th percentile. So a call
+/// has 1.5 seconds in all, every attempt and every pause included; see [`ClientBuilder::time_limit`].
+///
+/// A message has no idempotency key, so what may have been processed is never sent again:
+///
+/// | what happened | read, refresh | send, subscribe, upload |
+/// |---|---|---|
+/// | no connection came about | again | again |
+/// | 429 | again, after `Retry-After` or a pause | again, after `Retry-After` or a pause |
+/// | 5xx | again, after `Retry-After` or a pause | reported |
+/// | time ran out, connection broke | again | reported |
+/// | anything else | reported | reported |
+///
+/// [`Error::may_have_been_processed`] says of what is reported whether it may have been done all the same.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    transport: Arc<dyn HttpTransport>,
+    timer: Option<Arc<dyn Timer>>,
+    hosts: Hosts,
+    api_key: ApiKey,
+    api_key_header: HeaderValue,
+    user_agent: HeaderValue,
+    retry: Retry,
+}
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+impl Client {
+    /// A client of the platform, over reqwest, with the usual settings.
+    ///
+    /// # Errors
+    ///
+    /// Where the HTTP stack cannot be set up.
+    #[cfg(feature = "reqwest")]
+    pub fn new(api_key: ApiKey) -> Result<Self, ClientSetupError> {
+        Self::builder(api_key).build()
+    }
+
+    /// Sets a client up.
+    pub fn builder(api_key: ApiKey) -> ClientBuilder {
+        ClientBuilder::new(api_key)
+    }
+
+    /// Runs an operation: one of the crate's, or one of yours for an endpoint that the crate lacks.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong, after the attempts that were safe to make.
+    pub async fn execute<O: Operation>(&self, operation: &O) -> Result<O::Response, Error> {
+        let credential = operation.credential();
+        let call = retry::Call {
+            operation: O::NAME,
+            idempotent: O::IDEMPOTENT,
+            time_limit: operation.time_limit(),
+            request: &|| self.request(operation, credential),
+        };
+        let outcome = retry::run(&*self.0.transport, self.0.timer.as_deref(), &self.0.retry, call).await;
+        let outcome = match outcome {
+            Ok((response, attempts)) => operation.response(response).map_err(|error| error.with_attempts(attempts)),
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| self.redacted(error, operation, credential))
+    }
+
+    /// Where its calls go.
+    #[must_use]
+    pub fn hosts(&self) -> &Hosts {
+        &self.0.hosts
+    }
+
+    fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
+        let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::NAME, why);
+        let mut request = operation.request(&self.0.hosts)?;
+        if !self.0.hosts.include(request.uri()) {
+            return Err(invalid("the request would take a secret to a host that is not one of the client's"));
+        }
+        let headers = request.headers_mut();
+        headers.insert(header::USER_AGENT, self.0.user_agent.clone());
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        if matches!(credential, Credential::ApiKey | Credential::User(_)) {
+            headers.insert(API_KEY, self.0.api_key_header.clone());
+        }
+        let bearer = match credential {
+            Credential::User(token) => Some(token.expose_secret()),
+            Credential::Upload(token) => Some(token.expose_secret()),
+            Credential::None | Credential::ApiKey => None,
+        };
+        if let Some(token) = bearer {
+            let value = bearer_header(token).map_err(|_| invalid("the token cannot be sent in a header"))?;
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    fn redacted<O: Operation>(&self, error: Error, operation: &O, credential: Credential<'_>) -> Error {
+        let mut secrets = operation.body_secrets();
+        secrets.push(self.0.api_key.expose_secret());
+        match credential {
+            Credential::User(token) => secrets.push(token.expose_secret()),
+            Credential::Upload(token) => secrets.push(token.expose_secret()),
+            Credential::None | Credential::ApiKey => {}
+        }
+        error.without(&secrets).by_user(matches!(credential, Credential::User(_)))
+    }
+}
+
+fn bearer_header(token: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(["Bearer ", token].concat()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("hosts", &self.0.hosts)
+            .field("retry", &self.0.retry)
+            .field("transport", &self.0.transport)
+            .field("timer", &self.0.timer)
+            .finish()
+    }
+}

@@ -1,0 +1,103 @@
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::de::{Error as _, MapAccess};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::Error;
+use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::{Conversation, ConversationFields, ConversationId, Message, MessageFields};
+use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::secret::AccessToken;
+
+/// Reads a conversation: its text messages, oldest first, up to the time when the token expires. There is no paging.
+///
+/// API-key permission: `CHAT_READ_CONVERSATION`. OAuth scope: `CHAT_CONVERSATION_READ.{conversation id}`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetConversation<'a> {
+    /// What to read.
+    pub conversation: &'a ConversationId,
+    /// By whose permission.
+    pub by: &'a AccessToken,
+}
+
+/// A conversation and its messages.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ConversationHistory {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Its messages, oldest first.
+    pub messages: Vec<Message>,
+}
+
+impl ConversationHistory {
+    /// A conversation and its messages, for tests and for wrapping frameworks.
+    #[must_use]
+    pub fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
+        Self { conversation, messages }
+    }
+}
+
+impl Operation for GetConversation<'_> {
+    type Response = ConversationHistory;
+
+    const NAME: &'static str = "conversation.get";
+    const IDEMPOTENT: bool = true;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::User(self.by)
+    }
+
+    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+        let path = ["v1", "open-platform", "chat", "conversations", self.conversation.as_str()];
+        Ok(request::get(hosts.api().path(Self::NAME, &path)?))
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<ConversationHistory, Error> {
+        let Fields(fields) = answer::json(Self::NAME, &response)?;
+        Ok(fields.history(self.conversation))
+    }
+}
+
+#[derive(Default)]
+struct HistoryFields {
+    conversation: Option<ConversationFields>,
+    messages: Option<Vec<MessageFields>>,
+}
+
+impl FromObject for HistoryFields {
+    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "conversation" => entry.object(&mut self.conversation),
+            "messages" => entry.objects(&mut self.messages),
+            _ => entry.skip(),
+        }
+    }
+}
+
+impl HistoryFields {
+    /// What does not name its conversation belongs to the one asked for.
+    fn history(self, asked: &ConversationId) -> ConversationHistory {
+        let conversation = self.conversation.unwrap_or_default().or(asked);
+        let messages = self.messages.unwrap_or_default();
+        let messages = messages.into_iter().map(|message| message.message_of(&conversation.id)).collect();
+        ConversationHistory { conversation, messages }
+    }
+}
+
+struct Fields(HistoryFields);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::object(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConversationHistory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields: HistoryFields = lenient::object(deserializer)?;
+        let id = fields.conversation.as_ref().and_then(|conversation| conversation.id.clone());
+        let id = id.ok_or_else(|| D::Error::custom("a conversation needs an id"))?;
+        Ok(fields.history(&id))
+    }
+}

@@ -1,0 +1,81 @@
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::de::MapAccess;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::Error;
+use crate::model::UserId;
+use crate::model::lenient::{self, Entry, FromObject};
+use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::secret::AccessToken;
+
+/// Asks who granted a token.
+///
+/// API-key permission: `USER_RETRIEVE`. OAuth scopes: `USER_ID` for the id and `USER_PHONE` for the number; what was not
+/// granted is missing from the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct GetUser<'a> {
+    /// The token.
+    pub by: &'a AccessToken,
+}
+
+/// Who granted a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct User {
+    /// The user's id for your app, with the scope `USER_ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// The telephone number, with the scope `USER_PHONE`: `09…`, as far as is known. Divar asks that it be kept only
+    /// where it is needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+}
+
+impl Operation for GetUser<'_> {
+    type Response = User;
+
+    const NAME: &'static str = "user.get";
+    const IDEMPOTENT: bool = true;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::User(self.by)
+    }
+
+    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+        Ok(request::get(hosts.api().path(Self::NAME, &["v1", "open-platform", "users"])?))
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<User, Error> {
+        answer::json(Self::NAME, &response)
+    }
+}
+
+#[derive(Default)]
+struct UserFields {
+    user_id: Option<UserId>,
+    phone_number: Option<String>,
+    phone_numbers: Option<Vec<String>>,
+}
+
+impl FromObject for UserFields {
+    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "user_id" => entry.scalar(&mut self.user_id),
+            "phone_number" => entry.scalar(&mut self.phone_number),
+            // Deprecated, and for a while the only one.
+            "phone_numbers" => entry.scalars(&mut self.phone_numbers),
+            _ => entry.skip(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for User {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let UserFields { user_id, phone_number, phone_numbers } = lenient::object(deserializer)?;
+        let given = |number: &String| !number.is_empty();
+        let phone_number =
+            phone_number.filter(given).or_else(|| phone_numbers.unwrap_or_default().into_iter().find(given));
+        Ok(Self { user_id, phone_number })
+    }
+}

@@ -1,0 +1,130 @@
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+use crate::model::open_enum::open_enum;
+use crate::model::{ActionData, PostToken};
+use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::secret::AccessToken;
+
+/// Has Divar deliver events of a user's posts to your add-on.
+///
+/// Only the owner of a post can subscribe you to it. A subscription lives as long as the access token it was made with:
+/// **after each refresh of the tokens, subscribe again.**
+///
+/// API-key permission: `EVENTS_REGISTER_SUBSCRIPTION`. OAuth scope: see [`Subscription`].
+#[derive(Clone, Copy, Debug)]
+pub struct Subscribe<'a> {
+    /// To what.
+    pub subscription: &'a Subscription,
+    /// By whose permission.
+    pub by: &'a AccessToken,
+}
+
+/// What to be told of.
+///
+/// Messages to your chatbot, payments and revoked permissions need no subscription.
+///
+/// ```
+/// use kenar::operation::Subscription;
+/// use kenar::PostToken;
+///
+/// let subscription = Subscription::to_messages_on(&PostToken::new("QYabcdef"))
+///     .metadata(serde_json::json!({ "shop": "17" }));
+/// # assert_eq!(serde_json::to_value(subscription).unwrap(), serde_json::json!({
+/// #     "event_type": "NEW_MESSAGE_ON_POST", "event_resource_id": "QYabcdef", "metadata": { "shop": "17" },
+/// # }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Subscription {
+    /// The kind of event.
+    #[serde(rename = "event_type")]
+    pub event: SubscriptionEvent,
+    /// The post; an empty text or none for all of the user's posts.
+    #[serde(rename = "event_resource_id", skip_serializing_if = "Option::is_none")]
+    pub resource: Option<PostToken>,
+    /// What comes back with each event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<ActionData>,
+}
+
+open_enum! {
+    /// The kinds of events that can be subscribed to. They are delivered under names of their own.
+    SubscriptionEvent {
+        /// Messages in a post's conversations, delivered as
+        /// [`Event::NewMessage`](crate::webhook::Event::NewMessage).
+        NewMessageOnPost = "NEW_MESSAGE_ON_POST",
+        /// Changes of a post, delivered as [`Event::PostUpdate`](crate::webhook::Event::PostUpdate).
+        PostUpdate = "POST_UPDATE",
+    }
+}
+
+impl Subscription {
+    /// To the messages in the conversations of a post. OAuth scope: `CHAT_POST_CONVERSATIONS_READ.{post token}` or
+    /// `CHAT_SUPPLIER_ALL_CONVERSATIONS_READ`.
+    #[must_use]
+    pub fn to_messages_on(post: &PostToken) -> Self {
+        Self::to(SubscriptionEvent::NewMessageOnPost, Some(post.clone()))
+    }
+
+    /// To the messages in the conversations of all posts of the user. OAuth scope:
+    /// `CHAT_SUPPLIER_ALL_CONVERSATIONS_READ`.
+    #[must_use]
+    pub fn to_messages_on_all_posts() -> Self {
+        Self::to(SubscriptionEvent::NewMessageOnPost, None)
+    }
+
+    /// To the changes of a post. OAuth scope: `USER_POSTS_GET`.
+    #[must_use]
+    pub fn to_updates_of(post: &PostToken) -> Self {
+        Self::to(SubscriptionEvent::PostUpdate, Some(post.clone()))
+    }
+
+    /// To the changes of all posts of the user, other than their retirement and their archiving: those are told only to
+    /// who subscribes to the single post. OAuth scope: `USER_POSTS_GET`.
+    #[must_use]
+    pub fn to_updates_of_all_posts() -> Self {
+        // For this kind, the platform documents an empty text as "all"; for messages, leaving the key out.
+        Self::to(SubscriptionEvent::PostUpdate, Some(PostToken::new("")))
+    }
+
+    /// To a kind of event by name, for one that the crate does not know.
+    #[must_use]
+    pub fn to(event: SubscriptionEvent, resource: Option<PostToken>) -> Self {
+        Self { event, resource, metadata: None }
+    }
+
+    /// Attaches data of yours, which comes back with each event: whatever serialises to a JSON object.
+    #[must_use]
+    pub fn metadata(mut self, metadata: impl Serialize) -> Self {
+        self.metadata = Some(ActionData::new(metadata));
+        self
+    }
+}
+
+impl Operation for Subscribe<'_> {
+    type Response = ();
+
+    const NAME: &'static str = "events.subscribe";
+    /// Subscribing twice is not known to deliver twice, but not known not to either.
+    const IDEMPOTENT: bool = false;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::User(self.by)
+    }
+
+    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+        if let Some(metadata) = &self.subscription.metadata {
+            metadata.json().map_err(|why| Error::new(ErrorKind::InvalidRequest, Self::NAME, why))?;
+        }
+        let url = hosts.api().path(Self::NAME, &["v1", "open-platform", "events", "subscriptions"])?;
+        request::post_json(Self::NAME, url, self.subscription)
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
+        answer::json_or_empty::<IgnoredAny>(Self::NAME, &response).map(drop)
+    }
+}

@@ -1,0 +1,196 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body::Frame;
+use serde::de::{Error as _, MapAccess};
+use serde::{Deserialize, Deserializer};
+
+use super::Media;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::model::MediaToken;
+use crate::model::lenient::{self, Entry, FromObject};
+use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::secret::UploadToken;
+
+/// Asks for the token that one upload is made with. How long it lives is not documented: ask right before the upload.
+///
+/// [`ChatApi::upload_media`](crate::ChatApi::upload_media) does both steps. The platform marks this call as
+/// experimental.
+///
+/// API-key permission: `CHAT_UPLOAD_MEDIA`. OAuth scope: none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CreateUploadToken;
+
+/// Uploads a medium, as `multipart/form-data` with one part named `file`. The answer is what a message is sent with.
+///
+/// It goes to the upload host, with the upload token in place of the API key.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadMedia<'a> {
+    /// What to upload.
+    pub media: &'a Media,
+    /// By what right.
+    pub token: &'a UploadToken,
+}
+
+impl Operation for CreateUploadToken {
+    type Response = UploadToken;
+
+    const NAME: &'static str = "media.create_upload_token";
+    /// A token that nobody uses changes nothing.
+    const IDEMPOTENT: bool = true;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::ApiKey
+    }
+
+    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+        let url = hosts.api().path(Self::NAME, &["experimental", "open-platform", "chat", "upload"])?;
+        request::post_json(Self::NAME, url, &serde_json::Map::new())
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<UploadToken, Error> {
+        answer::secret_json::<TokenAnswer>(Self::NAME, &response).map(|answer| answer.0)
+    }
+}
+
+impl Operation for UploadMedia<'_> {
+    type Response = MediaToken;
+
+    const NAME: &'static str = "media.upload";
+    const IDEMPOTENT: bool = false;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::Upload(self.token)
+    }
+
+    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+        let invalid = |why: BoxError| Error::new(ErrorKind::InvalidRequest, Self::NAME, why);
+        let url = hosts.upload().path(Self::NAME, &["upload", self.media.kind().as_str()])?;
+        let boundary = boundary().map_err(|error| invalid(error.into()))?;
+        let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))
+            .map_err(|error| invalid(error.into()))?;
+        let media = self.media.body().ok_or_else(|| invalid("the medium's stream was read before".into()))?;
+        let body = Multipart::of(self.media, media, &boundary);
+        let length = body.length();
+        let mut request = request::post(url, content_type, Body::stream(length, body));
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        Ok(request)
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<MediaToken, Error> {
+        answer::json::<UploadAnswer>(Self::NAME, &response).map(|answer| answer.0)
+    }
+
+    /// Fifty megabytes over a slow line take a while.
+    fn time_limit(&self) -> Option<Duration> {
+        Some(Duration::from_secs(120))
+    }
+}
+
+/// A boundary of 128 random bits: no medium holds it by chance.
+fn boundary() -> Result<String, getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    Ok(format!("kenar-{:032x}", u128::from_be_bytes(random)))
+}
+
+/// The one part of the form: what comes before the medium, the medium, and what comes after.
+struct Multipart {
+    head: Bytes,
+    media: Body,
+    tail: Bytes,
+}
+
+impl Multipart {
+    fn of(media: &Media, body: Body, boundary: &str) -> Self {
+        let head = format!(
+            "--{boundary}\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
+             Content-Type: {}\r\n\
+             \r\n",
+            escape_file_name(media.file_name()),
+            media.content_type(),
+        );
+        Self { head: head.into(), media: body, tail: format!("\r\n--{boundary}--\r\n").into() }
+    }
+
+    fn length(&self) -> u64 {
+        self.media.length().saturating_add((self.head.len() + self.tail.len()) as u64)
+    }
+}
+
+/// As browsers do: UTF-8 as it is, and what would end the name or the line percent-encoded (HTML, "multipart form
+/// data").
+fn escape_file_name(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character {
+            '"' => escaped.push_str("%22"),
+            '\r' => escaped.push_str("%0D"),
+            '\n' => escaped.push_str("%0A"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+impl http_body::Body for Multipart {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.head.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.head)))));
+        }
+        if let Some(frame) = ready!(Pin::new(&mut self.media).poll_frame(context)) {
+            return Poll::Ready(Some(frame));
+        }
+        let tail = std::mem::take(&mut self.tail);
+        Poll::Ready((!tail.is_empty()).then(|| Ok(Frame::data(tail))))
+    }
+}
+
+#[derive(Default)]
+struct UploadFields {
+    id: Option<MediaToken>,
+    status: Option<String>,
+    token: Option<String>,
+}
+
+impl FromObject for UploadFields {
+    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "id" => entry.scalar(&mut self.id),
+            "status" => entry.scalar(&mut self.status),
+            "token" => entry.scalar(&mut self.token),
+            _ => entry.skip(),
+        }
+    }
+}
+
+struct TokenAnswer(UploadToken);
+
+impl<'de> Deserialize<'de> for TokenAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields: UploadFields = lenient::object(deserializer)?;
+        let token = fields.token.ok_or_else(|| D::Error::custom("no `token`"))?;
+        UploadToken::new(token).map(Self).map_err(D::Error::custom)
+    }
+}
+
+struct UploadAnswer(MediaToken);
+
+impl<'de> Deserialize<'de> for UploadAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields: UploadFields = lenient::object(deserializer)?;
+        match fields.status {
+            Some(status) if !status.eq_ignore_ascii_case("ok") => {
+                Err(D::Error::custom(format!("the upload's status is {status:?}, not \"ok\"")))
+            }
+            _ => fields.id.map(Self).ok_or_else(|| D::Error::custom("no `id`")),
+        }
+    }
+}

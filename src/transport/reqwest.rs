@@ -1,0 +1,167 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body::Body as _;
+
+use super::{HttpTransport, TransportError, TransportErrorKind};
+use crate::error::BoxError;
+use crate::request::Body;
+
+/// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest): connections are kept and shared, redirects are not
+/// followed, answers are bounded. It runs on tokio.
+#[derive(Clone, Debug)]
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+    max_response_bytes: usize,
+}
+
+/// Sets up a [`ReqwestTransport`].
+#[derive(Debug)]
+#[must_use]
+pub struct ReqwestTransportBuilder {
+    max_response_bytes: usize,
+    connect_timeout: Duration,
+    use_proxy: bool,
+}
+
+/// The HTTP stack could not be set up, for want of a TLS provider or of the system's certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP stack cannot be set up")]
+pub struct TransportSetupError(#[source] BoxError);
+
+impl ReqwestTransport {
+    /// What an answer may measure unless said otherwise: 16 MiB, about 40,000 messages of a conversation.
+    pub const DEFAULT_MAX_RESPONSE_BYTES: usize = 16 << 20;
+
+    /// A transport with the usual settings.
+    ///
+    /// # Errors
+    ///
+    /// Where TLS cannot be set up.
+    pub fn new() -> Result<Self, TransportSetupError> {
+        Self::builder().build()
+    }
+
+    /// Sets one up.
+    pub fn builder() -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder {
+            max_response_bytes: Self::DEFAULT_MAX_RESPONSE_BYTES,
+            connect_timeout: Duration::from_millis(500),
+            use_proxy: true,
+        }
+    }
+}
+
+impl ReqwestTransportBuilder {
+    /// How large an answer may be, in bytes.
+    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+
+    /// How long making a connection may take: half a second unless said otherwise. A failure to connect is one that
+    /// any call can be tried again after, so a short time here is worth more than a long one.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Does without the proxies that the environment names (`HTTPS_PROXY` and its like).
+    pub fn no_proxy(mut self) -> Self {
+        self.use_proxy = false;
+        self
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    ///
+    /// Where TLS cannot be set up.
+    pub fn build(self) -> Result<ReqwestTransport, TransportSetupError> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            // What may be sent again is for the client to decide.
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.connect_timeout)
+            // A connection that the server is about to close is one that a send may be lost on.
+            .pool_idle_timeout(Duration::from_secs(20));
+        if !self.use_proxy {
+            builder = builder.no_proxy();
+        }
+        #[cfg(feature = "rustls")]
+        {
+            builder = builder.tls_backend_preconfigured(tls().map_err(|error| TransportSetupError(error.into()))?);
+        }
+        let client = builder.build().map_err(|error| TransportSetupError(error.into()))?;
+        Ok(ReqwestTransport { client, max_response_bytes: self.max_response_bytes })
+    }
+}
+
+/// TLS by ring, with the certificates that the operating system trusts.
+#[cfg(feature = "rustls")]
+fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
+    use std::sync::Arc;
+
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth())
+}
+
+#[async_trait]
+impl HttpTransport for ReqwestTransport {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request.map(into_reqwest_body)).map_err(transport_error)?;
+        let response = self.client.execute(request).await.map_err(transport_error)?;
+        let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
+        Ok(Response::from_parts(parts, read(body, self.max_response_bytes).await?))
+    }
+}
+
+fn into_reqwest_body(body: Body) -> reqwest::Body {
+    match body.as_bytes() {
+        Some(bytes) => bytes.clone().into(),
+        None => reqwest::Body::wrap(body),
+    }
+}
+
+/// Reads a whole body, without a copy where it comes in one piece.
+async fn read(mut body: reqwest::Body, limit: usize) -> Result<Bytes, TransportError> {
+    let mut whole = Bytes::new();
+    let mut pieces = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.map_err(transport_error)?.into_data() else {
+            continue;
+        };
+        if data.len() > limit.saturating_sub(whole.len() + pieces.len()) {
+            return Err(TransportError::new(TransportErrorKind::ResponseTooLarge));
+        }
+        if whole.is_empty() && pieces.is_empty() {
+            whole = data;
+        } else {
+            pieces.extend_from_slice(&std::mem::take(&mut whole));
+            pieces.extend_from_slice(&data);
+        }
+    }
+    Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+}
+
+fn transport_error(error: reqwest::Error) -> TransportError {
+    let kind = if error.is_connect() {
+        TransportErrorKind::Connect
+    } else if error.is_timeout() {
+        TransportErrorKind::Timeout
+    } else if error.is_request() || error.is_body() || error.is_decode() {
+        TransportErrorKind::Interrupted
+    } else {
+        TransportErrorKind::Other
+    };
+    TransportError::with_source(kind, error.without_url())
+}
