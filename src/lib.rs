@@ -5,6 +5,7 @@
 
 mod error;
 pub mod model;
+pub mod oauth;
 pub mod request;
 mod secret;
 pub mod transport;
@@ -16,6 +17,7 @@ pub use model::{
     ConversationMessage, Icon, MediaToken, Message, MessageContent, MessageId, PostToken, RawJson, Side, Timestamp,
     UserId,
 };
+pub use oauth::{Callback, OAuthApp, Scope, TokenSet};
 pub use request::Operation;
 pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,
