@@ -148,25 +148,20 @@ fn an_access_token_is_refreshed_a_minute_before_it_expires() {
     ] {
         assert_eq!((tokens.is_expired(at(now)), tokens.needs_refresh(at(now))), (expired, needs_refresh), "{now}");
     }
-    let unknown = TokenAnswer { expires_in: None, ..unlimited() }.into_tokens(now());
-    assert_eq!((unknown.is_expired(now()), unknown.needs_refresh(now())), (false, false));
-    assert!(!unlimited().into_tokens(now()).is_expired(now()), "the longest lifetime does not wrap around");
-}
-
-fn unlimited() -> TokenAnswer {
     let mut answer = TokenAnswer::new(AccessToken::new("access-1").unwrap());
+    answer.expires_in = None;
+    let unknown = answer.clone().into_tokens(now());
+    assert_eq!((unknown.is_expired(now()), unknown.needs_refresh(now())), (false, false));
     answer.expires_in = Some(u64::MAX);
-    answer
+    assert!(!answer.into_tokens(now()).is_expired(now()), "the longest lifetime does not wrap around");
 }
 
 #[test]
 fn a_lifetime_that_is_none_is_not_known() {
-    for lifetime in ["-1", "null", "\"\"", "\"soon\"", "[]", "1e400", "1.5"] {
+    for lifetime in ["-1", "null", "\"\"", "\"soon\"", "[]", "1.5", "true"] {
         let body = format!(r#"{{"access_token":"access-1","expires_in":{lifetime}}}"#);
-        match app().exchange(code("code"), now()).response(answered(&body)) {
-            Ok(tokens) => assert_eq!(tokens.expires_at(), None, "{lifetime}"),
-            Err(error) => assert_eq!((lifetime, error.kind()), ("1e400", kenar::ErrorKind::UnexpectedResponse)),
-        }
+        let tokens = app().exchange(code("code"), now()).response(answered(&body)).unwrap();
+        assert_eq!(tokens.expires_at(), None, "{lifetime}");
     }
 }
 

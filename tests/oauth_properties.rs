@@ -206,25 +206,15 @@ proptest! {
         }
 
         // Answers that repeat what was sent, or hold tokens and cannot be understood.
-        for (status, body) in [
-            (400, format!(r#"{{"error":"{code}{access}","error_description":"{refresh} {client_secret}"}}"#)),
-            (400, format!(r#"{{"code":3,"message":"{code}{access}","details":[{{"{refresh}":"{client_secret}"}}]}}"#)),
-            (502, format!("<html>{code} {client_secret} {refresh} {access}</html>")),
-            (200, format!("<html>{code} {client_secret} {refresh} {access}</html>")),
-            (200, format!("\"{access}\"")),
-            (200, format!(r#"{{"access_token":"{access}\n","refresh_token":"{refresh}"}}"#)),
-        ] {
-            let response = || {
-                Response::builder().status(StatusCode::from_u16(status).unwrap()).body(Bytes::from(body.clone())).unwrap()
-            };
-            let error = renew.response(response()).unwrap_err();
-            shown.push(error.body_excerpt().replace(&code, ""));
-            shown.extend(chain(&error).into_iter().map(|text| text.replace(&code, "")));
-            // The code is a secret of the exchange, and the old tokens are none that it knows.
-            let error = exchange.response(response()).unwrap_err();
-            let unknown = |text: String| text.replace(&access, "").replace(&refresh, "");
-            shown.push(unknown(error.body_excerpt().to_owned()));
-            shown.extend(chain(&error).into_iter().map(unknown));
+        for (status, body) in answers([&code, &client_secret, ""], &access) {
+            let error = exchange.response(answer_of(status, body)).unwrap_err();
+            shown.push(error.body_excerpt().to_owned());
+            shown.extend(chain(&error));
+        }
+        for (status, body) in answers([&refresh, &client_secret, &access], &code) {
+            let error = renew.response(answer_of(status, body)).unwrap_err();
+            shown.push(error.body_excerpt().to_owned());
+            shown.extend(chain(&error));
         }
 
         for text in shown {
@@ -233,6 +223,25 @@ proptest! {
             }
         }
     }
+}
+
+/// Errors that repeat what was `sent`, and successes that hold a `new` token and cannot be understood.
+fn answers(sent: [&str; 3], new: &str) -> Vec<(u16, String)> {
+    let [one, two, three] = sent;
+    vec![
+        (400, format!(r#"{{"error":"{one}{two}","error_description":"{two} {three}"}}"#)),
+        (400, format!(r#"{{"code":3,"message":"{one}{three}","details":[{{"{one}":"{two}"}}]}}"#)),
+        (502, format!("<html>{one} {two} {three}</html>")),
+        (200, format!("<html>{one} {two} {three} {new}</html>")),
+        (200, format!("\"{new}\"")),
+        (200, format!(r#"{{"access_token":"{new}\n","refresh_token":"{new}"}}"#)),
+        (200, format!(r#"{{"access_token":["{new}"]}}"#)),
+        (200, new.to_owned()),
+    ]
+}
+
+fn answer_of(status: u16, body: String) -> Response<Bytes> {
+    Response::builder().status(StatusCode::from_u16(status).unwrap()).body(Bytes::from(body)).unwrap()
 }
 
 fn debug(value: &impl Debug) -> String {

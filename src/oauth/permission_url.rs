@@ -45,7 +45,7 @@ impl OAuthApp {
 /// The address of the consent page, with what is asked in its query. Send the user's browser there with a redirect.
 ///
 /// It holds the [`State`], so `Debug` leaves the query out.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PermissionUrl(String);
 
 impl PermissionUrl {
