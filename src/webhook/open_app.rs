@@ -5,7 +5,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess};
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use super::{COMPLETION_URL, ExtraError, OpenAppReply, Rejection, extra, return_url};
+use super::{ExtraError, OpenAppReply, Rejection, extra, return_url};
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::open_enum::open_enum;
 use crate::model::{AppUrl, ConversationId, Location, LocationFields, PostToken, RawJson, Side, UserId};
@@ -190,7 +190,7 @@ impl OpenApp {
     }
 
     /// Where to send the user who is done: the address that Divar gave, where it is safe to redirect to, else
-    /// [`COMPLETION_URL`].
+    /// [`COMPLETION_URL`](super::COMPLETION_URL).
     ///
     /// Safe is `https` on `divar.ir` or below it, on the default port and without credentials, so that nobody makes
     /// your app send users elsewhere.
@@ -326,12 +326,9 @@ impl OpenAppBuilder {
         self
     }
 
-    /// The request. In version 1, Divar always says where the user shall go back to, so this does.
+    /// The request.
     #[must_use]
-    pub fn build(mut self) -> OpenApp {
-        if self.0.version == ApiVersion::V1 && self.0.return_url.is_none() {
-            self.0.return_url = Some(COMPLETION_URL.to_owned());
-        }
+    pub fn build(self) -> OpenApp {
         self.0
     }
 }
@@ -518,7 +515,8 @@ struct OpenAppOut<'a> {
 
 #[derive(Serialize)]
 struct PartyOut<'a> {
-    id: &'a UserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a UserId>,
 }
 
 #[derive(Serialize)]
@@ -526,8 +524,9 @@ struct PartyOut<'a> {
 enum ExtraOut<'a> {
     Bare(&'a RawJson),
     Wrapped {
+        /// In version 2, `null` tells that the location is not the app's own data.
         #[serde(skip_serializing_if = "Option::is_none")]
-        provider_data: Option<&'a RawJson>,
+        provider_data: Option<Option<&'a RawJson>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         location: Option<Location>,
     },
@@ -541,30 +540,30 @@ impl<'a> ExtraOut<'a> {
             (Some(extra), None) if opened.version == ApiVersion::V2 && Wrapper::of(extra).is_none() => {
                 Some(Self::Bare(extra))
             }
-            (extra, location) => Some(Self::Wrapped { provider_data: extra.as_ref(), location }),
+            (None, location) if opened.version == ApiVersion::V1 => {
+                Some(Self::Wrapped { provider_data: None, location })
+            }
+            (extra, location) => Some(Self::Wrapped { provider_data: Some(extra.as_ref()), location }),
         }
     }
 }
 
-/// Writes the form of the value's version. A value of version 1 always has a `callback_url`, by which it is known.
+/// Writes the form of the value's version. That of version 1 always has a `supplier`, by which it is known.
 impl Serialize for OpenApp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (callback_url, completion_url) = match self.version {
-            ApiVersion::V1 => (Some(self.given_return_url().unwrap_or(COMPLETION_URL)), None),
-            ApiVersion::V2 => (None, self.given_return_url()),
-        };
+        let is_v1 = self.version == ApiVersion::V1;
         OpenAppOut {
             source: self.source(),
-            callback_url,
+            callback_url: self.given_return_url().filter(|_| is_v1),
             post_token: self.post_token(),
             conversation_id: self.conversation_id(),
             user_id: self.user_id(),
             peer_id: self.peer_id(),
-            supplier: self.supplier_id().map(|id| PartyOut { id }),
-            demand: self.demand_id().map(|id| PartyOut { id }),
+            supplier: (is_v1 || self.supplier_id.is_some()).then(|| PartyOut { id: self.supplier_id() }),
+            demand: self.demand_id.is_some().then(|| PartyOut { id: self.demand_id() }),
             user_side: self.user_side.as_ref(),
             extra_data: ExtraOut::of(self),
-            completion_url,
+            completion_url: self.given_return_url().filter(|_| !is_v1),
         }
         .serialize(serializer)
     }
