@@ -6,6 +6,7 @@
 mod client;
 mod error;
 pub mod model;
+pub mod oauth;
 pub mod operation;
 pub mod request;
 mod secret;
@@ -21,6 +22,7 @@ pub use model::{
     ConversationMessage, Icon, MediaToken, Message, MessageContent, MessageId, PostToken, RawJson, Side, Timestamp,
     UserId,
 };
+pub use oauth::{Callback, OAuthApp, Scope, TokenSet};
 pub use request::Operation;
 pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,

@@ -1,0 +1,110 @@
+use super::parameters::{self, Parameters, Repeated};
+use super::{OAuthApp, State};
+use crate::secret::AuthorizationCode;
+
+/// How the user came back from the consent page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callback {
+    /// With a code, to be handed to [`OAuthApp::exchange`] soon and once.
+    Granted(AuthorizationCode),
+    /// Without permission.
+    Denied(Denial),
+}
+
+/// What the platform says about a permission that was not given.
+///
+/// The platform documents only that the code is missing then, and that is all there may be. It looks the same when the
+/// user says no and when the scopes are wrong; where everyone seems to refuse, look at the names and ids of the scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Denial {
+    /// The error code of RFC 6749, section 4.1.2.1: `access_denied` where the user said no, `invalid_scope` where a
+    /// scope is unknown or not granted to the app.
+    pub error: Option<String>,
+    /// What the platform adds to it.
+    pub description: Option<String>,
+}
+
+/// Why a callback cannot be believed or used. It repeats nothing of the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallbackError {
+    /// There is no state in the query.
+    #[error("the callback has no state")]
+    MissingState,
+    /// The state is not the one this visitor was sent off with: the visit is another one, or someone else's permission
+    /// is being passed off as this visitor's. Do not use the code.
+    #[error("the callback's state is not the one that was sent")]
+    StateMismatch,
+    /// A parameter is given more than once.
+    #[error("the callback gives {0} more than once")]
+    Repeated(&'static str),
+    /// The code is empty, or holds characters that none can hold.
+    #[error("the callback's code cannot be one")]
+    UnusableCode,
+    /// There is a code and an error.
+    #[error("the callback gives both a code and an error")]
+    CodeAndError,
+}
+
+impl From<Repeated> for CallbackError {
+    fn from(Repeated(name): Repeated) -> Self {
+        Self::Repeated(name)
+    }
+}
+
+impl OAuthApp {
+    /// Reads the query with which a user came back to the redirect URI, with or without the question mark before it.
+    /// Take it as it was sent, not decoded.
+    ///
+    /// The state is checked first and in all cases. Parameters not known are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError`], where the query cannot be believed or used. A refusal is none: it is [`Callback::Denied`].
+    pub fn callback(&self, query: &str, state: &State) -> Result<Callback, CallbackError> {
+        let parameters = Parameters::of_query(query);
+        match parameters.once("state")? {
+            None => return Err(CallbackError::MissingState),
+            Some(given) if !state.is(&given) => return Err(CallbackError::StateMismatch),
+            Some(_) => {}
+        }
+        let code = parameters.once("code")?;
+        let error = parameters.optional("error")?;
+        let description = parameters.optional("error_description")?;
+        match (code, error) {
+            (Some(code), Some(_)) if !code.is_empty() => Err(CallbackError::CodeAndError),
+            (Some(code), None) => {
+                AuthorizationCode::new(code).map(Callback::Granted).map_err(|_| CallbackError::UnusableCode)
+            }
+            (_, error) => {
+                Ok(Callback::Denied(Denial { error: error.map(Into::into), description: description.map(Into::into) }))
+            }
+        }
+    }
+}
+
+impl Callback {
+    /// The query that says so, without a question mark: what a stand-in for the platform appends to the redirect URI.
+    #[must_use]
+    pub fn to_query(&self, state: &State) -> String {
+        let mut parameters = Vec::new();
+        match self {
+            Self::Granted(code) => parameters.push(("code", code.expose_secret())),
+            Self::Denied(Denial { error, description }) => {
+                parameters.extend(error.as_deref().map(|error| ("error", error)));
+                parameters.extend(description.as_deref().map(|description| ("error_description", description)));
+            }
+        }
+        parameters.push(("state", state.expose_secret()));
+        parameters::query(&parameters)
+    }
+}
+
+impl Denial {
+    /// A denial that says as much, for tests.
+    #[must_use]
+    pub fn new(error: Option<String>, description: Option<String>) -> Self {
+        Self { error, description }
+    }
+}

@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use serde::de::MapAccess;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{Scope, TokenSet};
+use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::open_enum::open_enum;
+use crate::model::{RawJson, Timestamp};
+use crate::secret::{AccessToken, RefreshToken};
+
+open_enum! {
+    /// How an access token is shown.
+    TokenType {
+        /// As `Authorization: Bearer`, the only way the platform documents.
+        Bearer = "bearer",
+    }
+}
+
+/// What the token endpoint answers, as it travels. An app has it as a [`TokenSet`].
+///
+/// It serialises with its tokens, for a stand-in for the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// How it is shown.
+    pub token_type: Option<TokenType>,
+    /// How many seconds it lives; the platform documents 3600.
+    pub expires_in: Option<u64>,
+    /// The refresh token, where [`Scope::offline_access`] was granted.
+    pub refresh_token: Option<RefreshToken>,
+    /// What was granted.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+impl TokenAnswer {
+    /// A bearer token that lives for an hour, alone.
+    #[must_use]
+    pub fn new(access_token: AccessToken) -> Self {
+        Self {
+            access_token,
+            token_type: Some(TokenType::Bearer),
+            expires_in: Some(3600),
+            refresh_token: None,
+            scopes: None,
+        }
+    }
+
+    /// The tokens, their lifetime counted from `asked_at`.
+    #[must_use]
+    pub fn into_tokens(self, asked_at: Timestamp) -> TokenSet {
+        TokenSet {
+            access_token: self.access_token,
+            refresh_token: self.refresh_token,
+            expires_at: self.expires_in.map(|seconds| asked_at.saturating_add(Duration::from_secs(seconds))),
+            scopes: self.scopes.unwrap_or_default(),
+        }
+    }
+}
+
+impl Serialize for TokenAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let refresh_token = self.refresh_token.as_ref().map(RefreshToken::expose_secret);
+        let scope = self.scopes.as_deref().map(Scope::join);
+        let optional = [self.token_type.is_some(), self.expires_in.is_some(), refresh_token.is_some(), scope.is_some()];
+        let mut answer =
+            serializer.serialize_struct("TokenAnswer", 1 + optional.into_iter().filter(|is_some| *is_some).count())?;
+        answer.serialize_field("access_token", self.access_token.expose_secret())?;
+        if let Some(token_type) = &self.token_type {
+            answer.serialize_field("token_type", token_type)?;
+        }
+        if let Some(expires_in) = &self.expires_in {
+            answer.serialize_field("expires_in", expires_in)?;
+        }
+        if let Some(refresh_token) = &refresh_token {
+            answer.serialize_field("refresh_token", refresh_token)?;
+        }
+        if let Some(scope) = &scope {
+            answer.serialize_field("scope", scope)?;
+        }
+        answer.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        AnswerFields::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A token answer before it is known to hold an access token.
+#[derive(Default)]
+pub(super) struct AnswerFields {
+    access_token: Option<AccessToken>,
+    token_type: Option<TokenType>,
+    expires_in: Option<u64>,
+    refresh_token: Option<RefreshToken>,
+    scope: Option<RawJson>,
+}
+
+/// The answer is JSON, and holds no access token that a header could carry.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer holds no usable access_token")]
+pub(super) struct NoAccessToken;
+
+impl TryFrom<AnswerFields> for TokenAnswer {
+    type Error = NoAccessToken;
+
+    fn try_from(fields: AnswerFields) -> Result<Self, NoAccessToken> {
+        Ok(Self {
+            access_token: fields.access_token.ok_or(NoAccessToken)?,
+            token_type: fields.token_type,
+            expires_in: fields.expires_in,
+            refresh_token: fields.refresh_token,
+            scopes: fields.scope.as_ref().and_then(granted),
+        })
+    }
+}
+
+impl FromObject for AnswerFields {
+    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "access_token" => entry.scalar(&mut self.access_token),
+            "token_type" => entry.scalar(&mut self.token_type),
+            "expires_in" => entry.scalar(&mut self.expires_in),
+            "refresh_token" => entry.scalar(&mut self.refresh_token),
+            "scope" => entry.json(&mut self.scope),
+            _ => entry.skip(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AnswerFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::object(deserializer)
+    }
+}
+
+/// The scopes of one text, as RFC 6749 has it, or of an array of texts. What cannot be a scope is passed over.
+fn granted(scope: &RawJson) -> Option<Vec<Scope>> {
+    let texts = match scope.parse().ok()? {
+        Value::String(text) => vec![text],
+        Value::Array(elements) => {
+            elements.into_iter().filter_map(|element| element.as_str().map(str::to_owned)).collect()
+        }
+        _ => return None,
+    };
+    Some(texts.iter().flat_map(|text| Scope::list(text)).flatten().collect())
+}

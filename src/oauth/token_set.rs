@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use serde::de::MapAccess;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Scope;
+use crate::model::Timestamp;
+use crate::model::lenient::{self, Entry, FromObject, FromScalar};
+use crate::secret::{AccessToken, RefreshToken};
+
+/// What a user's permission turned into.
+///
+/// # Refreshing
+///
+/// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh`](super::OAuthApp::refresh)
+/// makes a new pair of the old one:
+///
+/// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.
+/// - The old pair works for two more minutes, so calls under way are not cut off, and a refresh that failed can be
+///   tried again within them.
+/// - **Refresh once at a time** per user: have others wait for the one under way, and then read what it stored.
+/// - **Event subscriptions end with the access token they were made with.** Subscribe again after each refresh.
+///
+/// # Storing
+///
+/// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
+/// [`expose_for_storage`](Self::expose_for_storage) gives what does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenSet {
+    /// What calls in the user's name are made with.
+    pub access_token: AccessToken,
+    /// What the next set is had for. `None` where [`Scope::offline_access`] was not granted.
+    pub refresh_token: Option<RefreshToken>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) scopes: Vec<Scope>,
+}
+
+impl TokenSet {
+    /// How long before its expiry [`needs_refresh`](Self::needs_refresh) holds an access token for too old.
+    pub const REFRESH_MARGIN: Duration = Duration::from_secs(60);
+
+    /// When the access token expires, or a little earlier, but never later: its lifetime is counted from before it was
+    /// asked for. `None` where the platform did not say; it documents an hour.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// Whether the access token has expired. `false` where it is not known when it does.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether the access token has expired or does so within [`REFRESH_MARGIN`](Self::REFRESH_MARGIN). `false` where
+    /// it is not known when it does: there, refresh when a call is answered with an error that
+    /// [`needs_new_permission`](crate::Error::needs_new_permission).
+    #[must_use]
+    pub fn needs_refresh(&self, now: Timestamp) -> bool {
+        self.is_expired(now.saturating_add(Self::REFRESH_MARGIN))
+    }
+
+    /// What was granted, which may be less than what was asked for. Empty where the platform did not say; it documents
+    /// that it does.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// Whether exactly this scope was granted. A wider one, such as that of all conversations, is not taken for it.
+    #[must_use]
+    pub fn grants(&self, scope: &Scope) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    /// The set in a form that serialises, tokens and all. Encrypt what you store.
+    #[must_use]
+    pub fn expose_for_storage(&self) -> StoredTokens {
+        StoredTokens(self.clone())
+    }
+}
+
+/// A [`TokenSet`] that serialises and deserialises with its tokens, for a store of yours; in JSON or any other format
+/// that describes itself.
+///
+/// ```
+/// # fn store(tokens: &kenar::TokenSet) -> Result<(), serde_json::Error> {
+/// use kenar::oauth::StoredTokens;
+///
+/// let row = serde_json::to_string(&tokens.expose_for_storage())?;
+/// let restored = serde_json::from_str::<StoredTokens>(&row)?.into_tokens();
+/// assert_eq!(&restored, tokens);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTokens(TokenSet);
+
+impl StoredTokens {
+    /// The tokens, ready for use again.
+    #[must_use]
+    pub fn into_tokens(self) -> TokenSet {
+        self.0
+    }
+}
+
+impl Serialize for StoredTokens {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let TokenSet { access_token, refresh_token, expires_at, scopes } = &self.0;
+        let fields = 2 + usize::from(refresh_token.is_some()) + usize::from(expires_at.is_some());
+        let mut stored = serializer.serialize_struct("StoredTokens", fields)?;
+        stored.serialize_field("access_token", access_token.expose_secret())?;
+        match refresh_token {
+            Some(token) => stored.serialize_field("refresh_token", token.expose_secret())?,
+            None => stored.skip_field("refresh_token")?,
+        }
+        match expires_at {
+            Some(at) => stored.serialize_field("expires_at", at)?,
+            None => stored.skip_field("expires_at")?,
+        }
+        stored.serialize_field("scopes", scopes)?;
+        stored.end()
+    }
+}
+
+/// Reads key by key, so that an error never repeats a value.
+impl<'de> Deserialize<'de> for StoredTokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored: StoredFields = lenient::object(deserializer)?;
+        Ok(Self(TokenSet {
+            access_token: stored.access_token.ok_or_else(|| serde::de::Error::custom("no usable access_token"))?,
+            refresh_token: stored.refresh_token,
+            expires_at: stored.expires_at,
+            scopes: stored.scopes.unwrap_or_default(),
+        }))
+    }
+}
+
+#[derive(Default)]
+struct StoredFields {
+    access_token: Option<AccessToken>,
+    refresh_token: Option<RefreshToken>,
+    expires_at: Option<Timestamp>,
+    scopes: Option<Vec<Scope>>,
+}
+
+impl FromObject for StoredFields {
+    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "access_token" => entry.scalar(&mut self.access_token),
+            "refresh_token" => entry.scalar(&mut self.refresh_token),
+            "expires_at" => entry.scalar(&mut self.expires_at),
+            "scopes" => entry.scalars(&mut self.scopes),
+            _ => entry.skip(),
+        }
+    }
+}
+
+impl FromScalar for AccessToken {
+    fn from_text(text: &str) -> Option<Self> {
+        Self::new(text).ok()
+    }
+}
+
+impl FromScalar for RefreshToken {
+    fn from_text(text: &str) -> Option<Self> {
+        Self::new(text).ok()
+    }
+}

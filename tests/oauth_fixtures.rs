@@ -1,0 +1,186 @@
+//! Every OAuth fixture is read as `tests/fixtures/README.md` says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use kenar::oauth::{CallbackError, Denial, State, TokenAnswer, TokenType};
+use kenar::{
+    AccessToken, ApiError, AuthorizationCode, Callback, ClientSecret, Error, ErrorKind, OAuthApp, Operation,
+    RefreshToken, Scope, Timestamp, TokenSet,
+};
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn app() -> OAuthApp {
+    OAuthApp::new("app-slug", ClientSecret::new("client-secret").unwrap(), "https://addon.example/oauth").unwrap()
+}
+
+fn now() -> Timestamp {
+    "2025-07-16T10:00:00Z".parse().unwrap()
+}
+
+fn an_hour_later() -> Timestamp {
+    "2025-07-16T11:00:00Z".parse().unwrap()
+}
+
+fn exchanged(status: StatusCode, body: String) -> Result<TokenSet, Error> {
+    let exchange = app().exchange(AuthorizationCode::new("authorization-code").unwrap(), now());
+    exchange.response(Response::builder().status(status).body(Bytes::from(body)).unwrap())
+}
+
+/// What a token answer's row says: is there a refresh token, the lifetime, the type, the scopes granted.
+struct Row {
+    refresh_token: bool,
+    expires_in: Option<u64>,
+    token_type: Option<TokenType>,
+    granted: Option<Vec<Scope>>,
+}
+
+fn token_rows() -> Vec<(&'static str, Row)> {
+    let send = Scope::conversation_send_message(&"5f8b0f6e-0000-4000-8000-000000000001".into());
+    let usual = || Row {
+        refresh_token: true,
+        expires_in: Some(3600),
+        token_type: Some(TokenType::Bearer),
+        granted: Some(vec![send.clone(), Scope::offline_access()]),
+    };
+    vec![
+        ("token.json", usual()),
+        ("token_without_refresh.json", Row { refresh_token: false, granted: Some(vec![send.clone()]), ..usual() }),
+        ("token_scope_list.json", usual()),
+        ("token_scope_missing.json", Row { granted: None, ..usual() }),
+        ("token_expires_in_string.json", usual()),
+        ("token_expires_in_missing.json", Row { expires_in: None, ..usual() }),
+        ("token_type_unknown.json", Row { token_type: Some(TokenType::Unknown("mac".to_owned())), ..usual() }),
+        ("token_legacy_expires.json", Row { refresh_token: true, expires_in: None, token_type: None, granted: None }),
+    ]
+}
+
+fn granted(code: &str) -> Result<Callback, CallbackError> {
+    Ok(Callback::Granted(AuthorizationCode::new(code).unwrap()))
+}
+
+fn denied(error: Option<&str>, description: Option<&str>) -> Result<Callback, CallbackError> {
+    Ok(Callback::Denied(Denial::new(error.map(str::to_owned), description.map(str::to_owned))))
+}
+
+fn callback_rows() -> Vec<(&'static str, Result<Callback, CallbackError>)> {
+    vec![
+        ("callback_granted.txt", granted("authorization-code-placeholder")),
+        ("callback_granted_extra_parameters.txt", granted("authorization-code-placeholder")),
+        ("callback_granted_percent_encoded.txt", granted("code/with+signs=")),
+        ("callback_denied.txt", denied(Some("access_denied"), Some("The owner said no"))),
+        ("callback_denied_persian.txt", denied(Some("access_denied"), Some("دسترسی داده نشد"))),
+        ("callback_denied_state_only.txt", denied(None, None)),
+        ("callback_missing_state.txt", Err(CallbackError::MissingState)),
+        ("callback_state_mismatch.txt", Err(CallbackError::StateMismatch)),
+        ("callback_denied_state_mismatch.txt", Err(CallbackError::StateMismatch)),
+        ("callback_duplicate_code.txt", Err(CallbackError::Repeated("code"))),
+        ("callback_empty.txt", Err(CallbackError::MissingState)),
+    ]
+}
+
+#[test]
+fn every_fixture_has_a_row() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/oauth");
+    let files: BTreeSet<String> =
+        std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let rows: BTreeSet<String> = token_rows()
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(callback_rows().iter().map(|(name, _)| *name))
+        .chain(["token_without_access_token.json"])
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(files, rows);
+}
+
+#[test]
+fn token_answers_are_read() {
+    for (name, row) in token_rows() {
+        let body = fixture(&format!("oauth/{name}"));
+        let access_token = AccessToken::new("access-token-placeholder").unwrap();
+        let refresh_token = row.refresh_token.then(|| RefreshToken::new("refresh-token-placeholder").unwrap());
+
+        let answer: TokenAnswer = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(answer.access_token, access_token, "{name}");
+        assert_eq!(answer.refresh_token, refresh_token, "{name}");
+        assert_eq!(answer.expires_in, row.expires_in, "{name}");
+        assert_eq!(answer.token_type, row.token_type, "{name}");
+        assert_eq!(answer.scopes, row.granted, "{name}");
+
+        let tokens = exchanged(StatusCode::OK, body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(tokens.access_token, access_token, "{name}");
+        assert_eq!(tokens.refresh_token, refresh_token, "{name}");
+        assert_eq!(tokens.expires_at(), row.expires_in.map(|_| an_hour_later()), "{name}");
+        assert_eq!(tokens.scopes(), row.granted.as_deref().unwrap_or_default(), "{name}");
+    }
+}
+
+#[test]
+fn an_answer_without_an_access_token_is_an_error_that_says_so_and_no_more() {
+    let body = fixture("oauth/token_without_access_token.json");
+    let error = exchanged(StatusCode::OK, body.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(why, "the answer holds no usable access_token");
+    let strict = serde_json::from_str::<TokenAnswer>(&body).unwrap_err();
+    for text in [error.to_string(), format!("{error:?}"), why, error.body_excerpt().to_owned(), strict.to_string()] {
+        assert!(!text.contains("refresh-token-placeholder"), "{text}");
+    }
+}
+
+#[test]
+fn callbacks_are_read() {
+    let state = State::restore("state-placeholder-1").unwrap();
+    for (name, expected) in callback_rows() {
+        let query = fixture(&format!("oauth/{name}"));
+        assert_eq!(app().callback(&query, &state), expected, "{name}");
+        assert_eq!(app().callback(&format!("?{query}"), &state), expected, "{name}, with a question mark");
+    }
+}
+
+#[test]
+fn errors_of_the_token_endpoint_are_read() {
+    for (name, status, oauth_error, description) in [
+        ("oauth_invalid_grant.json", 400, "invalid_grant", Some("grant placeholder")),
+        ("oauth_hydra_extras.json", 400, "invalid_grant", Some("grant placeholder")),
+        ("oauth_error_only.json", 500, "server_error", None),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let error = exchanged(status, fixture(&format!("error/{name}"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Api, "{name}");
+        assert_eq!(error.status(), Some(status), "{name}");
+        assert_eq!(error.operation(), "oauth.exchange_code", "{name}");
+        match error.api_error() {
+            Some(ApiError::OAuth(answered)) => {
+                assert_eq!(answered.error, oauth_error, "{name}");
+                assert_eq!(answered.description.as_deref(), description, "{name}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(error.is_invalid_grant(), oauth_error == "invalid_grant", "{name}");
+        assert_eq!(error.needs_new_permission(), oauth_error == "invalid_grant", "{name}");
+    }
+}
+
+#[test]
+fn answers_that_are_no_oauth_errors_are_errors_all_the_same() {
+    for (name, status, kind) in [
+        ("error/error_is_object.json", 400, ErrorKind::Api),
+        ("error/empty_body.txt", 500, ErrorKind::Api),
+        ("error/html_page.html", 502, ErrorKind::Api),
+        ("api/html_page.html", 200, ErrorKind::UnexpectedResponse),
+        ("error/empty_body.txt", 200, ErrorKind::UnexpectedResponse),
+        ("error/json_string.json", 200, ErrorKind::UnexpectedResponse),
+    ] {
+        let error = exchanged(StatusCode::from_u16(status).unwrap(), fixture(name)).unwrap_err();
+        assert_eq!(error.kind(), kind, "{name} with {status}");
+        assert!(!matches!(error.api_error(), Some(ApiError::OAuth(_) | ApiError::Rpc(_))), "{name} with {status}");
+    }
+}

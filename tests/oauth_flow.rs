@@ -1,0 +1,364 @@
+//! What is sent for a permission and its tokens, whole; what is refused; and what old tokens turn into.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, header};
+use kenar::oauth::{
+    CallbackError, Denial, Grant, InvalidOAuthRequest, InvalidRedirectUri, InvalidScope, InvalidState, NoRefreshToken,
+    PermissionRequest, State, StoredTokens, TokenAnswer, TokenRequest,
+};
+use kenar::request::{Credential, Hosts};
+use kenar::{
+    AccessToken, AuthorizationCode, Callback, ClientSecret, ConversationId, OAuthApp, Operation, PostToken,
+    RefreshToken, Scope, Timestamp, TokenSet,
+};
+
+const REDIRECT_URI: &str = "https://addon.example/oauth";
+
+fn app() -> OAuthApp {
+    OAuthApp::new("app-slug", ClientSecret::new("secret+/=&").unwrap(), REDIRECT_URI).unwrap()
+}
+
+fn code(text: &str) -> AuthorizationCode {
+    AuthorizationCode::new(text).unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn now() -> Timestamp {
+    at("2025-07-16T10:00:00Z")
+}
+
+fn tokens() -> TokenSet {
+    serde_json::from_str::<TokenAnswer>(
+        r#"{"access_token":"access-1","refresh_token":"refresh-1","expires_in":3600,"scope":"USER_ID offline_access"}"#,
+    )
+    .unwrap()
+    .into_tokens(now())
+}
+
+fn answered(body: &str) -> Response<Bytes> {
+    Response::new(Bytes::from(body.to_owned()))
+}
+
+/// Checks all of a request but its body, and gives that.
+fn form_of(operation: &impl Operation, hosts: &Hosts, uri: &str) -> String {
+    let request = operation.request(hosts).unwrap();
+    assert!(matches!(operation.credential(), Credential::None));
+    assert_eq!(request.method(), Method::POST);
+    assert_eq!(request.uri(), uri);
+    let form = "application/x-www-form-urlencoded".parse().unwrap();
+    assert_eq!(*request.headers(), HeaderMap::from_iter([(header::CONTENT_TYPE, form)]));
+    String::from_utf8(request.body().as_bytes().unwrap().to_vec()).unwrap()
+}
+
+fn is_idempotent<O: Operation>(_: &O) -> bool {
+    O::IDEMPOTENT
+}
+
+#[test]
+fn a_code_is_exchanged_by_a_form() {
+    let exchange = app().exchange(code("code/+="), now());
+    let form = form_of(&exchange, &Hosts::default(), "https://oauth.divar.ir/oauth2/token");
+    assert_eq!(
+        form,
+        "grant_type=authorization_code&code=code%2F%2B%3D&client_id=app-slug&client_secret=secret%2B%2F%3D%26\
+         &redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
+    );
+    assert!(!is_idempotent(&exchange), "a code works once");
+    assert_eq!(exchange.body_secrets(), ["secret+/=&", "code/+="]);
+
+    let parsed = TokenRequest::parse(form.as_bytes()).unwrap();
+    assert_eq!(parsed.client_id.as_str(), "app-slug");
+    assert_eq!(parsed.client_secret, ClientSecret::new("secret+/=&").unwrap());
+    assert_eq!(parsed.redirect_uri, REDIRECT_URI);
+    assert_eq!(parsed.grant, Grant::AuthorizationCode(code("code/+=")));
+}
+
+#[test]
+fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
+    let refresh = app().refresh(&tokens(), now()).unwrap();
+    let form = form_of(&refresh, &Hosts::at("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080/oauth2/token");
+    assert_eq!(
+        form,
+        "grant_type=refresh_token&refresh_token=refresh-1&code=access-1&client_id=app-slug\
+         &client_secret=secret%2B%2F%3D%26&redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
+    );
+    assert!(is_idempotent(&refresh), "the old pair works for two more minutes");
+    assert_eq!(refresh.body_secrets(), ["secret+/=&", "refresh-1", "access-1"]);
+    assert_eq!(
+        TokenRequest::parse(form.as_bytes()).unwrap().grant,
+        Grant::RefreshToken {
+            refresh_token: RefreshToken::new("refresh-1").unwrap(),
+            access_token: Some(AccessToken::new("access-1").unwrap()),
+        },
+    );
+}
+
+#[test]
+fn a_refresh_token_alone_is_refreshed_without_a_code() {
+    let refresh = app().refresh_with(RefreshToken::new("refresh-1").unwrap(), now());
+    let form = form_of(&refresh, &Hosts::default(), "https://oauth.divar.ir/oauth2/token");
+    assert_eq!(
+        form,
+        "grant_type=refresh_token&refresh_token=refresh-1&client_id=app-slug&client_secret=secret%2B%2F%3D%26\
+         &redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
+    );
+    assert_eq!(refresh.body_secrets(), ["secret+/=&", "refresh-1"]);
+}
+
+#[test]
+fn a_set_without_a_refresh_token_cannot_be_refreshed() {
+    let mut tokens = tokens();
+    tokens.refresh_token = None;
+    assert_eq!(app().refresh(&tokens, now()).unwrap_err(), NoRefreshToken);
+}
+
+#[test]
+fn a_refresh_replaces_both_tokens_and_keeps_what_the_answer_leaves_out() {
+    let later = at("2025-07-16T10:59:30Z");
+    let refresh = app().refresh(&tokens(), later).unwrap();
+
+    let rotated = refresh
+        .response(answered(
+            r#"{"access_token":"access-2","refresh_token":"refresh-2","expires_in":3600,"scope":"USER_ID"}"#,
+        ))
+        .unwrap();
+    assert_eq!(rotated.access_token.expose_secret(), "access-2");
+    assert_eq!(rotated.refresh_token.as_ref().unwrap().expose_secret(), "refresh-2");
+    assert_eq!(rotated.scopes(), [Scope::user_id()]);
+    assert_eq!(rotated.expires_at(), Some(at("2025-07-16T11:59:30Z")));
+
+    let short = refresh.response(answered(r#"{"access_token":"access-2"}"#)).unwrap();
+    assert_eq!(short.refresh_token.as_ref().unwrap().expose_secret(), "refresh-1");
+    assert_eq!(short.scopes(), [Scope::user_id(), Scope::offline_access()]);
+    assert_eq!(short.expires_at(), None);
+}
+
+#[test]
+fn an_access_token_is_refreshed_a_minute_before_it_expires() {
+    let tokens = tokens();
+    for (now, expired, needs_refresh) in [
+        ("2025-07-16T10:58:59.999999Z", false, false),
+        ("2025-07-16T10:59:00Z", false, true),
+        ("2025-07-16T10:59:59.999999Z", false, true),
+        ("2025-07-16T11:00:00Z", true, true),
+        ("9999-12-31T23:59:59Z", true, true),
+    ] {
+        assert_eq!((tokens.is_expired(at(now)), tokens.needs_refresh(at(now))), (expired, needs_refresh), "{now}");
+    }
+    let mut answer = TokenAnswer::new(AccessToken::new("access-1").unwrap());
+    answer.expires_in = None;
+    let unknown = answer.clone().into_tokens(now());
+    assert_eq!((unknown.is_expired(now()), unknown.needs_refresh(now())), (false, false));
+    answer.expires_in = Some(u64::MAX);
+    assert!(!answer.into_tokens(now()).is_expired(now()), "the longest lifetime does not wrap around");
+}
+
+#[test]
+fn a_lifetime_that_is_none_is_not_known() {
+    for lifetime in ["-1", "null", "\"\"", "\"soon\"", "[]", "1.5", "true"] {
+        let body = format!(r#"{{"access_token":"access-1","expires_in":{lifetime}}}"#);
+        let tokens = app().exchange(code("code"), now()).response(answered(&body)).unwrap();
+        assert_eq!(tokens.expires_at(), None, "{lifetime}");
+    }
+}
+
+#[test]
+fn only_what_is_named_is_granted() {
+    let conversation = ConversationId::new("conversation-1");
+    let tokens = serde_json::from_str::<TokenAnswer>(
+        r#"{"access_token":"access-1","scope":"CONVERSATION_SEND_MESSAGE.conversation-1  OFFLINE_ACCESS \"x\""}"#,
+    )
+    .unwrap()
+    .into_tokens(now());
+    assert!(tokens.grants(&Scope::conversation_send_message(&conversation)));
+    assert!(tokens.grants(&Scope::offline_access()), "also where it is written in upper case");
+    assert!(!tokens.grants(&Scope::conversation_send_message(&ConversationId::new("conversation-2"))));
+    assert!(!tokens.grants(&Scope::conversation_read(&conversation)));
+    assert_eq!(tokens.scopes().len(), 2, "{:?}", tokens.scopes());
+}
+
+#[test]
+fn scopes_are_written_as_the_platform_names_them() {
+    let (conversation, post) = (ConversationId::new("c-1"), PostToken::new("QYabcdef"));
+    for (scope, wire, resource) in [
+        (Scope::conversation_send_message(&conversation), "CONVERSATION_SEND_MESSAGE.c-1", Some("c-1")),
+        (Scope::conversation_read(&conversation), "CHAT_CONVERSATION_READ.c-1", Some("c-1")),
+        (Scope::post_conversations_read(&post), "CHAT_POST_CONVERSATIONS_READ.QYabcdef", Some("QYabcdef")),
+        (
+            Scope::post_conversations_message_send(&post),
+            "CHAT_POST_CONVERSATIONS_MESSAGE_SEND.QYabcdef",
+            Some("QYabcdef"),
+        ),
+        (Scope::supplier_all_conversations_read(), "CHAT_SUPPLIER_ALL_CONVERSATIONS_READ", None),
+        (Scope::supplier_all_conversations_message_send(), "CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND", None),
+        (Scope::chat_bot_user_message_send(), "CHAT_BOT_USER_MESSAGE_SEND", None),
+        (Scope::user_id(), "USER_ID", None),
+        (Scope::user_phone(), "USER_PHONE", None),
+        (Scope::user_posts_get(), "USER_POSTS_GET", None),
+        (Scope::notification_access_revocation(), "NOTIFICATION_ACCESS_REVOCATION", None),
+        (Scope::offline_access(), "offline_access", None),
+        (Scope::openid(), "openid", None),
+        (Scope::named("OFFLINE_ACCESS").unwrap(), "offline_access", None),
+        (Scope::named("OPENID").unwrap(), "openid", None),
+        (Scope::named("SUBMIT_USER_POST").unwrap(), "SUBMIT_USER_POST", None),
+        (Scope::with_resource("POST_EDIT", "a.b").unwrap(), "POST_EDIT.a.b", Some("a.b")),
+    ] {
+        assert_eq!(scope.as_str(), wire);
+        assert_eq!(scope.to_string(), wire);
+        assert_eq!(scope.resource(), resource, "{wire}");
+        assert_eq!(Some(scope.name()), wire.split('.').next());
+        assert_eq!(wire.parse(), Ok(scope));
+    }
+}
+
+#[test]
+fn what_is_no_scope_is_refused() {
+    assert_eq!(Scope::named(""), Err(InvalidScope::Empty));
+    for text in ["A B", "A\"", "A\\", "A\n", "A\u{7f}", "دسترسی", " A"] {
+        assert_eq!(Scope::named(text), Err(InvalidScope::IllegalCharacter), "{text:?}");
+        assert_eq!(Scope::with_resource("A", text), Err(InvalidScope::IllegalCharacter), "{text:?}");
+    }
+    assert_eq!(Scope::with_resource("", "a"), Err(InvalidScope::Empty));
+    assert_eq!(Scope::with_resource("A", ""), Err(InvalidScope::Empty));
+    assert_eq!(Scope::with_resource("A.b", "c"), Err(InvalidScope::DotInName));
+    assert!(serde_json::from_str::<Scope>("\"A B\"").is_err());
+}
+
+#[test]
+fn an_id_cannot_bring_another_scope_along() {
+    let scope = Scope::conversation_read(&ConversationId::new("c-1 USER_PHONE\\\"\nش"));
+    assert_eq!(scope.as_str(), "CHAT_CONVERSATION_READ.c-1%20USER_PHONE%5C%22%0A%D8%B4");
+    assert_eq!(Scope::named(scope.as_str()), Ok(scope));
+}
+
+#[test]
+fn the_permission_url_is_written_as_the_platform_reads_it() {
+    let state = State::restore("state/+ 1").unwrap();
+    let scopes = [Scope::conversation_send_message(&ConversationId::new("c-1")), Scope::offline_access()];
+    let url = app().permission_request(&scopes, state).url(&Hosts::default());
+    assert_eq!(
+        url.as_str(),
+        "https://oauth.divar.ir/oauth2/auth?response_type=code&client_id=app-slug\
+         &redirect_uri=https%3A%2F%2Faddon.example%2Foauth\
+         &scope=CONVERSATION_SEND_MESSAGE.c-1%20offline_access&state=state%2F%2B%201",
+    );
+    assert_eq!(format!("{url:?}"), "PermissionUrl(https://oauth.divar.ir/oauth2/auth?[redacted])");
+}
+
+#[test]
+fn each_state_is_new_and_fit_for_a_url() {
+    let (first, second) = (State::random().unwrap(), State::random().unwrap());
+    assert_ne!(first, second);
+    assert_eq!(first.expose_secret().len(), 32);
+    assert!(first.expose_secret().bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!(State::restore(first.expose_secret()).unwrap(), first);
+}
+
+#[test]
+fn what_is_no_state_is_not_restored() {
+    for text in ["", "1234567", "12345678\n", "حالت-حالت"] {
+        assert_eq!(State::restore(text).unwrap_err(), InvalidState, "{text:?}");
+    }
+}
+
+#[test]
+fn a_redirect_uri_is_kept_letter_by_letter() {
+    for uri in ["https://addon.example", "https://addon.example/", "http://127.0.0.1:80/%D8%B4", "http://[::1]:1/a"] {
+        let app = OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap();
+        assert_eq!(app.redirect_uri(), uri);
+        let asked = app.permission_request([Scope::user_id()], State::random().unwrap());
+        assert_eq!(PermissionRequest::parse(&asked.to_query()).unwrap().redirect_uri, uri);
+    }
+}
+
+#[test]
+fn a_redirect_uri_that_cannot_be_registered_is_refused() {
+    let refused = |uri: &str| OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap_err();
+    assert_eq!(refused("https://addon.example/?a=b"), InvalidRedirectUri::HasQuery);
+    assert_eq!(refused("https://addon.example/?"), InvalidRedirectUri::HasQuery);
+    assert_eq!(refused("https://addon.example/#a"), InvalidRedirectUri::HasFragment);
+    for uri in ["https://addon.example/a b", " https://addon.example/", "https:\\\\addon.example", "https://نمونه/"]
+    {
+        assert_eq!(refused(uri), InvalidRedirectUri::IllegalCharacter, "{uri}");
+    }
+    for uri in ["", "/oauth", "http://addon.example/", "https://user@addon.example/"] {
+        assert!(matches!(refused(uri), InvalidRedirectUri::NotAnAppUrl(_)), "{uri}");
+    }
+}
+
+#[test]
+fn a_callback_that_cannot_be_used_is_refused() {
+    let state = State::restore("state-placeholder-1").unwrap();
+    for (query, error) in [
+        ("state=state-placeholder-1&state=state-placeholder-1&code=a", CallbackError::Repeated("state")),
+        ("state=state-placeholder-1&error=a&error=b", CallbackError::Repeated("error")),
+        (
+            "state=state-placeholder-1&error_description=a&error_description=b",
+            CallbackError::Repeated("error_description"),
+        ),
+        ("state=&code=a", CallbackError::StateMismatch),
+        ("state=state-placeholder-1x&code=a", CallbackError::StateMismatch),
+        ("state=state-placeholder-&code=a&code=b", CallbackError::StateMismatch),
+        ("state=state-placeholder-1&code=", CallbackError::UnusableCode),
+        ("state=state-placeholder-1&code=%FF", CallbackError::UnusableCode),
+        ("state=state-placeholder-1&code=%0a", CallbackError::UnusableCode),
+        ("state=state-placeholder-1&code=a&error=access_denied", CallbackError::CodeAndError),
+        ("STATE=state-placeholder-1&code=a", CallbackError::MissingState),
+    ] {
+        assert_eq!(app().callback(query, &state), Err(error), "{query}");
+    }
+    assert_eq!(
+        app().callback("code=&error=access_denied&error_description=&state=state-placeholder-1", &state),
+        Ok(Callback::Denied(Denial::new(Some("access_denied".to_owned()), None))),
+    );
+}
+
+#[test]
+fn requests_that_are_none_are_refused_as_a_server_refuses_them() {
+    let permission = "response_type=code&client_id=a&redirect_uri=b&scope=c&state=12345678";
+    assert!(PermissionRequest::parse(permission).is_ok());
+    for (query, error) in [
+        (permission.replace("response_type=code&", ""), InvalidOAuthRequest::Missing("response_type")),
+        (permission.replace("=code&", "=token&"), InvalidOAuthRequest::Unusable("response_type")),
+        (permission.replace("client_id=a", "client_id="), InvalidOAuthRequest::Missing("client_id")),
+        (permission.replace("&redirect_uri=b", ""), InvalidOAuthRequest::Missing("redirect_uri")),
+        (permission.replace("scope=c", "scope=%22"), InvalidOAuthRequest::Unusable("scope")),
+        (permission.replace("12345678", "1234567"), InvalidOAuthRequest::Unusable("state")),
+        (format!("{permission}&scope=d"), InvalidOAuthRequest::Repeated("scope")),
+    ] {
+        assert_eq!(PermissionRequest::parse(&query), Err(error), "{query}");
+    }
+
+    let token = "grant_type=authorization_code&code=a&client_id=b&client_secret=c&redirect_uri=d";
+    assert!(TokenRequest::parse(token.as_bytes()).is_ok());
+    for (form, error) in [
+        (token.replace("authorization_code", "password"), InvalidOAuthRequest::Unusable("grant_type")),
+        (token.replace("authorization_code", "refresh_token"), InvalidOAuthRequest::Missing("refresh_token")),
+        (token.replace("&code=a", ""), InvalidOAuthRequest::Missing("code")),
+        (token.replace("secret=c", "secret=%FF"), InvalidOAuthRequest::Unusable("client_secret")),
+        (token.replace("&redirect_uri=d", ""), InvalidOAuthRequest::Missing("redirect_uri")),
+        (format!("{token}&code=e"), InvalidOAuthRequest::Repeated("code")),
+        (r#"{"grant_type":"authorization_code"}"#.to_owned(), InvalidOAuthRequest::Missing("grant_type")),
+    ] {
+        assert_eq!(TokenRequest::parse(form.as_bytes()), Err(error), "{form}");
+    }
+}
+
+#[test]
+fn stored_tokens_come_back() {
+    let mut tokens = tokens();
+    for without_refresh_token in [false, true] {
+        if without_refresh_token {
+            tokens.refresh_token = None;
+        }
+        let stored = serde_json::to_value(tokens.expose_for_storage()).unwrap();
+        assert_eq!(serde_json::from_value::<StoredTokens>(stored.clone()).unwrap().into_tokens(), tokens, "{stored}");
+    }
+    assert_eq!(
+        serde_json::to_string(&tokens.expose_for_storage()).unwrap(),
+        r#"{"access_token":"access-1","expires_at":"2025-07-16T11:00:00Z","scopes":["USER_ID","offline_access"]}"#,
+    );
+}
