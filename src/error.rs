@@ -353,7 +353,9 @@ impl Error {
     #[must_use]
     pub(crate) fn without(mut self, secrets: &[&str]) -> Self {
         if let Some(answer) = &mut self.0.answer {
+            let secrets = &spellings(secrets);
             scrub(&mut answer.body_excerpt, secrets);
+            cut_begun(&mut answer.body_excerpt, secrets);
             match &mut answer.api {
                 ApiError::Rpc(status) => {
                     scrub(&mut status.message, secrets);
@@ -370,15 +372,52 @@ impl Error {
     }
 }
 
-fn scrub(text: &mut String, secrets: &[&str]) {
+/// The secrets, and what they look like where an answer repeats them in JSON, in a form or in a URL. The longest first,
+/// so that none hides a part of another.
+fn spellings(secrets: &[&str]) -> Vec<String> {
+    let mut spellings = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let json = serde_json::Value::from(*secret).to_string();
+        let json = json.trim_matches('"');
+        spellings.extend([
+            (*secret).to_owned(),
+            json.to_owned(),
+            json.replace('/', "\\/"),
+            form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+            percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        ]);
+    }
+    spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    spellings.dedup();
+    spellings
+}
+
+const REDACTED: &str = "[redacted]";
+
+fn scrub(text: &mut String, secrets: &[String]) {
+    for secret in secrets {
         if text.contains(secret) {
-            *text = text.replace(secret, "[redacted]");
+            *text = text.replace(secret, REDACTED);
         }
     }
 }
 
-fn scrub_json(value: &mut Value, secrets: &[&str]) {
+/// Takes off the end what may be the beginning of a secret: an excerpt ends in the middle of a text.
+fn cut_begun(excerpt: &mut String, secrets: &[String]) {
+    let begun = secrets
+        .iter()
+        .filter_map(|secret| (1..secret.len()).rev().find(|length| ends_with_begin(excerpt, secret, *length)))
+        .max();
+    if let Some(length) = begun {
+        excerpt.truncate(excerpt.len() - length);
+    }
+}
+
+fn ends_with_begin(text: &str, secret: &str, length: usize) -> bool {
+    secret.get(..length).is_some_and(|begin| text.ends_with(begin))
+}
+
+fn scrub_json(value: &mut Value, secrets: &[String]) {
     match value {
         Value::String(text) => scrub(text, secrets),
         Value::Array(values) => values.iter_mut().for_each(|value| scrub_json(value, secrets)),

@@ -314,6 +314,11 @@ fn a_callback_that_cannot_be_used_is_refused() {
         app().callback("code=&error=access_denied&error_description=&state=state-placeholder-1", &state),
         Ok(Callback::Denied(Denial::new(Some("access_denied".to_owned()), None))),
     );
+    assert_eq!(
+        app().callback("code=a&error=&state=state-placeholder-1", &state),
+        Ok(Callback::Granted(code("a"))),
+        "an empty parameter is a missing one",
+    );
 }
 
 #[test]

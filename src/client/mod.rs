@@ -2,6 +2,7 @@
 
 mod builder;
 mod chat_api;
+mod oauth_client;
 mod retry;
 mod timer;
 
@@ -18,6 +19,7 @@ use crate::transport::HttpTransport;
 
 pub use builder::{ClientBuilder, ClientSetupError};
 pub use chat_api::ChatApi;
+pub use oauth_client::OAuthClient;
 pub use retry::Retry;
 pub use timer::Timer;
 #[cfg(feature = "tokio")]

@@ -1,1 +1,69 @@
-//! w
+//! What Divar sends to your add-on, verified and typed, and what your add-on answers.
+//!
+//! Divar calls three addresses that you enter in the Kenar panel, and shows the same identification key on each:
+//!
+//! | When | Read with | Answer with |
+//! |---|---|---|
+//! | a user opens the app, or presses a button that opens it | [`Verifier::open_app`] | [`OpenAppReply`] |
+//! | something happens: a message, a payment, a revocation | [`Verifier::event`] | 200, with any body or none |
+//! | a user presses a button that asks your add-on what to do | [`Verifier::dynamic_action`] | [`DynamicActionReply`] |
+//!
+//! All of it works on the types of the [`http`] crate and on bytes, so it fits any web framework. With the feature
+//! `axum`, the replies and [`Rejection`] are axum responses as well.
+//!
+//! ```
+//! use http::HeaderMap;
+//! use kenar::IdentificationKey;
+//! use kenar::webhook::{Event, Rejection, Verifier};
+//!
+//! fn receive(verifier: &Verifier, headers: &HeaderMap, body: &[u8]) -> Result<String, Rejection> {
+//!     Ok(match verifier.event(headers, body)? {
+//!         Event::ChatbotMessage(message) => format!("{}: {:?}", message.conversation.id, message.text()),
+//!         Event::AccessRevoked(revoked) => format!("forget {}", revoked.user_id),
+//!         // Everything authentic is worth a 200, also what this program does not know yet.
+//!         _ => "ignored".to_owned(),
+//!     })
+//! }
+//!
+//! # let key = IdentificationKey::new("placeholder").unwrap();
+//! let verifier = Verifier::new(key);
+//! let body = br#"{
+//!     "type": "NEW_CHATBOT_MESSAGE",
+//!     "new_chatbot_message": { "conversation": { "id": "c-1" }, "type": "TEXT", "text": "سلام" }
+//! }"#;
+//! let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "placeholder".parse().unwrap())]);
+//! assert_eq!(receive(&verifier, &headers, body).unwrap(), r#"c-1: Some("سلام")"#);
+//!
+//! let refused = receive(&verifier, &HeaderMap::new(), body).unwrap_err();
+//! assert_eq!(refused.status(), 401);
+//! ```
+
+#[cfg(feature = "axum")]
+mod axum;
+mod direct_link;
+mod dynamic_action;
+mod event;
+mod event_source;
+mod extra;
+mod open_app;
+mod open_app_reply;
+mod rejection;
+mod respond;
+mod return_url;
+mod start_command;
+mod verifier;
+
+pub use direct_link::UntrustedDirectLink;
+pub use dynamic_action::{DynamicAction, DynamicActionBuilder, DynamicActionReply};
+pub use event::{
+    AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, Post, PostUpdate, PostUpdateKind,
+    TransactionKind, TransactionState, UndecodableEvent, UndecodableReason, UnknownEvent,
+};
+pub use event_source::is_documented_event_source;
+pub use extra::ExtraError;
+pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, Source};
+pub use open_app_reply::OpenAppReply;
+pub use rejection::Rejection;
+pub use return_url::COMPLETION_URL;
+pub use start_command::{StartCommand, TouchPoint};
+pub use verifier::Verifier;

@@ -1,0 +1,32 @@
+"""Reads `cargo metadata` and fails where a crate that users of kenar would build declares a newer Rust than kenar does."""
+
+import json
+import sys
+
+
+def version(text):
+    return tuple(int(part) for part in (text.split(".") + ["0", "0"])[:3])
+
+
+metadata = json.load(sys.stdin)
+packages = {package["id"]: package for package in metadata["packages"]}
+nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+root = metadata["resolve"]["root"]
+own = packages[root]["rust_version"]
+
+seen, queue = set(), [root]
+while queue:
+    for dependency in nodes[queue.pop()]["deps"]:
+        built = any(kind["kind"] != "dev" for kind in dependency["dep_kinds"])
+        if built and dependency["pkg"] not in seen:
+            seen.add(dependency["pkg"])
+            queue.append(dependency["pkg"])
+
+newer = [
+    f'{packages[id]["name"]} {packages[id]["version"]} needs Rust {packages[id]["rust_version"]}'
+    for id in seen
+    if packages[id]["rust_version"] and version(packages[id]["rust_version"]) > version(own)
+]
+if newer:
+    sys.exit(f"kenar declares Rust {own}, but\n" + "\n".join(sorted(newer)))
+print(f"{len(seen)} dependencies build with Rust {own}, by their own word")

@@ -1,0 +1,42 @@
+//! Another HTTP stack under the client: here hyper's own, without reqwest.
+//!
+//! `cargo run --example custom_transport`
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use hyper_util::client::legacy::{Client as HyperClient, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use kenar::request::Body;
+use kenar::sandbox::Sandbox;
+use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
+use kenar::{BotMessage, ChatApi as _, Client};
+
+/// hyper's client takes a `kenar` body as it is: it is an `http_body::Body`.
+#[derive(Debug)]
+struct HyperTransport(HyperClient<HttpConnector, Body>);
+
+impl HyperTransport {
+    const MAX_RESPONSE_BYTES: usize = 16 << 20;
+
+    fn new() -> Self {
+        Self(HyperClient::builder(TokioExecutor::new()).build_http())
+    }
+}
+
+#[async_trait]
+impl HttpTransport for HyperTransport {
+    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
+        let response = self.0.request(request).await.map_err(|error| {
+            // Only a failure to connect promises that nothing was sent.
+            let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
+            TransportError::with_source(kind, error)
+        })?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, Self::MAX_RESPONSE_BYTES)
+            .collect()
+            .await
+            .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;
+        Ok(http::Response::from_parts(parts, body.to_bytes()))
+    }
+}

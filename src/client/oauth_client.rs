@@ -1,0 +1,89 @@
+use std::borrow::Borrow;
+
+use super::Client;
+use crate::error::{Error, ErrorKind};
+use crate::model::Timestamp;
+use crate::oauth::{Callback, CallbackError, OAuthApp, PermissionUrl, RefreshTokens, Scope, State, TokenSet};
+use crate::request::Operation as _;
+use crate::secret::AuthorizationCode;
+
+/// The whole OAuth flow of your app: an [`OAuthApp`], and a [`Client`] that sends. Made by [`Client::oauth`].
+///
+/// ```no_run
+/// # use kenar::{Callback, ConversationId, OAuthClient, Scope};
+/// # use kenar::oauth::State;
+/// # fn keep_with_the_visit(_: State) {} fn redirect(_: &str) {} fn store(_: kenar::oauth::StoredTokens) {}
+/// # async fn flow(oauth: OAuthClient, conversation: ConversationId, query: &str, state: State) -> Result<(), Box<dyn std::error::Error>> {
+/// let (url, state_to_keep) =
+///     oauth.permission_url([Scope::conversation_send_message(&conversation), Scope::offline_access()]);
+/// keep_with_the_visit(state_to_keep);
+/// redirect(url.as_str());
+///
+/// // … and when the user is back at the redirect URI:
+/// if let Callback::Granted(code) = oauth.callback(query, &state)? {
+///     let tokens = oauth.exchange(code).await?;
+///     assert!(tokens.grants(&Scope::conversation_send_message(&conversation)));
+///     store(tokens.expose_for_storage());
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OAuthClient {
+    app: OAuthApp,
+    client: Client,
+}
+
+impl Client {
+    /// The OAuth flow of an app, over this client's connections, hosts and time limits.
+    #[must_use]
+    pub fn oauth(&self, app: OAuthApp) -> OAuthClient {
+        OAuthClient { app, client: self.clone() }
+    }
+}
+
+impl OAuthClient {
+    /// Where to send the user to be asked for permission, and the state to check the answer with:
+    /// [`OAuthApp::permission_url`] for the client's hosts.
+    pub fn permission_url<S: Borrow<Scope>>(&self, scopes: impl IntoIterator<Item = S>) -> (PermissionUrl, State) {
+        self.app.permission_url(self.client.hosts(), scopes)
+    }
+
+    /// Reads the query with which a user came back: [`OAuthApp::callback`].
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError`], where the query cannot be believed or used.
+    pub fn callback(&self, query: &str, state: &State) -> Result<Callback, CallbackError> {
+        self.app.callback(query, state)
+    }
+
+    /// Makes tokens of a code, which works once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid_grant`] where the code is used up, too old, or was asked for with another redirect URI.
+    pub async fn exchange(&self, code: AuthorizationCode) -> Result<TokenSet, Error> {
+        self.client.execute(&self.app.exchange(code, Timestamp::now())).await
+    }
+
+    /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
+    /// two minutes, and is tried again by itself where the time allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid_grant`] where the refresh token is too old, replaced or taken back;
+    /// [`ErrorKind::InvalidRequest`] where there is none in the set.
+    pub async fn refresh(&self, tokens: &TokenSet) -> Result<TokenSet, Error> {
+        let refresh = self
+            .app
+            .refresh(tokens, Timestamp::now())
+            .map_err(|why| Error::new(ErrorKind::InvalidRequest, RefreshTokens::NAME, why))?;
+        self.client.execute(&refresh).await
+    }
+
+    /// The app.
+    #[must_use]
+    pub fn app(&self) -> &OAuthApp {
+        &self.app
+    }
+}

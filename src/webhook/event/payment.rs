@@ -1,0 +1,122 @@
+//! A payment that went on.
+
+use serde::Serialize;
+use serde::de::MapAccess;
+
+use crate::model::lenient::{Entry, FromObject};
+use crate::model::open_enum::open_enum;
+use crate::model::{AppSlug, RawJson, Timestamp, TransactionId};
+
+open_enum! {
+    /// How far a payment is. Read from its name or from its number.
+    TransactionState {
+        /// It was begun.
+        Pending = "TRANSACTION_STATE_PENDING" | "1",
+        /// It was paid.
+        Completed = "TRANSACTION_STATE_COMPLETED" | "2",
+        /// It failed.
+        Failed = "TRANSACTION_STATE_FAILED" | "3",
+        /// It was paid back.
+        Refunded = "TRANSACTION_STATE_REFUNDED" | "4",
+    }
+}
+
+open_enum! {
+    /// What is paid for.
+    TransactionKind {
+        /// Submitting a post.
+        Submit = "TRANSACTION_TYPE_SUBMIT",
+        /// Renewing a post.
+        Renew = "TRANSACTION_TYPE_RENEW",
+        /// Moving a post up the list again.
+        Reorder = "TRANSACTION_TYPE_REORDER",
+    }
+}
+
+/// A payment went on.
+///
+/// ```
+/// use kenar::webhook::{Event, TransactionState};
+///
+/// let body = br#"{
+///     "type": "PAYMENT_TRANSACTION",
+///     "transaction": { "id": "t-1", "cost_rials": "100000", "state": "TRANSACTION_STATE_COMPLETED" }
+/// }"#;
+/// let Event::PaymentTransaction(payment) = Event::from_unverified_body(body)? else { panic!() };
+/// assert_eq!(payment.state, Some(TransactionState::Completed));
+/// assert_eq!(payment.cost_rials, Some(100_000));
+/// # Ok::<(), kenar::webhook::Rejection>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PaymentTransaction {
+    /// Which payment it is: the id it was created with.
+    pub id: Option<TransactionId>,
+    /// How far it is.
+    pub state: Option<TransactionState>,
+    /// What is paid for.
+    pub kind: Option<TransactionKind>,
+    /// What it costs your app, in rials.
+    pub cost_rials: Option<i64>,
+    /// What your app said of it when it asked for the payment.
+    pub extra_details: Option<String>,
+    /// The app that asked for it.
+    pub app_slug: Option<AppSlug>,
+    /// When it was begun.
+    pub created_at: Option<Timestamp>,
+    /// What your app gave when it subscribed.
+    pub metadata: Option<RawJson>,
+}
+
+impl PaymentTransaction {
+    /// An event as Divar would send it, for tests.
+    #[must_use]
+    pub fn new(id: impl Into<TransactionId>, state: TransactionState) -> Self {
+        Self { id: Some(id.into()), state: Some(state), ..Self::default() }
+    }
+
+    pub(super) fn payload(&self) -> impl Serialize + '_ {
+        PaymentOut {
+            id: self.id.as_ref(),
+            state: self.state.as_ref(),
+            kind: self.kind.as_ref(),
+            cost_rials: self.cost_rials,
+            extra_details: self.extra_details.as_deref(),
+            app_slug: self.app_slug.as_ref(),
+            created_at: self.created_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PaymentOut<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a TransactionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a TransactionState>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a TransactionKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_rials: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_details: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_slug: Option<&'a AppSlug>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<Timestamp>,
+}
+
+impl FromObject for PaymentTransaction {
+    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+        match key {
+            "id" => entry.scalar(&mut self.id),
+            "state" => entry.scalar(&mut self.state),
+            "type" => entry.scalar(&mut self.kind),
+            "cost_rials" => entry.scalar(&mut self.cost_rials),
+            "extra_details" => entry.scalar(&mut self.extra_details),
+            "app_slug" => entry.scalar(&mut self.app_slug),
+            "created_at" => entry.scalar(&mut self.created_at),
+            _ => entry.skip(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The data of a button, coming back.
+
+use serde::de::DeserializeOwned;
+
+use crate::model::RawJson;
+
+/// Why the data of a button cannot be had as the type asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtraError {
+    /// The request brought no data: the app was not opened with a button, or the button had none.
+    #[error("the request brought no data of a button")]
+    Missing,
+    /// The data does not fit the type, as that of a button sent by an older version of your add-on may not.
+    #[error("the data of the button does not fit{}: {error}", at(path))]
+    Mismatch {
+        /// Where in the data, as keys and indices; empty at its top.
+        path: String,
+        /// What is wrong there.
+        error: serde_json::Error,
+    },
+}
+
+fn at(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!(", at `{path}`") }
+}
+
+/// Reads the data as a `T`. None at all is read as `null`, so that an `Option` can be asked for.
+pub(super) fn read<T: DeserializeOwned>(extra: Option<&RawJson>) -> Result<T, ExtraError> {
+    match extra {
+        Some(json) => json.parse().map_err(|error| ExtraError::Mismatch { path: path_of::<T>(json), error }),
+        None => serde_json::from_str("null").map_err(|_| ExtraError::Missing),
+    }
+}
+
+/// Reads once more, slower, keeping the path of keys and indices.
+fn path_of<T: DeserializeOwned>(json: &RawJson) -> String {
+    let mut deserializer = serde_json::Deserializer::from_str(json.get());
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) if error.path().iter().next().is_some() => error.path().to_string(),
+        _ => String::new(),
+    }
+}
