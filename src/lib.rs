@@ -60,6 +60,8 @@ pub mod model;
 pub mod oauth;
 pub mod operation;
 pub mod request;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod secret;
 pub mod transport;
 pub mod webhook;

@@ -1,0 +1,254 @@
+//! What the platform does, without any I/O and without a clock.
+//!
+//! A shell gives it requests ([`Engine::handle`]) and what people do (`user_…`), each with the time it is, and gets
+//! answers and [`Delivery`]s: requests to be made to add-ons, whose answers it gives back ([`Engine::delivered`]). All
+//! of it is taken down in the journal.
+
+mod answer;
+mod consent;
+mod grants;
+mod ids;
+pub(crate) mod journal;
+mod people;
+mod rest;
+mod token;
+mod uploads;
+pub(crate) mod webhooks;
+pub(crate) mod world;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use percent_encoding::percent_decode_str;
+
+use crate::model::{AppSlug, ConversationId, Timestamp, UserId};
+use crate::operation::{
+    CreateUploadToken, GetConversation, GetUser, MediaKind, SendBotMessage, SendBotMessageToUser, SendMessage,
+    Subscribe, UploadMedia,
+};
+use crate::request::Operation;
+use crate::secret::ApiKey;
+
+pub(crate) use answer::Refusal;
+use grants::Grants;
+use journal::{Direction, Exchange, Journal, readable};
+pub(crate) use people::Press;
+pub(crate) use uploads::Part;
+use uploads::Uploads;
+pub(crate) use webhooks::Delivery;
+use world::{Permission, World};
+
+/// The platform.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) world: World,
+    grants: Grants,
+    uploads: Uploads,
+    pub(crate) journal: Journal,
+    /// Where it can be reached; links to media begin with it.
+    origin: String,
+}
+
+/// An answer, and what it sets off.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) response: Response<Bytes>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl From<Refusal> for Done {
+    fn from(refusal: Refusal) -> Self {
+        let notes = if refusal.is_documented() {
+            Vec::new()
+        } else {
+            vec!["the platform documents no status for this; the sandbox answers by the gRPC convention".to_owned()]
+        };
+        Self { response: refusal.response(), deliveries: Vec::new(), notes }
+    }
+}
+
+/// One of the calls that the sandbox knows.
+enum Call {
+    SendMessage(ConversationId),
+    GetConversation(ConversationId),
+    SendBotMessage(ConversationId),
+    SendBotMessageToUser(UserId),
+    CreateUploadToken,
+    Subscribe,
+    GetUser,
+    AskConsent,
+    DecideConsent,
+    Token,
+}
+
+/// An upload that has been let in.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    kind: MediaKind,
+    token: String,
+}
+
+impl Call {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::SendMessage(_) => SendMessage::NAME,
+            Self::GetConversation(_) => GetConversation::NAME,
+            Self::SendBotMessage(_) => SendBotMessage::NAME,
+            Self::SendBotMessageToUser(_) => SendBotMessageToUser::NAME,
+            Self::CreateUploadToken => CreateUploadToken::NAME,
+            Self::Subscribe => Subscribe::NAME,
+            Self::GetUser => GetUser::NAME,
+            Self::AskConsent => "oauth.ask_consent",
+            Self::DecideConsent => "oauth.decide_consent",
+            Self::Token => "oauth.token",
+        }
+    }
+
+    fn of(method: &Method, path: &str) -> Result<Self, Refusal> {
+        let segments = segments(path).ok_or_else(|| Refusal::not_found("Not Found"))?;
+        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        let (expected, call) = match *segments.as_slice() {
+            ["v2", "open-platform", "conversations", id, "messages"] => (Method::POST, Self::SendMessage(id.into())),
+            ["v1", "open-platform", "chat", "conversations", id] => (Method::GET, Self::GetConversation(id.into())),
+            ["v1", "open-platform", "chat", "bot", "conversations", id, "messages"] => {
+                (Method::POST, Self::SendBotMessage(id.into()))
+            }
+            ["v1", "open-platform", "chat", "bot", "users", id, "messages"] => {
+                (Method::POST, Self::SendBotMessageToUser(id.into()))
+            }
+            ["experimental", "open-platform", "chat", "upload"] => (Method::POST, Self::CreateUploadToken),
+            ["v1", "open-platform", "events", "subscriptions"] => (Method::POST, Self::Subscribe),
+            ["v1", "open-platform", "users"] => (Method::GET, Self::GetUser),
+            ["oauth2", "auth"] if method == Method::POST => (Method::POST, Self::DecideConsent),
+            ["oauth2", "auth"] => (Method::GET, Self::AskConsent),
+            ["oauth2", "token"] => (Method::POST, Self::Token),
+            _ => return Err(Refusal::not_found("Not Found")),
+        };
+        if *method == expected { Ok(call) } else { Err(Refusal::wrong_method()) }
+    }
+}
+
+/// The segments of a path, decoded one by one, so that an encoded slash stays in its segment.
+fn segments(path: &str) -> Option<Vec<String>> {
+    let decoded = path.strip_prefix('/')?.split('/').map(|segment| percent_decode_str(segment).decode_utf8());
+    decoded.map(|segment| segment.ok().map(std::borrow::Cow::into_owned)).collect()
+}
+
+impl Engine {
+    pub(crate) fn new(seed: u64, origin: String) -> Self {
+        Self {
+            world: World::new(seed),
+            grants: Grants::default(),
+            uploads: Uploads::default(),
+            journal: Journal::default(),
+            origin,
+        }
+    }
+
+    /// Answers a request; all but uploads, whose bytes should not be held.
+    pub(crate) fn handle(&mut self, request: &Request<Bytes>, now: Timestamp) -> Done {
+        let call = Call::of(request.method(), request.uri().path());
+        let operation = call.as_ref().map_or("unknown", Call::name);
+        let body = match &call {
+            Ok(Call::Token) => token::without_secret(request.body()),
+            _ => readable(request.body()),
+        };
+        let done = call.and_then(|call| self.perform(call, request, now)).unwrap_or_else(Done::from);
+        let asked = Asked { method: request.method(), uri: request.uri(), headers: request.headers(), body };
+        self.record(asked, operation, &done, now, Duration::ZERO);
+        done
+    }
+
+    fn perform(&mut self, call: Call, request: &Request<Bytes>, now: Timestamp) -> Result<Done, Refusal> {
+        let (headers, body) = (request.headers(), request.body());
+        let query = request.uri().query().unwrap_or_default();
+        match call {
+            Call::SendMessage(to) => self.send_message(headers, &to, body, now),
+            Call::GetConversation(id) => self.get_conversation(headers, &id, now),
+            Call::SendBotMessage(to) => self.send_bot_message(headers, &to, body, now),
+            Call::SendBotMessageToUser(to) => self.send_bot_message_to_user(headers, &to, body, now),
+            Call::CreateUploadToken => self.create_upload_token(headers, now),
+            Call::Subscribe => self.subscribe(headers, body, now),
+            Call::GetUser => self.get_user(headers, now),
+            Call::AskConsent => Ok(self.ask_consent(query)),
+            Call::DecideConsent => Ok(self.decide_consent(query, body, now)),
+            Call::Token => Ok(self.token(headers, body, now)),
+        }
+    }
+
+    fn create_upload_token(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<Done, Refusal> {
+        let app = self.app_call(headers, &Permission::ChatUploadMedia)?;
+        let token = self.uploads.create_token(&mut self.world.ids, app, now);
+        Ok(rest::ok(&serde_json::json!({ "token": token })))
+    }
+
+    /// Which kind of medium a path is for, if it is for uploads.
+    pub(crate) fn upload_kind(path: &str) -> Option<MediaKind> {
+        let kind = path.strip_prefix("/upload/")?;
+        MediaKind::ALL.into_iter().find(|known| known.as_str() == kind)
+    }
+
+    /// Lets an upload in, before its bytes.
+    pub(crate) fn begin_upload(&self, kind: MediaKind, headers: &HeaderMap, now: Timestamp) -> Result<Upload, Refusal> {
+        let token = rest::bearer(headers)?;
+        self.uploads.check_token(&token, now)?;
+        Ok(Upload { kind, token })
+    }
+
+    /// Answers an upload, after its bytes.
+    pub(crate) fn end_upload(
+        &mut self,
+        asked: Asked<'_>,
+        outcome: Result<(Upload, Vec<Part>), Refusal>,
+        now: Timestamp,
+        took: Duration,
+    ) -> Response<Bytes> {
+        let outcome = outcome.and_then(|(upload, parts)| {
+            self.uploads.finish(&mut self.world.ids, &upload.token, upload.kind, &parts, now)
+        });
+        let done = match outcome {
+            Ok(id) => rest::ok(&serde_json::json!({ "id": id, "status": "ok" })),
+            Err(refusal) => refusal.into(),
+        };
+        self.record(asked, UploadMedia::NAME, &done, now, took);
+        done.response
+    }
+
+    /// Answers a request that was refused before it was read.
+    pub(crate) fn refuse(&mut self, asked: Asked<'_>, refusal: Refusal, now: Timestamp) -> Response<Bytes> {
+        let done = Done::from(refusal);
+        self.record(asked, "unknown", &done, now, Duration::ZERO);
+        done.response
+    }
+
+    fn record(&mut self, asked: Asked<'_>, operation: &'static str, done: &Done, at: Timestamp, took: Duration) {
+        self.journal.record(Exchange {
+            number: 0,
+            at,
+            took,
+            direction: Direction::ToKenar,
+            operation,
+            app: self.asking_app(asked.headers),
+            target: format!("{} {}", asked.method, asked.uri),
+            request: asked.body,
+            status: Some(done.response.status().as_u16()),
+            response: readable(done.response.body()),
+            notes: done.notes.clone(),
+        });
+    }
+
+    fn asking_app(&self, headers: &HeaderMap) -> Option<AppSlug> {
+        let key = ApiKey::new(headers.get("x-api-key")?.to_str().ok()?).ok()?;
+        self.world.by_key(&key).map(|(app, _)| app.slug.clone())
+    }
+}
+
+/// A request, as the journal keeps it.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a http::Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: String,
+}

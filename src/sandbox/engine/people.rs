@@ -1,0 +1,138 @@
+//! What people do in the chat, and which webhooks follow from it.
+
+use url::Url;
+
+use crate::model::{Action, AppSlug, ConversationId, MessageContent, MessageId, PostToken, Timestamp};
+use crate::oauth::Scope;
+use crate::webhook::{AccessRevoked, Event, MessageEvent};
+
+use super::Engine;
+use super::webhooks::Delivery;
+use super::world::{Author, Between, ChatMessage};
+
+/// What pressing a button leads to.
+#[derive(Debug)]
+pub(crate) enum Press {
+    /// An address to open.
+    Open(Url),
+    /// The add-on is asked which address to open.
+    OpenApp(Delivery),
+    /// The add-on is asked what to do.
+    Act(Delivery),
+    /// A post's page.
+    PostPage(PostToken),
+    /// The page where a post is managed.
+    PostManagePage(PostToken),
+}
+
+impl Engine {
+    /// Writes as a person. The error says why they cannot.
+    pub(crate) fn user_writes(
+        &mut self,
+        user: &str,
+        to: &ConversationId,
+        content: MessageContent,
+        now: Timestamp,
+    ) -> Result<(ChatMessage, Vec<Delivery>), String> {
+        let between = self.between(to, user)?.clone();
+        if self.world.talks.get(to).is_some_and(|talk| !talk.blocked_by.is_empty()) {
+            return Err(format!("{user} cannot write here: one of the two blocked the other"));
+        }
+        let author = Author::User(user.to_owned());
+        let written =
+            self.world.write(to, author, content, [None, None], now).ok_or("there is no such conversation")?;
+        let deliveries = match between {
+            Between::Sides { .. } => self.new_message_events(&written, now),
+            Between::Chatbot { app, .. } => {
+                let event = Event::ChatbotMessage(MessageEvent::new(written.message.clone()));
+                self.event(&app, &event).into_iter().collect()
+            }
+        };
+        Ok((written, deliveries))
+    }
+
+    /// Opens an app from a conversation.
+    pub(crate) fn user_opens(&self, user: &str, app: &AppSlug, from: &ConversationId) -> Result<Delivery, String> {
+        self.between(from, user)?;
+        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        self.open_app_delivery(app, from, user, None).ok_or_else(|| "there is no such conversation".to_owned())
+    }
+
+    /// Presses the button with this caption under a message.
+    pub(crate) fn user_presses(
+        &self,
+        user: &str,
+        within: &ConversationId,
+        message: &MessageId,
+        caption: &str,
+    ) -> Result<Press, String> {
+        self.between(within, user)?;
+        let talk = self.world.talks.get(within).ok_or("there is no such conversation")?;
+        let message = talk.messages.iter().find(|held| held.id() == Some(message));
+        let message = message.ok_or_else(|| "the message is not in this conversation".to_owned())?;
+        let app = message.app().ok_or("a person wrote the message, so it has no buttons")?.clone();
+        let seen: Vec<_> = message.buttons_for(user).into_iter().flat_map(|grid| grid.buttons()).collect();
+        let button = seen.iter().find(|button| button.caption == caption).ok_or_else(|| {
+            let captions: Vec<_> = seen.iter().map(|button| format!("{:?}", button.caption)).collect();
+            format!("{user} sees no button {caption:?} there, but [{}]", captions.join(", "))
+        })?;
+        self.follow(user, &app, within, &button.action)
+    }
+
+    /// Does what a button, or the answer to one, says.
+    pub(crate) fn follow(
+        &self,
+        user: &str,
+        app: &AppSlug,
+        within: &ConversationId,
+        action: &Action,
+    ) -> Result<Press, String> {
+        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        let extra = |data: &crate::model::ActionData| data.json().cloned().map_err(|why| why.to_string());
+        let gone = || "there is no such conversation".to_owned();
+        Ok(match action {
+            Action::OpenDirectLink(url) => Press::Open(url.clone()),
+            Action::OpenServerLink(data) => {
+                Press::OpenApp(self.open_app_delivery(app, within, user, Some(extra(data)?)).ok_or_else(gone)?)
+            }
+            Action::GetDynamicAction(data) => {
+                Press::Act(self.dynamic_action_delivery(app, within, user, extra(data)?).ok_or_else(gone)?)
+            }
+            Action::OpenPostPage(post) => Press::PostPage(post.clone()),
+            Action::OpenPostManagePage(post) => Press::PostManagePage(post.clone()),
+        })
+    }
+
+    /// Takes back all that a person permitted an app. The app is told if it asked to be.
+    pub(crate) fn user_revokes(&mut self, user: &str, app: &AppSlug, now: Timestamp) -> Vec<Delivery> {
+        let ended = self.grants.revoke(app, user, now);
+        let told = [Scope::notification_access_revocation(), Scope::user_id()];
+        if !ended.iter().any(|grant| told.iter().all(|scope| grant.has(scope))) {
+            return Vec::new();
+        }
+        let event = Event::AccessRevoked(AccessRevoked::new(self.world.ids.user(app, user)));
+        self.event(app, &event).into_iter().collect()
+    }
+
+    /// Blocks the other side of a conversation, or lets them write again.
+    pub(crate) fn user_blocks(&mut self, user: &str, within: &ConversationId, blocks: bool) -> Result<(), String> {
+        self.between(within, user)?;
+        if let Some(talk) = self.world.talks.get_mut(within) {
+            if blocks {
+                talk.blocked_by.insert(user.to_owned());
+            } else {
+                talk.blocked_by.remove(user);
+            }
+        }
+        Ok(())
+    }
+
+    /// Between whom a conversation is, if the person is one of them.
+    fn between(&self, conversation: &ConversationId, user: &str) -> Result<&Between, String> {
+        match self.world.talks.get(conversation) {
+            Some(talk) if talk.between.includes(user) => Ok(&talk.between),
+            Some(_) => Err(format!("{user} is not in this conversation")),
+            None => Err("there is no such conversation".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the door, the people and the apps of one sandbox share: the engine, the clock, and the way out.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{timeout, timeout_at};
+
+use super::SandboxError;
+use super::engine::{Delivery, Engine};
+use super::loopback::Loopback;
+use super::transcript;
+use crate::model::{ConversationId, Timestamp};
+use crate::request::{Body, Hosts};
+use crate::transport::HttpTransport;
+
+pub(crate) type Answer = Result<Response<Bytes>, String>;
+
+/// An event on its way, and who waits for it to arrive.
+pub(crate) struct Queued {
+    delivery: Delivery,
+    arrived: Option<oneshot::Sender<Answer>>,
+}
+
+pub(crate) struct Kenar {
+    engine: Mutex<Engine>,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Counts the changes of the engine, so that who waits for one looks again.
+    changes: watch::Sender<u64>,
+    /// Events leave one after the other, in the order in which they came about.
+    queue: mpsc::UnboundedSender<Queued>,
+    /// How many events have not arrived yet.
+    under_way: watch::Sender<usize>,
+    pub(crate) hosts: Hosts,
+    /// How long anything is waited for.
+    pub(crate) time_limit: Duration,
+}
+
+impl Kenar {
+    pub(crate) fn new(engine: Engine, hosts: Hosts, time_limit: Duration) -> (Self, mpsc::UnboundedReceiver<Queued>) {
+        let (queue, queued) = mpsc::unbounded_channel();
+        let kenar = Self {
+            engine: Mutex::new(engine),
+            clock: Box::new(Timestamp::now),
+            changes: watch::Sender::new(0),
+            queue,
+            under_way: watch::Sender::new(0),
+            hosts,
+            time_limit,
+        };
+        (kenar, queued)
+    }
+
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
+        look(&self.engine())
+    }
+
+    pub(crate) fn change<T>(&self, act: impl FnOnce(&mut Engine, Timestamp) -> T) -> T {
+        let now = (self.clock)();
+        let outcome = act(&mut self.engine(), now);
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        outcome
+    }
+
+    /// Waits until `look` finds something; as long as the time limit.
+    pub(crate) async fn find<T>(&self, mut look: impl FnMut(&Engine) -> Option<T>) -> Option<T> {
+        let mut changes = self.changes.subscribe();
+        let deadline = tokio::time::Instant::now() + self.time_limit;
+        loop {
+            changes.mark_unchanged();
+            if let Some(found) = self.look(&mut look) {
+                return Some(found);
+            }
+            timeout_at(deadline, changes.changed()).await.ok()?.ok()?;
+        }
+    }
+
+    /// Makes a request of a webhook now.
+    pub(crate) async fn deliver(&self, delivery: &Delivery) -> Answer {
+        let at = (self.clock)();
+        let began = Instant::now();
+        let answer = match &delivery.request {
+            Ok(request) => self.send(request.clone().map(Body::from)).await,
+            Err(why) => Err(why.clone()),
+        };
+        self.change(|engine, _| engine.delivered(delivery, &answer, at, began.elapsed()));
+        answer
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let address = request.uri().clone();
+        match timeout(self.time_limit, Loopback.send(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                let source = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
+                Err(format!("{address}: {error}{source}"))
+            }
+            Err(_) => Err(format!("{address}: no answer within {:?}", self.time_limit)),
+        }
+    }
+
+    /// Puts events into the queue.
+    pub(crate) fn deliver_later(&self, deliveries: Vec<Delivery>) {
+        deliveries.into_iter().for_each(|delivery| self.enqueue(Queued { delivery, arrived: None }));
+    }
+
+    /// Puts events into the queue, and waits for the answers.
+    pub(crate) async fn deliver_all(&self, deliveries: Vec<Delivery>) -> Vec<Answer> {
+        let mut arriving = Vec::new();
+        for delivery in deliveries {
+            let (arrived, arrival) = oneshot::channel();
+            self.enqueue(Queued { delivery, arrived: Some(arrived) });
+            arriving.push(arrival);
+        }
+        let mut answers = Vec::new();
+        for arrival in arriving {
+            answers.push(arrival.await.unwrap_or_else(|_| Err("the sandbox was shut down".to_owned())));
+        }
+        answers
+    }
+
+    fn enqueue(&self, queued: Queued) {
+        self.under_way.send_modify(|count| *count = count.saturating_add(1));
+        if self.queue.send(queued).is_err() {
+            self.under_way.send_modify(|count| *count = count.saturating_sub(1));
+        }
+    }
+
+    /// Takes events out of the queue, for as long as the sandbox runs.
+    pub(crate) async fn run_queue(&self, mut queue: mpsc::UnboundedReceiver<Queued>) {
+        while let Some(Queued { delivery, arrived }) = queue.recv().await {
+            let answer = self.deliver(&delivery).await;
+            self.under_way.send_modify(|count| *count = count.saturating_sub(1));
+            if let Some(arrived) = arrived {
+                // Nobody waits any more, perhaps; the journal has the answer.
+                let _ = arrived.send(answer);
+            }
+        }
+    }
+
+    /// Waits until no event is on its way.
+    pub(crate) async fn settled(&self) {
+        let mut under_way = self.under_way.subscribe();
+        // The sender is this value's own, so it is still there.
+        let _ = under_way.wait_for(|count| *count == 0).await;
+    }
+
+    /// What went wrong, with what was said in a conversation and what went over the wire.
+    pub(crate) fn error(&self, what: impl Into<String>, within: Option<&ConversationId>) -> SandboxError {
+        SandboxError::new(what, self.look(|engine| transcript::of(engine, within)))
+    }
+}
+
+impl std::fmt::Debug for Kenar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kenar")
+            .field("hosts", &self.hosts)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}

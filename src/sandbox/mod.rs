@@ -1,0 +1,251 @@
+//! A Kenar that runs on your own machine, for testing an add-on with no account, no ticket and no network.
+//!
+//! It is a real HTTP server on `127.0.0.1` that answers as the platform is documented to: the calls of the API with
+//! their permissions, scopes and errors, the consent page and the token endpoint, media uploads. Its people are
+//! written by you: they write in the chat, press buttons, open your app and give permission, and your add-on's
+//! webhooks are called as Divar would.
+//!
+//! ```
+//! use kenar::sandbox::Sandbox;
+//! use kenar::{BotMessage, ChatApi};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let kenar = Sandbox::start().await?;
+//! let app = kenar.app("delivery");
+//! let chat = kenar.user("sara").chat_with_bot(&app);
+//!
+//! app.client()?.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+//!
+//! assert_eq!(chat.next_message().await?.text(), Some("سلام"));
+//! # Ok(()) }
+//! ```
+//!
+//! Nothing here sleeps. What a person does has been answered by your add-on once it returns; what your add-on does by
+//! itself is waited for ([`Chat::next_message`]), as long as a time limit. A failure prints what was said and what went
+//! over the wire.
+//!
+//! # What is a guess
+//!
+//! The platform documents one error of its API: status 412 with code 9, for a recipient who blocked. All other errors
+//! of the API follow the gRPC convention: 401 with code 16 for a key or token that is not valid, 403 with 7 for a
+//! missing permission or scope, 404 with 5 for what does not exist, 400 with 3 for a malformed request. The same goes for
+//! the upload host (413 for a file that is too large), for the life of an upload token (ten minutes, one upload), for
+//! `invalid_scope` and `invalid_state` on the way back from the consent page, and for a webhook's `user_side`, which a
+//! chatbot's conversation does without.
+//!
+//! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
+
+mod app;
+mod engine;
+mod kenar;
+mod loopback;
+mod people;
+mod server;
+mod transcript;
+mod visit;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::engine::Engine;
+use self::kenar::Kenar;
+use crate::model::AppSlug;
+use crate::request::Hosts;
+
+pub use app::App;
+pub use engine::journal::{Direction, Exchange};
+pub use engine::world::{Author, ChatMessage, Permission};
+pub use people::{Chat, Post, User};
+pub use visit::{Opened, Pressed, Visit};
+
+/// A Kenar on your own machine. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    kenar: Arc<Kenar>,
+    server: JoinHandle<()>,
+    queue: JoinHandle<()>,
+    /// Sent or dropped, it stops the server.
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// How a sandbox is set up, begun by [`Sandbox::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SandboxBuilder {
+    seed: u64,
+    port: u16,
+    time_limit: Duration,
+}
+
+/// What went wrong in a sandbox, with a transcript of what happened.
+///
+/// `Debug` prints the same as `Display`, so that a test that returns it prints it readably.
+#[derive(Clone)]
+pub struct SandboxError {
+    what: String,
+    transcript: String,
+}
+
+impl SandboxError {
+    fn new(what: impl Into<String>, transcript: String) -> Self {
+        Self { what: what.into(), transcript }
+    }
+
+    /// What was said, and what went over the wire.
+    #[must_use]
+    pub fn transcript(&self) -> &str {
+        &self.transcript
+    }
+}
+
+impl fmt::Display for SandboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n\n{}", self.what, self.transcript)
+    }
+}
+
+impl fmt::Debug for SandboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for SandboxError {}
+
+impl SandboxBuilder {
+    /// What identifiers and tokens follow from; 0 unless said otherwise. The same seed and the same course of events
+    /// give the same ones, apart from the ids of messages, which hold the time.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The port on `127.0.0.1`; any free one unless said otherwise.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// How long anything is waited for: an answer of your add-on's, a message to appear. Five seconds unless said
+    /// otherwise.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Starts it, on the tokio runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Where the port cannot be listened on.
+    pub async fn start(self) -> std::io::Result<Sandbox> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let hosts = Hosts::at(&origin).map_err(std::io::Error::other)?;
+        let (kenar, queued) = Kenar::new(Engine::new(self.seed, origin), hosts, self.time_limit);
+        let kenar = Arc::new(kenar);
+
+        let (stop, stopped) = oneshot::channel();
+        let router = server::router(Arc::clone(&kenar));
+        let listener = listener.tap_io(|connection| {
+            // Without it, an answer may wait for an acknowledgement. It is slower then, not wrong.
+            let _ = connection.set_nodelay(true);
+        });
+        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
+        let server = tokio::spawn(async move {
+            // It ends without an error, when it is told to.
+            let _ = serving.await;
+        });
+        let queue = tokio::spawn({
+            let kenar = Arc::clone(&kenar);
+            async move { kenar.run_queue(queued).await }
+        });
+        Ok(Sandbox { kenar, server, queue, stop: Some(stop) })
+    }
+}
+
+impl Sandbox {
+    /// Starts one on a free port of `127.0.0.1`, on the tokio runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Where no port can be listened on.
+    pub async fn start() -> std::io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Begins the setup of one.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder { seed: 0, port: 0, time_limit: Duration::from_secs(5) }
+    }
+
+    /// Where it is: the API, the consent page, the token endpoint and the uploads.
+    #[must_use]
+    pub fn hosts(&self) -> &Hosts {
+        &self.kenar.hosts
+    }
+
+    /// Its address, such as `http://127.0.0.1:4321`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.kenar.hosts.api().as_str()
+    }
+
+    /// The app of this slug, as it is in the panel; made when it is first asked for.
+    #[must_use]
+    pub fn app(&self, slug: impl Into<AppSlug>) -> App {
+        App::new(Arc::clone(&self.kenar), slug.into())
+    }
+
+    /// The person of this name; made, with a telephone number, when they are first asked for.
+    #[must_use]
+    pub fn user(&self, name: impl Into<String>) -> User {
+        User::new(Arc::clone(&self.kenar), name.into())
+    }
+
+    /// A new post of this owner's.
+    #[must_use]
+    pub fn post(&self, owner: &User) -> Post {
+        Post::new(Arc::clone(&self.kenar), owner)
+    }
+
+    /// What went over the wire, first to last: the last ten thousand requests with their answers.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Exchange> {
+        self.kenar.look(|engine| engine.journal.exchanges().cloned().collect())
+    }
+
+    /// What was said in all conversations, and what went over the wire last, to be read.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.kenar.look(|engine| transcript::of(engine, None))
+    }
+
+    /// Waits until every event that is on its way to an add-on has been answered, or given up.
+    pub async fn settled(&self) {
+        self.kenar.settled().await;
+    }
+
+    /// Stops it, and waits until the requests that it is answering are answered; no longer than the time limit.
+    pub async fn shutdown(mut self) {
+        self.stop.take();
+        let _ = tokio::time::timeout(self.kenar.time_limit, &mut self.server).await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.take();
+        self.queue.abort();
+    }
+}

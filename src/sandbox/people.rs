@@ -1,0 +1,286 @@
+//! People, their posts and their conversations.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::engine::Press;
+use super::engine::webhooks::{read, success};
+use super::engine::world::Between;
+use super::kenar::{Answer, Kenar};
+use super::visit::{Opened, Pressed, Visit};
+use super::{App, ChatMessage, SandboxError};
+use crate::model::{AppSlug, ConversationId, MessageContent, PostToken, UserId};
+use crate::webhook::{DynamicActionReply, OpenAppReply};
+
+/// A person who uses Divar.
+#[derive(Clone)]
+pub struct User {
+    pub(super) kenar: Arc<Kenar>,
+    name: String,
+}
+
+/// A post: a classified ad.
+#[derive(Clone)]
+pub struct Post {
+    kenar: Arc<Kenar>,
+    token: PostToken,
+    owner: String,
+}
+
+/// A conversation, of two people about a post or of a person with a chatbot.
+///
+/// A clone reads the messages from where the first one had got to.
+pub struct Chat {
+    kenar: Arc<Kenar>,
+    id: ConversationId,
+    /// How many messages have been looked at by [`Chat::next_message`].
+    read: AtomicUsize,
+}
+
+impl User {
+    pub(super) fn new(kenar: Arc<Kenar>, name: String) -> Self {
+        kenar.change(|engine, _| engine.world.person(&name));
+        Self { kenar, name }
+    }
+
+    /// What the test calls them.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What an app knows them by: an id of its own for each app.
+    #[must_use]
+    pub fn id_for(&self, app: &App) -> UserId {
+        self.kenar.look(|engine| engine.world.ids.user(app.slug(), &self.name))
+    }
+
+    /// Their telephone number.
+    #[must_use]
+    pub fn phone_number(&self) -> String {
+        self.kenar.look(|engine| engine.world.people.get(&self.name).cloned()).unwrap_or_default()
+    }
+
+    /// Their conversation with an app's chatbot.
+    #[must_use]
+    pub fn chat_with_bot(&self, app: &App) -> Chat {
+        let between = Between::Chatbot { app: app.slug().clone(), user: self.name.clone() };
+        Chat::new(Arc::clone(&self.kenar), between)
+    }
+
+    /// Writes a text. In a chatbot's conversation the app gets the event `NEW_CHATBOT_MESSAGE`; in a post's, the apps
+    /// that are subscribed get `NEW_MESSAGE`. It returns when they have answered.
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation, or an app did not answer with a success.
+    pub async fn write(&self, chat: &Chat, text: impl Into<String>) -> Result<ChatMessage, SandboxError> {
+        self.send(chat, MessageContent::Text(text.into())).await
+    }
+
+    /// Sends anything that a message can hold, as [`write`](Self::write) does a text.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send(&self, chat: &Chat, content: MessageContent) -> Result<ChatMessage, SandboxError> {
+        let written = self.kenar.change(|engine, now| engine.user_writes(&self.name, &chat.id, content, now));
+        let (message, deliveries) = written.map_err(|why| chat.error(why))?;
+        let answers = self.kenar.deliver_all(deliveries).await;
+        self.all_well(answers, &format!("{} wrote, but ", self.name), Some(&chat.id))?;
+        Ok(message)
+    }
+
+    /// Opens an app from the list of add-ons in a conversation: the app is asked for an address, and that page is
+    /// fetched.
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation, the app does not answer with an address, or the page cannot be
+    /// fetched.
+    pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
+        let delivery = self.kenar.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id));
+        self.open(delivery.map_err(|why| chat.error(why))?, chat).await
+    }
+
+    /// Presses the button with this caption under a message, and does what it says.
+    ///
+    /// # Errors
+    ///
+    /// Where the person does not see such a button, or what it leads to fails.
+    pub async fn press(&self, chat: &Chat, message: &ChatMessage, caption: &str) -> Result<Pressed, SandboxError> {
+        let id = message.id().ok_or_else(|| chat.error("the message has no id"))?;
+        let press = self.kenar.look(|engine| engine.user_presses(&self.name, &chat.id, id, caption));
+        let app = message.app().ok_or_else(|| chat.error("a person wrote the message, so it has no buttons"))?;
+        match press.map_err(|why| chat.error(why))? {
+            Press::Act(delivery) => {
+                let answer = self.kenar.deliver(&delivery).await;
+                let reply: DynamicActionReply =
+                    answer.and_then(|answer| read(&answer)).map_err(|why| chat.error(why))?;
+                self.act(reply, app, chat).await
+            }
+            press => Ok(Pressed { toast: None, opened: Some(self.led_to(press, chat).await?) }),
+        }
+    }
+
+    async fn act(&self, reply: DynamicActionReply, app: &AppSlug, chat: &Chat) -> Result<Pressed, SandboxError> {
+        let toast = reply.text().map(str::to_owned);
+        let Some(action) = reply.action() else { return Ok(Pressed { toast, opened: None }) };
+        let press = self.kenar.look(|engine| engine.follow(&self.name, app, &chat.id, action));
+        let opened = self.led_to(press.map_err(|why| chat.error(why))?, chat).await?;
+        Ok(Pressed { toast, opened: Some(opened) })
+    }
+
+    async fn led_to(&self, press: Press, chat: &Chat) -> Result<Opened, SandboxError> {
+        match press {
+            Press::Open(url) => Visit::begin(self, url).await.map(Opened::Page),
+            Press::OpenApp(delivery) => self.open(delivery, chat).await.map(Opened::Page),
+            Press::PostPage(post) => Ok(Opened::Post(post)),
+            Press::PostManagePage(post) => Ok(Opened::PostManagement(post)),
+            Press::Act(_) => Err(chat.error("a dynamic action was answered with another dynamic action")),
+        }
+    }
+
+    async fn open(&self, delivery: super::engine::Delivery, chat: &Chat) -> Result<Visit, SandboxError> {
+        let answer = self.kenar.deliver(&delivery).await;
+        let reply: OpenAppReply = answer.and_then(|answer| read(&answer)).map_err(|why| chat.error(why))?;
+        Visit::begin(self, reply.url().as_url().clone()).await
+    }
+
+    /// Takes back all that they permitted an app. The app gets the event `USER_ACCESS_REVOCATION` where a token had
+    /// the scopes `NOTIFICATION_ACCESS_REVOCATION` and `USER_ID`.
+    ///
+    /// # Errors
+    ///
+    /// Where the app did not answer with a success.
+    pub async fn revoke_access(&self, app: &App) -> Result<(), SandboxError> {
+        let deliveries = self.kenar.change(|engine, now| engine.user_revokes(&self.name, app.slug(), now));
+        let answers = self.kenar.deliver_all(deliveries).await;
+        self.all_well(answers, &format!("{} revoked the access, but ", self.name), None)
+    }
+
+    /// Blocks the other side of a conversation: nobody can write there any more, and an app's message is answered with
+    /// status 412 and code 9.
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation.
+    pub fn block(&self, chat: &Chat) -> Result<(), SandboxError> {
+        let blocked = self.kenar.change(|engine, _| engine.user_blocks(&self.name, &chat.id, true));
+        blocked.map_err(|why| chat.error(why))
+    }
+
+    /// Undoes [`block`](Self::block).
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation.
+    pub fn unblock(&self, chat: &Chat) -> Result<(), SandboxError> {
+        let unblocked = self.kenar.change(|engine, _| engine.user_blocks(&self.name, &chat.id, false));
+        unblocked.map_err(|why| chat.error(why))
+    }
+
+    fn all_well(&self, answers: Vec<Answer>, but: &str, within: Option<&ConversationId>) -> Result<(), SandboxError> {
+        let failed = answers.into_iter().find_map(|answer| answer.and_then(|answer| success(&answer)).err());
+        failed.map_or(Ok(()), |why| Err(self.kenar.error(format!("{but}{why}"), within)))
+    }
+}
+
+impl Post {
+    pub(super) fn new(kenar: Arc<Kenar>, owner: &User) -> Self {
+        let token = kenar.change(|engine, _| engine.world.post(&owner.name));
+        Self { kenar, token, owner: owner.name.clone() }
+    }
+
+    /// Its token.
+    #[must_use]
+    pub fn token(&self) -> &PostToken {
+        &self.token
+    }
+
+    /// The conversation of its owner with this person.
+    #[must_use]
+    pub fn conversation_with(&self, buyer: &User) -> Chat {
+        let (post, seller, buyer) = (self.token.clone(), self.owner.clone(), buyer.name.clone());
+        Chat::new(Arc::clone(&self.kenar), Between::Sides { post, seller, buyer })
+    }
+}
+
+impl Chat {
+    fn new(kenar: Arc<Kenar>, between: Between) -> Self {
+        let (id, length) = kenar.change(|engine, _| {
+            let id = engine.world.talk(between);
+            let length = engine.world.talks.get(&id).map_or(0, |talk| talk.messages.len());
+            (id, length)
+        });
+        Self { kenar, id, read: AtomicUsize::new(length) }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &ConversationId {
+        &self.id
+    }
+
+    /// All that was said, first to last.
+    #[must_use]
+    pub fn messages(&self) -> Vec<ChatMessage> {
+        let messages = self.kenar.look(|engine| engine.world.talks.get(&self.id).map(|talk| talk.messages.clone()));
+        messages.unwrap_or_default()
+    }
+
+    /// The next message that an app wrote here, since this value was made or the last one was asked for; waits for it
+    /// where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// Where none came within the time limit.
+    pub async fn next_message(&self) -> Result<ChatMessage, SandboxError> {
+        let found = self.kenar.find(|engine| {
+            let talk = engine.world.talks.get(&self.id)?;
+            let read = self.read.load(Ordering::Relaxed);
+            let mut unread = talk.messages.iter().enumerate().skip(read);
+            let (place, message) = unread.find(|(_, message)| message.is_from_app())?;
+            self.read.store(place.saturating_add(1), Ordering::Relaxed);
+            Some(message.clone())
+        });
+        let found = found.await;
+        found.ok_or_else(|| self.error(format!("no message of an app's came within {:?}", self.kenar.time_limit)))
+    }
+
+    /// What was said and what went over the wire, to be read.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.kenar.look(|engine| super::transcript::of(engine, Some(&self.id)))
+    }
+
+    fn error(&self, what: impl Into<String>) -> SandboxError {
+        self.kenar.error(what, Some(&self.id))
+    }
+}
+
+impl Clone for Chat {
+    fn clone(&self) -> Self {
+        let read = AtomicUsize::new(self.read.load(Ordering::Relaxed));
+        Self { kenar: Arc::clone(&self.kenar), id: self.id.clone(), read }
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("User").field(&self.name).finish()
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Post").field(&self.token).finish()
+    }
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Chat").field(&self.id).finish()
+    }
+}
