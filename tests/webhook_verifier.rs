@@ -52,14 +52,16 @@ fn a_key_must_be_shown_once_and_to_the_letter() {
 fn all_three_entry_points_ask_for_the_key_then_the_size_then_json() {
     let verifier = Verifier::new(key(KEY)).max_body_bytes(10);
     let authentic = showing(&[KEY.as_bytes()]);
-    let entry_points: [(&str, &dyn Fn(&HeaderMap, &[u8]) -> Option<Rejection>); 3] = [
-        ("open_app", &|headers, body| verifier.open_app(headers, body).err()),
-        ("event", &|headers, body| verifier.event(headers, body).err()),
-        ("dynamic_action", &|headers, body| verifier.dynamic_action(headers, body).err()),
+    type EntryPoint = fn(&Verifier, &HeaderMap, &[u8]) -> Option<Rejection>;
+    let entry_points: [(&str, EntryPoint); 3] = [
+        ("open_app", |verifier, headers, body| verifier.open_app(headers, body).err()),
+        ("event", |verifier, headers, body| verifier.event(headers, body).err()),
+        ("dynamic_action", |verifier, headers, body| verifier.dynamic_action(headers, body).err()),
     ];
     for (name, enter) in entry_points {
-        let status =
-            |headers: &HeaderMap, body: &[u8]| enter(headers, body).map(|rejection| rejection.status().as_u16());
+        let status = |headers: &HeaderMap, body: &[u8]| {
+            enter(&verifier, headers, body).map(|rejection| rejection.status().as_u16())
+        };
         assert_eq!(status(&HeaderMap::new(), b"not JSON, and too large"), Some(401), "{name}");
         assert_eq!(status(&authentic, b"not JSON, and too large"), Some(413), "{name}");
         assert_eq!(status(&authentic, b"not JSON"), Some(400), "{name}");

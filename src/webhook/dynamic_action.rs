@@ -58,7 +58,6 @@ impl DynamicAction {
     }
 
     /// A press as Divar would send it, for tests.
-    #[must_use]
     pub fn builder() -> DynamicActionBuilder {
         DynamicActionBuilder(Self::default())
     }
