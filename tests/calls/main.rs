@@ -1,0 +1,5 @@
+//! What the client promises about its calls: what is sent, how answers are read, what is tried again, and what is never
+//! told to anyone.
+
+mod operations;
+mod support;
