@@ -1,5 +1,6 @@
 //! What the client promises about its calls: what is sent, how answers are read, what is tried again, and what is never
 //! told to anyone.
 
+mod answers;
 mod operations;
 mod support;
