@@ -7,6 +7,7 @@ mod client;
 mod error;
 pub mod model;
 pub mod operation;
+mod redact;
 pub mod request;
 mod secret;
 pub mod transport;

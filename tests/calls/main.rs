@@ -3,4 +3,6 @@
 
 mod answers;
 mod operations;
+mod retry;
+mod secrecy;
 mod support;
