@@ -2,7 +2,9 @@
 //! told to anyone.
 
 mod answers;
+mod loopback;
 mod operations;
+mod reqwest_transport;
 mod retry;
 mod secrecy;
 mod support;
