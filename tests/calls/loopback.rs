@@ -101,16 +101,6 @@ impl Connection {
     pub async fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
-
-    /// How many bytes come until the client closes, none of them kept.
-    pub async fn drain(mut self) -> usize {
-        let mut count = self.read.len();
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(read @ 1..) = self.stream.read(&mut buffer).await {
-            count += read;
-        }
-        count
-    }
 }
 
 /// An answer of JSON with its length.

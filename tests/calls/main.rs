@@ -7,4 +7,6 @@ mod operations;
 mod reqwest_transport;
 mod retry;
 mod secrecy;
+mod static_checks;
 mod support;
+mod upload;
