@@ -64,6 +64,7 @@ mod error;
 pub mod model;
 pub mod oauth;
 pub mod operation;
+mod redact;
 pub mod request;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -103,7 +103,12 @@ fn where_it_stopped<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
 
 fn excerpt(body: &[u8]) -> String {
     let cut = body.get(..Error::MAX_EXCERPT_BYTES).unwrap_or(body);
-    let mut text = String::from_utf8_lossy(cut).into_owned();
+    // A character that was cut in two is left out.
+    let whole = match std::str::from_utf8(cut) {
+        Err(error) if error.error_len().is_none() => cut.get(..error.valid_up_to()).unwrap_or(cut),
+        _ => cut,
+    };
+    let mut text = String::from_utf8_lossy(whole).into_owned();
     while text.len() > Error::MAX_EXCERPT_BYTES {
         text.pop();
     }
