@@ -40,3 +40,17 @@ impl HttpTransport for HyperTransport {
         Ok(http::Response::from_parts(parts, body.to_bytes()))
     }
 }
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("delivery");
+    let chat = kenar.user("sara").chat_with_bot(&app);
+
+    let client =
+        Client::builder(app.api_key()?).hosts(kenar.hosts().clone()).transport(HyperTransport::new()).build()?;
+    client.send_bot_message(chat.id(), &BotMessage::text("سلام از hyper")).await?;
+
+    println!("{}", kenar.transcript());
+    Ok(())
+}

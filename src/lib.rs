@@ -80,3 +80,4 @@ pub use request::Operation;
 pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,
 };
+pub use webhook::{DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, Rejection, Verifier};

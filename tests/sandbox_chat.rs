@@ -5,26 +5,11 @@ mod sandbox_support;
 use http::StatusCode;
 use kenar::model::{Contact, SenderKind};
 use kenar::operation::Subscription;
-use kenar::sandbox::{App, Direction, Opened, Sandbox, User};
+use kenar::sandbox::{Direction, Opened, Sandbox, User};
 use kenar::webhook::{DynamicActionReply, Event};
-use kenar::{Action, BotMessage, Button, ChatApi as _, ConversationMessage, MessageContent, Scope, Side, TokenSet};
-use sandbox_support::{AddOn, TestResult};
+use kenar::{Action, BotMessage, Button, ChatApi as _, ConversationMessage, MessageContent, Scope, Side};
+use sandbox_support::{AddOn, TestResult, grant};
 use serde_json::json;
-
-const REDIRECT: &str = "http://127.0.0.1:1/oauth";
-
-/// Gives the app these scopes in the user's name, the way a browser would.
-async fn grant(kenar: &Sandbox, app: &App, user: &User, scopes: impl IntoIterator<Item = Scope>) -> TokenSet {
-    let oauth = app.oauth(REDIRECT).unwrap();
-    let (url, state) = oauth.permission_url(scopes);
-    let url = url.as_str().strip_prefix(kenar.url()).unwrap().to_owned();
-    let form = [("user", user.name()), ("decision", "allow")];
-    let answer = sandbox_support::Ask::new(kenar, "POST", &url).form(&form).answer().await;
-    let to = answer.headers()["location"].to_str().unwrap();
-    let (_, query) = to.split_once('?').unwrap();
-    let kenar::Callback::Granted(code) = oauth.callback(query, &state).unwrap() else { panic!("refused: {to}") };
-    oauth.exchange(code).await.unwrap()
-}
 
 #[tokio::test]
 async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult {

@@ -202,19 +202,16 @@ impl Sandbox {
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.
-    #[must_use]
     pub fn app(&self, slug: impl Into<AppSlug>) -> App {
         App::new(Arc::clone(&self.kenar), slug.into())
     }
 
     /// The person of this name; made, with a telephone number, when they are first asked for.
-    #[must_use]
     pub fn user(&self, name: impl Into<String>) -> User {
         User::new(Arc::clone(&self.kenar), name.into())
     }
 
     /// A new post of this owner's.
-    #[must_use]
     pub fn post(&self, owner: &User) -> Post {
         Post::new(Arc::clone(&self.kenar), owner)
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use url::Url;
+
 use super::engine::webhooks::{read, success};
 use super::engine::world::Between;
 use super::engine::{Delivery, Press};
@@ -102,6 +104,16 @@ impl User {
     pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
         let delivery = self.kenar.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id));
         self.open(&delivery.map_err(|why| chat.error(why))?, &chat.id).await
+    }
+
+    /// Opens an address in the browser: the consent page that your app sends them to, say.
+    ///
+    /// # Errors
+    ///
+    /// Where the address is no URL, or the page cannot be fetched.
+    pub async fn visit(&self, url: &str) -> Result<Visit, SandboxError> {
+        let url = Url::parse(url).map_err(|error| self.kenar.error(format!("{url:?} is no URL: {error}"), None))?;
+        Visit::begin(self, url).await
     }
 
     /// Presses the button with this caption under a message, and does what it says.

@@ -47,9 +47,7 @@ async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Respo
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let let_in = kenar.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
-    let mut carrier = Request::new(body);
-    carrier.headers_mut().clone_from(&parts.headers);
-    let read = read_parts(carrier).await;
+    let read = read_parts(Request::from_parts(parts.clone(), body)).await;
     let size = read.iter().flatten().map(|part| part.size).sum::<u64>();
     let body = format!("({size} bytes of {kind})");
     let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };

@@ -1,7 +1,7 @@
 //! A press of a button that asks your add-on what to do, and the answer.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
 
@@ -58,7 +58,6 @@ impl DynamicAction {
     }
 
     /// A press as Divar would send it, for tests.
-    #[must_use]
     pub fn builder() -> DynamicActionBuilder {
         DynamicActionBuilder(Self::default())
     }
@@ -289,7 +288,7 @@ impl DynamicActionReply {
         self.toast.as_deref()
     }
 
-    /// Whether it can be sent; [`into_response`](Self::into_response) asks this first.
+    /// Whether it can be sent. [`into_response`](Self::into_response) asks this first.
     ///
     /// # Errors
     ///
@@ -298,14 +297,13 @@ impl DynamicActionReply {
         self.action.as_ref().map_or(Ok(()), Action::check)
     }
 
-    /// The HTTP answer: 200 with JSON.
-    ///
-    /// # Errors
-    ///
-    /// Where the data of the action is no JSON object. With the feature `axum`, that is answered 500, with what is
-    /// wrong as its text.
-    pub fn into_response(self) -> Result<Response<Bytes>, InvalidActionData> {
-        self.check()?;
-        Ok(respond::json(&self))
+    /// The HTTP answer: 200 with JSON. Where the data of the action is no JSON object, a mistake in the program, it is 500
+    /// with that as its text.
+    #[must_use]
+    pub fn into_response(self) -> Response<Bytes> {
+        match self.check() {
+            Ok(()) => respond::json(&self),
+            Err(error) => respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
     }
 }

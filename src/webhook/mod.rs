@@ -27,10 +27,10 @@
 //!
 //! # let key = IdentificationKey::new("placeholder").unwrap();
 //! let verifier = Verifier::new(key);
-//! let body = br#"{
+//! let body = r#"{
 //!     "type": "NEW_CHATBOT_MESSAGE",
 //!     "new_chatbot_message": { "conversation": { "id": "c-1" }, "type": "TEXT", "text": "سلام" }
-//! }"#;
+//! }"#.as_bytes();
 //! let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "placeholder".parse().unwrap())]);
 //! assert_eq!(receive(&verifier, &headers, body).unwrap(), r#"c-1: Some("سلام")"#);
 //!
@@ -46,7 +46,6 @@ mod event;
 mod event_source;
 mod extra;
 mod open_app;
-mod open_app_reply;
 mod rejection;
 mod respond;
 mod return_url;
@@ -61,8 +60,7 @@ pub use event::{
 };
 pub use event_source::is_documented_event_source;
 pub use extra::ExtraError;
-pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, Source};
-pub use open_app_reply::OpenAppReply;
+pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, OpenAppReply, Source};
 pub use rejection::Rejection;
 pub use return_url::COMPLETION_URL;
 pub use start_command::{StartCommand, TouchPoint};

@@ -1,7 +1,7 @@
 //! Why a request is not taken.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode};
 
 use super::ExtraError;
 use super::respond;
@@ -78,10 +78,6 @@ impl Rejection {
         if status == StatusCode::UNAUTHORIZED {
             return respond::empty(status);
         }
-        let mut response = Response::new(Bytes::from(self.to_string()));
-        *response.status_mut() = status;
-        let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        response
+        respond::text(status, self.to_string())
     }
 }

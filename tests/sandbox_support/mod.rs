@@ -9,11 +9,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use http::{Method, StatusCode};
-use kenar::AppUrl;
 use kenar::request::Body;
-use kenar::sandbox::{App, Sandbox};
+use kenar::sandbox::{App, Sandbox, User};
 use kenar::transport::{HttpTransport, ReqwestTransport};
 use kenar::webhook::{DynamicActionReply, Event, OpenAppReply, Verifier};
+use kenar::{AppUrl, Callback, Scope, TokenSet};
 use serde_json::Value;
 
 pub type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -173,4 +173,19 @@ impl Ask {
         assert!(json["message"].is_string() && json["details"].is_array(), "no google.rpc.Status: {json}");
         (status, json["code"].as_i64().unwrap())
     }
+}
+
+pub const REDIRECT: &str = "http://127.0.0.1:1/oauth";
+
+/// Gives the app these scopes in the user's name, the way a browser would.
+pub async fn grant(kenar: &Sandbox, app: &App, user: &User, scopes: impl IntoIterator<Item = Scope>) -> TokenSet {
+    let oauth = app.oauth(REDIRECT).unwrap();
+    let (url, state) = oauth.permission_url(scopes);
+    let url = url.as_str().strip_prefix(kenar.url()).unwrap().to_owned();
+    let form = [("user", user.name()), ("decision", "allow")];
+    let answer = Ask::new(kenar, "POST", &url).form(&form).answer().await;
+    let to = answer.headers()["location"].to_str().unwrap();
+    let (_, query) = to.split_once('?').unwrap();
+    let Callback::Granted(code) = oauth.callback(query, &state).unwrap() else { panic!("refused: {to}") };
+    oauth.exchange(code).await.unwrap()
 }

@@ -5,8 +5,9 @@ use http::Response;
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde::{Serialize, Serializer};
 
-use super::{ApiVersion, respond};
+use super::ApiVersion;
 use crate::model::AppUrl;
+use crate::webhook::respond;
 
 /// The page that Divar shall open. There is no answer without one: an answer that is not `{"url": …}` opens nothing.
 ///

@@ -1,0 +1,72 @@
+//! A chatbot that answers what it is told, tried against the sandbox.
+//!
+//! `cargo run --example echo_bot`
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use kenar::sandbox::Sandbox;
+use kenar::webhook::{Event, MessageEvent, Rejection, Verifier};
+use kenar::{AppUrl, BotMessage, Button, ChatApi as _, Client, Error, MessageContent};
+use tokio::net::TcpListener;
+
+#[derive(Clone)]
+struct Bot {
+    verifier: Verifier,
+    client: Client,
+}
+
+async fn event(State(bot): State<Bot>, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
+    if let Event::ChatbotMessage(message) = bot.verifier.event(&headers, &body)? {
+        // Divar wants its 200 at once: the answer is sent after it.
+        tokio::spawn(async move {
+            if let Err(error) = bot.answer(&message).await {
+                eprintln!("not answered: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+impl Bot {
+    async fn answer(&self, message: &MessageEvent) -> Result<(), Error> {
+        let said = match &message.content {
+            MessageContent::Text(text) => format!("گفتید: {text}"),
+            MessageContent::Image(_) => "عکس قشنگی است!".to_owned(),
+            _ => "این را نمی‌فهمم، ولی دریافت شد.".to_owned(),
+        };
+        let answer = match message.start_command() {
+            None => BotMessage::text(said),
+            Some(start) => match start.post_token() {
+                None => BotMessage::text("خوش آمدید!"),
+                Some(post) => BotMessage::text("خوش آمدید!").buttons([[Button::post_page("آگهی شما", &post)]]),
+            },
+        };
+        self.client.send_bot_message(&message.conversation.id, &answer).await?;
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("echo");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
+    app.events_at(base.at(["event"]));
+    let bot = Bot { verifier: app.verifier()?, client: app.client()? };
+    tokio::spawn(async { axum::serve(listener, Router::new().route("/event", post(event)).with_state(bot)).await });
+
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+    sara.write(&chat, "/start MY_POST QYabcdef").await?;
+    chat.next_message().await?;
+    sara.write(&chat, "سلام").await?;
+    let answer = chat.next_message().await?;
+    println!("{}", chat.transcript());
+
+    if answer.text() == Some("گفتید: سلام") { Ok(()) } else { Err("the bot answered something else".into()) }
+}

@@ -1,0 +1,29 @@
+//! A file uploaded as a stream, and sent as a message.
+//!
+//! `cargo run --example media_upload [FILE.mp4]`: without a file, two megabytes of nothing in particular.
+
+use kenar::operation::{Media, MediaSource};
+use kenar::sandbox::Sandbox;
+use kenar::{BotMessage, ChatApi as _};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("delivery");
+    let client = app.client()?;
+    let chat = kenar.user("sara").chat_with_bot(&app);
+
+    // The format and the size are checked here, before anything is sent.
+    let media = match std::env::args().nth(1) {
+        // Read in pieces while it is sent: the file is never in memory as a whole.
+        Some(path) => Media::video(path.clone(), MediaSource::file(path).await?)?,
+        None => Media::video("unboxing.mp4", MediaSource::reader(2_000_000, tokio::io::repeat(7)))?,
+    };
+    println!("uploading {} bytes of {}", media.length(), media.content_type());
+
+    let token = client.upload_media(media).await?;
+    client.send_bot_message(chat.id(), &BotMessage::media(token)).await?;
+
+    println!("{:#?}", chat.next_message().await?.message.content);
+    Ok(())
+}
