@@ -107,7 +107,11 @@ async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), P
 }
 
 /// A button was pressed that asks the add-on what to do. The user waits for this answer.
-async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Problem> {
+async fn dynamic_action(
+    State(app): App,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<DynamicActionReply, Problem> {
     let pressed = app.settings.verifier.dynamic_action(&headers, &body)?;
     let Confirm { order } = pressed.extra()?;
     let reply = DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد"));
@@ -122,9 +126,7 @@ impl AddOn {
     async fn announce(&self, visit: &Visit, tokens: &TokenSet) -> Result<(), Error> {
         let order = Confirm { order: "17".to_owned() };
         let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
-            .sender_buttons([[
-                Button::open_link("پیگیری سفارش", self.settings.base.at(["orders", "17"])).icon(Icon::SEND)
-            ]])
+            .sender_buttons([[Button::open_link("پیگیری سفارش", self.settings.base.at(["orders", "17"])).icon(Icon::SEND)]])
             .receiver_buttons([[Button::dynamic_action("تأیید زمان", &order)]]);
         match self.settings.client.send_message(&visit.conversation, &message, &tokens.access_token).await {
             Err(error) if error.is_recipient_restricted() => Ok(()), // one side has blocked the other

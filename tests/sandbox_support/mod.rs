@@ -102,7 +102,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Resp
         }
         "/pressed" => {
             inner.verifier.dynamic_action(&parts.headers, &body).unwrap();
-            inner.reply.lock().unwrap().clone().into_response().unwrap()
+            inner.reply.lock().unwrap().clone().into_response()
         }
         _ => {
             let event = inner.verifier.event(&parts.headers, &body).unwrap();
