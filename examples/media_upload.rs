@@ -5,6 +5,7 @@
 use kenar::operation::{Media, MediaSource};
 use kenar::sandbox::Sandbox;
 use kenar::{BotMessage, ChatApi as _};
+use tokio::io::AsyncReadExt as _;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let media = match std::env::args().nth(1) {
         // Read in pieces while it is sent: the file is never in memory as a whole.
         Some(path) => Media::video(path.clone(), MediaSource::file(path).await?)?,
-        None => Media::video("unboxing.mp4", MediaSource::reader(2_000_000, tokio::io::repeat(7)))?,
+        None => Media::video("unboxing.mp4", MediaSource::reader(2_000_000, tokio::io::repeat(7).take(2_000_000)))?,
     };
     println!("uploading {} bytes of {}", media.length(), media.content_type());
 

@@ -17,7 +17,7 @@ impl Webhooks {
     fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         self.route(request).unwrap_or_else(|rejection| {
             eprintln!("refused: {rejection}");
-            rejection.into_response()
+            rejection.into_http_response()
         })
     }
 
@@ -26,7 +26,7 @@ impl Webhooks {
         match request.uri().path() {
             "/kenar/open" => {
                 let opened = self.verifier.open_app(headers, body)?;
-                Ok(opened.reply(self.base.at(["hello"])).into_response())
+                Ok(opened.reply(self.base.at(["hello"])).into_http_response())
             }
             "/kenar/event" => {
                 if let Event::ChatbotMessage(message) = self.verifier.event(headers, body)? {
@@ -37,7 +37,7 @@ impl Webhooks {
             "/kenar/action" => {
                 let pressed = self.verifier.dynamic_action(headers, body)?;
                 println!("pressed: {:?}", pressed.extra_json());
-                Ok(DynamicActionReply::toast("انجام شد").into_response())
+                Ok(DynamicActionReply::toast("انجام شد").into_http_response())
             }
             _ => {
                 let mut response = Response::new(Bytes::new());

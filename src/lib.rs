@@ -52,6 +52,11 @@
 //! | `sandbox` | | a Kenar on your own machine |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// Nothing that arrives may panic; tests may.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;

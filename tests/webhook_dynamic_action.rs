@@ -103,7 +103,7 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
         ),
     ] {
         assert_eq!(serde_json::from_str::<DynamicActionReply>(body).unwrap(), reply);
-        let response = reply.into_response();
+        let response = reply.into_http_response();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "application/json");
         assert_eq!(response.body(), body);
@@ -116,7 +116,7 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
 fn a_reply_whose_data_is_no_object_says_so_and_does_not_panic() {
     let reply = DynamicActionReply::open(Action::dynamic("no object"));
     assert_eq!(reply.check(), Err(InvalidActionData::NotAnObject));
-    let response = reply.into_response();
+    let response = reply.into_http_response();
     assert_eq!(response.status(), 500);
     assert_eq!(response.body(), InvalidActionData::NotAnObject.to_string().as_bytes());
 }

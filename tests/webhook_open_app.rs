@@ -240,7 +240,7 @@ fn a_reply_has_the_form_of_the_version_it_answers() {
     ] {
         assert_eq!(serde_json::from_str::<OpenAppReply>(body).unwrap(), reply);
         assert_eq!(reply.url(), &page);
-        let response = reply.into_response();
+        let response = reply.into_http_response();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "application/json");
         assert_eq!(response.body(), body);

@@ -124,7 +124,7 @@ fn nothing_printed_or_answered_tells_a_key_or_what_was_shown() {
     ] {
         let rejection = verifier.event(headers, body).unwrap_err();
         texts.push(format!("{rejection} {rejection:?} {rejection:#?}"));
-        let response = rejection.into_response();
+        let response = rejection.into_http_response();
         if response.status() == 401 {
             assert!(response.body().is_empty(), "a 401 tells nothing: {response:?}");
         } else {

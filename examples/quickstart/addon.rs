@@ -11,8 +11,8 @@ use axum::routing::{get, post};
 use kenar::oauth::CallbackError;
 use kenar::webhook::{DynamicActionReply, Event, ExtraError, MessageEvent, OpenAppReply, Rejection, Verifier};
 use kenar::{
-    Action, AppUrl, BotMessage, Button, Callback, ChatApi as _, Client, ConversationId, ConversationMessage, Error,
-    Icon, OAuthClient, Scope, TokenSet,
+    Action, AppUrl, BotMessage, Button, Callback, ChatApi as _, Client, ConversationMessage, Error, Icon, OAuthClient,
+    Scope, TokenSet,
 };
 use serde::{Deserialize, Serialize};
 
@@ -93,25 +93,19 @@ async fn callback(State(app): App, RawQuery(query): RawQuery) -> Result<Redirect
 
 /// Something happened. Divar wants its 200 at once, so the work is done after it.
 async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), Problem> {
-    match app.settings.verifier.event(&headers, &body)? {
-        Event::ChatbotMessage(message) => {
-            tokio::spawn(async move {
-                if let Err(error) = app.answer(&message).await {
-                    eprintln!("the chatbot could not answer: {error}");
-                }
-            });
-        }
-        _ => {} // everything authentic is worth a 200, also what is not known yet
+    // Everything authentic is worth a 200, also what is not known yet.
+    if let Event::ChatbotMessage(message) = app.settings.verifier.event(&headers, &body)? {
+        tokio::spawn(async move {
+            if let Err(error) = app.answer(&message).await {
+                eprintln!("the chatbot could not answer: {error}");
+            }
+        });
     }
     Ok(())
 }
 
 /// A button was pressed that asks the add-on what to do. The user waits for this answer.
-async fn dynamic_action(
-    State(app): App,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<DynamicActionReply, Problem> {
+async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Problem> {
     let pressed = app.settings.verifier.dynamic_action(&headers, &body)?;
     let Confirm { order } = pressed.extra()?;
     let reply = DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد"));
@@ -126,7 +120,9 @@ impl AddOn {
     async fn announce(&self, visit: &Visit, tokens: &TokenSet) -> Result<(), Error> {
         let order = Confirm { order: "17".to_owned() };
         let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
-            .sender_buttons([[Button::open_link("پیگیری سفارش", self.settings.base.at(["orders", "17"])).icon(Icon::SEND)]])
+            .sender_buttons([[
+                Button::open_link("پیگیری سفارش", self.settings.base.at(["orders", "17"])).icon(Icon::SEND)
+            ]])
             .receiver_buttons([[Button::dynamic_action("تأیید زمان", &order)]]);
         match self.settings.client.send_message(&visit.conversation, &message, &tokens.access_token).await {
             Err(error) if error.is_recipient_restricted() => Ok(()), // one side has blocked the other

@@ -107,10 +107,19 @@ async fn play() -> Result<(), Box<dyn Error>> {
     let answer = ReqwestTransport::builder().no_proxy().build()?.send(forged).await?;
     check(answer.status() == StatusCode::UNAUTHORIZED, "the add-on refused it, and did not say why")?;
 
-    title("What was said, and what went over the wire");
-    println!("{}", kenar.transcript());
+    title("What was said");
+    for chat in [&chat, &bot] {
+        for message in chat.messages() {
+            println!("   {message}");
+        }
+        println!();
+    }
+    title("What went over the wire");
+    for exchange in kenar.journal() {
+        println!("   {}", exchange.headline());
+    }
     kenar.shutdown().await;
-    println!("All six steps went as they should. The add-on is in examples/quickstart/addon.rs: copy it.");
+    println!("\nAll six steps went as they should. The add-on is in examples/quickstart/addon.rs: copy it.");
     Ok(())
 }
 

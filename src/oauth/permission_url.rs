@@ -17,6 +17,7 @@ impl OAuthApp {
     /// Where the operating system gives no random bytes for the state, which the platforms that Rust's standard library
     /// runs on do not do in practice. To handle it all the same, make the state with [`State::random`] and the URL with
     /// [`permission_request`](Self::permission_request).
+    #[expect(clippy::panic, reason = "nothing from outside leads here, and the way around it is documented")]
     pub fn permission_url<S: Borrow<Scope>>(
         &self,
         hosts: &Hosts,

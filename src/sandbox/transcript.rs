@@ -1,6 +1,6 @@
 //! What happened, for reading: who said what, and what went over the wire.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::engine::Engine;
 use super::engine::world::{Author, Between, ChatMessage, Talk};
@@ -40,27 +40,33 @@ fn conversation(text: &mut String, id: &ConversationId, talk: &Talk) {
         text.push_str("  nothing was said\n");
     }
     for message in &talk.messages {
-        let _ = writeln!(text, "  {}", line(message));
+        let _ = writeln!(text, "  {message}");
     }
     for name in &talk.blocked_by {
         let _ = writeln!(text, "  ({name} blocked the other)");
     }
 }
 
-fn line(message: &ChatMessage) -> String {
-    let author = match &message.author {
-        Author::User(name) => name.clone(),
-        Author::AppFor { app, user } => format!("{app} for {user}"),
-        Author::Chatbot(app) => app.to_string(),
-    };
-    let said = match &message.message.content {
-        MessageContent::Text(text) => text.clone(),
-        other => format!("({})", other.kind().map_or_else(|| "unknown".to_owned(), |kind| kind.to_string())),
-    };
-    let buttons = [("", &message.sender_buttons), ("other side ", &message.receiver_buttons)];
-    let buttons: String =
-        buttons.into_iter().filter_map(|(whose, grid)| Some(captions(whose, grid.as_ref()?))).collect();
-    format!("{author}: {said}{buttons}")
+/// One line: who said what, with which buttons.
+impl fmt::Display for ChatMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.author {
+            Author::User(name) => f.write_str(name)?,
+            Author::AppFor { app, user } => write!(f, "{app} for {user}")?,
+            Author::Chatbot(app) => write!(f, "{app}")?,
+        }
+        f.write_str(": ")?;
+        match &self.message.content {
+            MessageContent::Text(text) => f.write_str(text)?,
+            other => write!(f, "({})", other.kind().map_or_else(|| "unknown".to_owned(), |kind| kind.to_string()))?,
+        }
+        for (whose, grid) in [("", &self.sender_buttons), ("other side ", &self.receiver_buttons)] {
+            if let Some(grid) = grid {
+                f.write_str(&captions(whose, grid))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn captions(whose: &str, grid: &ButtonGrid) -> String {

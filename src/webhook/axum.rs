@@ -7,18 +7,18 @@ use super::{DynamicActionReply, OpenAppReply, Rejection};
 
 impl IntoResponse for OpenAppReply {
     fn into_response(self) -> Response {
-        Self::into_response(self).map(Body::from)
+        self.into_http_response().map(Body::from)
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        Self::into_response(self).map(Body::from)
+        self.into_http_response().map(Body::from)
     }
 }
 
 impl IntoResponse for DynamicActionReply {
     fn into_response(self) -> Response {
-        Self::into_response(self).map(Body::from)
+        self.into_http_response().map(Body::from)
     }
 }

@@ -288,7 +288,7 @@ impl DynamicActionReply {
         self.toast.as_deref()
     }
 
-    /// Whether it can be sent. [`into_response`](Self::into_response) asks this first.
+    /// Whether it can be sent. [`into_http_response`](Self::into_http_response) asks this first.
     ///
     /// # Errors
     ///
@@ -300,7 +300,7 @@ impl DynamicActionReply {
     /// The HTTP answer: 200 with JSON. Where the data of the action is no JSON object, a mistake in the program, it is 500
     /// with that as its text.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_http_response(self) -> Response<Bytes> {
         match self.check() {
             Ok(()) => respond::json(&self),
             Err(error) => respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

@@ -18,7 +18,7 @@ use super::respond;
 /// # let key = IdentificationKey::new("placeholder").unwrap();
 /// let rejection = Verifier::new(key).event(&HeaderMap::new(), b"{}").unwrap_err();
 /// assert_eq!(rejection.to_string(), "the Authorization header is missing");
-/// assert_eq!(rejection.into_response().status(), 401);
+/// assert_eq!(rejection.into_http_response().status(), 401);
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,7 +73,7 @@ impl Rejection {
 
     /// The answer: an empty one to who shows no key, the reason as plain text to who does.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_http_response(self) -> Response<Bytes> {
         let status = self.status();
         if status == StatusCode::UNAUTHORIZED {
             return respond::empty(status);

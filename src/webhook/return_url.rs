@@ -8,6 +8,7 @@ use url::{Host, Url};
 /// itself. Bringing the user back is an obligation of every add-on.
 pub const COMPLETION_URL: &str = "https://open-platform-redirect.divar.ir/completion";
 
+#[expect(clippy::expect_used, reason = "a constant, and a test reads it")]
 static COMPLETION: LazyLock<Url> = LazyLock::new(|| Url::parse(COMPLETION_URL).expect("the constant is a URL"));
 
 /// The given address where it is one of Divar's, else the fixed one. It is given on as the parser understood it, never

@@ -52,6 +52,17 @@ impl Exchange {
     /// How much of a body is kept.
     pub const MAX_BODY: usize = 16 * 1024;
 
+    /// It in one line, without the bodies.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let arrow = match self.direction {
+            Direction::ToKenar => "→ kenar ",
+            Direction::ToAddOn => "→ add-on",
+        };
+        let answer = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        format!("#{} {arrow} {} ⇒ {answer}", self.number, self.operation)
+    }
+
     /// Whether the answer was a success.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -61,15 +72,7 @@ impl Exchange {
 
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let arrow = match self.direction {
-            Direction::ToKenar => "→ kenar ",
-            Direction::ToAddOn => "→ add-on",
-        };
-        write!(f, "#{} {} {arrow} {}: {} ", self.number, self.at, self.operation, self.target)?;
-        match self.status {
-            Some(status) => write!(f, "⇒ {status}")?,
-            None => f.write_str("⇒ no answer")?,
-        }
+        write!(f, "{} {} {}", self.at, self.headline(), self.target)?;
         if self.took > Duration::ZERO {
             write!(f, " after {:.1?}", self.took)?;
         }

@@ -63,7 +63,7 @@ pub enum ApiVersion {
 /// assert_eq!(opened.extra::<Order>()?.order, "17");
 ///
 /// let page: AppUrl = "https://addon.example/orders/17".parse().unwrap();
-/// let reply = opened.reply(page).into_response();
+/// let reply = opened.reply(page).into_http_response();
 /// assert_eq!(reply.body(), r#"{"url":"https://addon.example/orders/17"}"#);
 /// # Ok::<(), kenar::webhook::Rejection>(())
 /// ```

@@ -16,7 +16,7 @@ use crate::webhook::respond;
 /// use kenar::webhook::OpenAppReply;
 ///
 /// let base: AppUrl = "https://addon.example/kenar".parse()?;
-/// let reply = OpenAppReply::to(base.at(["visits", "17"])).into_response();
+/// let reply = OpenAppReply::to(base.at(["visits", "17"])).into_http_response();
 /// assert_eq!(reply.body(), r#"{"url":"https://addon.example/kenar/visits/17"}"#);
 /// # Ok::<(), kenar::model::InvalidAppUrl>(())
 /// ```
@@ -48,7 +48,7 @@ impl OpenAppReply {
 
     /// The HTTP answer: 200 with JSON.
     #[must_use]
-    pub fn into_response(self) -> Response<Bytes> {
+    pub fn into_http_response(self) -> Response<Bytes> {
         respond::json(&self)
     }
 }
