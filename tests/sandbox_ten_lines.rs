@@ -32,9 +32,9 @@ impl Delivery {
         let url: AppUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         app.open_app_at(url.at(["open"])).dynamic_actions_at(url.at(["pressed"]));
         let delivery = Arc::new(Self {
-            client: app.client().unwrap(),
+            client: app.client(),
             oauth: app.oauth(url.at(["oauth"]).as_str()).unwrap(),
-            verifier: app.verifier().unwrap(),
+            verifier: app.verifier(),
             url,
             visit: Mutex::default(),
             pressed: Mutex::default(),
@@ -164,5 +164,35 @@ async fn a_page_elsewhere_is_kept_and_not_fetched() -> sandbox_support::TestResu
 
     let visit = buyer.open_app(&chat, &app).await?;
     assert_eq!(visit.url().as_str(), "https://addon.example/page");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_browser_keeps_cookies_and_follows_redirects() -> sandbox_support::TestResult {
+    let kenar = Sandbox::start().await?;
+    let set = |cookie: &'static str, to: &'static str| ([("set-cookie", cookie)], Redirect::to(to));
+    let echo = |headers: HeaderMap| async move {
+        headers.get("cookie").map_or("none", |cookies| cookies.to_str().unwrap()).to_owned()
+    };
+    let addon = serve(
+        Router::new()
+            .route("/in", get(move || async move { set("visit=17; Path=/; HttpOnly", "/echo") }))
+            .route("/out", get(move || async move { set("visit=; Max-Age=0", "/echo") }))
+            .route("/echo", get(echo))
+            .route("/again", post(|| async { Redirect::temporary("/form") }))
+            .route("/form", post(|form: String| async { form }).get(|| async { "no form" }))
+            .route("/round", get(|| async { Redirect::to("/round") })),
+    )
+    .await;
+    let sara = kenar.user("sara");
+
+    let visit = sara.visit(addon.at(["in"]).as_str()).await?;
+    assert_eq!((visit.url().path(), visit.text().as_str()), ("/echo", "visit=17"));
+    assert_eq!(visit.follow("/out").await?.text(), "none");
+    assert_eq!(visit.post_form("/again", &[("a", "ب")]).await?.text(), "a=%D8%A8");
+    let round = visit.follow("/round").await.unwrap_err().to_string();
+    assert!(round.starts_with("more than 20 redirects"), "{round}");
+    let early = visit.allow().await.unwrap_err().to_string();
+    assert!(early.contains("where no permission is asked for"), "{early}");
     Ok(())
 }

@@ -9,7 +9,7 @@ use kenar::{BotMessage, ChatApi as _, MessageContent};
 use sandbox_support::{Ask, TestResult};
 
 async fn token(app: &App) -> String {
-    let token = app.client().unwrap().execute(&kenar::operation::CreateUploadToken).await.unwrap();
+    let token = app.client().execute(&kenar::operation::CreateUploadToken).await.unwrap();
     token.expose_secret().to_owned()
 }
 
@@ -31,7 +31,7 @@ async fn upload(kenar: &Sandbox, kind: &str, token: &str, disposition: &str, siz
 async fn each_kind_is_uploaded_and_sent() -> TestResult {
     let kenar = Sandbox::start().await?;
     let app = kenar.app("bot");
-    let client = app.client()?;
+    let client = app.client();
     let chat = kenar.user("sara").chat_with_bot(&app);
     for (kind, name, shown) in [
         (MediaKind::Image, "photo.JPG", MessageKind::Image),
@@ -54,7 +54,7 @@ async fn each_kind_is_uploaded_and_sent() -> TestResult {
 async fn a_video_of_the_greatest_size_goes_through() -> TestResult {
     let kenar = Sandbox::start().await?;
     let source = MediaSource::bytes(vec![0; usize::try_from(MediaKind::Video.max_bytes())?]);
-    kenar.app("bot").client()?.upload_media(Media::video("long.mp4", source)?).await?;
+    kenar.app("bot").client().upload_media(Media::video("long.mp4", source)?).await?;
     let exchange = kenar.journal().pop().unwrap();
     assert_eq!((exchange.operation, exchange.request.as_str()), ("media.upload", "(52428800 bytes of video)"));
     Ok(())
@@ -91,7 +91,7 @@ async fn an_upload_needs_a_token_of_its_own() -> TestResult {
     let kenar = Sandbox::start().await?;
     let app = kenar.app("bot");
     let good = r#"name="file"; filename="a.png""#;
-    let key = app.api_key()?;
+    let key = app.api_key();
     for wrong in ["placeholder", key.expose_secret()] {
         assert_eq!(upload(&kenar, "image", wrong, good, 10).await.0, 401);
     }
@@ -107,9 +107,9 @@ async fn an_upload_needs_a_token_of_its_own() -> TestResult {
 async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
     let kenar = Sandbox::start().await?;
     let (one, two) = (kenar.app("one"), kenar.app("two"));
-    let media = one.client()?.upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
+    let media = one.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
     let chat = kenar.user("sara").chat_with_bot(&two);
-    let error = two.client()?.send_bot_message(chat.id(), &BotMessage::media(media)).await.unwrap_err();
+    let error = two.client().send_bot_message(chat.id(), &BotMessage::media(media)).await.unwrap_err();
     assert_eq!(error.status().unwrap(), 400);
     Ok(())
 }

@@ -60,8 +60,8 @@ async fn play() -> Result<(), Box<dyn Error>> {
     app.events_at(base.at(["kenar", "event"]));
     app.dynamic_actions_at(base.at(["kenar", "action"]));
     let settings = Settings {
-        verifier: app.verifier()?,
-        client: app.client()?,
+        verifier: app.verifier(),
+        client: app.client(),
         oauth: app.oauth(base.at(["oauth", "callback"]).as_str())?,
         base: base.clone(),
     };

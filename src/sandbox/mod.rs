@@ -15,7 +15,7 @@
 //! let app = kenar.app("delivery");
 //! let chat = kenar.user("sara").chat_with_bot(&app);
 //!
-//! app.client()?.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+//! app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
 //!
 //! assert_eq!(chat.next_message().await?.text(), Some("سلام"));
 //! # Ok(()) }

@@ -41,7 +41,7 @@ async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
     done.response
 }
 
-/// The bytes of an upload are counted as they go by, and not kept. They are read to the end also where the upload is
+/// The bytes of an upload are counted as they go by, and not kept. They are read to the end also where the token is
 /// refused: a client that is still sending might not see the answer otherwise.
 async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Response<Bytes> {
     let began = Instant::now();

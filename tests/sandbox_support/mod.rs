@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
 use http::{Method, StatusCode};
 use kenar::request::Body;
 use kenar::sandbox::{App, Sandbox, User};
@@ -50,7 +51,7 @@ impl AddOn {
     /// Serves it, and enters its addresses in the panel.
     pub async fn of(app: &App) -> Self {
         let inner = Arc::new(Inner {
-            verifier: app.verifier().unwrap(),
+            verifier: app.verifier(),
             seen: Mutex::default(),
             events: Mutex::default(),
             reply: Mutex::default(),
@@ -94,7 +95,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Resp
     let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     inner.seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
     let status = *inner.status.lock().unwrap();
-    let response = match parts.uri.path() {
+    let mut response = match parts.uri.path() {
         "/open" => {
             inner.verifier.open_app(&parts.headers, &body).unwrap();
             let page = inner.page.lock().unwrap().clone().unwrap();
@@ -111,10 +112,9 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Resp
             if let Some(act) = act {
                 act(event).await;
             }
-            http::Response::new(bytes::Bytes::new())
+            StatusCode::OK.into_response()
         }
     };
-    let mut response = response.map(axum::body::Body::from);
     *response.status_mut() = status;
     response
 }
@@ -134,7 +134,7 @@ impl Ask {
     }
 
     pub fn key(self, app: &App) -> Self {
-        let key = app.api_key().unwrap();
+        let key = app.api_key();
         self.header("x-api-key", key.expose_secret())
     }
 

@@ -26,7 +26,7 @@ impl Scene {
     fn new() -> Self {
         let mut engine = Engine::new(0, "http://127.0.0.1:1".to_owned());
         let app = AppSlug::new("app");
-        let panel = engine.world.app(&app).unwrap();
+        let panel = engine.world.app(&app);
         panel.redirect_uris.insert(REDIRECT.to_owned());
         panel.events_url = Some("http://127.0.0.1:1/events".parse().unwrap());
         let post = engine.world.post("sara");
@@ -49,7 +49,7 @@ impl Scene {
     }
 
     fn call(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Done {
-        let key = self.engine.world.apps[&self.app].api_keys[0].0.expose_secret().to_owned();
+        let key = self.engine.world.apps[&self.app].api_key.expose_secret().to_owned();
         self.ask(method, path, &[("x-api-key", &key), ("authorization", &format!("Bearer {token}"))], &body.to_string())
     }
 
@@ -236,7 +236,7 @@ fn a_message_event_carries_the_key_and_what_the_panel_says() {
 #[test]
 fn opening_an_app_says_version_two() {
     let mut scene = Scene::new();
-    scene.engine.world.app(&scene.app).unwrap().open_app_url = Some("http://127.0.0.1:1/open".parse().unwrap());
+    scene.engine.world.app(&scene.app).open_app_url = Some("http://127.0.0.1:1/open".parse().unwrap());
     let delivery = scene.engine.user_opens("ali", &scene.app, &scene.chat).unwrap();
     let request = delivery.request.unwrap();
     assert_eq!(request.headers()["api-version"], "2");
@@ -284,7 +284,7 @@ proptest! {
         ],
     ) {
         let mut scene = Scene::new();
-        let key = scene.engine.world.apps[&scene.app].api_keys[0].0.expose_secret().to_owned();
+        let key = scene.engine.world.apps[&scene.app].api_key.expose_secret().to_owned();
         let request = Request::builder()
             .method(method)
             .uri(&path)
