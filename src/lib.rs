@@ -86,3 +86,8 @@ pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,
 };
 pub use webhook::{DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, Rejection, Verifier};
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

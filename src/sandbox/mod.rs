@@ -57,6 +57,7 @@ use tokio::task::JoinHandle;
 
 use self::engine::Engine;
 use self::kenar::Kenar;
+use crate::client::Client;
 use crate::model::AppSlug;
 use crate::request::Hosts;
 
@@ -204,6 +205,16 @@ impl Sandbox {
     /// The app of this slug, as it is in the panel; made when it is first asked for.
     pub fn app(&self, slug: impl Into<AppSlug>) -> App {
         App::new(Arc::clone(&self.kenar), slug.into())
+    }
+
+    /// A client of the sandbox's, for a test to which the app does not matter: that of the app `addon`. For another app,
+    /// ask [`App::client`].
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be set up.
+    pub fn client(&self) -> Result<Client, SandboxError> {
+        self.app("addon").client()
     }
 
     /// The person of this name; made, with a telephone number, when they are first asked for.
