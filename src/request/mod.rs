@@ -71,15 +71,15 @@ pub trait Operation: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest), where what was given cannot be sent.
+    /// [`ErrorKind::InvalidRequest`], where what was given cannot be sent.
     fn request(&self, hosts: &Hosts) -> Result<http::Request<Body>, Error>;
 
     /// What an answer means: [`answer::json`] and its siblings do most of it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Api`](crate::ErrorKind::Api) for an error of Divar's, and
-    /// [`ErrorKind::UnexpectedResponse`](crate::ErrorKind::UnexpectedResponse) for a success that cannot be understood.
+    /// [`ErrorKind::Api`] for an error of Divar's, and
+    /// [`ErrorKind::UnexpectedResponse`] for a success that cannot be understood.
     fn response(&self, response: http::Response<Bytes>) -> Result<Self::Response, Error>;
 
     /// Secrets in the request's body, which the client takes out of an error's texts. Those of
