@@ -49,6 +49,7 @@
 //! | `reqwest` | by `rustls` | the transport over reqwest, with no TLS of its own |
 //! | `tokio` | by `reqwest` | pauses and time limits on tokio; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
+//! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

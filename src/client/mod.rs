@@ -5,6 +5,7 @@ mod chat_api;
 mod oauth_client;
 mod retry;
 mod timer;
+mod trace;
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use super::Timer;
+use super::{Timer, trace};
 use crate::error::{Attempts, Error, ErrorKind};
 use crate::request::{Body, answer};
 use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
@@ -101,11 +101,13 @@ pub(super) async fn run(
     loop {
         let limit = if call.idempotent { left().min(retry.attempt_limit) } else { left() };
         let outcome = within(timer, limit, transport.send(request)).await;
+        trace::attempt(call.operation, attempts.count, &outcome);
         let next = match (pause_after(&outcome, call.idempotent), timer) {
             (Some(asked), Some(timer)) if attempts.count < retry.max_attempts => {
                 let pause = asked.unwrap_or_else(|| retry.pause(attempts.count));
                 match (call.request)() {
                     Ok(next) if pause < left() => {
+                        trace::pause(call.operation, pause);
                         timer.sleep(pause).await;
                         // Timers oversleep; an attempt without time would only make the outcome unknown.
                         (!left().is_zero()).then_some(next)

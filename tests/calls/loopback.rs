@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Whether nobody has connected. What connects on loopback is in the listener's queue at once.
-    pub fn is_untouched(self) -> bool {
+    pub fn stayed_untouched(self) -> bool {
         let listener = self.0.into_std().unwrap();
         listener.set_nonblocking(true).unwrap();
         matches!(listener.accept(), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)

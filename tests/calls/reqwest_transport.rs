@@ -65,7 +65,7 @@ async fn a_redirect_is_not_followed() {
         let error = answered(redirect.as_bytes()).await.unwrap_err();
         assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Api, status));
     }
-    assert!(elsewhere.is_untouched(), "the secrets went to where the redirect pointed");
+    assert!(elsewhere.stayed_untouched(), "the secrets went to where the redirect pointed");
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_connection_serves_one_call_after_the_other() {
         }
     };
     tokio::join!(calls, one_connection);
-    assert!(server.is_untouched(), "a second connection was made");
+    assert!(server.stayed_untouched(), "a second connection was made");
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_send_on_a_kept_connection_that_breaks_is_not_repeated() {
     });
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1));
     assert!(error.may_have_been_processed());
-    assert!(server.is_untouched(), "the message was sent again");
+    assert!(server.stayed_untouched(), "the message was sent again");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! No secret is ever told: not by an error, whatever a server or an HTTP stack repeats, and not by `Debug`.
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::fmt::Write as _;
 
@@ -40,16 +41,17 @@ impl Secrets {
     /// Fails where `text` holds nine characters in a row of one of them.
     #[track_caller]
     fn assert_not_in(&self, text: &str, context: &str) {
-        for secret in self.all() {
-            for part in secret.as_bytes().windows(9) {
-                let part = std::str::from_utf8(part).unwrap();
-                assert!(!text.contains(part), "{context}: {part:?} of {secret:?} was told in {text}");
-            }
+        let parts: HashSet<&[u8]> = self.all().into_iter().flat_map(|secret| secret.as_bytes().windows(9)).collect();
+        if let Some(part) = text.as_bytes().windows(9).find(|part| parts.contains(part)) {
+            panic!("{context}: {:?} was told in {text}", String::from_utf8_lossy(part));
         }
     }
 }
 
 type Outcome = Result<Response<Bytes>, TransportError>;
+
+/// What a server makes of a secret.
+type Shape = fn(&str) -> Outcome;
 
 /// A transport that gives what it is made with.
 struct Echo(Box<dyn Fn() -> Outcome + Send + Sync>);
@@ -167,8 +169,8 @@ const ANY: &str = "[!-~]{12,60}";
 
 #[tokio::test]
 async fn a_secret_repeated_in_an_answer_is_taken_out() {
-    for secrets in Secrets::rounds(TOKENS, 8).into_iter().chain(Secrets::rounds(ANY, 24)) {
-        let shapes: [(&str, fn(&str) -> Outcome); 9] = [
+    for secrets in Secrets::rounds(TOKENS, 8).into_iter().chain(Secrets::rounds(ANY, 12)) {
+        let shapes: [(&str, Shape); 9] = [
             ("rpc message", |secret| {
                 respond(401, json!({ "code": 16, "message": format!("the key '{secret}' is bad") }).to_string())
             }),
@@ -214,7 +216,7 @@ async fn a_secret_in_another_writing_is_taken_out_too() {
 #[tokio::test]
 async fn a_secret_that_the_excerpt_cuts_in_two_is_taken_out() {
     let secrets = Secrets::rounds("[A-Za-z0-9]{60}", 1).remove(0);
-    for before in (Error::MAX_EXCERPT_BYTES - 61..Error::MAX_EXCERPT_BYTES).step_by(3) {
+    for before in (Error::MAX_EXCERPT_BYTES - 61..Error::MAX_EXCERPT_BYTES).step_by(5) {
         for status in [200, 500] {
             assert_untold(&secrets, "cut in two", move |secret| {
                 respond(status, format!("{}{secret}", "-".repeat(before)))
