@@ -62,6 +62,12 @@ impl Game {
         self.moves.last().copied()
     }
 
+    /// The user takes a free cell, and the bot answers.
+    pub fn play(&mut self, cell: Cell) {
+        self.moves.push(cell);
+        self.answer();
+    }
+
     fn answer(&mut self) {
         self.moves.extend(best_move(self.board(), BOT));
     }
@@ -161,10 +167,7 @@ impl Games {
             _ if press.turn != game.turn() => return Pressed::Stale,
             Choice::Mark(cell) if !game.board().is_free(cell) => return Pressed::Taken,
             Choice::Mark(_) if game.end().is_some() => return Pressed::Stale,
-            Choice::Mark(cell) => {
-                game.moves.push(cell);
-                game.answer();
-            }
+            Choice::Mark(cell) => game.play(cell),
             Choice::Again(first) => *game = self.begin(first),
         }
         Pressed::Changed(game.clone())
