@@ -88,11 +88,11 @@ async fn submit(State(app): App, Path(id): Path<String>, Sent(form): Sent<Form>)
     let mut visit = app.open_visit(&id)?;
     let draft = Draft::read(&form, &visit.purpose)
         .map_err(|mistakes| page::form(&visit.purpose, &form, &mistakes, &visit.return_url))?;
-    let request = app.settings.oauth.app().permission_request([visit.scope()], visit.state.clone());
+    let url = app.settings.oauth.permission_url_with_state([visit.scope()], visit.state.clone());
     let cookie = app.cookie_of(&visit);
     (visit.form, visit.stage) = (form, Stage::Asked(draft));
     app.visits.keep(visit);
-    Ok(([(SET_COOKIE, cookie)], Redirect::to(request.url(app.settings.client.hosts()).as_str())))
+    Ok(([(SET_COOKIE, cookie)], Redirect::to(url.as_str())))
 }
 
 /// The user is back from the consent page, in the browser that was sent there.
