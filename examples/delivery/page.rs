@@ -110,7 +110,7 @@ fn choices(name: &str, legend: &str, choices: &[Choice], chosen: &str, mistake: 
         )
     };
     format!(
-        "<fieldset{}><legend>{legend}</legend>\n<div class=\"choices\">\n{}\n</div>\n{}</fieldset>",
+        "<fieldset role=\"radiogroup\"{}><legend>{legend}</legend>\n<div class=\"choices\">\n{}\n</div>\n{}</fieldset>",
         described_by(name, mistake),
         choices.iter().map(radio).collect::<Vec<_>>().join("\n"),
         explained(name, mistake),
