@@ -153,7 +153,8 @@ mod the_form {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let long = "ا".repeat(order::MAX_ADDRESS + 1);
-        let cases: [(&[(&str, &str)], &[&str]); 4] = [
+        type Sent<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Sent<'_>, &[&str]); 4] = [
             (&[], &["یک روز را انتخاب کنید", "یک بازهٔ زمانی را انتخاب کنید", "نشانی را بنویسید"]),
             (&[("day", "someday"), ("hours", "9-12"), ("address", "x")], &["یک روز را انتخاب کنید"]),
             (&[("day", "mon"), ("hours", "9-12"), ("address", " \r\n ")], &["نشانی را بنویسید"]),

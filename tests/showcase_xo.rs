@@ -12,9 +12,14 @@ mod games;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use axum::http::Request;
 use common::{Outcome, Site};
+use kenar::model::{Conversation, Sender, SenderKind};
+use kenar::request::Body;
 use kenar::sandbox::{Chat, ChatMessage, Sandbox, User};
-use kenar::{ConversationId, MessageId};
+use kenar::transport::{HttpTransport as _, ReqwestTransport};
+use kenar::webhook::{Event, MessageEvent};
+use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId};
 
 use game::{Board, Cell, End, Mark, best_move};
 use games::{BOT, Choice, Game, Games, Press, Pressed, USER};
@@ -357,6 +362,33 @@ mod in_the_chat {
         let texts: Vec<_> = chat.messages().iter().filter_map(|message| message.text().map(str::to_owned)).collect();
         let different: HashSet<_> = texts.iter().collect();
         assert_eq!(different.len(), texts.len(), "no board was shown twice: {texts:#?}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
+        let kenar = Sandbox::start().await?;
+        let app = kenar.app("xo");
+        let key = "placeholder-identification-key";
+        app.identified_by(IdentificationKey::new(key)?);
+        let site = Site::of_sandbox(&app).await?;
+        let (base, bot) = (site.base.clone(), bot::router(site.verifier.clone(), site.client.clone()));
+        site.serve_aside(bot);
+        let (user, http) = (kenar.user("sara"), ReqwestTransport::builder().no_proxy().build()?);
+        let chat = user.chat_with_bot(&app);
+        for (kind, key, status) in [(SenderKind::Bot, key, 200), (SenderKind::Human, "another key", 401)] {
+            let mut sender = Sender::default();
+            sender.kind = Some(kind);
+            let content = MessageContent::Text("/start".to_owned());
+            let message = Message::new(Conversation::new(chat.id().clone()), sender, content);
+            let event = serde_json::to_vec(&Event::ChatbotMessage(MessageEvent::new(message)))?;
+            let url = base.at(["kenar", "event"]);
+            let request = Request::post(url.as_str()).header("authorization", key).body(Body::from(event))?;
+            assert_eq!(http.send(request).await?.status(), status);
+        }
+        user.write(&chat, "/start").await?;
+        chat.next_message().await?;
+        assert_eq!(chat.messages().iter().filter(|message| message.is_from_app()).count(), 1, "{}", chat.transcript());
         Ok(())
     }
 
