@@ -18,8 +18,8 @@ use kenar::model::{Conversation, Sender, SenderKind};
 use kenar::request::Body;
 use kenar::sandbox::{Chat, ChatMessage, Sandbox, User};
 use kenar::transport::{HttpTransport as _, ReqwestTransport};
-use kenar::webhook::{Event, MessageEvent};
-use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId};
+use kenar::webhook::{DynamicAction, DynamicActionReply, Event, MessageEvent};
+use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId, RawJson};
 
 use game::{Board, Cell, End, Mark, best_move};
 use games::{BOT, Choice, Game, Games, Press, Pressed, USER};
@@ -374,21 +374,23 @@ mod in_the_chat {
         let site = Site::of_sandbox(&app).await?;
         let (base, bot) = (site.base.clone(), bot::router(site.verifier.clone(), site.client.clone()));
         site.serve_aside(bot);
-        let (user, http) = (kenar.user("sara"), ReqwestTransport::builder().no_proxy().build()?);
-        let chat = user.chat_with_bot(&app);
+        let http = ReqwestTransport::builder().no_proxy().build()?;
+        let post = async |path: &str, key: &str, body: Vec<u8>| {
+            let url = base.at(["kenar", path]);
+            http.send(Request::post(url.as_str()).header("authorization", key).body(Body::from(body)).unwrap()).await
+        };
         for (kind, key, status) in [(SenderKind::Bot, key, 200), (SenderKind::Human, "another key", 401)] {
             let mut sender = Sender::default();
             sender.kind = Some(kind);
-            let content = MessageContent::Text("/start".to_owned());
-            let message = Message::new(Conversation::new(chat.id().clone()), sender, content);
-            let event = serde_json::to_vec(&Event::ChatbotMessage(MessageEvent::new(message)))?;
-            let url = base.at(["kenar", "event"]);
-            let request = Request::post(url.as_str()).header("authorization", key).body(Body::from(event))?;
-            assert_eq!(http.send(request).await?.status(), status);
+            let message = Message::new(Conversation::new("c"), sender, MessageContent::Text("/start".to_owned()));
+            let event = Event::ChatbotMessage(MessageEvent::new(message));
+            assert_eq!(post("event", key, serde_json::to_vec(&event)?).await?.status(), status);
         }
-        user.write(&chat, "/start").await?;
-        chat.next_message().await?;
-        assert_eq!(chat.messages().iter().filter(|message| message.is_from_app()).count(), 1, "{}", chat.transcript());
+        let press = Press { chat: "c".into(), game: 1, turn: 0, choice: Choice::Mark(Cell::ALL[0]) };
+        let pressed = DynamicAction::builder().extra(RawJson::of(&press)?).build();
+        let answer = post("action", key, serde_json::to_vec(&pressed)?).await?;
+        let reply: DynamicActionReply = serde_json::from_slice(answer.body())?;
+        assert_eq!(reply.text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
         Ok(())
     }
 
