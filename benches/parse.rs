@@ -9,10 +9,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use allocation_support::counted;
-use http::{HeaderMap, HeaderValue, header};
-use kenar::IdentificationKey;
-use kenar::operation::ConversationHistory;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header};
+use kenar::operation::GetConversation;
 use kenar::webhook::{Event, OpenApp, Verifier};
+use kenar::{AccessToken, ConversationId, IdentificationKey, Operation as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use support::{Contestant, Effort, cpu_time, measure, median, plain, print_table};
@@ -111,12 +112,17 @@ fn webhook(title: &str, body: &str, contestants: [(&'static str, &dyn Fn(&[u8]))
 
 /// Prints a table, and gives the time of each contestant for one message.
 fn conversation(messages: u32) -> [(&'static str, f64); 3] {
-    let body = history(messages);
-    let body = body.as_bytes();
+    let body = &Bytes::from(history(messages));
     let turn = Duration::from_millis(if messages > 1_000 { 20 } else { 4 });
     let effort = Effort::of_command_line(if messages > 1_000 { 41 } else { 101 }, turn);
-    let contestants: [(&'static str, fn(&[u8])); 3] =
-        [(OURS, read::<ConversationHistory>), (DERIVE, read::<plain::History>), ("Value", read::<Value>)];
+    let id = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
+    let token = AccessToken::new("placeholder").unwrap();
+    let operation = GetConversation { conversation: &id, by: &token };
+    let contestants: [(&'static str, &dyn Fn(&Bytes)); 3] = [
+        (OURS, &|body| drop(black_box(operation.response(Response::new(body.clone())).unwrap()))),
+        (DERIVE, &|body| read::<plain::History>(body)),
+        ("Value", &|body| read::<Value>(body)),
+    ];
     let allocations = contestants.map(|(name, read)| (name, counted(|| read(body)).1));
     let times = measure(
         effort,
