@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let chat = kenar.user("sara").chat_with_bot(&app);
 
     let client =
-        Client::builder(app.api_key()?).hosts(kenar.hosts().clone()).transport(HyperTransport::new()).build()?;
+        Client::builder(app.api_key()).hosts(kenar.hosts().clone()).transport(HyperTransport::new()).build()?;
     client.send_bot_message(chat.id(), &BotMessage::text("سلام از hyper")).await?;
 
     println!("{}", kenar.transcript());

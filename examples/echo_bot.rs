@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
     app.events_at(base.at(["event"]));
-    let bot = Bot { verifier: app.verifier()?, client: app.client()? };
+    let bot = Bot { verifier: app.verifier(), client: app.client() };
     tokio::spawn(async { axum::serve(listener, Router::new().route("/event", post(event)).with_state(bot)).await });
 
     let sara = kenar.user("sara");

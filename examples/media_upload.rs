@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let kenar = Sandbox::start().await?;
     let app = kenar.app("delivery");
-    let client = app.client()?;
+    let client = app.client();
     let chat = kenar.user("sara").chat_with_bot(&app);
 
     // The format and the size are checked here, before anything is sent.

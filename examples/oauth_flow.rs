@@ -10,7 +10,7 @@ use kenar::{Callback, ChatApi as _, Scope};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let kenar = Sandbox::start().await?;
     let app = kenar.app("delivery");
-    let (client, oauth) = (app.client()?, app.oauth("https://addon.example/oauth/callback")?);
+    let (client, oauth) = (app.client(), app.oauth("https://addon.example/oauth/callback")?);
     let sara = kenar.user("sara");
 
     // 1. Send the user's browser to the URL, and keep the state with the visit.

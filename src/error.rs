@@ -7,6 +7,8 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::redact::Secrets;
+
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A call to Divar that did not succeed.
@@ -31,10 +33,20 @@ struct Repr {
     kind: ErrorKind,
     operation: &'static str,
     attempts: u32,
+    /// Whether an attempt before the last one may have been processed.
+    processed_before: bool,
     /// Whether the call was made with a user's access token or refresh token.
     by_user: bool,
     answer: Option<Answer>,
     source: Option<BoxError>,
+}
+
+/// The attempts that a call took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempts {
+    pub(crate) count: u32,
+    /// Whether one before the last may have been processed.
+    pub(crate) processed_before: bool,
 }
 
 /// What Divar answered, as far as it is kept.
@@ -86,9 +98,9 @@ pub struct RpcStatus {
     /// The code, where there is one. It is not derived from the HTTP status, nor is the status from it: Divar pairs 412
     /// with [`RpcCode::FAILED_PRECONDITION`], the usual gateway 400.
     pub code: Option<RpcCode>,
-    /// What Divar says, in English.
+    /// What Divar says, in English; cut after [`Error::MAX_EXCERPT_BYTES`].
     pub message: String,
-    /// More of it; what is in here is not documented.
+    /// More of it; what is in here is not documented. Empty where it is longer than 16 KiB.
     pub details: Vec<Value>,
 }
 
@@ -188,6 +200,7 @@ impl Error {
             kind,
             operation,
             attempts: u32::from(kind != ErrorKind::InvalidRequest),
+            processed_before: false,
             by_user: false,
             answer: None,
             source: Some(source.into()),
@@ -230,9 +243,9 @@ impl Error {
         }
     }
 
-    /// The beginning of an answer that was no error of a known form, for a log: at most
+    /// The beginning of an answer of no known form, for a log: at most
     /// [`MAX_EXCERPT_BYTES`](Self::MAX_EXCERPT_BYTES), and with the secrets of the request taken out. Empty where there
-    /// was no answer, or where the answer may hold a secret of its own.
+    /// was no answer, and where a success is JSON, or may hold a secret: what people wrote is not for a log.
     #[must_use]
     pub fn body_excerpt(&self) -> &str {
         self.0.answer.as_ref().map_or("", |answer| &answer.body_excerpt)
@@ -244,10 +257,13 @@ impl Error {
         self.0.attempts
     }
 
-    /// Whether Divar may have done what was asked, although the call failed. Where it is `false`, asking again cannot
-    /// repeat anything.
+    /// Whether Divar may have done what was asked, in any of the attempts, although the call failed. Where it is
+    /// `false`, asking again cannot repeat anything.
     #[must_use]
     pub fn may_have_been_processed(&self) -> bool {
+        if self.0.processed_before {
+            return true;
+        }
         match self.0.kind {
             ErrorKind::InvalidRequest | ErrorKind::Connect => false,
             ErrorKind::Api => self.status().is_none_or(|status| status.is_server_error()),
@@ -319,6 +335,7 @@ impl Error {
             kind: ErrorKind::Api,
             operation,
             attempts: 1,
+            processed_before: false,
             by_user: false,
             answer: Some(answer),
             source: None,
@@ -338,8 +355,9 @@ impl Error {
     }
 
     #[must_use]
-    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
-        self.0.attempts = attempts;
+    pub(crate) fn with_attempts(mut self, attempts: Attempts) -> Self {
+        self.0.attempts = attempts.count;
+        self.0.processed_before = attempts.processed_before;
         self
     }
 
@@ -349,89 +367,27 @@ impl Error {
         self
     }
 
-    /// Takes the secrets of the request out of whatever the answer said.
+    /// Takes the secrets of the request out of whatever the answer, or the HTTP stack, said.
     #[must_use]
-    pub(crate) fn without(mut self, secrets: &[&str]) -> Self {
+    pub(crate) fn without(mut self, secrets: &Secrets<'_>) -> Self {
         if let Some(answer) = &mut self.0.answer {
-            let secrets = &spellings(secrets);
-            scrub(&mut answer.body_excerpt, secrets);
-            cut_begun(&mut answer.body_excerpt, secrets);
+            secrets.scrub_beginning(&mut answer.body_excerpt, Self::MAX_EXCERPT_BYTES);
             match &mut answer.api {
                 ApiError::Rpc(status) => {
-                    scrub(&mut status.message, secrets);
-                    status.details.iter_mut().for_each(|detail| scrub_json(detail, secrets));
+                    secrets.scrub(&mut status.message);
+                    status.details.iter_mut().for_each(|detail| secrets.scrub_json(detail));
                 }
                 ApiError::OAuth(error) => {
-                    scrub(&mut error.error, secrets);
-                    error.description.iter_mut().for_each(|description| scrub(description, secrets));
+                    secrets.scrub(&mut error.error);
+                    error.description.iter_mut().for_each(|description| secrets.scrub(description));
                 }
                 ApiError::Other => {}
             }
         }
+        if let Some(said) = self.source().and_then(|source| secrets.scrubbed_chain(source)) {
+            self.0.source = Some(said.into());
+        }
         self
-    }
-}
-
-/// The secrets, and what they look like where an answer repeats them in JSON, in a form or in a URL. The longest first,
-/// so that none hides a part of another.
-fn spellings(secrets: &[&str]) -> Vec<String> {
-    let mut spellings = Vec::new();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let json = serde_json::Value::from(*secret).to_string();
-        let json = json.trim_matches('"');
-        spellings.extend([
-            (*secret).to_owned(),
-            json.to_owned(),
-            json.replace('/', "\\/"),
-            form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-            percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string(),
-        ]);
-    }
-    spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
-    spellings.dedup();
-    spellings
-}
-
-const REDACTED: &str = "[redacted]";
-
-fn scrub(text: &mut String, secrets: &[String]) {
-    for secret in secrets {
-        if text.contains(secret) {
-            *text = text.replace(secret, REDACTED);
-        }
-    }
-}
-
-/// Takes off the end what may be the beginning of a secret: an excerpt ends in the middle of a text.
-fn cut_begun(excerpt: &mut String, secrets: &[String]) {
-    let begun = secrets
-        .iter()
-        .filter_map(|secret| (1..secret.len()).rev().find(|length| ends_with_begin(excerpt, secret, *length)))
-        .max();
-    if let Some(length) = begun {
-        excerpt.truncate(excerpt.len() - length);
-    }
-}
-
-fn ends_with_begin(text: &str, secret: &str, length: usize) -> bool {
-    secret.get(..length).is_some_and(|begin| text.ends_with(begin))
-}
-
-fn scrub_json(value: &mut Value, secrets: &[String]) {
-    match value {
-        Value::String(text) => scrub(text, secrets),
-        Value::Array(values) => values.iter_mut().for_each(|value| scrub_json(value, secrets)),
-        Value::Object(entries) => {
-            *entries = std::mem::take(entries)
-                .into_iter()
-                .map(|(mut key, mut value)| {
-                    scrub(&mut key, secrets);
-                    scrub_json(&mut value, secrets);
-                    (key, value)
-                })
-                .collect();
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

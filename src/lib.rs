@@ -7,7 +7,7 @@
 //! - the webhooks that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
 //! - permission and tokens, by OAuth: [`oauth`];
-//! - a Kenar that runs on your own machine: `sandbox`, behind a feature.
+//! - a Kenar that runs on your own machine: [`sandbox`], behind a feature.
 //!
 //! ```no_run
 //! use kenar::webhook::{Event, Verifier};
@@ -37,7 +37,7 @@
 //! | [`operation`] | each call of the API, without any I/O |
 //! | [`request`] | the [`Operation`] trait, for calls that the crate lacks |
 //! | [`transport`] | how requests travel; bring your own HTTP stack |
-//! | `sandbox` | a Kenar on loopback, for tests and for trying things out |
+//! | [`sandbox`] | a Kenar on loopback, for tests and for trying things out |
 //!
 //! # Features
 //!
@@ -49,7 +49,11 @@
 //! | `reqwest` | by `rustls` | the transport over reqwest, with no TLS of its own |
 //! | `tokio` | by `reqwest` | pauses and time limits on tokio; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
+//! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
+//!
+#![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox")]
+#![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.
@@ -64,6 +68,7 @@ mod error;
 pub mod model;
 pub mod oauth;
 pub mod operation;
+mod redact;
 pub mod request;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -86,3 +91,8 @@ pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,
 };
 pub use webhook::{DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, Rejection, Verifier};
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@ mod chat_api;
 mod oauth_client;
 mod retry;
 mod timer;
+mod trace;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 
 use crate::error::{Error, ErrorKind};
+use crate::redact::Secrets;
 use crate::request::{Body, Credential, Hosts, Operation};
 use crate::secret::ApiKey;
 use crate::transport::HttpTransport;
@@ -143,7 +145,7 @@ impl Client {
             Credential::Upload(token) => secrets.push(token.expose_secret()),
             Credential::None | Credential::ApiKey => {}
         }
-        error.without(&secrets).by_user(matches!(credential, Credential::User(_)))
+        error.without(&Secrets::new(secrets)).by_user(matches!(credential, Credential::User(_)))
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use super::Timer;
-use crate::error::{Error, ErrorKind};
+use super::{Timer, trace};
+use crate::error::{Attempts, Error, ErrorKind};
 use crate::request::{Body, answer};
 use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 
@@ -15,7 +15,7 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 ///
 /// The pause before an attempt is `Retry-After`, where Divar sent one, else one that doubles from attempt to attempt and
 /// is cut by up to half at random, so that clients that failed together do not come back together. An attempt that
-/// would begin after the time limit is not made.
+/// would have less than 150 ms, or an eighth of a shorter time limit, is not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     pub(super) max_attempts: u32,
@@ -74,6 +74,9 @@ impl Retry {
     }
 }
 
+/// What an attempt after the first one must have left of the time, unless the time limit is short itself.
+const MIN_ATTEMPT: Duration = Duration::from_millis(150);
+
 /// One call, as the loop below sees it.
 pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
@@ -83,49 +86,71 @@ pub(super) struct Call<'a> {
     pub(super) request: &'a (dyn Fn() -> Result<Request<Body>, Error> + Sync),
 }
 
-/// Makes the attempts that are safe to make. Gives Divar's last answer, whatever its status, and the number of attempts.
+/// Makes the attempts that are safe to make. Gives Divar's last answer, whatever its status, and what the attempts were.
 pub(super) async fn run(
     transport: &dyn HttpTransport,
     timer: Option<&dyn Timer>,
     retry: &Retry,
     call: Call<'_>,
-) -> Result<(Response<Bytes>, u32), Error> {
+) -> Result<(Response<Bytes>, Attempts), Error> {
     let time_limit = call.time_limit.unwrap_or(retry.time_limit).max(retry.time_limit);
     let begun = timer.map(Timer::now);
     let left = || match (timer, begun) {
         (Some(timer), Some(begun)) => time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
         _ => Duration::MAX,
     };
+    // An attempt that is cut short would only make a known outcome unknown.
+    let enough = |left: Duration| left >= (time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero();
     let mut request = (call.request)()?;
-    let mut attempt = 1;
+    let mut attempts = Attempts { count: 1, processed_before: false };
     loop {
         let limit = if call.idempotent { left().min(retry.attempt_limit) } else { left() };
         let outcome = within(timer, limit, transport.send(request)).await;
-        let pause = match &outcome {
-            Ok(response) => pause_after_answer(response, call.idempotent),
-            Err(error) => pause_after_failure(error.kind(), call.idempotent),
-        };
-        let next = match (pause, timer) {
-            (Some(asked), Some(timer)) if attempt < retry.max_attempts => {
-                let pause = asked.unwrap_or_else(|| retry.pause(attempt));
-                // A stream that was read cannot be built again: what happened to it stands.
-                if pause < left() { (call.request)().ok().map(|request| (timer, pause, request)) } else { None }
+        trace::attempt(call.operation, attempts.count, &outcome);
+        let next = match (pause_after(&outcome, call.idempotent), timer) {
+            (Some(asked), Some(timer)) if attempts.count < retry.max_attempts => {
+                let pause = asked.unwrap_or_else(|| retry.pause(attempts.count));
+                match (call.request)() {
+                    Ok(next) if enough(left().saturating_sub(pause)) => {
+                        trace::pause(call.operation, pause);
+                        timer.sleep(pause).await;
+                        // Timers oversleep.
+                        enough(left()).then_some(next)
+                    }
+                    // A stream that was read cannot be built again: what happened to it stands.
+                    _ => None,
+                }
             }
             _ => None,
         };
-        let Some((timer, pause, next)) = next else {
+        let Some(next) = next else {
             return match outcome {
-                Ok(response) => Ok((response, attempt)),
-                Err(error) => Err(failure(call.operation, error).with_attempts(attempt)),
+                Ok(response) => Ok((response, attempts)),
+                Err(error) => Err(failure(call.operation, error).with_attempts(attempts)),
             };
         };
-        timer.sleep(pause).await;
         request = next;
-        attempt += 1;
+        attempts.count += 1;
+        attempts.processed_before |= may_have_been_processed(&outcome);
     }
 }
 
-/// `None` where the answer stands; else the pause before the next attempt, where Divar asked for one.
+/// `None` where the outcome stands; else the pause before the next attempt, where Divar asked for one.
+fn pause_after(outcome: &Result<Response<Bytes>, TransportError>, idempotent: bool) -> Option<Option<Duration>> {
+    match outcome {
+        Ok(response) => pause_after_answer(response, idempotent),
+        Err(error) => pause_after_failure(error.kind(), idempotent),
+    }
+}
+
+/// Of an outcome after which there is another attempt.
+fn may_have_been_processed(outcome: &Result<Response<Bytes>, TransportError>) -> bool {
+    match outcome {
+        Ok(response) => response.status().is_server_error(),
+        Err(error) => error.kind() != TransportErrorKind::Connect,
+    }
+}
+
 fn pause_after_answer(response: &Response<Bytes>, idempotent: bool) -> Option<Option<Duration>> {
     let again = match response.status() {
         StatusCode::TOO_MANY_REQUESTS => true,
@@ -184,5 +209,48 @@ mod tests {
             let pause = retry.pause(attempt);
             assert!(pause <= whole && (attempt == u32::MAX || pause >= whole / 2), "{attempt}: {pause:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn without_a_timer_there_is_one_attempt() {
+        let transport = crate::transport::MockTransport::new();
+        transport.fail(TransportErrorKind::Connect);
+        transport.answer(200, &serde_json::json!({}));
+        let request = || Ok(Request::new(Body::empty()));
+        let call = Call { operation: "test", idempotent: true, time_limit: None, request: &request };
+        let error = run(&transport, None, &Retry::default(), call).await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 1));
+        assert_eq!(transport.requests().len(), 1);
+    }
+
+    /// A timer that always oversleeps.
+    #[derive(Debug, Default)]
+    struct Late(std::sync::Mutex<Duration>);
+
+    impl Timer for Late {
+        fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+            // Only pauses are asked to pass here; the alarms of attempts are longer and are never waited for.
+            *self.0.lock().unwrap() +=
+                if duration < Duration::from_millis(500) { duration * 20 } else { Duration::ZERO };
+            Box::pin(std::future::ready(()))
+        }
+
+        fn now(&self) -> std::time::Instant {
+            static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+            *START.get_or_init(std::time::Instant::now) + *self.0.lock().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn no_attempt_begins_after_the_time_is_up() {
+        let transport = crate::transport::MockTransport::new();
+        transport.fail(TransportErrorKind::Connect);
+        transport.answer(200, &serde_json::json!({}));
+        let request = || Ok(Request::new(Body::empty()));
+        let call = Call { operation: "test", idempotent: false, time_limit: None, request: &request };
+        let retry = Retry::default().first_pause(Duration::from_millis(400));
+        let error = run(&transport, Some(&Late::default()), &retry, call).await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 1), "{error}");
+        assert_eq!(transport.requests().len(), 1);
     }
 }

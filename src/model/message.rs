@@ -307,9 +307,9 @@ impl MessageFields {
         Some(self.message_in(conversation))
     }
 
-    /// The message, in the conversation `asked` for where it does not tell.
-    pub(crate) fn message_of(mut self, asked: &ConversationId) -> Message {
-        let conversation = self.conversation.take().unwrap_or_default().or(asked);
+    /// The message, in the conversation that was read where it does not tell.
+    pub(crate) fn message_of(mut self, read: &Conversation) -> Message {
+        let conversation = self.conversation.take().map_or_else(|| read.clone(), |own| own.or(&read.id));
         self.message_in(conversation)
     }
 

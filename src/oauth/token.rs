@@ -6,6 +6,7 @@ use super::token_answer::AnswerFields;
 use super::{OAuthApp, Scope, TokenAnswer, TokenSet};
 use crate::error::Error;
 use crate::model::{AppSlug, Timestamp};
+use crate::redact::Secrets;
 use crate::request::{self, Body, Credential, Hosts, Operation, answer};
 use crate::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
@@ -219,7 +220,7 @@ impl TokenRequest {
                 TokenAnswer::try_from(fields)
                     .map_err(|error| Error::unexpected(operation, response.status(), String::new(), error))
             })
-            .map_err(|error| error.without(&self.secrets()))
+            .map_err(|error| error.without(&Secrets::new(self.secrets())))
     }
 
     fn secrets(&self) -> Vec<&str> {

@@ -80,7 +80,7 @@ impl HistoryFields {
     fn history(self, asked: &ConversationId) -> ConversationHistory {
         let conversation = self.conversation.unwrap_or_default().or(asked);
         let messages = self.messages.unwrap_or_default();
-        let messages = messages.into_iter().map(|message| message.message_of(&conversation.id)).collect();
+        let messages = messages.into_iter().map(|message| message.message_of(&conversation)).collect();
         ConversationHistory { conversation, messages }
     }
 }

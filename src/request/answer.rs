@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ApiError, Error, OAuthError, RpcCode, RpcStatus};
+use crate::model::RawJson;
 use crate::model::lenient::{self, Entry, FromObject};
 
 /// A success's JSON, or an error's [`Error`].
@@ -80,7 +81,7 @@ fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>
     serde_json::from_slice(response.body()).map_err(|error| {
         let (excerpt, why) = match keep {
             Excerpt::Kept => {
-                (excerpt(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))
+                (excerpt_of_page(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))
             }
             // What serde says may quote a value.
             Excerpt::Withheld => {
@@ -101,9 +102,23 @@ fn where_it_stopped<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
     }
 }
 
+/// The beginning of what is no JSON. Of JSON, the place where reading stopped says enough; what people wrote, and their
+/// telephone numbers, are not for a log.
+fn excerpt_of_page(body: &[u8]) -> String {
+    match body.trim_ascii_start().first() {
+        Some(b'{' | b'[') => String::new(),
+        _ => excerpt(body),
+    }
+}
+
 fn excerpt(body: &[u8]) -> String {
     let cut = body.get(..Error::MAX_EXCERPT_BYTES).unwrap_or(body);
-    let mut text = String::from_utf8_lossy(cut).into_owned();
+    // A character that was cut in two is left out.
+    let whole = match std::str::from_utf8(cut) {
+        Err(error) if error.error_len().is_none() => cut.get(..error.valid_up_to()).unwrap_or(cut),
+        _ => cut,
+    };
+    let mut text = String::from_utf8_lossy(whole).into_owned();
     while text.len() > Error::MAX_EXCERPT_BYTES {
         text.pop();
     }
@@ -114,7 +129,7 @@ fn excerpt(body: &[u8]) -> String {
 struct ErrorFields {
     code: Option<Code>,
     message: Option<String>,
-    details: Option<crate::model::RawJson>,
+    details: Option<RawJson>,
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -144,15 +159,22 @@ impl FromObject for ErrorFields {
     }
 }
 
+/// Of reasonable length, or not at all: an error is not the place for megabytes.
+fn details(json: RawJson) -> Option<Vec<Value>> {
+    const MAX_BYTES: usize = 16 * Error::MAX_EXCERPT_BYTES;
+    if json.get().len() > MAX_BYTES { None } else { json.parse().ok() }
+}
+
 fn api_error(body: &[u8]) -> ApiError {
     match lenient::from_slice::<ErrorFields>(body) {
         Ok(Some(ErrorFields { error: Some(error), error_description, code: None, .. })) => {
-            ApiError::OAuth(OAuthError { error, description: error_description })
+            let description = error_description.map(|description| excerpt(description.as_bytes()));
+            ApiError::OAuth(OAuthError { error: excerpt(error.as_bytes()), description })
         }
         Ok(Some(fields)) if fields.code.is_some() || fields.message.is_some() => ApiError::Rpc(RpcStatus {
             code: fields.code.map(|code| code.0),
-            message: fields.message.unwrap_or_default(),
-            details: fields.details.and_then(|details| details.parse::<Vec<Value>>().ok()).unwrap_or_default(),
+            message: excerpt(fields.message.unwrap_or_default().as_bytes()),
+            details: fields.details.and_then(details).unwrap_or_default(),
         }),
         _ => ApiError::Other,
     }

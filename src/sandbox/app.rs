@@ -1,13 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Permission;
 use super::engine::world;
 use super::kenar::Kenar;
 use super::loopback::Loopback;
-use super::{Permission, SandboxError};
 use crate::client::{Client, OAuthClient};
 use crate::model::{AppSlug, AppUrl};
-use crate::oauth::OAuthApp;
+use crate::oauth::{InvalidRedirectUri, OAuthApp};
 use crate::secret::{ApiKey, IdentificationKey};
 use crate::webhook::Verifier;
 
@@ -23,7 +23,7 @@ use crate::webhook::Verifier;
 /// let app = kenar.app("delivery");
 /// app.open_app_at(addon.at(["open"])).events_at(addon.at(["events"])).dynamic_actions_at(addon.at(["pressed"]));
 ///
-/// let (client, verifier) = (app.client()?, app.verifier()?);
+/// let (client, verifier) = (app.client(), app.verifier());
 /// let oauth = app.oauth(addon.at(["oauth"]).as_str())?;
 /// # Ok(()) }
 /// ```
@@ -75,68 +75,45 @@ impl App {
     /// # Errors
     ///
     /// Where the redirect URI cannot be one.
-    pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, SandboxError> {
-        let secret = self.panel(|app| app.client_secret.clone()).ok_or_else(|| self.broken())?;
-        let app = OAuthApp::new(self.slug.clone(), secret, redirect_uri)
-            .map_err(|error| self.kenar.error(format!("{redirect_uri:?}: {error}"), None))?;
+    pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
+        let app = OAuthApp::new(self.slug.clone(), self.panel(|app| app.client_secret.clone()), redirect_uri)?;
         self.panel(|app| app.redirect_uris.insert(redirect_uri.to_owned()));
-        Ok(self.client()?.oauth(app))
+        Ok(self.client().oauth(app))
     }
 
     /// A client of the sandbox's, with an API key that has every permission.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be set up.
-    pub fn client(&self) -> Result<Client, SandboxError> {
-        self.client_with(self.api_key()?)
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client_of(self.api_key())
     }
 
     /// A client of the sandbox's, with a new API key that has only these permissions.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be set up.
-    pub fn client_with_only(&self, permissions: impl IntoIterator<Item = Permission>) -> Result<Client, SandboxError> {
+    #[must_use]
+    pub fn client_with_only(&self, permissions: impl IntoIterator<Item = Permission>) -> Client {
         let permissions = permissions.into_iter().collect();
-        let key = self.kenar.change(|engine, _| engine.world.api_key(&self.slug, permissions));
-        self.client_with(key.ok_or_else(|| self.broken())?)
+        self.client_of(self.kenar.change(|engine, _| engine.world.api_key(&self.slug, permissions)))
     }
 
-    fn client_with(&self, key: ApiKey) -> Result<Client, SandboxError> {
-        Client::builder(key)
-            .hosts(self.kenar.hosts.clone())
-            .transport(Loopback)
-            .build()
-            .map_err(|error| self.kenar.error(error.to_string(), None))
+    #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
+    fn client_of(&self, key: ApiKey) -> Client {
+        let client = Client::builder(key).hosts(self.kenar.hosts.clone()).transport(Loopback);
+        client.build().expect("a client with a transport and a key of printable ASCII")
     }
 
     /// Its API key with every permission, for a client of your own.
-    ///
-    /// # Errors
-    ///
-    /// Never, short of a defect in the sandbox.
-    pub fn api_key(&self) -> Result<ApiKey, SandboxError> {
-        let key = self.panel(|app| app.api_keys.first().map(|(key, _)| key.clone())).flatten();
-        key.ok_or_else(|| self.broken())
+    #[must_use]
+    pub fn api_key(&self) -> ApiKey {
+        self.panel(|app| app.api_key.clone())
     }
 
     /// What checks the webhooks that the sandbox sends.
-    ///
-    /// # Errors
-    ///
-    /// Never, short of a defect in the sandbox.
-    pub fn verifier(&self) -> Result<Verifier, SandboxError> {
-        let key = self.panel(|app| app.identification_key.clone()).ok_or_else(|| self.broken())?;
-        Ok(Verifier::new(key))
+    #[must_use]
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(self.panel(|app| app.identification_key.clone()))
     }
 
-    fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> Option<T> {
-        self.kenar.change(|engine, _| engine.world.app(&self.slug).map(set))
-    }
-
-    fn broken(&self) -> SandboxError {
-        self.kenar.error(format!("the app {} is not set up", self.slug), None)
+    fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> T {
+        self.kenar.change(|engine, _| set(engine.world.app(&self.slug)))
     }
 }
 

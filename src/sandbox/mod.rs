@@ -15,7 +15,7 @@
 //! let app = kenar.app("delivery");
 //! let chat = kenar.user("sara").chat_with_bot(&app);
 //!
-//! app.client()?.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+//! app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
 //!
 //! assert_eq!(chat.next_message().await?.text(), Some("سلام"));
 //! # Ok(()) }
@@ -57,6 +57,7 @@ use tokio::task::JoinHandle;
 
 use self::engine::Engine;
 use self::kenar::Kenar;
+use crate::client::Client;
 use crate::model::AppSlug;
 use crate::request::Hosts;
 
@@ -202,19 +203,23 @@ impl Sandbox {
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.
-    #[must_use]
     pub fn app(&self, slug: impl Into<AppSlug>) -> App {
         App::new(Arc::clone(&self.kenar), slug.into())
     }
 
-    /// The person of this name; made, with a telephone number, when they are first asked for.
+    /// A client of the sandbox's, for a test to which the app does not matter: that of the app `addon`. For another app,
+    /// ask [`App::client`].
     #[must_use]
+    pub fn client(&self) -> Client {
+        self.app("addon").client()
+    }
+
+    /// The person of this name; made, with a telephone number, when they are first asked for.
     pub fn user(&self, name: impl Into<String>) -> User {
         User::new(Arc::clone(&self.kenar), name.into())
     }
 
     /// A new post of this owner's.
-    #[must_use]
     pub fn post(&self, owner: &User) -> Post {
         Post::new(Arc::clone(&self.kenar), owner)
     }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use url::Url;
 
-use super::engine::Press;
 use super::engine::webhooks::{read, success};
 use super::engine::world::Between;
+use super::engine::{Delivery, Press};
 use super::kenar::{Answer, Kenar};
 use super::visit::{Opened, Pressed, Visit};
 use super::{App, ChatMessage, SandboxError};
@@ -103,7 +103,7 @@ impl User {
     /// fetched.
     pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
         let delivery = self.kenar.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id));
-        self.open(delivery.map_err(|why| chat.error(why))?, chat).await
+        self.open(&delivery.map_err(|why| chat.error(why))?, &chat.id).await
     }
 
     /// Opens an address in the browser: the consent page that your app sends them to, say.
@@ -121,43 +121,53 @@ impl User {
     /// # Errors
     ///
     /// Where the person does not see such a button, or what it leads to fails.
-    pub async fn press(&self, chat: &Chat, message: &ChatMessage, caption: &str) -> Result<Pressed, SandboxError> {
-        let id = message.id().ok_or_else(|| chat.error("the message has no id"))?;
-        let press = self.kenar.look(|engine| engine.user_presses(&self.name, &chat.id, id, caption));
-        let app = message.app().ok_or_else(|| chat.error("a person wrote the message, so it has no buttons"))?;
-        match press.map_err(|why| chat.error(why))? {
-            Press::Act(delivery) => {
+    pub async fn press(&self, message: &ChatMessage, caption: &str) -> Result<Pressed, SandboxError> {
+        let within = &message.message.conversation.id;
+        let press = self.kenar.look(|engine| engine.user_presses(&self.name, message, caption));
+        match press.map_err(|why| self.error(why, within))? {
+            (app, Press::Act(delivery)) => {
                 let answer = self.kenar.deliver(&delivery).await;
                 let reply: DynamicActionReply =
-                    answer.and_then(|answer| read(&answer)).map_err(|why| chat.error(why))?;
-                self.act(reply, app, chat).await
+                    answer.and_then(|answer| read(&answer)).map_err(|why| self.error(why, within))?;
+                self.act(reply, &app, within).await
             }
-            press => Ok(Pressed { toast: None, opened: Some(self.led_to(press, chat).await?) }),
+            (_, press) => Ok(Pressed { toast: None, opened: Some(self.led_to(press, within).await?) }),
         }
     }
 
-    async fn act(&self, reply: DynamicActionReply, app: &AppSlug, chat: &Chat) -> Result<Pressed, SandboxError> {
+    async fn act(
+        &self,
+        reply: DynamicActionReply,
+        app: &AppSlug,
+        within: &ConversationId,
+    ) -> Result<Pressed, SandboxError> {
         let toast = reply.text().map(str::to_owned);
-        let Some(action) = reply.action() else { return Ok(Pressed { toast, opened: None }) };
-        let press = self.kenar.look(|engine| engine.follow(&self.name, app, &chat.id, action));
-        let opened = self.led_to(press.map_err(|why| chat.error(why))?, chat).await?;
+        let Some(action) = reply.action() else {
+            return Ok(Pressed { toast, opened: None });
+        };
+        let press = self.kenar.look(|engine| engine.follow(&self.name, app, within, action));
+        let opened = self.led_to(press.map_err(|why| self.error(why, within))?, within).await?;
         Ok(Pressed { toast, opened: Some(opened) })
     }
 
-    async fn led_to(&self, press: Press, chat: &Chat) -> Result<Opened, SandboxError> {
+    async fn led_to(&self, press: Press, within: &ConversationId) -> Result<Opened, SandboxError> {
         match press {
             Press::Open(url) => Visit::begin(self, url).await.map(Opened::Page),
-            Press::OpenApp(delivery) => self.open(delivery, chat).await.map(Opened::Page),
+            Press::OpenApp(delivery) => self.open(&delivery, within).await.map(Opened::Page),
             Press::PostPage(post) => Ok(Opened::Post(post)),
             Press::PostManagePage(post) => Ok(Opened::PostManagement(post)),
-            Press::Act(_) => Err(chat.error("a dynamic action was answered with another dynamic action")),
+            Press::Act(_) => Err(self.error("a dynamic action was answered with another dynamic action", within)),
         }
     }
 
-    async fn open(&self, delivery: super::engine::Delivery, chat: &Chat) -> Result<Visit, SandboxError> {
-        let answer = self.kenar.deliver(&delivery).await;
-        let reply: OpenAppReply = answer.and_then(|answer| read(&answer)).map_err(|why| chat.error(why))?;
+    async fn open(&self, delivery: &Delivery, within: &ConversationId) -> Result<Visit, SandboxError> {
+        let answer = self.kenar.deliver(delivery).await;
+        let reply: OpenAppReply = answer.and_then(|answer| read(&answer)).map_err(|why| self.error(why, within))?;
         Visit::begin(self, reply.url().as_url().clone()).await
+    }
+
+    fn error(&self, what: impl Into<String>, within: &ConversationId) -> SandboxError {
+        self.kenar.error(what, Some(within))
     }
 
     /// Takes back all that they permitted an app. The app gets the event `USER_ACCESS_REVOCATION` where a token had

@@ -48,15 +48,13 @@ async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
     done.response
 }
 
-/// The bytes of an upload are counted as they go by, and not kept. They are read to the end also where the upload is
+/// The bytes of an upload are counted as they go by, and not kept. They are read to the end also where the token is
 /// refused: a client that is still sending might not see the answer otherwise.
 async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Response<Bytes> {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let let_in = kenar.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
-    let mut carrier = Request::new(body);
-    carrier.headers_mut().clone_from(&parts.headers);
-    let read = read_parts(carrier).await;
+    let read = read_parts(Request::from_parts(parts.clone(), body)).await;
     let size = read.iter().flatten().map(|part| part.size).sum::<u64>();
     let body = format!("({size} bytes of {kind})");
     let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };

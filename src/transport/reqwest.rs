@@ -134,6 +134,11 @@ fn into_reqwest_body(body: Body) -> reqwest::Body {
 
 /// Reads a whole body, without a copy where it comes in one piece.
 async fn read(mut body: reqwest::Body, limit: usize) -> Result<Bytes, TransportError> {
+    let too_large = || TransportError::new(TransportErrorKind::ResponseTooLarge);
+    // A length that is announced need not be waited for.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
@@ -141,7 +146,7 @@ async fn read(mut body: reqwest::Body, limit: usize) -> Result<Bytes, TransportE
             continue;
         };
         if data.len() > limit.saturating_sub(whole.len() + pieces.len()) {
-            return Err(TransportError::new(TransportErrorKind::ResponseTooLarge));
+            return Err(too_large());
         }
         if whole.is_empty() && pieces.is_empty() {
             whole = data;

@@ -110,12 +110,9 @@ impl Engine {
     }
 
     fn grant_code(&mut self, request: &PermissionRequest, user: &str, now: Timestamp) -> Callback {
-        let text = self.world.ids.token("code");
-        let Ok(code) = AuthorizationCode::new(text.as_str()) else {
-            return Callback::Denied(Denial::new(Some("server_error".to_owned()), None));
-        };
+        let code: AuthorizationCode = self.world.ids.secret("code");
         let grant = Grant { app: request.client_id.clone(), user: user.to_owned(), scopes: request.scopes.clone() };
-        self.grants.add_code(text, grant, request.redirect_uri.clone(), now);
+        self.grants.add_code(code.expose_secret().to_owned(), grant, request.redirect_uri.clone(), now);
         Callback::Granted(code)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::{AppSlug, Timestamp};
 use crate::oauth::Scope;
 use crate::operation::Subscription;
+use crate::secret::{AccessToken, RefreshToken};
 
 use super::world::Name;
 
@@ -43,13 +44,6 @@ struct Refresh {
     held: Expiring,
     /// The access token that was given with it.
     access_token: String,
-}
-
-/// A pair of tokens to be given out.
-#[derive(Debug)]
-pub(crate) struct Pair {
-    pub(crate) access_token: String,
-    pub(crate) refresh_token: String,
 }
 
 /// A subscription to events, and the token it lives as long as.
@@ -107,13 +101,20 @@ impl Grants {
         Ok(code.held.grant.clone())
     }
 
-    pub(crate) fn add_pair(&mut self, pair: Pair, grant: &Grant, now: Timestamp) {
+    pub(crate) fn add_tokens(
+        &mut self,
+        access_token: &AccessToken,
+        refresh_token: Option<&RefreshToken>,
+        grant: &Grant,
+        now: Timestamp,
+    ) {
         let held = |life| Expiring { grant: grant.clone(), expires_at: now.saturating_add(life) };
-        if grant.is_offline() {
-            let refresh = Refresh { held: held(REFRESH_TOKEN_LIFE), access_token: pair.access_token.clone() };
-            self.refresh.insert(pair.refresh_token, refresh);
+        let access_token = access_token.expose_secret().to_owned();
+        if let Some(token) = refresh_token {
+            let refresh = Refresh { held: held(REFRESH_TOKEN_LIFE), access_token: access_token.clone() };
+            self.refresh.insert(token.expose_secret().to_owned(), refresh);
         }
-        self.access.insert(pair.access_token, held(ACCESS_TOKEN_LIFE));
+        self.access.insert(access_token, held(ACCESS_TOKEN_LIFE));
     }
 
     /// Retires a refresh token and its access token, which go on working for two minutes.

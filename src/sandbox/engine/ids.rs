@@ -1,6 +1,9 @@
 //! Identifiers and tokens, shaped as those on the wire.
 
+use std::str::FromStr;
+
 use crate::model::{AppSlug, ConversationId, MessageId, PostToken, Timestamp, UserId};
+use crate::secret::InvalidSecret;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -45,6 +48,12 @@ impl Ids {
         let mut random = Random(hash(self.seed, &[app.as_str(), user]));
         let bytes: Vec<u8> = (0..4).flat_map(|_| random.next().to_be_bytes()).collect();
         UserId::new(base64(&bytes))
+    }
+
+    /// A secret that says what it is and where it comes from.
+    #[expect(clippy::expect_used, reason = "nothing from outside is in it, and a test makes one of each kind")]
+    pub(crate) fn secret<T: FromStr<Err = InvalidSecret>>(&mut self, kind: &'static str) -> T {
+        self.token(kind).parse().expect("a token is printable ASCII")
     }
 
     /// A token or key that says what it is and where it comes from.

@@ -11,6 +11,8 @@ mod ids;
 pub(crate) mod journal;
 mod people;
 mod rest;
+#[cfg(test)]
+mod tests;
 mod token;
 mod uploads;
 pub(crate) mod webhooks;

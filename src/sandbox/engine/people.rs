@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::model::{Action, AppSlug, ConversationId, MessageContent, MessageId, PostToken, Timestamp};
+use crate::model::{Action, AppSlug, ConversationId, MessageContent, PostToken, Timestamp};
 use crate::oauth::Scope;
 use crate::webhook::{AccessRevoked, Event, MessageEvent};
 
@@ -58,25 +58,22 @@ impl Engine {
         self.open_app_delivery(app, from, user, None).ok_or_else(|| "there is no such conversation".to_owned())
     }
 
-    /// Presses the button with this caption under a message.
+    /// Presses the button with this caption under a message, which is some app's.
     pub(crate) fn user_presses(
         &self,
         user: &str,
-        within: &ConversationId,
-        message: &MessageId,
+        message: &ChatMessage,
         caption: &str,
-    ) -> Result<Press, String> {
+    ) -> Result<(AppSlug, Press), String> {
+        let within = &message.message.conversation.id;
         self.between(within, user)?;
-        let talk = self.world.talks.get(within).ok_or("there is no such conversation")?;
-        let message = talk.messages.iter().find(|held| held.id() == Some(message));
-        let message = message.ok_or_else(|| "the message is not in this conversation".to_owned())?;
-        let app = message.app().ok_or("a person wrote the message, so it has no buttons")?.clone();
+        let app = message.app().ok_or("a person wrote the message, so it has no buttons")?;
         let seen: Vec<_> = message.buttons_for(user).into_iter().flat_map(|grid| grid.buttons()).collect();
         let button = seen.iter().find(|button| button.caption == caption).ok_or_else(|| {
             let captions: Vec<_> = seen.iter().map(|button| format!("{:?}", button.caption)).collect();
             format!("{user} sees no button {caption:?} there, but [{}]", captions.join(", "))
         })?;
-        self.follow(user, &app, within, &button.action)
+        Ok((app.clone(), self.follow(user, app, within, &button.action)?))
     }
 
     /// Does what a button, or the answer to one, says.

@@ -8,7 +8,7 @@ use crate::oauth::{Grant as Shown, InvalidOAuthRequest, TokenAnswer, TokenReques
 use crate::secret::{AccessToken, RefreshToken};
 
 use super::answer::json;
-use super::grants::{ACCESS_TOKEN_LIFE, Grant, Pair};
+use super::grants::{ACCESS_TOKEN_LIFE, Grant};
 use super::rest::ok;
 use super::{Done, Engine};
 
@@ -81,19 +81,18 @@ impl Engine {
             }
         };
         let grant = grant.map_err(|why| TokenError::new("invalid_grant", why))?;
-        self.give_tokens(&grant, now).ok_or_else(|| TokenError::new("server_error", "no token could be made"))
+        Ok(self.give_tokens(&grant, now))
     }
 
-    fn give_tokens(&mut self, grant: &Grant, now: Timestamp) -> Option<TokenAnswer> {
-        let [access_token, refresh_token] = ["access-token", "refresh-token"].map(|kind| self.world.ids.token(kind));
-        let mut answer = TokenAnswer::new(AccessToken::new(access_token.as_str()).ok()?);
+    fn give_tokens(&mut self, grant: &Grant, now: Timestamp) -> TokenAnswer {
+        let access_token: AccessToken = self.world.ids.secret("access-token");
+        let refresh_token = grant.is_offline().then(|| self.world.ids.secret::<RefreshToken>("refresh-token"));
+        self.grants.add_tokens(&access_token, refresh_token.as_ref(), grant, now);
+        let mut answer = TokenAnswer::new(access_token);
         answer.expires_in = Some(ACCESS_TOKEN_LIFE.as_secs());
+        answer.refresh_token = refresh_token;
         answer.scopes = Some(grant.scopes.clone());
-        if grant.is_offline() {
-            answer.refresh_token = RefreshToken::new(refresh_token.as_str()).ok();
-        }
-        self.grants.add_pair(Pair { access_token, refresh_token }, grant, now);
-        Some(answer)
+        answer
     }
 }
 

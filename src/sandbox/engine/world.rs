@@ -34,7 +34,7 @@ open_enum! {
 
 impl Permission {
     /// Those that the sandbox asks for.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &[Self] = &[
         Self::ChatSendMessageOauth,
         Self::ChatBotSendMessage,
         Self::ChatReadConversation,
@@ -50,8 +50,10 @@ pub(crate) struct App {
     pub(crate) slug: AppSlug,
     pub(crate) client_secret: ClientSecret,
     pub(crate) identification_key: IdentificationKey,
-    /// The first one has every permission.
-    pub(crate) api_keys: Vec<(ApiKey, Vec<Permission>)>,
+    /// The key that has every permission.
+    pub(crate) api_key: ApiKey,
+    /// Keys with these permissions and no others.
+    pub(crate) narrow_keys: Vec<(ApiKey, Vec<Permission>)>,
     pub(crate) redirect_uris: BTreeSet<String>,
     pub(crate) open_app_url: Option<AppUrl>,
     pub(crate) events_url: Option<AppUrl>,
@@ -204,34 +206,35 @@ impl World {
     }
 
     /// The app of this slug, made with one key that may do everything if there is none yet.
-    pub(crate) fn app(&mut self, slug: &AppSlug) -> Option<&mut App> {
-        if !self.apps.contains_key(slug) {
-            let app = App {
-                slug: slug.clone(),
-                client_secret: ClientSecret::new(self.ids.token("client-secret")).ok()?,
-                identification_key: IdentificationKey::new(self.ids.token("identification-key")).ok()?,
-                api_keys: vec![(ApiKey::new(self.ids.token("api-key")).ok()?, Permission::ALL.into())],
-                redirect_uris: BTreeSet::new(),
-                open_app_url: None,
-                events_url: None,
-                dynamic_action_url: None,
-            };
-            self.apps.insert(slug.clone(), app);
-        }
-        self.apps.get_mut(slug)
+    pub(crate) fn app(&mut self, slug: &AppSlug) -> &mut App {
+        let ids = &mut self.ids;
+        self.apps.entry(slug.clone()).or_insert_with(|| App {
+            slug: slug.clone(),
+            client_secret: ids.secret("client-secret"),
+            identification_key: ids.secret("identification-key"),
+            api_key: ids.secret("api-key"),
+            narrow_keys: Vec::new(),
+            redirect_uris: BTreeSet::new(),
+            open_app_url: None,
+            events_url: None,
+            dynamic_action_url: None,
+        })
     }
 
     /// Another key of the app's, with these permissions.
-    pub(crate) fn api_key(&mut self, slug: &AppSlug, permissions: Vec<Permission>) -> Option<ApiKey> {
-        let key = ApiKey::new(self.ids.token("api-key")).ok()?;
-        self.app(slug)?.api_keys.push((key.clone(), permissions));
-        Some(key)
+    pub(crate) fn api_key(&mut self, slug: &AppSlug, permissions: Vec<Permission>) -> ApiKey {
+        let key: ApiKey = self.ids.secret("api-key");
+        self.app(slug).narrow_keys.push((key.clone(), permissions));
+        key
     }
 
     /// The app whose key this is, and what the key may do.
     pub(crate) fn by_key(&self, key: &ApiKey) -> Option<(&App, &[Permission])> {
         self.apps.values().find_map(|app| {
-            let (_, permissions) = app.api_keys.iter().find(|(own, _)| own == key)?;
+            if app.api_key == *key {
+                return Some((app, Permission::ALL));
+            }
+            let (_, permissions) = app.narrow_keys.iter().find(|(own, _)| own == key)?;
             Some((app, permissions.as_slice()))
         })
     }

@@ -1,0 +1,43 @@
+//! What the tests of this folder share.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use kenar::transport::{HttpTransport, MockTransport};
+use kenar::{AccessToken, ApiKey, Client, ConversationId};
+
+pub const API_KEY: &str = "api-key-of-the-test";
+pub const ACCESS_TOKEN: &str = "access-token-of-the-test";
+
+pub fn access_token() -> AccessToken {
+    AccessToken::new(ACCESS_TOKEN).unwrap()
+}
+
+pub fn conversation() -> ConversationId {
+    ConversationId::new("c-1")
+}
+
+pub fn client(transport: impl HttpTransport) -> Client {
+    Client::builder(ApiKey::new(API_KEY).unwrap()).transport(transport).build().unwrap()
+}
+
+/// The one request that was sent.
+pub fn only_request(mock: &MockTransport) -> Request<Bytes> {
+    let mut requests = mock.requests();
+    assert_eq!(requests.len(), 1, "requests sent");
+    requests.remove(0)
+}
+
+/// All headers, by name. A header given twice shows as one value with both.
+pub fn all(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (name, value) in headers {
+        let joined: &mut String = all.entry(name.to_string()).or_default();
+        if !joined.is_empty() {
+            joined.push_str(" AND ");
+        }
+        joined.push_str(value.to_str().unwrap());
+    }
+    all
+}
