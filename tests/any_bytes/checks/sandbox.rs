@@ -32,7 +32,7 @@ impl Stage {
             let chat = post.conversation_with(&buyer);
             let bot = seller.chat_with_bot(&app);
             let names = vec![
-                ("{key}", app.api_key().expect("a key").expose_secret().to_owned()),
+                ("{key}", app.api_key().expose_secret().to_owned()),
                 ("{chat}", chat.id().to_string()),
                 ("{bot}", bot.id().to_string()),
                 ("{post}", post.token().to_string()),
