@@ -28,6 +28,13 @@ async fn answer(State(kenar): State<Arc<Kenar>>, request: Request<Body>) -> Resp
     response.map(Body::from)
 }
 
+/// As [`answer`], for a request that is in memory. So is the answer.
+pub(super) async fn answer_in_memory(kenar: Arc<Kenar>, request: Request<Bytes>) -> Response<Bytes> {
+    let (parts, body) = answer(State(kenar), request.map(Body::from)).await.into_parts();
+    // An answer that is in memory can be read.
+    Response::from_parts(parts, to_bytes(body, usize::MAX).await.unwrap_or_default())
+}
+
 async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
