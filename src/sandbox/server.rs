@@ -1,6 +1,9 @@
 //! The sandbox's door: HTTP in, the engine asked, HTTP out.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
@@ -8,8 +11,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, State};
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 
-use super::engine::{Asked, Engine, Part, Refusal};
+use super::engine::{Asked, Cut, Done, Engine, Part, Refusal};
 use super::kenar::Kenar;
 use crate::operation::MediaKind;
 
@@ -17,25 +21,39 @@ use crate::operation::MediaKind;
 const MAX_BODY: usize = 1 << 20;
 
 pub(super) fn router(kenar: Arc<Kenar>) -> Router {
-    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(kenar)
+    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(kenar)
 }
 
-async fn answer(State(kenar): State<Arc<Kenar>>, request: Request<Body>) -> Response<Body> {
-    let response = match Engine::upload_kind(request.uri().path()) {
-        Some(kind) if request.method() == http::Method::POST => upload(&kenar, kind, request).await,
-        _ => call(&kenar, request).await,
+async fn respond(State(kenar): State<Arc<Kenar>>, request: Request<Body>) -> Response<Body> {
+    let (response, cut) = answer(&kenar, request).await;
+    match cut {
+        None => response.map(Body::from),
+        Some(Cut::Midway) => response.map(|whole| Body::new(CutOff(whole))),
+        Some(cut) => {
+            let mut response = Response::new(Body::empty());
+            response.extensions_mut().insert(cut);
+            response
+        }
+    }
+}
+
+/// Answers a request; says where the connection breaks, if it does.
+pub(super) async fn answer(kenar: &Kenar, request: Request<Body>) -> (Response<Bytes>, Option<Cut>) {
+    let done = match Engine::upload_kind(request.uri().path()) {
+        Some(kind) if request.method() == http::Method::POST => upload(kenar, kind, request).await,
+        _ => call(kenar, request).await,
     };
-    response.map(Body::from)
+    kenar.deliver_later(done.deliveries);
+    kenar.pause(done.manner.delay).await;
+    (done.response, done.manner.cut)
 }
 
 /// As [`answer`], for a request that is in memory. So is the answer.
 pub(super) async fn answer_in_memory(kenar: Arc<Kenar>, request: Request<Bytes>) -> Response<Bytes> {
-    let (parts, body) = answer(State(kenar), request.map(Body::from)).await.into_parts();
-    // An answer that is in memory can be read.
-    Response::from_parts(parts, to_bytes(body, usize::MAX).await.unwrap_or_default())
+    answer(&kenar, request.map(Body::from)).await.0
 }
 
-async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
+async fn call(kenar: &Kenar, request: Request<Body>) -> Done {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
@@ -43,14 +61,12 @@ async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
         return kenar.change(|engine, now| engine.refuse(asked, refusal, now));
     };
     let request = Request::from_parts(parts, body);
-    let done = kenar.change(|engine, now| engine.handle(&request, now));
-    kenar.deliver_later(done.deliveries);
-    done.response
+    kenar.change(|engine, now| engine.handle(&request, now))
 }
 
 /// The bytes of an upload are counted as they go by, and not kept. They are read to the end also where the token is
 /// refused: a client that is still sending might not see the answer otherwise.
-async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Response<Bytes> {
+async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Done {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let let_in = kenar.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
@@ -74,4 +90,27 @@ async fn read_parts(request: Request<Body>) -> Result<Vec<Part>, String> {
         parts.push(Part { name, file_name, size });
     }
     Ok(parts)
+}
+
+/// The first half of a body, and then the end of the connection.
+struct CutOff(Bytes);
+
+impl http_body::Body for CutOff {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let half = self.0.len() / 2;
+        Poll::Ready(Some(if half == 0 {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            let first = self.0.split_to(half);
+            self.0.clear();
+            Ok(Frame::data(first))
+        }))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
 }

@@ -219,7 +219,7 @@ impl Refused {
             Self::Page(why) => {
                 let text =
                     format!("<!doctype html><meta charset=utf-8><title>Kenar sandbox</title><p>{}</p>\n", escape(&why));
-                Done { notes: vec![why], ..page(StatusCode::BAD_REQUEST, &text) }
+                page(StatusCode::BAD_REQUEST, &text).note(why)
             }
             Self::Back { redirect_uri, state, error, why } => {
                 let mut query = form_urlencoded::Serializer::new(String::new());
@@ -227,15 +227,14 @@ impl Refused {
                 if let Some(state) = &state {
                     query.append_pair("state", state);
                 }
-                Done { notes: vec![why], ..see_other(&format!("{redirect_uri}?{}", query.finish())) }
+                see_other(&format!("{redirect_uri}?{}", query.finish())).note(why)
             }
         }
     }
 }
 
 fn page(status: StatusCode, html: &str) -> Done {
-    let response = response(status, "text/html; charset=utf-8", html.to_owned());
-    Done { response, deliveries: Vec::new(), notes: Vec::new() }
+    Done::new(response(status, "text/html; charset=utf-8", html.to_owned()))
 }
 
 fn see_other(to: &str) -> Done {
