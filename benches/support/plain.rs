@@ -167,6 +167,5 @@ pub enum Icon {
 
 #[derive(Deserialize)]
 pub struct Sent {
-    pub status: Option<i32>,
     pub message: Option<String>,
 }
