@@ -215,7 +215,7 @@ impl Engine {
     /// Which kind of medium a path is for, if it is for uploads.
     pub(crate) fn upload_kind(path: &str) -> Option<MediaKind> {
         let kind = path.strip_prefix("/upload/")?;
-        MediaKind::ALL.into_iter().find(|known| known.as_str() == kind)
+        MediaKind::ALL.iter().copied().find(|known| known.as_str() == kind)
     }
 
     /// Lets an upload in, before its bytes.
