@@ -11,7 +11,7 @@ use std::env;
 use std::error::Error;
 
 use axum::http::{Request, StatusCode};
-use kenar::request::Body;
+use kenar::request::{Body, Hosts};
 use kenar::sandbox::Sandbox;
 use kenar::transport::{HttpTransport as _, ReqwestTransport};
 use kenar::webhook::Verifier;
@@ -28,11 +28,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Serves the real platform.
+/// Serves the real platform; or the sandbox example, where `KENAR_HOSTS` names it.
 async fn serve(key: ApiKey) -> Result<(), Box<dyn Error>> {
     let setting = |name: &str| env::var(name).map_err(|_| format!("{name} is not set"));
     let base: AppUrl = setting("KENAR_BASE_URL")?.parse()?;
-    let client = Client::new(key)?;
+    let client = match env::var("KENAR_HOSTS") {
+        Ok(sandbox) => Client::builder(key).hosts(Hosts::at(&sandbox)?).build()?,
+        Err(_) => Client::new(key)?,
+    };
     let app = OAuthApp::new(
         setting("KENAR_APP_SLUG")?,
         ClientSecret::new(setting("KENAR_CLIENT_SECRET")?)?,
