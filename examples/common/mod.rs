@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt::Display;
 
 use axum::Router;
+use kenar::request::Hosts;
 use kenar::sandbox::App;
 use kenar::webhook::Verifier;
 use kenar::{ApiKey, AppUrl, Client, ClientSecret, IdentificationKey, OAuthApp, OAuthClient};
@@ -26,13 +27,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// On the real platform, as the environment says; `None` where `KENAR_API_KEY` is not set.
+    /// On the real platform, as the environment says; `None` where `KENAR_API_KEY` is not set. `KENAR_HOSTS` puts the
+    /// sandbox example, at `http://127.0.0.1:4040` say, in the platform's place.
     pub async fn of_divar() -> Outcome<Option<Self>> {
         let Ok(key) = env::var("KENAR_API_KEY") else { return Ok(None) };
+        let client = Client::builder(ApiKey::new(key)?);
+        let client = match env::var("KENAR_HOSTS") {
+            Ok(origin) => client.hosts(Hosts::at(&origin)?),
+            Err(_) => client,
+        };
         let listen = setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());
         Ok(Some(Self {
             verifier: Verifier::new(IdentificationKey::new(setting("KENAR_IDENTIFICATION_KEY")?)?),
-            client: Client::new(ApiKey::new(key)?)?,
+            client: client.build()?,
             base: setting("KENAR_BASE_URL")?.parse()?,
             listener: TcpListener::bind(listen).await?,
         }))
