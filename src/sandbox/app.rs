@@ -8,7 +8,7 @@ use super::loopback::Loopback;
 use crate::client::{Client, OAuthClient};
 use crate::model::{AppSlug, AppUrl};
 use crate::oauth::{InvalidRedirectUri, OAuthApp};
-use crate::secret::{ApiKey, IdentificationKey};
+use crate::secret::{ApiKey, ClientSecret, IdentificationKey};
 use crate::webhook::Verifier;
 
 /// An app, as its owner sets it up in the Kenar panel: addresses, keys, and what they may do.
@@ -46,6 +46,13 @@ impl App {
         &self.slug
     }
 
+    /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
+    pub fn titled(&self, title: impl Into<String>) -> &Self {
+        let title = title.into();
+        self.panel(|app| app.title = Some(title));
+        self
+    }
+
     /// Sets the address that is called when a user opens the app ("Session Initialization URL").
     pub fn open_app_at(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.open_app_url = Some(url));
@@ -76,7 +83,7 @@ impl App {
     ///
     /// Where the redirect URI cannot be one.
     pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
-        let app = OAuthApp::new(self.slug.clone(), self.panel(|app| app.client_secret.clone()), redirect_uri)?;
+        let app = OAuthApp::new(self.slug.clone(), self.client_secret(), redirect_uri)?;
         self.panel(|app| app.redirect_uris.insert(redirect_uri.to_owned()));
         Ok(self.client().oauth(app))
     }
@@ -106,10 +113,22 @@ impl App {
         self.panel(|app| app.api_key.clone())
     }
 
+    /// Its client secret, for an OAuth client of your own.
+    #[must_use]
+    pub fn client_secret(&self) -> ClientSecret {
+        self.panel(|app| app.client_secret.clone())
+    }
+
+    /// The identification key that webhooks show.
+    #[must_use]
+    pub fn identification_key(&self) -> IdentificationKey {
+        self.panel(|app| app.identification_key.clone())
+    }
+
     /// What checks the webhooks that the sandbox sends.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
-        Verifier::new(self.panel(|app| app.identification_key.clone()))
+        Verifier::new(self.identification_key())
     }
 
     fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> T {

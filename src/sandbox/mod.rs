@@ -40,6 +40,7 @@ mod app;
 mod engine;
 mod kenar;
 mod loopback;
+mod page;
 mod people;
 mod server;
 mod transcript;
@@ -52,11 +53,12 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::engine::Engine;
 use self::kenar::Kenar;
+use self::page::Page;
 use crate::client::Client;
 use crate::model::AppSlug;
 use crate::request::Hosts;
@@ -75,6 +77,7 @@ pub struct Sandbox {
     queue: JoinHandle<()>,
     /// Sent or dropped, it stops the server.
     stop: Option<oneshot::Sender<()>>,
+    has_chat_page: bool,
 }
 
 /// How a sandbox is set up, begun by [`Sandbox::builder`].
@@ -84,6 +87,7 @@ pub struct SandboxBuilder {
     seed: u64,
     port: u16,
     time_limit: Duration,
+    chat_page: bool,
 }
 
 /// What went wrong in a sandbox, with a transcript of what happened.
@@ -142,6 +146,16 @@ impl SandboxBuilder {
         self
     }
 
+    /// Whether it serves the chat page: Divar's side as a chat client in the browser, at
+    /// [`Sandbox::chat_page_url`]. Not unless said so.
+    ///
+    /// It is for a browser on this machine. It answers only to the names `127.0.0.1` and `localhost`, and only its own
+    /// pages can drive it.
+    pub fn chat_page(mut self, served: bool) -> Self {
+        self.chat_page = served;
+        self
+    }
+
     /// Starts it, on the tokio runtime of the caller.
     ///
     /// # Errors
@@ -149,19 +163,24 @@ impl SandboxBuilder {
     /// Where the port cannot be listened on.
     pub async fn start(self) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
-        let origin = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let origin = format!("http://{address}");
         let hosts = Hosts::at(&origin).map_err(std::io::Error::other)?;
         let (kenar, queued) = Kenar::new(Engine::new(self.seed, origin), hosts, self.time_limit);
         let kenar = Arc::new(kenar);
 
         let (stop, stopped) = oneshot::channel();
-        let router = server::router(Arc::clone(&kenar));
+        // Dropped with the server, it ends the page's event streams, which would keep the server waiting.
+        let (open, closing) = watch::channel(());
+        let page = self.chat_page.then(|| Page::new(Arc::clone(&kenar), address.port(), closing));
+        let router = server::router(Arc::clone(&kenar), page);
         let listener = listener.tap_io(|connection| {
             // Without it, an answer may wait for an acknowledgement. It is slower then, not wrong.
             let _ = connection.set_nodelay(true);
         });
         let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
             let _ = stopped.await;
+            drop(open);
         });
         let server = tokio::spawn(async move {
             // It ends without an error, when it is told to.
@@ -171,7 +190,7 @@ impl SandboxBuilder {
             let kenar = Arc::clone(&kenar);
             async move { kenar.run_queue(queued).await }
         });
-        Ok(Sandbox { kenar, server, queue, stop: Some(stop) })
+        Ok(Sandbox { kenar, server, queue, stop: Some(stop), has_chat_page: self.chat_page })
     }
 }
 
@@ -187,7 +206,7 @@ impl Sandbox {
 
     /// Begins the setup of one.
     pub fn builder() -> SandboxBuilder {
-        SandboxBuilder { seed: 0, port: 0, time_limit: Duration::from_secs(5) }
+        SandboxBuilder { seed: 0, port: 0, time_limit: Duration::from_secs(5), chat_page: false }
     }
 
     /// Where it is: the API, the consent page, the token endpoint and the uploads.
@@ -200,6 +219,13 @@ impl Sandbox {
     #[must_use]
     pub fn url(&self) -> &str {
         self.kenar.hosts.api().as_str()
+    }
+
+    /// Where the chat page is, to be opened in a browser on this machine; none unless it was
+    /// [asked for](SandboxBuilder::chat_page).
+    #[must_use]
+    pub fn chat_page_url(&self) -> Option<String> {
+        self.has_chat_page.then(|| format!("{}{}", self.url(), page::PATH))
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.

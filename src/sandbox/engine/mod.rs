@@ -6,6 +6,7 @@
 
 mod answer;
 mod consent;
+mod consent_page;
 mod grants;
 mod ids;
 pub(crate) mod journal;
