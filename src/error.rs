@@ -98,9 +98,9 @@ pub struct RpcStatus {
     /// The code, where there is one. It is not derived from the HTTP status, nor is the status from it: Divar pairs 412
     /// with [`RpcCode::FAILED_PRECONDITION`], the usual gateway 400.
     pub code: Option<RpcCode>,
-    /// What Divar says, in English.
+    /// What Divar says, in English; cut after [`Error::MAX_EXCERPT_BYTES`].
     pub message: String,
-    /// More of it; what is in here is not documented.
+    /// More of it; what is in here is not documented. Empty where it is longer than 16 KiB.
     pub details: Vec<Value>,
 }
 
@@ -243,9 +243,9 @@ impl Error {
         }
     }
 
-    /// The beginning of an answer that was no error of a known form, for a log: at most
+    /// The beginning of an answer of no known form, for a log: at most
     /// [`MAX_EXCERPT_BYTES`](Self::MAX_EXCERPT_BYTES), and with the secrets of the request taken out. Empty where there
-    /// was no answer, or where the answer may hold a secret of its own.
+    /// was no answer, and where a success is JSON, or may hold a secret: what people wrote is not for a log.
     #[must_use]
     pub fn body_excerpt(&self) -> &str {
         self.0.answer.as_ref().map_or("", |answer| &answer.body_excerpt)

@@ -7,7 +7,7 @@
 //! - the webhooks that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
 //! - permission and tokens, by OAuth: [`oauth`];
-//! - a Kenar that runs on your own machine: `sandbox`, behind a feature.
+//! - a Kenar that runs on your own machine: [`sandbox`], behind a feature.
 //!
 //! ```no_run
 //! use kenar::webhook::{Event, Verifier};
@@ -37,7 +37,7 @@
 //! | [`operation`] | each call of the API, without any I/O |
 //! | [`request`] | the [`Operation`] trait, for calls that the crate lacks |
 //! | [`transport`] | how requests travel; bring your own HTTP stack |
-//! | `sandbox` | a Kenar on loopback, for tests and for trying things out |
+//! | [`sandbox`] | a Kenar on loopback, for tests and for trying things out |
 //!
 //! # Features
 //!
@@ -51,6 +51,9 @@
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
+//!
+#![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox")]
+#![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.

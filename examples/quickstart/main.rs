@@ -4,68 +4,45 @@
 //!
 //! With `KENAR_API_KEY` and its like set, the same add-on serves the real platform; the README says how.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod addon;
 mod visits;
 
-use std::env;
-use std::error::Error;
-
 use axum::http::{Request, StatusCode};
+use kenar::OAuthClient;
 use kenar::request::Body;
 use kenar::sandbox::Sandbox;
 use kenar::transport::{HttpTransport as _, ReqwestTransport};
-use kenar::webhook::Verifier;
-use kenar::{ApiKey, AppUrl, Client, ClientSecret, IdentificationKey, OAuthApp};
-use tokio::net::TcpListener;
 
 use addon::Settings;
+use common::{Outcome, Site, check, say, title};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    match env::var("KENAR_API_KEY") {
-        Ok(key) => serve(ApiKey::new(key)?).await,
-        Err(_) => play().await,
+async fn main() -> Outcome {
+    match Site::of_divar().await? {
+        Some(site) => {
+            let settings = settings(&site, site.oauth_of_divar()?);
+            site.serve(addon::router(settings)).await
+        }
+        None => play().await,
     }
 }
 
-/// Serves the real platform.
-async fn serve(key: ApiKey) -> Result<(), Box<dyn Error>> {
-    let setting = |name: &str| env::var(name).map_err(|_| format!("{name} is not set"));
-    let base: AppUrl = setting("KENAR_BASE_URL")?.parse()?;
-    let client = Client::new(key)?;
-    let app = OAuthApp::new(
-        setting("KENAR_APP_SLUG")?,
-        ClientSecret::new(setting("KENAR_CLIENT_SECRET")?)?,
-        base.at(["oauth", "callback"]).as_str(),
-    )?;
-    let settings = Settings {
-        verifier: Verifier::new(IdentificationKey::new(setting("KENAR_IDENTIFICATION_KEY")?)?),
-        oauth: client.oauth(app),
-        client,
-        base,
-    };
-    let listener = TcpListener::bind(setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned())).await?;
-    println!("serving Divar on {}", listener.local_addr()?);
-    Ok(axum::serve(listener, addon::router(settings)).await?)
+fn settings(site: &Site, oauth: OAuthClient) -> Settings {
+    Settings { verifier: site.verifier.clone(), client: site.client.clone(), oauth, base: site.base.clone() }
 }
 
 /// Plays the flow against the sandbox, and tells it.
-async fn play() -> Result<(), Box<dyn Error>> {
+async fn play() -> Outcome {
     title("A Kenar on this machine, and a delivery add-on");
     let kenar = Sandbox::start().await?;
     let app = kenar.app("delivery");
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
-    app.open_app_at(base.at(["kenar", "open"]));
-    app.events_at(base.at(["kenar", "event"]));
-    app.dynamic_actions_at(base.at(["kenar", "action"]));
-    let settings = Settings {
-        verifier: app.verifier(),
-        client: app.client(),
-        oauth: app.oauth(base.at(["oauth", "callback"]).as_str())?,
-        base: base.clone(),
-    };
-    tokio::spawn(async { axum::serve(listener, addon::router(settings)).await });
+    let site = Site::of_sandbox(&app).await?;
+    let base = site.base.clone();
+    let settings = settings(&site, app.oauth(site.redirect_uri().as_str())?);
+    site.serve_aside(addon::router(settings));
     say("sandbox", kenar.url());
     say("add-on", &base);
 
@@ -120,21 +97,5 @@ async fn play() -> Result<(), Box<dyn Error>> {
     }
     kenar.shutdown().await;
     println!("\nAll six steps went as they should. The add-on is in examples/quickstart/addon.rs: copy it.");
-    Ok(())
-}
-
-fn title(text: &str) {
-    println!("\n{text}");
-}
-
-fn say(what: &str, value: impl std::fmt::Display) {
-    println!("   {what}: {value}");
-}
-
-fn check(holds: bool, what: &str) -> Result<(), Box<dyn Error>> {
-    if !holds {
-        return Err(format!("it does not hold that {what}").into());
-    }
-    println!("   ✓ {what}");
     Ok(())
 }

@@ -47,6 +47,17 @@ impl OAuthClient {
         self.app.permission_url(self.client.hosts(), scopes)
     }
 
+    /// Where to send the user with a state of your own, such as the one that the visit has already: a form that is sent
+    /// twice then leads to one answer.
+    #[must_use]
+    pub fn permission_url_with_state<S: Borrow<Scope>>(
+        &self,
+        scopes: impl IntoIterator<Item = S>,
+        state: State,
+    ) -> PermissionUrl {
+        self.app.permission_request(scopes, state).url(self.client.hosts())
+    }
+
     /// Reads the query with which a user came back: [`OAuthApp::callback`].
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 ///
 /// The pause before an attempt is `Retry-After`, where Divar sent one, else one that doubles from attempt to attempt and
 /// is cut by up to half at random, so that clients that failed together do not come back together. An attempt that
-/// would begin after the time limit is not made.
+/// would have less than 150 ms, or an eighth of a shorter time limit, is not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     pub(super) max_attempts: u32,
@@ -74,6 +74,9 @@ impl Retry {
     }
 }
 
+/// What an attempt after the first one must have left of the time, unless the time limit is short itself.
+const MIN_ATTEMPT: Duration = Duration::from_millis(150);
+
 /// One call, as the loop below sees it.
 pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
@@ -96,6 +99,8 @@ pub(super) async fn run(
         (Some(timer), Some(begun)) => time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
         _ => Duration::MAX,
     };
+    // An attempt that is cut short would only make a known outcome unknown.
+    let enough = |left: Duration| left >= (time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero();
     let mut request = (call.request)()?;
     let mut attempts = Attempts { count: 1, processed_before: false };
     loop {
@@ -106,11 +111,11 @@ pub(super) async fn run(
             (Some(asked), Some(timer)) if attempts.count < retry.max_attempts => {
                 let pause = asked.unwrap_or_else(|| retry.pause(attempts.count));
                 match (call.request)() {
-                    Ok(next) if pause < left() => {
+                    Ok(next) if enough(left().saturating_sub(pause)) => {
                         trace::pause(call.operation, pause);
                         timer.sleep(pause).await;
-                        // Timers oversleep; an attempt without time would only make the outcome unknown.
-                        (!left().is_zero()).then_some(next)
+                        // Timers oversleep.
+                        enough(left()).then_some(next)
                     }
                     // A stream that was read cannot be built again: what happened to it stands.
                     _ => None,

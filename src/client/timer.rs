@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// A way to wait, for a [`Client`](crate::Client) on a runtime of yours.
 ///
-/// The crate itself runs on no runtime. With the feature `tokio`, clients use [`TokioTimer`] unless told otherwise.
+/// The crate itself runs on no runtime. With the feature `tokio`, clients use `TokioTimer` unless told otherwise.
 pub trait Timer: Debug + Send + Sync + 'static {
     /// Becomes ready once `duration` has passed.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;

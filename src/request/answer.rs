@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ApiError, Error, OAuthError, RpcCode, RpcStatus};
+use crate::model::RawJson;
 use crate::model::lenient::{self, Entry, FromObject};
 
 /// A success's JSON, or an error's [`Error`].
@@ -77,10 +78,16 @@ enum Excerpt {
 }
 
 fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>, keep: Excerpt) -> Result<T, Error> {
-    serde_json::from_slice(response.body()).map_err(|error| {
+    let body = response.body();
+    let value = match std::str::from_utf8(body) {
+        // One look at the whole is quicker than one at each text in it.
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    value.map_err(|error| {
         let (excerpt, why) = match keep {
             Excerpt::Kept => {
-                (excerpt(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))
+                (excerpt_of_page(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))
             }
             // What serde says may quote a value.
             Excerpt::Withheld => {
@@ -98,6 +105,15 @@ fn where_it_stopped<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
         Ok(_) => None,
         Err(error) if error.path().iter().next().is_none() => None,
         Err(error) => Some(error.to_string()),
+    }
+}
+
+/// The beginning of what is no JSON. Of JSON, the place where reading stopped says enough; what people wrote, and their
+/// telephone numbers, are not for a log.
+fn excerpt_of_page(body: &[u8]) -> String {
+    match body.trim_ascii_start().first() {
+        Some(b'{' | b'[') => String::new(),
+        _ => excerpt(body),
     }
 }
 
@@ -119,7 +135,7 @@ fn excerpt(body: &[u8]) -> String {
 struct ErrorFields {
     code: Option<Code>,
     message: Option<String>,
-    details: Option<crate::model::RawJson>,
+    details: Option<RawJson>,
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -149,15 +165,22 @@ impl FromObject for ErrorFields {
     }
 }
 
+/// Of reasonable length, or not at all: an error is not the place for megabytes.
+fn details(json: RawJson) -> Option<Vec<Value>> {
+    const MAX_BYTES: usize = 16 * Error::MAX_EXCERPT_BYTES;
+    if json.get().len() > MAX_BYTES { None } else { json.parse().ok() }
+}
+
 fn api_error(body: &[u8]) -> ApiError {
     match lenient::from_slice::<ErrorFields>(body) {
         Ok(Some(ErrorFields { error: Some(error), error_description, code: None, .. })) => {
-            ApiError::OAuth(OAuthError { error, description: error_description })
+            let description = error_description.map(|description| excerpt(description.as_bytes()));
+            ApiError::OAuth(OAuthError { error: excerpt(error.as_bytes()), description })
         }
         Ok(Some(fields)) if fields.code.is_some() || fields.message.is_some() => ApiError::Rpc(RpcStatus {
             code: fields.code.map(|code| code.0),
-            message: fields.message.unwrap_or_default(),
-            details: fields.details.and_then(|details| details.parse::<Vec<Value>>().ok()).unwrap_or_default(),
+            message: excerpt(fields.message.unwrap_or_default().as_bytes()),
+            details: fields.details.and_then(details).unwrap_or_default(),
         }),
         _ => ApiError::Other,
     }

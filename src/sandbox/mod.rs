@@ -286,6 +286,12 @@ impl Sandbox {
         self.kenar.look(|engine| transcript::of(engine, None))
     }
 
+    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox by.
+    #[doc(hidden)]
+    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        server::answer_in_memory(Arc::clone(&self.kenar), request).await
+    }
+
     /// Waits until every event that is on its way to an add-on has been answered, or given up.
     pub async fn settled(&self) {
         self.kenar.settled().await;

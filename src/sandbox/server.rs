@@ -48,6 +48,11 @@ pub(super) async fn answer(kenar: &Kenar, request: Request<Body>) -> (Response<B
     (done.response, done.manner.cut)
 }
 
+/// As [`answer`], for a request that is in memory. So is the answer.
+pub(super) async fn answer_in_memory(kenar: Arc<Kenar>, request: Request<Bytes>) -> Response<Bytes> {
+    answer(&kenar, request.map(Body::from)).await.0
+}
+
 async fn call(kenar: &Kenar, request: Request<Body>) -> Done {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {

@@ -12,7 +12,7 @@ use crate::request::Body;
 /// An [`HttpTransport`] for tests: it gives the answers prepared, in order, and keeps the requests.
 ///
 /// It suits a test of what your code does with one answer. For a test of a whole flow, with a Kenar that behaves as the
-/// platform does, use the [sandbox](crate::sandbox).
+/// platform does, use the `sandbox`.
 ///
 /// ```
 /// use kenar::transport::MockTransport;

@@ -12,6 +12,11 @@ use tokio::net::TcpSocket;
 use crate::loopback::{Server, json};
 use crate::support::{ACCESS_TOKEN, API_KEY, access_token};
 
+/// Time enough for a slow machine.
+fn patient() -> ClientBuilder {
+    Client::builder(ApiKey::new(API_KEY).unwrap()).time_limit(std::time::Duration::from_secs(20))
+}
+
 async fn get_user(client: &Client) -> Result<operation::User, Error> {
     client.get_user(&access_token()).await
 }
@@ -73,12 +78,12 @@ async fn an_answer_is_bounded_whether_its_length_is_announced_or_not() {
     const LIMIT: usize = 1000;
     let bounded = |server: &Server| {
         let transport = ReqwestTransport::builder().max_response_bytes(LIMIT).no_proxy().build().unwrap();
-        Client::builder(ApiKey::new(API_KEY).unwrap()).hosts(server.hosts()).transport(transport).build().unwrap()
+        patient().hosts(server.hosts()).transport(transport).build().unwrap()
     };
     let padded = |length: usize| format!("{{{}}}", " ".repeat(length - 2));
     let chunked = |body: &str| {
         let chunks = body.as_bytes().chunks(100);
-        let chunks: String = chunks.map(|chunk| format!("64\r\n{}\r\n", str::from_utf8(chunk).unwrap())).collect();
+        let chunks: String = chunks.map(|chunk| format!("64\r\n{}\r\n", std::str::from_utf8(chunk).unwrap())).collect();
         format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n").into_bytes()
     };
     let until_closed = |body: &str| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}").into_bytes();
@@ -122,7 +127,7 @@ async fn a_refused_connection_is_one_that_nothing_was_sent_on() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let hosts = Hosts::at(&format!("http://{}", socket.local_addr().unwrap())).unwrap();
-    let client = Client::builder(ApiKey::new(API_KEY).unwrap()).hosts(hosts).build().unwrap();
+    let client = patient().hosts(hosts).build().unwrap();
     let error = client.send_bot_message(&ConversationId::new("c-1"), &BotMessage::text("سلام")).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3), "{error:?}");
     assert!(!error.may_have_been_processed());
@@ -187,7 +192,7 @@ async fn a_connection_serves_one_call_after_the_other() {
 #[tokio::test]
 async fn a_send_on_a_kept_connection_that_breaks_is_not_repeated() {
     let server = Server::start().await;
-    let client = Client::builder(ApiKey::new(API_KEY).unwrap()).hosts(server.hosts()).build().unwrap();
+    let client = patient().hosts(server.hosts()).build().unwrap();
     let conversation = ConversationId::new("c-1");
     let message = BotMessage::text("سلام");
     let calls = async {
@@ -279,7 +284,7 @@ async fn the_proxies_of_the_environment_see_no_call_to_this_machine() {
 async fn call_beside_a_proxy(host: &str) {
     let local = || Hosts::at(host).unwrap();
     let mixed = Hosts::new(host, "https://oauth.kenar.example", "https://chat.kenar.example").unwrap();
-    let builder = || Client::builder(ApiKey::new(API_KEY).unwrap()).retry(Retry::never());
+    let builder = || patient().retry(Retry::never());
     for client in [
         builder().hosts(local()).build().unwrap(),
         builder().hosts(mixed).build().unwrap(),

@@ -1,0 +1,92 @@
+//! What the examples share besides their add-ons: where these are served, and telling what happens.
+//!
+//! Your own program needs little of it: it has one place, and its own way to be configured.
+#![allow(dead_code, reason = "each example uses what it needs")]
+
+use std::env;
+use std::error::Error;
+use std::fmt::Display;
+
+use axum::Router;
+use kenar::sandbox::App;
+use kenar::webhook::Verifier;
+use kenar::{ApiKey, AppUrl, Client, ClientSecret, IdentificationKey, OAuthApp, OAuthClient};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Where an add-on is served, and what it needs to speak with Divar: the real one, or the sandbox's.
+pub struct Site {
+    pub verifier: Verifier,
+    pub client: Client,
+    /// Where Divar and users' browsers find the add-on.
+    pub base: AppUrl,
+    listener: TcpListener,
+}
+
+impl Site {
+    /// On the real platform, as the environment says; `None` where `KENAR_API_KEY` is not set.
+    pub async fn of_divar() -> Outcome<Option<Self>> {
+        let Ok(key) = env::var("KENAR_API_KEY") else { return Ok(None) };
+        let listen = setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());
+        Ok(Some(Self {
+            verifier: Verifier::new(IdentificationKey::new(setting("KENAR_IDENTIFICATION_KEY")?)?),
+            client: Client::new(ApiKey::new(key)?)?,
+            base: setting("KENAR_BASE_URL")?.parse()?,
+            listener: TcpListener::bind(listen).await?,
+        }))
+    }
+
+    /// On this machine, for an app of the sandbox's, whose panel learns the addresses.
+    pub async fn of_sandbox(app: &App) -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
+        app.open_app_at(base.at(["kenar", "open"]));
+        app.events_at(base.at(["kenar", "event"]));
+        app.dynamic_actions_at(base.at(["kenar", "action"]));
+        Ok(Self { verifier: app.verifier(), client: app.client(), base, listener })
+    }
+
+    /// The app's OAuth flow on the real platform.
+    pub fn oauth_of_divar(&self) -> Outcome<OAuthClient> {
+        let secret = ClientSecret::new(setting("KENAR_CLIENT_SECRET")?)?;
+        Ok(self.client.oauth(OAuthApp::new(setting("KENAR_APP_SLUG")?, secret, self.redirect_uri().as_str())?))
+    }
+
+    /// Where the consent page sends users back to.
+    pub fn redirect_uri(&self) -> AppUrl {
+        self.base.at(["oauth", "callback"])
+    }
+
+    /// Serves it for as long as the program runs.
+    pub async fn serve(self, router: Router) -> Outcome {
+        println!("listening on {}, for {}", self.listener.local_addr()?, self.base);
+        Ok(axum::serve(self.listener, router).await?)
+    }
+
+    /// Serves it while the program goes on.
+    pub fn serve_aside(self, router: Router) -> JoinHandle<std::io::Result<()>> {
+        tokio::spawn(async { axum::serve(self.listener, router).await })
+    }
+}
+
+fn setting(name: &str) -> Outcome<String> {
+    Ok(env::var(name).map_err(|_| format!("{name} is not set"))?)
+}
+
+pub fn title(text: &str) {
+    println!("\n{text}");
+}
+
+pub fn say(what: &str, value: impl Display) {
+    println!("   {what}: {value}");
+}
+
+pub fn check(holds: bool, what: &str) -> Outcome {
+    if !holds {
+        return Err(format!("it does not hold that {what}").into());
+    }
+    println!("   ✓ {what}");
+    Ok(())
+}

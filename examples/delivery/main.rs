@@ -1,0 +1,112 @@
+//! An add-on for two people in a chat: one orders a delivery, the other confirms the time. Nothing needs to be set:
+//!
+//! `cargo run --example delivery` plays it against a Kenar on this machine, and tells it.
+//!
+//! With `KENAR_API_KEY` and its like set, the same add-on serves the real platform; the README says how.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod addon;
+mod notice;
+mod order;
+mod page;
+mod random;
+mod visits;
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use kenar::OAuthClient;
+use kenar::sandbox::Sandbox;
+
+use addon::Settings;
+use common::{Outcome, Site, check, say, title};
+
+#[tokio::main]
+async fn main() -> Outcome {
+    match Site::of_divar().await? {
+        Some(site) => {
+            let settings = settings(&site, site.oauth_of_divar()?);
+            site.serve(addon::router(settings)).await
+        }
+        None => play().await,
+    }
+}
+
+fn settings(site: &Site, oauth: OAuthClient) -> Settings {
+    Settings {
+        verifier: site.verifier.clone(),
+        client: site.client.clone(),
+        oauth,
+        base: site.base.clone(),
+        patience: Duration::from_secs(30 * 60),
+    }
+}
+
+/// Plays it against the sandbox, and tells it.
+async fn play() -> Outcome {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("delivery");
+    let site = Site::of_sandbox(&app).await?;
+    let settings = settings(&site, app.oauth(site.redirect_uri().as_str())?);
+    site.serve_aside(addon::router(settings));
+
+    let (sara, ali) = (kenar.user("Sara"), kenar.user("Ali"));
+    let chat = kenar.post(&sara).conversation_with(&ali);
+    ali.write(&chat, "سلام، ارسال هم دارید؟").await?;
+    sara.write(&chat, "بله، با افزونه").await?;
+
+    title("1. Ali opens the add-on in his chat with Sara, and sends the form without an address");
+    let page = ali.open_app(&chat, &app).await?;
+    say("opened", page.url());
+    let page = page.post_form("", &[("day", "mon"), ("hours", "15-18")]).await?;
+    check(page.status() == StatusCode::UNPROCESSABLE_ENTITY, "the form is shown again")?;
+    check(page.text().contains("نشانی را بنویسید"), "and says what is missing")?;
+
+    title("2. He fills it in, is asked for permission, and refuses");
+    let form = [("day", "mon"), ("hours", "15-18"), ("address", "خیابان آزادی، پلاک ۱۷")];
+    let refused = page.post_form("", &form).await?.deny().await?;
+    check(refused.text().contains("تلاش دوباره"), "he can try again, or go back")?;
+
+    title("3. He tries again, and allows it");
+    let consent = page.post_form("", &form).await?;
+    let back = consent.allow().await?;
+    check(back.has_returned(), "he is back in Divar")?;
+    let ordered = chat.next_message().await?;
+    say("written", ordered.text().unwrap_or_default().replace('\n', " / "));
+
+    title("4. He goes back in his browser, and sends the form once more");
+    let again = page.post_form("", &form).await?;
+    check(again.status() == StatusCode::CONFLICT, "once was enough")?;
+
+    title("5. Sara would rather have another time: a button opens the add-on for her");
+    let other = sara.press(&ordered, "زمان دیگر").await?.page().ok_or("no page was opened")?;
+    let back = other.post_form("", &[("day", "tue"), ("hours", "9-12")]).await?.allow().await?;
+    check(back.has_returned(), "she is back in Divar")?;
+    let proposed = chat.next_message().await?;
+    say("written", proposed.text().unwrap_or_default().replace('\n', " / "));
+
+    title("6. Ali confirms it");
+    let outdated = sara.press(&ordered, "تأیید زمان").await?;
+    say("Sara, on the old message", outdated.toast.unwrap_or_default());
+    say("Ali, on the new one", ali.press(&proposed, "تأیید زمان").await?.toast.unwrap_or_default());
+    let tracked = sara.press(&proposed, "پیگیری").await?.page().ok_or("no page was opened")?;
+    check(tracked.text().contains("زمان تأیید شد"), "the page that tracks it says so")?;
+
+    title("7. Ali blocks Sara, who proposes yet another time");
+    ali.block(&chat)?;
+    let other = sara.press(&ordered, "زمان دیگر").await?.page().ok_or("no page was opened")?;
+    let blocked = other.post_form("", &[("day", "fri"), ("hours", "9-12")]).await?.allow().await?;
+    check(blocked.text().contains("پیام به طرف مقابل نمی‌رسد"), "she is told that it does not reach him")?;
+    let tracked = sara.visit(tracked.url().as_str()).await?;
+    check(tracked.text().contains("زمان تأیید شد"), "and the time that was agreed on stays")?;
+
+    title("What was said");
+    for message in chat.messages() {
+        println!("   {message}");
+    }
+    kenar.shutdown().await;
+    println!("\nThe add-on is in examples/delivery/; begin with addon.rs. Copy it.");
+    Ok(())
+}

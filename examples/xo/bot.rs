@@ -1,0 +1,145 @@
+//! The chatbot: what Divar tells it, and what it says. It knows nothing of the sandbox.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use kenar::webhook::{DynamicActionReply, Event, MessageEvent, Rejection, Verifier};
+use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationId};
+
+use crate::game::{Cell, End, Mark};
+use crate::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
+
+struct Bot {
+    verifier: Verifier,
+    client: Client,
+    games: Games,
+}
+
+pub fn router(verifier: Verifier, client: Client) -> Router {
+    Router::new()
+        .route("/kenar/event", post(event))
+        .route("/kenar/action", post(dynamic_action))
+        .with_state(Arc::new(Bot { verifier, client, games: Games::default() }))
+}
+
+/// The user has written to the bot.
+async fn event(State(bot): State<Arc<Bot>>, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
+    match bot.verifier.event(&headers, &body)? {
+        Event::ChatbotMessage(message) if !message.is_from_bot() => bot.hear(&message),
+        _ => {} // everything authentic is worth a 200, also what is not known yet
+    }
+    Ok(())
+}
+
+/// The user has pressed a button, and waits for this answer.
+async fn dynamic_action(
+    State(bot): State<Arc<Bot>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<DynamicActionReply, Rejection> {
+    let press: Press = bot.verifier.dynamic_action(&headers, &body)?.extra()?;
+    let pressed = bot.games.press(&press);
+    if let Pressed::Changed(game) = &pressed {
+        bot.show_later(&press.chat, game);
+    }
+    Ok(DynamicActionReply::toast(toast(&pressed)))
+}
+
+impl Bot {
+    fn hear(self: &Arc<Self>, message: &MessageEvent) {
+        let chat = &message.conversation.id;
+        if let Some(game) = self.games.hear(chat, message.id.as_ref(), wants_another(message)) {
+            self.show_later(chat, &game);
+        }
+    }
+
+    /// Sends the board after the webhook is answered, since Divar and the user wait for that.
+    fn show_later(self: &Arc<Self>, chat: &ConversationId, game: &Game) {
+        let (bot, chat, message) = (Arc::clone(self), chat.clone(), shown(chat, game));
+        tokio::spawn(async move {
+            // The user who waits in vain writes anything, and is shown the board again.
+            if let Err(error) = bot.client.send_bot_message(&chat, &message).await {
+                eprintln!("the board was not shown: {error}");
+            }
+        });
+    }
+}
+
+/// Divar writes `/start …` when the bot is opened from one of its pages; people write the rest.
+fn wants_another(message: &MessageEvent) -> bool {
+    let said = message.text().unwrap_or_default().trim();
+    message.start_command().is_some() || matches!(said, "/start" | "/restart" | "شروع" | "شروع دوباره" | "دوباره")
+}
+
+/// The message that shows a game: its cells as buttons, or how it ended.
+fn shown(chat: &ConversationId, game: &Game) -> BotMessage {
+    let button = |caption, choice| {
+        Button::dynamic_action(caption, Press { chat: chat.clone(), game: game.number, turn: game.turn(), choice })
+    };
+    let Some(end) = game.end() else {
+        let [a, b, c, d, e, f, g, h, i] = Cell::ALL.map(|cell| button(caption(game, cell), Choice::Mark(cell)));
+        return BotMessage::text(invitation(game)).buttons([[a, b, c], [d, e, f], [g, h, i]]);
+    };
+    BotMessage::text(format!("{}\n\n{}", verdict(end), drawn(game))).buttons([
+        [button("دوباره، شما شروع کنید", Choice::Again(USER))],
+        [button("دوباره، من شروع کنم", Choice::Again(BOT))],
+    ])
+}
+
+fn invitation(game: &Game) -> String {
+    match game.answered() {
+        None => "دوز بازی کنیم! شما ❌ هستید و من ⭕\nیک خانه را انتخاب کنید.".to_owned(),
+        Some(cell) => format!("خانهٔ {} را گرفتم. نوبت شماست.", digit(cell)),
+    }
+}
+
+fn verdict(end: End) -> &'static str {
+    match end {
+        End::Won(USER) => "شما بردید! 🎉",
+        End::Won(BOT) => "من بردم! 🤖",
+        End::Draw => "مساوی شد 🤝",
+    }
+}
+
+fn toast(pressed: &Pressed) -> &'static str {
+    match pressed {
+        Pressed::Changed(game) if game.turn() == 0 => "بازی تازه شروع شد",
+        Pressed::Changed(game) => game.end().map_or("نوبت شماست", verdict),
+        Pressed::Repeated => "این حرکت ثبت شده است",
+        Pressed::Stale => "این صفحه قدیمی است، با آخرین صفحه بازی کنید",
+        Pressed::Taken => "این خانه پر است",
+        Pressed::Unknown => "این بازی را به یاد ندارم، بنویسید «شروع دوباره»",
+    }
+}
+
+/// A mark, or the number of a free cell. Numbers name the cell to who cannot see where it is, and tell free buttons
+/// apart.
+fn caption(game: &Game, cell: Cell) -> &'static str {
+    match game.board().at(cell) {
+        Some(Mark::X) => "❌",
+        Some(Mark::O) => "⭕",
+        None => digit(cell),
+    }
+}
+
+fn digit(cell: Cell) -> &'static str {
+    ["۱", "۲", "۳", "۴", "۵", "۶", "۷", "۸", "۹"][usize::from(cell.number() - 1)]
+}
+
+/// The board as text. A row of buttons runs from right to left in Persian, and emoji run as their line does, so each
+/// line begins with an invisible right-to-left mark.
+fn drawn(game: &Game) -> String {
+    let row = |cells: &[Cell]| {
+        let marks = cells.iter().map(|cell| match game.board().at(*cell) {
+            Some(Mark::X) => "❌",
+            Some(Mark::O) => "⭕",
+            None => "⬜",
+        });
+        format!("\u{200f}{}", marks.collect::<String>())
+    };
+    Cell::ALL.chunks(3).map(row).collect::<Vec<_>>().join("\n")
+}

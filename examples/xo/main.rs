@@ -1,0 +1,78 @@
+//! Noughts and crosses against a chatbot that never loses: nine buttons are the board. Nothing needs to be set:
+//!
+//! `cargo run --example xo` plays a game against a Kenar on this machine, and tells it.
+//!
+//! With `KENAR_API_KEY` and its like set, the same bot serves the real platform; the README says how.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bot;
+mod game;
+mod games;
+
+use common::{Outcome, Site, check, say, title};
+use kenar::sandbox::{ChatMessage, Sandbox};
+
+#[tokio::main]
+async fn main() -> Outcome {
+    match Site::of_divar().await? {
+        Some(site) => {
+            let bot = bot::router(site.verifier.clone(), site.client.clone());
+            site.serve(bot).await
+        }
+        None => play().await,
+    }
+}
+
+/// Plays against the sandbox, and tells it.
+async fn play() -> Outcome {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("xo");
+    let site = Site::of_sandbox(&app).await?;
+    let bot = bot::router(site.verifier.clone(), site.client.clone());
+    site.serve_aside(bot);
+
+    title("1. Sara opens the chatbot from her own pages in Divar");
+    let sara = kenar.user("Sara");
+    let chat = sara.chat_with_bot(&app);
+    sara.write(&chat, "/start MY_DIVAR").await?;
+    let first = chat.next_message().await?;
+    check(free_cells(&first).len() == 9, "the bot showed her an empty board")?;
+
+    title("2. She plays, always on the first cell that is free");
+    let mut board = first.clone();
+    while let Some(cell) = free_cells(&board).first() {
+        let pressed = sara.press(&board, cell).await?;
+        say(cell, pressed.toast.as_deref().unwrap_or_default());
+        board = chat.next_message().await?;
+    }
+    check(!board.text().unwrap_or_default().starts_with("شما بردید"), "she did not win")?;
+
+    title("3. She presses on boards of the past");
+    let so_far = chat.messages().len();
+    for cell in ["۱", "۹"] {
+        say(cell, sara.press(&first, cell).await?.toast.unwrap_or_default());
+    }
+
+    title("4. She wants another game, which the bot begins");
+    sara.press(&board, "دوباره، من شروع کنم").await?;
+    board = chat.next_message().await?;
+    check(free_cells(&board).len() == 8, "the bot has made the first move")?;
+    check(chat.messages().len() == so_far + 1, "and the presses on old boards changed nothing")?;
+
+    title("What was said");
+    for message in chat.messages() {
+        println!("   {message}");
+    }
+    kenar.shutdown().await;
+    println!("\nThe bot is in examples/xo/: game.rs has the rules, games.rs the state, bot.rs the chat. Copy it.");
+    Ok(())
+}
+
+/// The captions of the cells that can be pressed.
+fn free_cells(board: &ChatMessage) -> Vec<String> {
+    let buttons = board.sender_buttons.iter().flat_map(|grid| grid.buttons());
+    let digits = buttons.filter(|button| button.caption.chars().all(|c| ('۱'..='۹').contains(&c)));
+    digits.map(|button| button.caption.clone()).collect()
+}
