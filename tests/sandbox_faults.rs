@@ -186,7 +186,7 @@ async fn too_many_calls_are_told_with_the_time_to_wait() -> TestResult {
 async fn uploads_fail_too() -> TestResult {
     for Scene { kenar, client, .. } in both().await {
         let photo = || Media::image("a.png", MediaSource::bytes("a")).unwrap();
-        kenar.inject(Fault::bare_status(502)).on::<CreateUploadToken>();
+        kenar.inject(Fault::bare_status(502)).times(3).on::<CreateUploadToken>();
         assert_eq!(client.upload_media(photo()).await.unwrap_err().status().unwrap(), 502);
         kenar.inject(Fault::cut_off()).on::<UploadMedia>();
         assert_eq!(client.upload_media(photo()).await.unwrap_err().kind(), ErrorKind::Interrupted);

@@ -140,9 +140,11 @@ impl Kenar {
         }
         let mut answers = Vec::new();
         for arrival in arriving {
-            answers.push(
-                arrival.await.unwrap_or_else(|_| Err(Undelivered::Failed("the sandbox was shut down".to_owned()))),
-            );
+            answers.push(arrival.await.unwrap_or_else(|_| {
+                Err(Undelivered::Failed(
+                    "the sandbox was shut down: keep it for as long as anything happens in it".to_owned(),
+                ))
+            }));
         }
         answers
     }

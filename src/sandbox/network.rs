@@ -73,15 +73,16 @@ impl Kenar {
 
     /// Sends one request, for as long as it takes.
     pub(crate) async fn exchange(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        if self.is_stopped() {
+            let why = "the sandbox was shut down: keep it for as long as anything happens in it";
+            return Err(TransportError::with_source(TransportErrorKind::Connect, why));
+        }
         let uri = request.uri();
         if let Some(handler) = self.network.at(uri) {
             return call(handler, request).await;
         }
         if !self.is_own(uri) {
             return Loopback.send(request).await;
-        }
-        if self.is_stopped() {
-            return Err(TransportError::with_source(TransportErrorKind::Connect, "the sandbox was shut down"));
         }
         let (response, cut) = server::answer(self, as_received(request).map(axum::body::Body::new)).await;
         match cut {

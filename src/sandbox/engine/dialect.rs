@@ -159,6 +159,8 @@ impl Dialect {
         match self {
             Self::MetaData => rename(object, "metadata", "meta_data"),
             Self::Transaction => rename(object, "payment_transaction", "transaction"),
+            // Only the second version of opening an app is written so.
+            Self::ProviderData | Self::WrappedExtraData if !object.contains_key("source") => {}
             Self::ProviderData => rename(object, "extra_data", "provider_data"),
             Self::Touchpoint => rename(object, "source", "touchpoint"),
             Self::CapitalSupplier => rename(object, "supplier", "Supplier"),
