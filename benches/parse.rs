@@ -77,11 +77,9 @@ fn main() {
         ],
     );
 
-    let each = [10, 1_000, 10_000].map(conversation);
+    let [few, _, many] = [10, 1_000, 10_000].map(conversation);
     println!("\ncost per message, of 10,000 against 10");
-    for index in 0..3 {
-        let (name, few) = &each[0][index];
-        let (_, many) = &each[2][index];
+    for ((name, few), (_, many)) in few.into_iter().zip(many) {
         println!("{name:<34} {:.2}", many / few);
     }
 }

@@ -151,10 +151,19 @@ pub struct Button {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     OpenDirectLink(String),
-    OpenServerLink { data: Order },
-    GetDynamicAction { data: Order },
-    OpenPostPage { post_token: String },
-    OpenPostManagePage { post_token: String },
+    OpenServerLink {
+        data: Order,
+    },
+    #[serde(rename = "get_dynamic_action")]
+    GetDynamic {
+        data: Order,
+    },
+    OpenPostPage {
+        post_token: String,
+    },
+    OpenPostManagePage {
+        post_token: String,
+    },
 }
 
 #[derive(Serialize)]

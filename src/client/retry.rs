@@ -20,7 +20,7 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 pub struct Retry {
     pub(super) max_attempts: u32,
     pub(super) first_pause: Duration,
-    pub(super) attempt_limit: Duration,
+    pub(super) attempt_limit: Option<Duration>,
     pub(super) time_limit: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Default for Retry {
         Self {
             max_attempts: 3,
             first_pause: Duration::from_millis(100),
-            attempt_limit: Duration::from_secs(1),
+            attempt_limit: None,
             time_limit: Duration::from_millis(1500),
         }
     }
@@ -56,11 +56,12 @@ impl Retry {
         self
     }
 
-    /// How long one attempt of a call that can be repeated may take: a second unless said otherwise. One that cannot
-    /// be repeated has all the time there is: cutting it off would only leave its outcome unknown.
+    /// How long one attempt of a call that can be repeated may take: two thirds of the call's time limit unless said
+    /// otherwise. One that cannot be repeated has all the time there is: cutting it off would only leave its outcome
+    /// unknown.
     #[must_use]
     pub fn attempt_limit(mut self, limit: Duration) -> Self {
-        self.attempt_limit = limit;
+        self.attempt_limit = Some(limit);
         self
     }
 
@@ -121,7 +122,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn attempt(&self, request: Request<Body>, number: u32) -> Outcome {
-        let limit = if self.call.idempotent { self.left().min(self.retry.attempt_limit) } else { self.left() };
+        let attempt_limit = self.retry.attempt_limit.unwrap_or(self.time_limit * 2 / 3);
+        let limit = if self.call.idempotent { self.left().min(attempt_limit) } else { self.left() };
         let outcome = within(self.timer, limit, self.transport.send(request)).await;
         trace::attempt(self.call.operation, number, &outcome);
         outcome

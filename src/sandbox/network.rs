@@ -73,6 +73,10 @@ impl Kenar {
 
     /// Sends one request, for as long as it takes.
     pub(crate) async fn exchange(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        if self.is_stopped() {
+            let why = "the sandbox was shut down: keep it for as long as anything happens in it";
+            return Err(TransportError::with_source(TransportErrorKind::Connect, why));
+        }
         let uri = request.uri();
         if let Some(handler) = self.network.at(uri) {
             return call(handler, request).await;
@@ -83,7 +87,7 @@ impl Kenar {
         if self.is_stopped() {
             return Err(TransportError::with_source(TransportErrorKind::Connect, "the sandbox was shut down"));
         }
-        let (response, cut) = server::answer(self, as_received(request).map(axum::body::Body::new)).await;
+        let (response, cut) = server::answer(self, None, as_received(request).map(axum::body::Body::new)).await;
         match cut {
             None => Ok(response),
             Some(_) => Err(TransportError::with_source(TransportErrorKind::Interrupted, "a fault cut the answer off")),
