@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -68,6 +68,15 @@ pub(crate) enum Undelivered {
     Failed(String),
     /// A fault wanted it so.
     ByFault(String),
+}
+
+/// When a delivery left, and how long it was away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trip {
+    pub(crate) at: Timestamp,
+    pub(crate) took: Duration,
+    /// The exchanges that the journal had then.
+    pub(crate) began_after: u64,
 }
 
 impl fmt::Display for Undelivered {
@@ -258,8 +267,39 @@ impl Engine {
         Some(delivery(app, Webhook::Event, app.events_url.as_ref(), event))
     }
 
+    /// A webhook again, as it was delivered before, to where the panel says now.
+    pub(crate) fn redelivery(&self, number: u64) -> Result<Delivery, String> {
+        let exchange = self.journal.exchanges().find(|exchange| exchange.number == number);
+        let exchange = exchange.ok_or_else(|| format!("there is no #{number} in the journal"))?;
+        let webhook = Webhook::ALL.into_iter().find(|webhook| webhook.as_str() == exchange.operation);
+        let (Some(webhook), Some(app)) = (webhook, &exchange.app) else {
+            return Err(format!("#{number} is no webhook"));
+        };
+        if exchange.request.len() > Exchange::MAX_BODY {
+            return Err(format!("#{number} was too large to be kept whole"));
+        }
+        self.delivery_to(app, webhook, exchange.request.clone().into())
+    }
+
+    /// A webhook with this body.
+    pub(crate) fn delivery_to(&self, app: &AppSlug, webhook: Webhook, body: Bytes) -> Result<Delivery, String> {
+        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        let url = match webhook {
+            Webhook::OpenApp => app.open_app_url.as_ref(),
+            Webhook::Event => app.events_url.as_ref(),
+            Webhook::DynamicAction => app.dynamic_action_url.as_ref(),
+        };
+        let mut delivery = delivery_of(app, webhook, url, body.clone());
+        if let (Webhook::OpenApp, Ok(opened)) = (webhook, OpenApp::from_unverified_body(&HeaderMap::new(), &body)) {
+            for (name, value) in &opened.headers() {
+                delivery.header(name.clone(), Some(value.clone()));
+            }
+        }
+        Ok(delivery)
+    }
+
     /// Takes down what came of a delivery.
-    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &Answer, at: Timestamp, took: Duration) {
+    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &Answer, trip: Trip) {
         let mut notes = delivery.notes.clone();
         let (status, response) = match answer {
             Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body())),
@@ -270,8 +310,8 @@ impl Engine {
         };
         self.journal.record(Exchange {
             number: 0,
-            at,
-            took,
+            at: trip.at,
+            took: trip.took,
             direction: Direction::ToAddOn,
             operation: delivery.webhook.as_str(),
             app: Some(delivery.app.clone()),
@@ -280,6 +320,7 @@ impl Engine {
             status,
             response,
             notes,
+            began_after: trip.began_after,
         });
     }
 }

@@ -147,6 +147,12 @@ impl ChatMessage {
     }
 }
 
+impl Talk {
+    pub(crate) fn new(between: Between) -> Self {
+        Self { between, messages: Vec::new(), blocked_by: BTreeSet::new() }
+    }
+}
+
 impl Between {
     pub(crate) fn includes(&self, name: &str) -> bool {
         match self {
@@ -263,7 +269,7 @@ impl World {
             return id.clone();
         }
         let id = self.ids.conversation();
-        self.talks.insert(id.clone(), Talk { between, messages: Vec::new(), blocked_by: BTreeSet::new() });
+        self.talks.insert(id.clone(), Talk::new(between));
         id
     }
 
