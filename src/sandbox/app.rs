@@ -13,7 +13,7 @@ use super::{Permission, SandboxError};
 use crate::client::{Client, OAuthClient};
 use crate::model::{AppSlug, AppUrl};
 use crate::oauth::{InvalidRedirectUri, OAuthApp};
-use crate::secret::{ApiKey, IdentificationKey};
+use crate::secret::{ApiKey, ClientSecret, IdentificationKey};
 use crate::webhook::{ApiVersion, PaymentTransaction, Verifier};
 
 /// An app, as its owner sets it up in the Kenar panel: addresses, keys, and what they may do.
@@ -49,6 +49,13 @@ impl App {
     #[must_use]
     pub fn slug(&self) -> &AppSlug {
         &self.slug
+    }
+
+    /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
+    pub fn titled(&self, title: impl Into<String>) -> &Self {
+        let title = title.into();
+        self.panel(|app| app.title = Some(title));
+        self
     }
 
     /// Sets the address that is called when a user opens the app ("Session Initialization URL").
@@ -158,7 +165,7 @@ impl App {
     ///
     /// Where the redirect URI cannot be one.
     pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
-        let app = OAuthApp::new(self.slug.clone(), self.panel(|app| app.client_secret.clone()), redirect_uri)?;
+        let app = OAuthApp::new(self.slug.clone(), self.client_secret(), redirect_uri)?;
         self.panel(|app| app.redirect_uris.insert(redirect_uri.to_owned()));
         Ok(self.client().oauth(app))
     }
@@ -192,10 +199,22 @@ impl App {
         self.panel(|app| app.api_key.clone())
     }
 
+    /// Its client secret, for an OAuth client of your own.
+    #[must_use]
+    pub fn client_secret(&self) -> ClientSecret {
+        self.panel(|app| app.client_secret.clone())
+    }
+
+    /// The identification key that webhooks show.
+    #[must_use]
+    pub fn identification_key(&self) -> IdentificationKey {
+        self.panel(|app| app.identification_key.clone())
+    }
+
     /// What checks the webhooks that the sandbox sends.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
-        Verifier::new(self.panel(|app| app.identification_key.clone()))
+        Verifier::new(self.identification_key())
     }
 
     fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> T {

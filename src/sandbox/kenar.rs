@@ -76,9 +76,14 @@ impl Kenar {
         outcome
     }
 
+    /// Tells of each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     /// Waits until `look` finds something; as long as the time limit.
     pub(crate) async fn find<T>(&self, mut look: impl FnMut(&Engine) -> Option<T>) -> Option<T> {
-        let mut changes = self.changes.subscribe();
+        let mut changes = self.changes();
         let deadline = tokio::time::Instant::now() + self.time_limit;
         loop {
             changes.mark_unchanged();

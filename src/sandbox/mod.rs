@@ -45,6 +45,7 @@ mod kenar;
 mod listener;
 mod loopback;
 mod network;
+mod page;
 mod people;
 mod recording;
 mod replay;
@@ -63,6 +64,7 @@ use tokio::task::JoinHandle;
 use self::clock::SandboxClock;
 use self::engine::Engine;
 use self::kenar::Kenar;
+use self::page::Page;
 use crate::client::{Client, Clock};
 use crate::model::{AppSlug, Timestamp};
 use crate::request::Hosts;
@@ -88,6 +90,7 @@ pub struct Sandbox {
     /// What answers the port; none where there is none.
     server: Option<JoinHandle<()>>,
     queue: JoinHandle<()>,
+    has_chat_page: bool,
 }
 
 /// How a sandbox is set up, begun by [`Sandbox::builder`].
@@ -98,6 +101,7 @@ pub struct SandboxBuilder {
     port: u16,
     time_limit: Duration,
     clock: Clock,
+    chat_page: bool,
 }
 
 /// What went wrong in a sandbox, with a transcript of what happened.
@@ -169,6 +173,16 @@ impl SandboxBuilder {
         self
     }
 
+    /// Whether it serves the chat page: Divar's side as a chat client in the browser, at
+    /// [`Sandbox::chat_page_url`]. Not unless said so.
+    ///
+    /// It is for a browser on this machine. It answers only to the names `127.0.0.1` and `localhost`, and only its own
+    /// pages can drive it.
+    pub fn chat_page(mut self, served: bool) -> Self {
+        self.chat_page = served;
+        self
+    }
+
     /// Starts it, on the tokio runtime of the caller.
     ///
     /// # Errors
@@ -176,10 +190,13 @@ impl SandboxBuilder {
     /// Where the port cannot be listened on.
     pub async fn start(self) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
-        let origin = format!("http://{}", listener.local_addr()?);
-        let hosts = Hosts::at(&origin).map_err(std::io::Error::other)?;
+        let address = listener.local_addr()?;
+        let hosts = Hosts::at(&format!("http://{address}")).map_err(std::io::Error::other)?;
+        let has_chat_page = self.chat_page;
         let mut sandbox = self.without_port(hosts);
-        let router = server::router(Arc::clone(&sandbox.kenar));
+        sandbox.has_chat_page = has_chat_page;
+        let page = has_chat_page.then(|| Page::new(Arc::clone(&sandbox.kenar), address.port()));
+        let router = server::router(Arc::clone(&sandbox.kenar), page);
         sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.kenar.stopped())));
         Ok(sandbox)
     }
@@ -203,7 +220,7 @@ impl SandboxBuilder {
             let kenar = Arc::clone(&kenar);
             async move { kenar.run_queue(queued).await }
         });
-        Sandbox { kenar, server: None, queue }
+        Sandbox { kenar, server: None, queue, has_chat_page: false }
     }
 }
 
@@ -224,7 +241,13 @@ impl Sandbox {
 
     /// Begins the setup of one.
     pub fn builder() -> SandboxBuilder {
-        SandboxBuilder { seed: 0, port: 0, time_limit: Duration::from_secs(5), clock: Clock::default() }
+        SandboxBuilder {
+            seed: 0,
+            port: 0,
+            time_limit: Duration::from_secs(5),
+            clock: Clock::default(),
+            chat_page: false,
+        }
     }
 
     /// Where it is: the API, the consent page, the token endpoint and the uploads.
@@ -256,6 +279,13 @@ impl Sandbox {
     #[must_use]
     pub fn url(&self) -> &str {
         self.kenar.hosts.api().as_str()
+    }
+
+    /// Where the chat page is, to be opened in a browser on this machine; none unless it was
+    /// [asked for](SandboxBuilder::chat_page), and none without a port.
+    #[must_use]
+    pub fn chat_page_url(&self) -> Option<String> {
+        self.has_chat_page.then(|| format!("{}{}", self.url(), page::PATH))
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.

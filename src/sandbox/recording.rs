@@ -98,7 +98,7 @@ pub(super) enum WebhookName {
 
 impl WebhookName {
     fn of(operation: &str) -> Option<Self> {
-        Some(match Webhook::ALL.into_iter().find(|webhook| webhook.as_str() == operation)? {
+        Some(match Webhook::ALL.iter().find(|webhook| webhook.as_str() == operation)? {
             Webhook::OpenApp => Self::OpenApp,
             Webhook::Event => Self::Event,
             Webhook::DynamicAction => Self::DynamicAction,

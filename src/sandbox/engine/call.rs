@@ -81,5 +81,5 @@ fn segments(path: &str) -> Option<Vec<String>> {
 /// Which kind of medium a path is for, if it is for uploads.
 pub(super) fn upload_kind(path: &str) -> Option<MediaKind> {
     let kind = path.strip_prefix("/upload/")?;
-    MediaKind::ALL.into_iter().find(|known| known.as_str() == kind)
+    MediaKind::ALL.iter().copied().find(|known| known.as_str() == kind)
 }

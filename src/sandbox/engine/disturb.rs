@@ -23,7 +23,7 @@ pub enum Webhook {
 
 impl Webhook {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::OpenApp, Self::Event, Self::DynamicAction];
+    pub const ALL: &'static [Self] = &[Self::OpenApp, Self::Event, Self::DynamicAction];
 
     /// Its name in the journal, such as `webhook.event`.
     #[must_use]

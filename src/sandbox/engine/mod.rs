@@ -7,6 +7,7 @@
 mod answer;
 mod call;
 mod consent;
+mod consent_page;
 pub(crate) mod dialect;
 pub(crate) mod disturb;
 pub(crate) mod faults;

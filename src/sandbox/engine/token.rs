@@ -106,6 +106,9 @@ pub(super) fn operation(form: &[u8]) -> &'static str {
 
 /// The form as the journal keeps it: an app's secret may be a real one.
 pub(super) fn without_secret(form: &[u8]) -> String {
+    if form.trim_ascii_start().starts_with(b"{") {
+        return "(JSON, which may hold a secret, where a form is expected)".to_owned();
+    }
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(form) {
         kept.append_pair(&name, if name == "client_secret" { "[redacted]" } else { &value });

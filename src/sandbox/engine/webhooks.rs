@@ -23,7 +23,7 @@ use super::world::{App, Between, ChatMessage};
 /// How a user opens an app.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    pub(crate) from: From,
+    pub(crate) from: OpenedFrom,
     /// What the button carries that it is opened by.
     pub(crate) extra: Option<RawJson>,
     /// The place of the message that it is opened on.
@@ -32,7 +32,7 @@ pub(crate) struct Opening {
 
 /// Where a user opens an app.
 #[derive(Debug)]
-pub(crate) enum From {
+pub(crate) enum OpenedFrom {
     Conversation(ConversationId),
     Post(PostToken),
 }
@@ -83,6 +83,12 @@ impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Failed(why) | Self::ByFault(why)) = self;
         f.write_str(why)
+    }
+}
+
+impl From<Undelivered> for String {
+    fn from(undelivered: Undelivered) -> Self {
+        undelivered.to_string()
     }
 }
 
@@ -156,15 +162,15 @@ impl Engine {
     /// Opening an app, in the form that the panel asks for.
     pub(super) fn open_app_delivery(&self, app: &App, user: &str, opening: Opening) -> Option<Delivery> {
         let from = match &opening.from {
-            From::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
-            From::Post(_) => None,
+            OpenedFrom::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
+            OpenedFrom::Post(_) => None,
         };
         let mut opened = OpenApp::builder().version(app.open_app_version).user_id(self.world.ids.user(&app.slug, user));
         if let Some((id, _)) = from {
             opened = opened.conversation_id(id.clone());
         }
         let post = match (&opening.from, from) {
-            (From::Post(post), _) => Some(post),
+            (OpenedFrom::Post(post), _) => Some(post),
             (_, Some((_, between))) => between.post().map(|(post, _)| post),
             _ => None,
         };
@@ -212,15 +218,15 @@ impl Engine {
     /// With the side of the user, and where it was opened.
     fn in_version_2(&self, opened: OpenAppBuilder, user: &str, opening: &Opening) -> OpenAppBuilder {
         let side = match &opening.from {
-            From::Conversation(id) => self.world.talks.get(id).and_then(|talk| talk.between.side_of(user)),
-            From::Post(post) => {
+            OpenedFrom::Conversation(id) => self.world.talks.get(id).and_then(|talk| talk.between.side_of(user)),
+            OpenedFrom::Post(post) => {
                 self.world.posts.get(post).map(|owner| if owner == user { Side::Supply } else { Side::Demand })
             }
         };
         let source = match &opening.from {
             _ if opening.extra.is_some() => Source::ChatMessageAction,
-            From::Conversation(_) => Source::Chat,
-            From::Post(_) => Source::PostAddon,
+            OpenedFrom::Conversation(_) => Source::Chat,
+            OpenedFrom::Post(_) => Source::PostAddon,
         };
         let opened = opened.source(source);
         match side {
@@ -271,7 +277,7 @@ impl Engine {
     pub(crate) fn redelivery(&self, number: u64) -> Result<Delivery, String> {
         let exchange = self.journal.exchanges().find(|exchange| exchange.number == number);
         let exchange = exchange.ok_or_else(|| format!("there is no #{number} in the journal"))?;
-        let webhook = Webhook::ALL.into_iter().find(|webhook| webhook.as_str() == exchange.operation);
+        let webhook = Webhook::ALL.iter().copied().find(|webhook| webhook.as_str() == exchange.operation);
         let (Some(webhook), Some(app)) = (webhook, &exchange.app) else {
             return Err(format!("#{number} is no webhook"));
         };
