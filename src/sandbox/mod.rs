@@ -39,6 +39,7 @@
 mod app;
 mod clock;
 mod engine;
+mod flood;
 mod inject;
 mod kenar;
 mod listener;
@@ -46,6 +47,8 @@ mod loopback;
 mod network;
 mod page;
 mod people;
+mod recording;
+mod replay;
 mod server;
 mod transcript;
 mod visit;
@@ -72,9 +75,12 @@ pub use engine::disturb::{EventFault, Webhook, WebhookFault};
 pub use engine::faults::Fault;
 pub use engine::journal::{Direction, Exchange};
 pub use engine::world::{Author, ChatMessage, Permission};
+pub use flood::Flood;
 pub use inject::{Injected, Injection};
 pub use network::SandboxTransport;
 pub use people::{Chat, Post, StartFrom, User};
+pub use recording::{Recording, RecordingError};
+pub use replay::Difference;
 pub use visit::{Opened, Pressed, Visit};
 
 /// A Kenar on your own machine. It stops when it is dropped.
@@ -322,6 +328,18 @@ impl Sandbox {
         server::answer_in_memory(Arc::clone(&self.kenar), request).await
     }
 
+    /// Makes the request of a webhook once more, as it went then and to where the panel says now, by its
+    /// [number](Exchange::number) in the journal.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal has no such webhook, or no longer the whole of it, or the add-on did not answer with a success.
+    pub async fn redeliver(&self, number: u64) -> Result<(), SandboxError> {
+        let delivery = self.kenar.look(|engine| engine.redelivery(number));
+        let answer = self.kenar.deliver(delivery.map_err(|why| self.kenar.error(why, None))?).await;
+        self.kenar.all_well(vec![answer], &format!("#{number} was delivered again, but "), None)
+    }
+
     /// Waits until every event that is on its way to an add-on has been answered, or given up.
     pub async fn settled(&self) {
         self.kenar.settled().await;
@@ -336,8 +354,12 @@ impl Sandbox {
     }
 }
 
+/// A test that fails prints what happened.
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("\nwhat happened in the sandbox:\n\n{}", self.transcript());
+        }
         self.kenar.stop();
         if let Some(server) = &self.server {
             server.abort();
