@@ -18,13 +18,16 @@ mod visits;
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use async_trait::async_trait;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use kenar::request::Body;
 use kenar::sandbox::{App, Chat, ChatMessage, Sandbox, User, Visit};
-use kenar::transport::{HttpTransport as _, MockTransport, ReqwestTransport, TransportErrorKind};
+use kenar::transport::{HttpTransport, MockTransport, ReqwestTransport, TransportError, TransportErrorKind};
 use kenar::webhook::{COMPLETION_URL, OpenApp, OpenAppReply};
 use kenar::{AppUrl, ButtonGrid, Client, IdentificationKey, RawJson};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use addon::Settings;
 use common::{Outcome, Site};
@@ -298,6 +301,45 @@ mod once {
 
 mod in_the_way {
     use super::*;
+
+    /// Divar, taking its time over a message.
+    #[derive(Debug)]
+    struct Slow {
+        asked: Semaphore,
+        gate: Semaphore,
+        answered: Semaphore,
+    }
+
+    #[async_trait]
+    impl HttpTransport for &'static Slow {
+        async fn send(&self, _: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+            self.asked.add_permits(1);
+            self.gate.acquire().await.unwrap().forget();
+            self.answered.add_permits(1);
+            Ok(Response::new(Bytes::from_static(b"{}")))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_goes_away_does_not_stop_what_was_permitted() -> Outcome {
+        static SLOW: Slow =
+            Slow { asked: Semaphore::const_new(0), gate: Semaphore::const_new(0), answered: Semaphore::const_new(0) };
+        let scene = scene_with(|settings| {
+            settings.client = Client::builder("placeholder".parse().unwrap()).transport(&SLOW).build().unwrap();
+        });
+        let scene = scene.await?;
+        let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
+        let consent = page.post_form("", &FORM).await?;
+        let allowing = tokio::spawn(async move { consent.allow().await });
+        SLOW.asked.acquire().await?.forget();
+        allowing.abort();
+        assert!(allowing.await.unwrap_err().is_cancelled());
+        page.follow("").await?; // the add-on has had time to notice
+        SLOW.gate.add_permits(1);
+        let answered = tokio::time::timeout(Duration::from_secs(5), SLOW.answered.acquire()).await;
+        assert!(answered.is_ok(), "nobody waited for Divar's answer any more");
+        Ok(())
+    }
 
     #[tokio::test]
     async fn a_blocked_recipient_is_told_of_and_nothing_is_ordered() -> Outcome {

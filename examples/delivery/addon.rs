@@ -102,11 +102,12 @@ async fn callback(State(app): App, headers: HeaderMap, RawQuery(query): RawQuery
         Callback::Granted(code) => code,
         Callback::Denied(_) => return Err(notice::refused(&visit)),
     };
+    let back = Redirect::to(visit.return_url.as_str());
     // Who comes back a second time has been served.
-    if let Some(draft) = app.visits.finish(&visit.id) {
-        app.carry_out(&visit, draft, code).await?;
-    }
-    Ok(Redirect::to(visit.return_url.as_str()))
+    let Some(draft) = app.visits.finish(&visit.id) else { return Ok(back) };
+    // In a task of its own: where the browser goes away, axum drops this handler, but the code is used up.
+    let work = tokio::spawn(async move { app.carry_out(&visit, draft, code).await });
+    work.await.unwrap_or(Ok(())).map(|()| back)
 }
 
 async fn track(State(app): App, Path(id): Path<String>) -> Result<Page, Page> {
