@@ -24,7 +24,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use self::guard::{Asked, Guard};
+use self::guard::{Asked, Guard, Refused};
 use self::live::Live;
 use self::media::{MediaStore, Medium};
 use self::view::{Messages, Overview};
@@ -100,8 +100,8 @@ impl Page {
             None if path.starts_with("/media/") || matches!(path, "/" | "/chat" | "/favicon.ico") => Asked::Document,
             None => return Err(request),
         };
-        if let Err(refused) = self.guard.check(asked, request.method(), request.headers()) {
-            return Ok(secured(refused));
+        if let Err(Refused { status, why }) = self.guard.check(asked, request.method(), request.headers()) {
+            return Ok(secured(reply(status, "text/plain; charset=utf-8", why)));
         }
         if asked == Asked::Consent {
             return Err(request);
