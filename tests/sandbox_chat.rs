@@ -199,7 +199,7 @@ async fn buttons_do_what_they_say() -> TestResult {
     let pressed = sara.press(&message, "act").await?;
     assert_eq!(pressed.toast.as_deref(), Some("نوبت شماست"));
     assert_eq!(pressed.page().unwrap().text(), "page /page");
-    addon.replies(DynamicActionReply::open(Action::dynamic(json!({}))));
+    addon.replies(DynamicActionReply::open(Action::dynamic_action(json!({}))));
     assert!(sara.press(&message, "act").await.is_err());
 
     let user = sara.id_for(&app);

@@ -43,7 +43,9 @@ async fn the_page_is_shown_for_a_proper_request_and_escapes_what_it_shows() -> T
     let answer = Ask::new(&kenar, "GET", &consent(&query)).answer().await;
     let page = std::str::from_utf8(answer.body())?;
     assert_eq!(answer.status(), 200);
-    for part in ["<li>USER_ID</li><li>offline_access</li>", "<option>sara</option>", "<option>&lt;b&gt;</option>"] {
+    for part in
+        ["<code>USER_ID</code>", "<code>offline_access</code>", "<option>sara</option>", "<option>&lt;b&gt;</option>"]
+    {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     Ok(())

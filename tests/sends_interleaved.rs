@@ -119,7 +119,7 @@ async fn listen(address: SocketAddr, first: TcpListener, ledger: Ledger) {
     for number in 1_u64.. {
         let (stream, _) = listener.accept().await.unwrap();
         connections.spawn(serve(stream, ledger.clone()));
-        if number.is_multiple_of(40) {
+        if number % 40 == 0 {
             drop(listener);
             tokio::time::sleep(Duration::from_millis(random(number) % 8)).await;
             listener = loop {

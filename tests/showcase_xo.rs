@@ -12,9 +12,14 @@ mod games;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use axum::http::Request;
 use common::{Outcome, Site};
+use kenar::model::{Conversation, Sender, SenderKind};
+use kenar::request::Body;
 use kenar::sandbox::{Chat, ChatMessage, Sandbox, User};
-use kenar::{ConversationId, MessageId};
+use kenar::transport::{HttpTransport as _, ReqwestTransport};
+use kenar::webhook::{DynamicAction, DynamicActionReply, Event, MessageEvent};
+use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId, RawJson};
 
 use game::{Board, Cell, End, Mark, best_move};
 use games::{BOT, Choice, Game, Games, Press, Pressed, USER};
@@ -357,6 +362,35 @@ mod in_the_chat {
         let texts: Vec<_> = chat.messages().iter().filter_map(|message| message.text().map(str::to_owned)).collect();
         let different: HashSet<_> = texts.iter().collect();
         assert_eq!(different.len(), texts.len(), "no board was shown twice: {texts:#?}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
+        let kenar = Sandbox::start().await?;
+        let app = kenar.app("xo");
+        let key = "placeholder-identification-key";
+        app.identified_by(IdentificationKey::new(key)?);
+        let site = Site::of_sandbox(&app).await?;
+        let (base, bot) = (site.base.clone(), bot::router(site.verifier.clone(), site.client.clone()));
+        site.serve_aside(bot);
+        let http = ReqwestTransport::builder().no_proxy().build()?;
+        let post = async |path: &str, key: &str, body: Vec<u8>| {
+            let url = base.at(["kenar", path]);
+            http.send(Request::post(url.as_str()).header("authorization", key).body(Body::from(body)).unwrap()).await
+        };
+        for (kind, key, status) in [(SenderKind::Bot, key, 200), (SenderKind::Human, "another key", 401)] {
+            let mut sender = Sender::default();
+            sender.kind = Some(kind);
+            let message = Message::new(Conversation::new("c"), sender, MessageContent::Text("/start".to_owned()));
+            let event = Event::ChatbotMessage(MessageEvent::new(message));
+            assert_eq!(post("event", key, serde_json::to_vec(&event)?).await?.status(), status);
+        }
+        let press = Press { chat: "c".into(), game: 1, turn: 0, choice: Choice::Mark(Cell::ALL[0]) };
+        let pressed = DynamicAction::builder().extra(RawJson::of(&press)?).build();
+        let answer = post("action", key, serde_json::to_vec(&pressed)?).await?;
+        let reply: DynamicActionReply = serde_json::from_slice(answer.body())?;
+        assert_eq!(reply.toast_text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
         Ok(())
     }
 

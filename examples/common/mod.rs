@@ -6,15 +6,56 @@
 use std::env;
 use std::error::Error;
 use std::fmt::Display;
+use std::time::Duration;
 
 use axum::Router;
-use kenar::sandbox::App;
+use kenar::request::Hosts;
+use kenar::sandbox::{App, Sandbox};
 use kenar::webhook::Verifier;
 use kenar::{ApiKey, AppUrl, Client, ClientSecret, IdentificationKey, OAuthApp, OAuthClient};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// What a program is to do.
+pub enum Mode {
+    /// Serve the real platform, or the sandbox that `KENAR_HOSTS` names: `KENAR_API_KEY` is set.
+    Serve(Site),
+    /// Let you try it in the browser, as an argument `--page` says.
+    Page,
+    /// Tell a story in the terminal.
+    Story,
+}
+
+impl Mode {
+    pub async fn chosen() -> Outcome<Self> {
+        match Site::of_divar().await? {
+            Some(site) => Ok(Self::Serve(site)),
+            None if env::args().any(|argument| argument == "--page") => Ok(Self::Page),
+            None => Ok(Self::Story),
+        }
+    }
+}
+
+/// A Kenar on this machine with Divar's side of it as a chat in the browser.
+pub async fn sandbox_with_page() -> Outcome<Sandbox> {
+    let port = setting("KENAR_SANDBOX_PORT").unwrap_or("4040".to_owned());
+    let starting = Sandbox::builder().port(port.parse()?).chat_page(true).start();
+    Ok(starting.await.map_err(|error| format!("port {port}: {error}; KENAR_SANDBOX_PORT chooses another"))?)
+}
+
+/// Says where the chat page is, and goes on until Ctrl-C, or for `KENAR_SANDBOX_SECONDS`.
+pub async fn stay(kenar: Sandbox, what_to_do: &str) -> Outcome {
+    println!("Open the chat page in a browser:\n\n   {}\n", kenar.chat_page_url().unwrap_or_default());
+    println!("{what_to_do} Ctrl-C ends it.");
+    match setting("KENAR_SANDBOX_SECONDS") {
+        Ok(seconds) => tokio::time::sleep(Duration::from_secs(seconds.parse()?)).await,
+        Err(_) => std::future::pending().await,
+    }
+    kenar.shutdown().await;
+    Ok(())
+}
 
 /// Where an add-on is served, and what it needs to speak with Divar: the real one, or the sandbox's.
 pub struct Site {
@@ -26,13 +67,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// On the real platform, as the environment says; `None` where `KENAR_API_KEY` is not set.
+    /// On the real platform, or on a sandbox that `KENAR_HOSTS` names, as the environment says; `None` where
+    /// `KENAR_API_KEY` is not set.
     pub async fn of_divar() -> Outcome<Option<Self>> {
         let Ok(key) = env::var("KENAR_API_KEY") else { return Ok(None) };
+        let client = Client::builder(ApiKey::new(key)?);
+        let client = match env::var("KENAR_HOSTS") {
+            Ok(sandbox) => client.hosts(Hosts::at(&sandbox)?),
+            Err(_) => client,
+        };
         let listen = setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());
         Ok(Some(Self {
             verifier: Verifier::new(IdentificationKey::new(setting("KENAR_IDENTIFICATION_KEY")?)?),
-            client: Client::new(ApiKey::new(key)?)?,
+            client: client.build()?,
             base: setting("KENAR_BASE_URL")?.parse()?,
             listener: TcpListener::bind(listen).await?,
         }))

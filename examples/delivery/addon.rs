@@ -88,11 +88,11 @@ async fn submit(State(app): App, Path(id): Path<String>, Sent(form): Sent<Form>)
     let mut visit = app.open_visit(&id)?;
     let draft = Draft::read(&form, &visit.purpose)
         .map_err(|mistakes| page::form(&visit.purpose, &form, &mistakes, &visit.return_url))?;
-    let request = app.settings.oauth.app().permission_request([visit.scope()], visit.state.clone());
+    let url = app.settings.oauth.permission_url_with_state([visit.scope()], visit.state.clone());
     let cookie = app.cookie_of(&visit);
     (visit.form, visit.stage) = (form, Stage::Asked(draft));
     app.visits.keep(visit);
-    Ok(([(SET_COOKIE, cookie)], Redirect::to(request.url(app.settings.client.hosts()).as_str())))
+    Ok(([(SET_COOKIE, cookie)], Redirect::to(url.as_str())))
 }
 
 /// The user is back from the consent page, in the browser that was sent there.
@@ -102,11 +102,12 @@ async fn callback(State(app): App, headers: HeaderMap, RawQuery(query): RawQuery
         Callback::Granted(code) => code,
         Callback::Denied(_) => return Err(notice::refused(&visit)),
     };
+    let back = Redirect::to(visit.return_url.as_str());
     // Who comes back a second time has been served.
-    if let Some(draft) = app.visits.finish(&visit.id) {
-        app.carry_out(&visit, draft, code).await?;
-    }
-    Ok(Redirect::to(visit.return_url.as_str()))
+    let Some(draft) = app.visits.finish(&visit.id) else { return Ok(back) };
+    // In a task of its own: where the browser goes away, axum drops this handler, but the code is used up.
+    let work = tokio::spawn(async move { app.carry_out(&visit, draft, code).await });
+    work.await.unwrap_or(Ok(())).map(|()| back)
 }
 
 async fn track(State(app): App, Path(id): Path<String>) -> Result<Page, Page> {

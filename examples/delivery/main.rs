@@ -1,6 +1,7 @@
 //! An add-on for two people in a chat: one orders a delivery, the other confirms the time. Nothing needs to be set:
 //!
-//! `cargo run --example delivery` plays it against a Kenar on this machine, and tells it.
+//! - `cargo run --example delivery` plays it against a Kenar on this machine, and tells it.
+//! - `cargo run --example delivery -- --page` lets you play both people, in a chat in the browser.
 //!
 //! With `KENAR_API_KEY` and its like set, the same add-on serves the real platform; the README says how.
 
@@ -18,19 +19,20 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use kenar::OAuthClient;
-use kenar::sandbox::Sandbox;
+use kenar::sandbox::{App, Chat, Sandbox, User};
 
 use addon::Settings;
-use common::{Outcome, Site, check, say, title};
+use common::{Mode, Outcome, Site, check, sandbox_with_page, say, stay, title};
 
 #[tokio::main]
 async fn main() -> Outcome {
-    match Site::of_divar().await? {
-        Some(site) => {
+    match Mode::chosen().await? {
+        Mode::Serve(site) => {
             let settings = settings(&site, site.oauth_of_divar()?);
             site.serve(addon::router(settings)).await
         }
-        None => play().await,
+        Mode::Page => let_try().await,
+        Mode::Story => play().await,
     }
 }
 
@@ -44,18 +46,38 @@ fn settings(site: &Site, oauth: OAuthClient) -> Settings {
     }
 }
 
-/// Plays it against the sandbox, and tells it.
-async fn play() -> Outcome {
-    let kenar = Sandbox::start().await?;
+/// The app, as its owner has set it up, with the add-on behind it.
+async fn app_of(kenar: &Sandbox) -> Outcome<App> {
     let app = kenar.app("delivery");
+    app.titled("ارسال کالا");
     let site = Site::of_sandbox(&app).await?;
     let settings = settings(&site, app.oauth(site.redirect_uri().as_str())?);
     site.serve_aside(addon::router(settings));
+    Ok(app)
+}
 
+/// Two people, talking about a post.
+async fn chat_between(seller: &User, buyer: &User, kenar: &Sandbox) -> Outcome<Chat> {
+    let chat = kenar.post(seller).conversation_with(buyer);
+    buyer.write(&chat, "سلام، ارسال هم دارید؟").await?;
+    seller.write(&chat, "بله، با افزونهٔ ارسال کالا").await?;
+    Ok(chat)
+}
+
+/// Lets you be both people, in the browser.
+async fn let_try() -> Outcome {
+    let kenar = sandbox_with_page().await?;
+    app_of(&kenar).await?;
+    chat_between(&kenar.user("سارا"), &kenar.user("علی"), &kenar).await?;
+    stay(kenar, "Be علی, and open the add-on in the chat; then be سارا, and answer.").await
+}
+
+/// Plays it against the sandbox, and tells it.
+async fn play() -> Outcome {
+    let kenar = Sandbox::start().await?;
+    let app = app_of(&kenar).await?;
     let (sara, ali) = (kenar.user("Sara"), kenar.user("Ali"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
-    ali.write(&chat, "سلام، ارسال هم دارید؟").await?;
-    sara.write(&chat, "بله، با افزونه").await?;
+    let chat = chat_between(&sara, &ali, &kenar).await?;
 
     title("1. Ali opens the add-on in his chat with Sara, and sends the form without an address");
     let page = ali.open_app(&chat, &app).await?;

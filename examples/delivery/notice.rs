@@ -32,10 +32,10 @@ pub fn already_sent(visit: &Visit) -> Page {
 }
 
 pub fn refused(visit: &Visit) -> Page {
-    let text = "بی اجازهٔ شما چیزی در گفت‌وگو نوشته نمی‌شود و درخواست ثبت نشد.";
+    let text = "بی اجازهٔ شما چیزی در گفت‌وگو نوشته نمی‌شود. اگر بخواهید، دوباره تلاش کنید.";
     let again = format!("../visits/{}", visit.id);
     let links = [(again.as_str(), "تلاش دوباره"), (visit.return_url.as_str(), BACK)];
-    notice(StatusCode::FORBIDDEN, "اجازه ندادید", text, &links)
+    notice(StatusCode::FORBIDDEN, "درخواست ثبت نشد", text, &links)
 }
 
 /// One side has blocked the other.

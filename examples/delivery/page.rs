@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use kenar::webhook::COMPLETION_URL;
 
 use crate::order::{Choice, DAYS, Form, HOURS, MAX_ADDRESS, Mistakes, Order, Purpose};
 
@@ -110,7 +111,7 @@ fn choices(name: &str, legend: &str, choices: &[Choice], chosen: &str, mistake: 
         )
     };
     format!(
-        "<fieldset{}><legend>{legend}</legend>\n<div class=\"choices\">\n{}\n</div>\n{}</fieldset>",
+        "<fieldset role=\"radiogroup\"{}><legend>{legend}</legend>\n<div class=\"choices\">\n{}\n</div>\n{}</fieldset>",
         described_by(name, mistake),
         choices.iter().map(radio).collect::<Vec<_>>().join("\n"),
         explained(name, mistake),
@@ -145,8 +146,9 @@ pub fn tracking(order: &Order) -> Page {
         ("waiting", "در انتظار تأیید طرف مقابل")
     };
     let body = format!(
-        r#"<dl><dt>زمان تحویل</dt><dd>{}</dd><dt>وضعیت</dt><dd class="{class}">{state}</dd></dl>"#,
-        Escaped(order.when)
+        "<dl><dt>زمان تحویل</dt><dd>{}</dd><dt>وضعیت</dt><dd class=\"{class}\">{state}</dd></dl>\n{}",
+        Escaped(order.when),
+        link(COMPLETION_URL, "بازگشت به دیوار"),
     );
     Page::new(StatusCode::OK, "پیگیری ارسال", body)
 }

@@ -26,18 +26,16 @@ pub fn router(verifier: Verifier, client: Client) -> Router {
         .with_state(Arc::new(Bot { verifier, client, games: Games::default() }))
 }
 
-/// The user has written to the bot. Divar wants its 200 at once, so the answer is sent after it.
+/// The user has written to the bot.
 async fn event(State(bot): State<Arc<Bot>>, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
-    if let Event::ChatbotMessage(message) = bot.verifier.event(&headers, &body)? {
-        let chat = &message.conversation.id;
-        if let Some(game) = bot.games.hear(chat, message.id.as_ref(), wants_another(&message)) {
-            bot.show_later(chat, &game);
-        }
+    match bot.verifier.event(&headers, &body)? {
+        Event::ChatbotMessage(message) if !message.is_from_bot() => bot.hear(&message),
+        _ => {} // everything authentic is worth a 200, also what is not known yet
     }
-    Ok(()) // everything authentic is worth a 200, also what is not known yet
+    Ok(())
 }
 
-/// The user has pressed a cell, and waits for this answer. The new board is sent after it.
+/// The user has pressed a button, and waits for this answer.
 async fn dynamic_action(
     State(bot): State<Arc<Bot>>,
     headers: HeaderMap,
@@ -52,6 +50,14 @@ async fn dynamic_action(
 }
 
 impl Bot {
+    fn hear(self: &Arc<Self>, message: &MessageEvent) {
+        let chat = &message.conversation.id;
+        if let Some(game) = self.games.hear(chat, message.id.as_ref(), wants_another(message)) {
+            self.show_later(chat, &game);
+        }
+    }
+
+    /// Sends the board after the webhook is answered, since Divar and the user wait for that.
     fn show_later(self: &Arc<Self>, chat: &ConversationId, game: &Game) {
         let (bot, chat, message) = (Arc::clone(self), chat.clone(), shown(chat, game));
         tokio::spawn(async move {

@@ -1,6 +1,7 @@
 //! Noughts and crosses against a chatbot that never loses: nine buttons are the board. Nothing needs to be set:
 //!
-//! `cargo run --example xo` plays a game against a Kenar on this machine, and tells it.
+//! - `cargo run --example xo` plays a game against a Kenar on this machine, and tells it.
+//! - `cargo run --example xo -- --page` lets you play, in a chat in the browser.
 //!
 //! With `KENAR_API_KEY` and its like set, the same bot serves the real platform; the README says how.
 
@@ -11,27 +12,46 @@ mod bot;
 mod game;
 mod games;
 
-use common::{Outcome, Site, check, say, title};
-use kenar::sandbox::{ChatMessage, Sandbox};
+use common::{Mode, Outcome, Site, check, sandbox_with_page, say, stay, title};
+use kenar::sandbox::{App, ChatMessage, Sandbox};
 
 #[tokio::main]
 async fn main() -> Outcome {
-    match Site::of_divar().await? {
-        Some(site) => {
+    match Mode::chosen().await? {
+        Mode::Serve(site) => {
             let bot = bot::router(site.verifier.clone(), site.client.clone());
             site.serve(bot).await
         }
-        None => play().await,
+        Mode::Page => let_play().await,
+        Mode::Story => play().await,
     }
+}
+
+/// The app, as its owner has set it up, with the bot behind it.
+async fn app_of(kenar: &Sandbox) -> Outcome<App> {
+    let app = kenar.app("xo");
+    app.titled("دوز");
+    let site = Site::of_sandbox(&app).await?;
+    let bot = bot::router(site.verifier.clone(), site.client.clone());
+    site.serve_aside(bot);
+    Ok(app)
+}
+
+/// Lets you play in the browser.
+async fn let_play() -> Outcome {
+    let kenar = sandbox_with_page().await?;
+    let app = app_of(&kenar).await?;
+    for name in ["سارا", "علی"] {
+        let user = kenar.user(name);
+        user.write(&user.chat_with_bot(&app), "/start MY_DIVAR").await?;
+    }
+    stay(kenar, "Be one of the two, and press a cell.").await
 }
 
 /// Plays against the sandbox, and tells it.
 async fn play() -> Outcome {
     let kenar = Sandbox::start().await?;
-    let app = kenar.app("xo");
-    let site = Site::of_sandbox(&app).await?;
-    let bot = bot::router(site.verifier.clone(), site.client.clone());
-    site.serve_aside(bot);
+    let app = app_of(&kenar).await?;
 
     title("1. Sara opens the chatbot from her own pages in Divar");
     let sara = kenar.user("Sara");

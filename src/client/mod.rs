@@ -2,6 +2,7 @@
 
 mod builder;
 mod chat_api;
+mod clock;
 mod oauth_client;
 mod retry;
 mod timer;
@@ -9,11 +10,13 @@ mod trace;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 
 use crate::error::{Error, ErrorKind};
+use crate::model::Timestamp;
 use crate::redact::Secrets;
 use crate::request::{Body, Credential, Hosts, Operation};
 use crate::secret::ApiKey;
@@ -21,6 +24,7 @@ use crate::transport::HttpTransport;
 
 pub use builder::{ClientBuilder, ClientSetupError};
 pub use chat_api::ChatApi;
+pub(crate) use clock::Clock;
 pub use oauth_client::OAuthClient;
 pub use retry::Retry;
 pub use timer::Timer;
@@ -54,13 +58,23 @@ pub use timer::TokioTimer;
 /// | time ran out, connection broke | again | reported |
 /// | anything else | reported | reported |
 ///
-/// [`Error::may_have_been_processed`] says of what is reported whether it may have been done all the same.
+/// A medium from a reader or a stream can be read only once, so its upload is not repeated at all; one from memory or from
+/// a file is. [`Error::may_have_been_processed`] says of what is reported whether it may have been done all the same.
+///
+/// # Dropping a call
+///
+/// A call that is dropped before it is ready stops where it is: what was sent may be processed all the same, and nobody
+/// is told. Web frameworks drop a handler when the browser goes away. So run what must not be lost in a task of its own
+/// (`tokio::spawn(…).await`): an exchange, whose code works once, a refresh, whose new tokens are the only ones, and a
+/// message that you keep account of.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     transport: Arc<dyn HttpTransport>,
     timer: Option<Arc<dyn Timer>>,
+    clock: Clock,
     hosts: Hosts,
     api_key: ApiKey,
     api_key_header: HeaderValue,
@@ -107,10 +121,23 @@ impl Client {
         outcome.map_err(|error| self.redacted(error, operation, credential))
     }
 
+    /// The same client with another time limit, over the same connections: where a handler makes several calls, give each
+    /// what is left of the handler's time.
+    #[must_use]
+    pub fn with_time_limit(&self, limit: Duration) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        inner.retry.time_limit = limit;
+        Self(Arc::new(inner))
+    }
+
     /// Where its calls go.
     #[must_use]
     pub fn hosts(&self) -> &Hosts {
         &self.0.hosts
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
@@ -145,7 +172,8 @@ impl Client {
             Credential::Upload(token) => secrets.push(token.expose_secret()),
             Credential::None | Credential::ApiKey => {}
         }
-        error.without(&Secrets::new(secrets)).by_user(matches!(credential, Credential::User(_)))
+        let error = error.without(&Secrets::new(secrets));
+        if matches!(credential, Credential::User(_)) { error.by_user() } else { error }
     }
 }
 

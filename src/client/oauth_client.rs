@@ -2,7 +2,6 @@ use std::borrow::Borrow;
 
 use super::Client;
 use crate::error::{Error, ErrorKind};
-use crate::model::Timestamp;
 use crate::oauth::{Callback, CallbackError, OAuthApp, PermissionUrl, RefreshTokens, Scope, State, TokenSet};
 use crate::request::Operation as _;
 use crate::secret::AuthorizationCode;
@@ -48,6 +47,17 @@ impl OAuthClient {
         self.app.permission_url(self.client.hosts(), scopes)
     }
 
+    /// Where to send the user with a state of your own, such as the one that the visit has already: a form that is sent
+    /// twice then leads to one answer.
+    #[must_use]
+    pub fn permission_url_with_state<S: Borrow<Scope>>(
+        &self,
+        scopes: impl IntoIterator<Item = S>,
+        state: State,
+    ) -> PermissionUrl {
+        self.app.permission_request(scopes, state).url(self.client.hosts())
+    }
+
     /// Reads the query with which a user came back: [`OAuthApp::callback`].
     ///
     /// # Errors
@@ -57,17 +67,19 @@ impl OAuthClient {
         self.app.callback(query, state)
     }
 
-    /// Makes tokens of a code, which works once.
+    /// Makes tokens of a code, which works once. Run it in a task of its own: a handler that is dropped in the middle
+    /// leaves the code used up and the tokens lost.
     ///
     /// # Errors
     ///
     /// [`Error::is_invalid_grant`] where the code is used up, too old, or was asked for with another redirect URI.
     pub async fn exchange(&self, code: AuthorizationCode) -> Result<TokenSet, Error> {
-        self.client.execute(&self.app.exchange(code, Timestamp::now())).await
+        self.client.execute(&self.app.exchange(code, self.client.now())).await
     }
 
     /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
-    /// two minutes, and is tried again by itself where the time allows.
+    /// two minutes, and is tried again by itself where the time allows. Run it in a task of its own: a handler that is
+    /// dropped in the middle loses the new tokens.
     ///
     /// # Errors
     ///
@@ -76,7 +88,7 @@ impl OAuthClient {
     pub async fn refresh(&self, tokens: &TokenSet) -> Result<TokenSet, Error> {
         let refresh = self
             .app
-            .refresh(tokens, Timestamp::now())
+            .refresh(tokens, self.client.now())
             .map_err(|why| Error::new(ErrorKind::InvalidRequest, RefreshTokens::NAME, why))?;
         self.client.execute(&refresh).await
     }

@@ -1,14 +1,18 @@
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
 
 use super::Permission;
 use super::engine::world;
 use super::kenar::Kenar;
-use super::loopback::Loopback;
+use super::network::SandboxTransport;
 use crate::client::{Client, OAuthClient};
 use crate::model::{AppSlug, AppUrl};
 use crate::oauth::{InvalidRedirectUri, OAuthApp};
-use crate::secret::{ApiKey, IdentificationKey};
+use crate::secret::{ApiKey, ClientSecret, IdentificationKey};
 use crate::webhook::Verifier;
 
 /// An app, as its owner sets it up in the Kenar panel: addresses, keys, and what they may do.
@@ -46,6 +50,13 @@ impl App {
         &self.slug
     }
 
+    /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
+    pub fn titled(&self, title: impl Into<String>) -> &Self {
+        let title = title.into();
+        self.panel(|app| app.title = Some(title));
+        self
+    }
+
     /// Sets the address that is called when a user opens the app ("Session Initialization URL").
     pub fn open_app_at(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.open_app_url = Some(url));
@@ -64,6 +75,41 @@ impl App {
         self
     }
 
+    /// Gives the app an address in this process, which a function answers in place of a server: for a test without any
+    /// socket. The requests are as a server would see them, and a request to any path of the address comes to it.
+    ///
+    /// ```
+    /// # use kenar::sandbox::Sandbox;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kenar::webhook::Event;
+    ///
+    /// let kenar = Sandbox::in_process().await;
+    /// let app = kenar.app("bot");
+    /// let verifier = app.verifier();
+    /// let addon = app.handled_by(move |request| {
+    ///     let event = verifier.event(request.headers(), request.body());
+    ///     async move {
+    ///         match event {
+    ///             Ok(Event::ChatbotMessage(_)) => http::Response::default(),
+    ///             Ok(event) => panic!("{event:?}"),
+    ///             Err(rejection) => rejection.into_http_response(),
+    ///         }
+    ///     }
+    /// });
+    /// app.events_at(addon.at(["events"]));
+    ///
+    /// let sara = kenar.user("sara");
+    /// sara.write(&sara.chat_with_bot(&app), "سلام").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn handled_by<F>(&self, handler: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> AppUrl
+    where
+        F: Future<Output = Response<Bytes>> + Send + 'static,
+    {
+        self.kenar.network.add(Arc::new(move |request| Box::pin(handler(request))))
+    }
+
     /// Sets the identification key that webhooks show.
     pub fn identified_by(&self, key: IdentificationKey) -> &Self {
         self.panel(|app| app.identification_key = key);
@@ -76,7 +122,7 @@ impl App {
     ///
     /// Where the redirect URI cannot be one.
     pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
-        let app = OAuthApp::new(self.slug.clone(), self.panel(|app| app.client_secret.clone()), redirect_uri)?;
+        let app = OAuthApp::new(self.slug.clone(), self.client_secret(), redirect_uri)?;
         self.panel(|app| app.redirect_uris.insert(redirect_uri.to_owned()));
         Ok(self.client().oauth(app))
     }
@@ -96,8 +142,12 @@ impl App {
 
     #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
     fn client_of(&self, key: ApiKey) -> Client {
-        let client = Client::builder(key).hosts(self.kenar.hosts.clone()).transport(Loopback);
-        client.build().expect("a client with a transport and a key of printable ASCII")
+        let clock = self.kenar.clock.clone();
+        let client = Client::builder(key).hosts(self.kenar.hosts.clone()).clock(move || clock.now());
+        client
+            .transport(SandboxTransport(Arc::clone(&self.kenar)))
+            .build()
+            .expect("a client with a transport and a key of printable ASCII")
     }
 
     /// Its API key with every permission, for a client of your own.
@@ -106,10 +156,22 @@ impl App {
         self.panel(|app| app.api_key.clone())
     }
 
+    /// Its client secret, for an OAuth client of your own.
+    #[must_use]
+    pub fn client_secret(&self) -> ClientSecret {
+        self.panel(|app| app.client_secret.clone())
+    }
+
+    /// The identification key that webhooks show.
+    #[must_use]
+    pub fn identification_key(&self) -> IdentificationKey {
+        self.panel(|app| app.identification_key.clone())
+    }
+
     /// What checks the webhooks that the sandbox sends.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
-        Verifier::new(self.panel(|app| app.identification_key.clone()))
+        Verifier::new(self.identification_key())
     }
 
     fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> T {

@@ -37,9 +37,13 @@
 //! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
 
 mod app;
+mod clock;
 mod engine;
 mod kenar;
+mod listener;
 mod loopback;
+mod network;
+mod page;
 mod people;
 mod server;
 mod transcript;
@@ -50,20 +54,21 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::clock::SandboxClock;
 use self::engine::Engine;
 use self::kenar::Kenar;
-use crate::client::Client;
-use crate::model::AppSlug;
+use self::page::Page;
+use crate::client::{Client, Clock};
+use crate::model::{AppSlug, Timestamp};
 use crate::request::Hosts;
 
 pub use app::App;
 pub use engine::journal::{Direction, Exchange};
 pub use engine::world::{Author, ChatMessage, Permission};
+pub use network::SandboxTransport;
 pub use people::{Chat, Post, User};
 pub use visit::{Opened, Pressed, Visit};
 
@@ -71,10 +76,10 @@ pub use visit::{Opened, Pressed, Visit};
 #[derive(Debug)]
 pub struct Sandbox {
     kenar: Arc<Kenar>,
-    server: JoinHandle<()>,
+    /// What answers the port; none where there is none.
+    server: Option<JoinHandle<()>>,
     queue: JoinHandle<()>,
-    /// Sent or dropped, it stops the server.
-    stop: Option<oneshot::Sender<()>>,
+    has_chat_page: bool,
 }
 
 /// How a sandbox is set up, begun by [`Sandbox::builder`].
@@ -84,6 +89,8 @@ pub struct SandboxBuilder {
     seed: u64,
     port: u16,
     time_limit: Duration,
+    clock: Clock,
+    chat_page: bool,
 }
 
 /// What went wrong in a sandbox, with a transcript of what happened.
@@ -142,6 +149,29 @@ impl SandboxBuilder {
         self
     }
 
+    /// Has it go by a clock that stands still, first at 2025-01-01T00:00:00Z, and moves when it is
+    /// [moved](Sandbox::advance).
+    pub fn manual_clock(mut self) -> Self {
+        self.clock = clock::still();
+        self
+    }
+
+    /// Has it go by this clock, in place of the system's.
+    pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// Whether it serves the chat page: Divar's side as a chat client in the browser, at
+    /// [`Sandbox::chat_page_url`]. Not unless said so.
+    ///
+    /// It is for a browser on this machine. It answers only to the names `127.0.0.1` and `localhost`, and only its own
+    /// pages can drive it.
+    pub fn chat_page(mut self, served: bool) -> Self {
+        self.chat_page = served;
+        self
+    }
+
     /// Starts it, on the tokio runtime of the caller.
     ///
     /// # Errors
@@ -149,29 +179,37 @@ impl SandboxBuilder {
     /// Where the port cannot be listened on.
     pub async fn start(self) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
-        let origin = format!("http://{}", listener.local_addr()?);
-        let hosts = Hosts::at(&origin).map_err(std::io::Error::other)?;
-        let (kenar, queued) = Kenar::new(Engine::new(self.seed, origin), hosts, self.time_limit);
-        let kenar = Arc::new(kenar);
+        let address = listener.local_addr()?;
+        let hosts = Hosts::at(&format!("http://{address}")).map_err(std::io::Error::other)?;
+        let has_chat_page = self.chat_page;
+        let mut sandbox = self.without_port(hosts);
+        sandbox.has_chat_page = has_chat_page;
+        let page = has_chat_page.then(|| Page::new(Arc::clone(&sandbox.kenar), address.port()));
+        let router = server::router(Arc::clone(&sandbox.kenar), page);
+        sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.kenar.stopped())));
+        Ok(sandbox)
+    }
 
-        let (stop, stopped) = oneshot::channel();
-        let router = server::router(Arc::clone(&kenar));
-        let listener = listener.tap_io(|connection| {
-            // Without it, an answer may wait for an acknowledgement. It is slower then, not wrong.
-            let _ = connection.set_nodelay(true);
-        });
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            let _ = stopped.await;
-        });
-        let server = tokio::spawn(async move {
-            // It ends without an error, when it is told to.
-            let _ = serving.await;
-        });
+    /// Starts it without a port, on the tokio runtime of the caller: it is reached by the clients that it
+    /// [hands out](App::client), and by nothing else. With an add-on that is [in this process](App::handled_by), a test
+    /// opens no socket at all.
+    ///
+    /// It is the same sandbox but for that; its address, of which no request leaves the process, is
+    /// `https://kenar.invalid`.
+    #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
+    pub async fn in_process(self) -> Sandbox {
+        self.without_port(Hosts::at(network::IN_PROCESS).expect("an https address"))
+    }
+
+    fn without_port(self, hosts: Hosts) -> Sandbox {
+        let engine = Engine::new(self.seed, hosts.api().as_str().to_owned());
+        let (kenar, queued) = Kenar::new(engine, SandboxClock::new(self.clock), hosts, self.time_limit);
+        let kenar = Arc::new(kenar);
         let queue = tokio::spawn({
             let kenar = Arc::clone(&kenar);
             async move { kenar.run_queue(queued).await }
         });
-        Ok(Sandbox { kenar, server, queue, stop: Some(stop) })
+        Sandbox { kenar, server: None, queue, has_chat_page: false }
     }
 }
 
@@ -185,9 +223,20 @@ impl Sandbox {
         Self::builder().start().await
     }
 
+    /// Starts one without a port: [`SandboxBuilder::in_process`].
+    pub async fn in_process() -> Self {
+        Self::builder().in_process().await
+    }
+
     /// Begins the setup of one.
     pub fn builder() -> SandboxBuilder {
-        SandboxBuilder { seed: 0, port: 0, time_limit: Duration::from_secs(5) }
+        SandboxBuilder {
+            seed: 0,
+            port: 0,
+            time_limit: Duration::from_secs(5),
+            clock: Clock::default(),
+            chat_page: false,
+        }
     }
 
     /// Where it is: the API, the consent page, the token endpoint and the uploads.
@@ -196,10 +245,36 @@ impl Sandbox {
         &self.kenar.hosts
     }
 
+    /// What the time is there.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.kenar.clock.now()
+    }
+
+    /// Moves its clock on: tokens expire, limits begin anew. The clients that it hands out go by the same clock.
+    ///
+    /// A clock that goes by itself goes on from there, that much ahead.
+    pub fn advance(&self, by: Duration) {
+        self.kenar.clock.advance(by);
+    }
+
+    /// What reaches it, for a client that you set up yourself.
+    #[must_use]
+    pub fn transport(&self) -> SandboxTransport {
+        SandboxTransport(Arc::clone(&self.kenar))
+    }
+
     /// Its address, such as `http://127.0.0.1:4321`.
     #[must_use]
     pub fn url(&self) -> &str {
         self.kenar.hosts.api().as_str()
+    }
+
+    /// Where the chat page is, to be opened in a browser on this machine; none unless it was
+    /// [asked for](SandboxBuilder::chat_page), and none without a port.
+    #[must_use]
+    pub fn chat_page_url(&self) -> Option<String> {
+        self.has_chat_page.then(|| format!("{}{}", self.url(), page::PATH))
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.
@@ -249,14 +324,21 @@ impl Sandbox {
 
     /// Stops it, and waits until the requests that it is answering are answered; no longer than the time limit.
     pub async fn shutdown(mut self) {
-        self.stop.take();
-        let _ = tokio::time::timeout(self.kenar.time_limit, &mut self.server).await;
+        self.kenar.stop();
+        if let Some(server) = &mut self.server {
+            let _ = tokio::time::timeout(self.kenar.time_limit, server).await;
+        }
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.stop.take();
+        self.kenar.stop();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
         self.queue.abort();
+        // They may hold what holds the sandbox.
+        self.kenar.network.clear();
     }
 }

@@ -141,7 +141,7 @@ impl User {
         app: &AppSlug,
         within: &ConversationId,
     ) -> Result<Pressed, SandboxError> {
-        let toast = reply.text().map(str::to_owned);
+        let toast = reply.toast_text().map(str::to_owned);
         let Some(action) = reply.action() else {
             return Ok(Pressed { toast, opened: None });
         };

@@ -1,6 +1,9 @@
 //! The sandbox's door: HTTP in, the engine asked, HTTP out.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
@@ -8,34 +11,70 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, State};
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 
-use super::engine::{Asked, Engine, Part, Refusal};
+use super::engine::{Asked, Cut, Done, Engine, Part, Refusal};
 use super::kenar::Kenar;
+use super::page::{self, Page};
 use crate::operation::MediaKind;
 
 /// No call of the API's comes near it.
 const MAX_BODY: usize = 1 << 20;
 
-pub(super) fn router(kenar: Arc<Kenar>) -> Router {
-    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(kenar)
+/// What is behind the door: the engine, and the chat page if there is one.
+#[derive(Clone)]
+struct Door {
+    kenar: Arc<Kenar>,
+    page: Option<Arc<Page>>,
 }
 
-async fn answer(State(kenar): State<Arc<Kenar>>, request: Request<Body>) -> Response<Body> {
-    let response = match Engine::upload_kind(request.uri().path()) {
-        Some(kind) if request.method() == http::Method::POST => upload(&kenar, kind, request).await,
-        _ => call(&kenar, request).await,
+pub(super) fn router(kenar: Arc<Kenar>, page: Option<Page>) -> Router {
+    let door = Door { kenar, page: page.map(Arc::new) };
+    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(door)
+}
+
+async fn respond(State(Door { kenar, page }): State<Door>, request: Request<Body>) -> Response<Body> {
+    let answered = match &page {
+        Some(page) => page.answer(request).await,
+        None => page::consent_asset(&request).ok_or(request),
     };
-    response.map(Body::from)
+    let request = match answered {
+        Ok(response) => return response,
+        Err(request) => request,
+    };
+    let (response, cut) = answer(&kenar, page.as_deref(), request).await;
+    match cut {
+        None => response.map(Body::from),
+        Some(Cut::Midway) => response.map(|whole| Body::new(CutOff(whole))),
+        Some(cut) => {
+            let mut response = Response::new(Body::empty());
+            response.extensions_mut().insert(cut);
+            response
+        }
+    }
+}
+
+/// Answers a request; says where the connection breaks, if it does.
+pub(super) async fn answer(
+    kenar: &Kenar,
+    page: Option<&Page>,
+    request: Request<Body>,
+) -> (Response<Bytes>, Option<Cut>) {
+    let done = match Engine::upload_kind(request.uri().path()) {
+        Some(kind) if request.method() == http::Method::POST => upload(kenar, page, kind, request).await,
+        _ => call(kenar, request).await,
+    };
+    kenar.deliver_later(done.deliveries);
+    kenar.pause(done.manner.delay).await;
+    (done.response, done.manner.cut)
 }
 
 /// As [`answer`], for a request that is in memory. So is the answer.
 pub(super) async fn answer_in_memory(kenar: Arc<Kenar>, request: Request<Bytes>) -> Response<Bytes> {
-    let (parts, body) = answer(State(kenar), request.map(Body::from)).await.into_parts();
-    // An answer that is in memory can be read.
-    Response::from_parts(parts, to_bytes(body, usize::MAX).await.unwrap_or_default())
+    answer(&kenar, None, request.map(Body::from)).await.0
 }
 
-async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
+async fn call(kenar: &Kenar, request: Request<Body>) -> Done {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
@@ -43,26 +82,31 @@ async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
         return kenar.change(|engine, now| engine.refuse(asked, refusal, now));
     };
     let request = Request::from_parts(parts, body);
-    let done = kenar.change(|engine, now| engine.handle(&request, now));
-    kenar.deliver_later(done.deliveries);
-    done.response
+    kenar.change(|engine, now| engine.handle(&request, now))
 }
 
-/// The bytes of an upload are counted as they go by, and not kept. They are read to the end also where the token is
-/// refused: a client that is still sending might not see the answer otherwise.
-async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Response<Bytes> {
+/// The bytes of an upload are counted as they go by, and kept only where there is a page to show them. They are read to
+/// the end also where the token is refused: a client that is still sending might not see the answer otherwise.
+async fn upload(kenar: &Kenar, page: Option<&Page>, kind: MediaKind, request: Request<Body>) -> Done {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let let_in = kenar.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
-    let read = read_parts(Request::from_parts(parts.clone(), body)).await;
+    let mut bytes = Vec::new();
+    let keep = page.map(|_| &mut bytes).filter(|_| let_in.is_ok());
+    let read = read_parts(Request::from_parts(parts.clone(), body), keep, kind.max_bytes()).await;
+    let file_name = read.iter().flatten().find_map(|part| part.file_name.clone()).unwrap_or_default();
     let size = read.iter().flatten().map(|part| part.size).sum::<u64>();
     let body = format!("({size} bytes of {kind})");
     let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let outcome = let_in.and_then(|upload| Ok((upload, read.map_err(Refusal::invalid)?)));
-    kenar.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()))
+    let done = kenar.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()));
+    if let Some(page) = page {
+        page.keep_upload(kind, file_name, bytes.into(), &done.response);
+    }
+    done
 }
 
-async fn read_parts(request: Request<Body>) -> Result<Vec<Part>, String> {
+async fn read_parts(request: Request<Body>, mut keep: Option<&mut Vec<u8>>, most: u64) -> Result<Vec<Part>, String> {
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|error| error.body_text())?;
     let mut parts = Vec::new();
     while let Some(mut field) = multipart.next_field().await.map_err(|error| error.body_text())? {
@@ -70,8 +114,35 @@ async fn read_parts(request: Request<Body>) -> Result<Vec<Part>, String> {
         let mut size: u64 = 0;
         while let Some(chunk) = field.chunk().await.map_err(|error| error.body_text())? {
             size = size.saturating_add(chunk.len() as u64);
+            // What is too large will be refused.
+            if let Some(bytes) = keep.as_mut().filter(|_| size <= most) {
+                bytes.extend_from_slice(&chunk);
+            }
         }
         parts.push(Part { name, file_name, size });
     }
     Ok(parts)
+}
+
+/// The first half of a body, and then the end of the connection.
+struct CutOff(Bytes);
+
+impl http_body::Body for CutOff {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let half = self.0.len() / 2;
+        Poll::Ready(Some(if half == 0 {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            let first = self.0.split_to(half);
+            self.0.clear();
+            Ok(Frame::data(first))
+        }))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
 }

@@ -8,7 +8,8 @@ use crate::secret::AuthorizationCode;
 
 use super::answer::response;
 use super::grants::Grant;
-use super::{Done, Engine};
+use super::world::App;
+use super::{Done, Engine, consent_page};
 
 /// Why there is nothing to consent to.
 enum Refused {
@@ -73,7 +74,11 @@ impl Engine {
     /// `GET /oauth2/auth`: the page that asks.
     pub(super) fn ask_consent(&self, query: &str) -> Done {
         match self.permission_request(query) {
-            Ok(request) => page(StatusCode::OK, &self.consent_page(&request)),
+            Ok(request) => {
+                let app = self.world.apps.get(&request.client_id).map_or(request.client_id.as_str(), App::title);
+                let people = self.world.people.keys().map(String::as_str);
+                page(StatusCode::OK, consent_page::asking(app, &request.scopes, people))
+            }
             Err(refused) => refused.into_done(),
         }
     }
@@ -186,20 +191,6 @@ impl Engine {
             _ => true,
         }
     }
-
-    fn consent_page(&self, request: &PermissionRequest) -> String {
-        let scopes: String =
-            request.scopes.iter().map(|scope| format!("<li>{}</li>", escape(scope.as_str()))).collect();
-        let people: String =
-            self.world.people.keys().map(|name| format!("<option>{}</option>", escape(name))).collect();
-        format!(
-            "<!doctype html><meta charset=utf-8><title>Kenar sandbox: permission</title>\n\
-             <h1>{} asks for permission</h1>\n<ul>{scopes}</ul>\n\
-             <form method=post><label>You are <select name=user>{people}</select></label>\n\
-             <button name=decision value=allow>Allow</button> <button name=decision value=deny>Deny</button></form>\n",
-            escape(request.client_id.as_str()),
-        )
-    }
 }
 
 trait RefusedRequest {
@@ -216,36 +207,30 @@ impl RefusedRequest for PermissionRequest {
 impl Refused {
     fn into_done(self) -> Done {
         match self {
-            Self::Page(why) => {
-                let text =
-                    format!("<!doctype html><meta charset=utf-8><title>Kenar sandbox</title><p>{}</p>\n", escape(&why));
-                Done { notes: vec![why], ..page(StatusCode::BAD_REQUEST, &text) }
-            }
+            Self::Page(why) => page(StatusCode::BAD_REQUEST, consent_page::refusing(&why)).note(why),
             Self::Back { redirect_uri, state, error, why } => {
                 let mut query = form_urlencoded::Serializer::new(String::new());
                 query.append_pair("error", error).append_pair("error_description", &why);
                 if let Some(state) = &state {
                     query.append_pair("state", state);
                 }
-                Done { notes: vec![why], ..see_other(&format!("{redirect_uri}?{}", query.finish())) }
+                see_other(&format!("{redirect_uri}?{}", query.finish())).note(why)
             }
         }
     }
 }
 
-fn page(status: StatusCode, html: &str) -> Done {
-    let response = response(status, "text/html; charset=utf-8", html.to_owned());
-    Done { response, deliveries: Vec::new(), notes: Vec::new() }
+fn page(status: StatusCode, html: String) -> Done {
+    let mut response = response(status, "text/html; charset=utf-8", html);
+    let policy = HeaderValue::from_static(consent_page::POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Done::new(response)
 }
 
 fn see_other(to: &str) -> Done {
-    let mut done = page(StatusCode::SEE_OTHER, "");
+    let mut done = page(StatusCode::SEE_OTHER, String::new());
     if let Ok(to) = HeaderValue::try_from(to) {
         done.response.headers_mut().insert(header::LOCATION, to);
     }
     done
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -47,10 +47,7 @@ impl Engine {
     pub(super) fn token(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Done {
         let mut done = match self.tokens(headers, form, now) {
             Ok(answer) => ok(&answer),
-            Err(error) => {
-                let response = json(error.status, &error);
-                Done { response, deliveries: Vec::new(), notes: Vec::new() }
-            }
+            Err(error) => Done::new(json(error.status, &error)),
         };
         done.response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         done
@@ -98,6 +95,9 @@ impl Engine {
 
 /// The form as the journal keeps it: an app's secret may be a real one.
 pub(super) fn without_secret(form: &[u8]) -> String {
+    if form.trim_ascii_start().starts_with(b"{") {
+        return "(JSON, which may hold a secret, where a form is expected)".to_owned();
+    }
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(form) {
         kept.append_pair(&name, if name == "client_secret" { "[redacted]" } else { &value });

@@ -110,6 +110,19 @@ impl Engine {
         Some(delivery(app, EVENT, app.events_url.as_ref(), event))
     }
 
+    /// An event again, as it was delivered before, to where the panel says now.
+    pub(crate) fn redelivery(&self, number: u64) -> Result<Delivery, String> {
+        let exchange =
+            self.journal.exchanges().find(|exchange| exchange.number == number && exchange.operation == EVENT);
+        let exchange = exchange.ok_or_else(|| format!("#{number} is no event, or is no longer in the journal"))?;
+        if exchange.request.len() > Exchange::MAX_BODY {
+            return Err(format!("#{number} was too large to be kept whole"));
+        }
+        let app = exchange.app.as_ref().and_then(|app| self.world.apps.get(app));
+        let app = app.ok_or_else(|| format!("the app of #{number} is gone"))?;
+        Ok(delivery_of(app, EVENT, app.events_url.as_ref(), exchange.request.clone().into()))
+    }
+
     /// Takes down what came of a delivery.
     pub(crate) fn delivered(
         &mut self,
@@ -139,7 +152,10 @@ impl Engine {
 }
 
 fn delivery(app: &App, operation: &'static str, url: Option<&AppUrl>, payload: &impl Serialize) -> Delivery {
-    let body: Bytes = serde_json::to_vec(payload).unwrap_or_default().into();
+    delivery_of(app, operation, url, serde_json::to_vec(payload).unwrap_or_default().into())
+}
+
+fn delivery_of(app: &App, operation: &'static str, url: Option<&AppUrl>, body: Bytes) -> Delivery {
     let request = match url {
         Some(url) => request(app, url, body.clone()),
         None => Err(format!("{} has no address for {operation}: give it one, as in the panel", app.slug)),

@@ -48,6 +48,8 @@ impl Permission {
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) slug: AppSlug,
+    /// The name that users read; the slug where none was given.
+    pub(crate) title: Option<String>,
     pub(crate) client_secret: ClientSecret,
     pub(crate) identification_key: IdentificationKey,
     /// The key that has every permission.
@@ -58,6 +60,13 @@ pub(crate) struct App {
     pub(crate) open_app_url: Option<AppUrl>,
     pub(crate) events_url: Option<AppUrl>,
     pub(crate) dynamic_action_url: Option<AppUrl>,
+}
+
+impl App {
+    /// What users read above its messages.
+    pub(crate) fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(self.slug.as_str())
+    }
 }
 
 /// A conversation and all that was said in it.
@@ -210,6 +219,7 @@ impl World {
         let ids = &mut self.ids;
         self.apps.entry(slug.clone()).or_insert_with(|| App {
             slug: slug.clone(),
+            title: None,
             client_secret: ids.secret("client-secret"),
             identification_key: ids.secret("identification-key"),
             api_key: ids.secret("api-key"),

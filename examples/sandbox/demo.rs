@@ -1,0 +1,244 @@
+//! An add-on to try the chat page with: it shows what it was told, writes into the conversation with a button of each
+//! kind, and has a chatbot that answers what it is sent.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State as Shared};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use kenar::oauth::State;
+use kenar::operation::{Media, MediaSource};
+use kenar::request::Body;
+use kenar::sandbox::App;
+use kenar::transport::{HttpTransport as _, ReqwestTransport};
+use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Verifier};
+use kenar::{
+    Action, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, Callback, ChatApi as _, Client, ConversationId,
+    ConversationMessage, Icon, MessageContent, OAuthClient, PostToken, Scope,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+struct Demo {
+    verifier: Verifier,
+    client: Client,
+    oauth: OAuthClient,
+    base: AppUrl,
+    visits: Mutex<HashMap<String, Visit>>,
+}
+
+/// Someone opened the add-on somewhere.
+#[derive(Clone)]
+struct Visit {
+    conversation: ConversationId,
+    post: Option<PostToken>,
+    told: String,
+    state: Option<State>,
+}
+
+type This = Shared<Arc<Demo>>;
+
+/// Any error is told in the terminal and answered with 500, which the page's panel shows.
+struct Failure(Box<dyn std::error::Error>);
+
+impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        eprintln!("the demo: {}", self.0);
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+pub async fn serve(app: &App) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
+    app.titled("افزونهٔ نمونه")
+        .open_app_at(base.at(["open"]))
+        .events_at(base.at(["event"]))
+        .dynamic_actions_at(base.at(["action"]));
+    let demo = Demo {
+        verifier: app.verifier(),
+        client: app.client(),
+        oauth: app.oauth(base.at(["callback"]).as_str())?,
+        base,
+        visits: Mutex::default(),
+    };
+    let router = Router::new()
+        .route("/open", post(open))
+        .route("/event", post(event))
+        .route("/action", post(action))
+        .route("/visits/{id}", get(page).post(ask))
+        .route("/callback", get(callback))
+        .route("/about", get(about))
+        .route("/style.css", get(style))
+        .with_state(Arc::new(demo));
+    tokio::spawn(async { axum::serve(listener, router).await });
+    Ok(())
+}
+
+async fn open(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Failure> {
+    let opened = demo.verifier.open_app(&headers, &body)?;
+    let visit = Visit {
+        conversation: opened.conversation_id().cloned().ok_or("opened outside a conversation")?,
+        post: opened.post_token().cloned(),
+        told: String::from_utf8_lossy(&body).into_owned(),
+        state: None,
+    };
+    let id = demo.visits().len().to_string();
+    demo.visits().insert(id.clone(), visit);
+    Ok(opened.reply(demo.base.at(["visits", &id])))
+}
+
+async fn page(Shared(demo): This, Path(id): Path<String>) -> Result<Html<String>, Failure> {
+    let visit = demo.visits().get(&id).cloned().ok_or("no such visit")?;
+    let ask = match visit.post {
+        Some(_) => "<form method=post><button>نوشتن در گفت‌وگو، با اجازهٔ شما</button></form>",
+        None => "",
+    };
+    Ok(html(&format!(
+        "<h1>افزونهٔ نمونه</h1><p>کنار این را به افزونه گفت، و افزونه این صفحه را باز کرد:</p><pre dir=ltr>{}</pre>{ask}\
+         <a href=\"{COMPLETION_URL}\">بازگشت به دیوار</a>",
+        escaped(&visit.told)
+    )))
+}
+
+/// Sends the user to the consent page.
+async fn ask(Shared(demo): This, Path(id): Path<String>) -> Result<Redirect, Failure> {
+    let mut visits = demo.visits();
+    let visit = visits.get_mut(&id).ok_or("no such visit")?;
+    let (url, state) = demo.oauth.permission_url([Scope::conversation_send_message(&visit.conversation)]);
+    visit.state = Some(state);
+    Ok(Redirect::to(url.as_str()))
+}
+
+/// The user is back from the consent page: writes, where that was permitted, and sends them back to Divar.
+async fn callback(Shared(demo): This, RawQuery(query): RawQuery) -> Result<Redirect, Failure> {
+    let query = query.unwrap_or_default();
+    let mut visits: Vec<Visit> = demo.visits().values().cloned().collect();
+    visits.retain(|visit| visit.state.as_ref().is_some_and(|state| query.contains(state.expose_secret())));
+    let visit = visits.pop().ok_or("nobody asked for this")?;
+    let state = visit.state.as_ref().ok_or("nobody asked for this")?;
+    if let Callback::Granted(code) = demo.oauth.callback(&query, state)? {
+        let tokens = demo.oauth.exchange(code).await?;
+        let message = ConversationMessage::text("این پیام را افزونهٔ نمونه نوشت؛ زیر آن از هر نوع دکمه یکی هست.")
+            .sender_buttons(demo.buttons(visit.post.as_ref()))
+            .receiver_buttons(demo.buttons(visit.post.as_ref()));
+        demo.client.send_message(&visit.conversation, &message, &tokens.access_token).await?;
+    }
+    Ok(Redirect::to(COMPLETION_URL))
+}
+
+async fn action(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Failure> {
+    let pressed = demo.verifier.dynamic_action(&headers, &body)?;
+    let data: Value = pressed.extra()?;
+    Ok(match data["then"].as_str() {
+        Some("open") => DynamicActionReply::toast("باز شد").and_open(Action::link(demo.base.at(["about"]))),
+        _ => DynamicActionReply::toast(format!("افزونه پاسخ داد: {data}")),
+    })
+}
+
+async fn event(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<(), Failure> {
+    if let Event::ChatbotMessage(message) = demo.verifier.event(&headers, &body)? {
+        tokio::spawn(async move {
+            if let Err(Failure(error)) = demo.answer(&message).await {
+                eprintln!("the demo could not answer: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+async fn about() -> Html<String> {
+    html("<h1>افزونهٔ نمونه</h1><p>این صفحه با یک دکمه باز شد.</p>")
+}
+
+async fn style() -> impl IntoResponse {
+    const STYLE: &str = ":root { color-scheme: light dark }
+        body { font: 16px/1.9 Vazirmatn, Tahoma, sans-serif; max-width: 34rem; margin: 0 auto; padding: 24px }
+        h1 { font-size: 20px }
+        pre { font: 13px/1.7 monospace; padding: 12px; border-radius: 12px; background: #8881; white-space: pre-wrap;
+              overflow-wrap: anywhere }
+        button, a { display: block; box-sizing: border-box; width: 100%; margin-top: 12px; padding: 10px 16px;
+              border: 1px solid #8886; border-radius: 12px; background: none; color: inherit; font: inherit;
+              text-align: center; text-decoration: none; cursor: pointer }
+        button { border-color: transparent; background: #1f6f5c; color: #fff; font-weight: 600 }";
+    ([("content-type", "text/css")], STYLE)
+}
+
+impl Demo {
+    fn visits(&self) -> MutexGuard<'_, HashMap<String, Visit>> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A button of each kind.
+    fn buttons(&self, post: Option<&PostToken>) -> ButtonGrid {
+        let links = ButtonRow::from([
+            Button::open_link("لینک مستقیم", self.base.at(["about"])).icon(Icon::LINK),
+            Button::server_link("باز کردن افزونه", json!({ "order": "17" })).icon(Icon::PUZZLE),
+        ]);
+        let actions = ButtonRow::from([
+            Button::dynamic_action("تأیید زمان", json!({ "order": "17" })).icon(Icon::CHECKED),
+            Button::dynamic_action("بپرس و باز کن", json!({ "then": "open" })).icon(Icon::SPARKLES_F),
+        ]);
+        match post {
+            Some(post) => ButtonGrid::from([
+                links,
+                actions,
+                ButtonRow::from([Button::post_page("آگهی", post), Button::post_manage_page("مدیریت آگهی", post)]),
+            ]),
+            None => ButtonGrid::from([links, actions]),
+        }
+    }
+
+    async fn answer(&self, message: &MessageEvent) -> Result<(), Failure> {
+        let answer = match &message.content {
+            MessageContent::Text(_) if message.start_command().is_some() => {
+                BotMessage::text("خوش آمدید! هر چه بفرستید پاسخ می‌دهم.").buttons(self.buttons(None))
+            }
+            MessageContent::Text(text) if text.contains("دکمه") || text.contains("button") => {
+                BotMessage::text("بفرمایید، از هر نوع یکی:").buttons(self.buttons(None))
+            }
+            MessageContent::Text(text) => BotMessage::text(format!("گفتید: {text}")),
+            MessageContent::Image(image) => {
+                let link = image.link.as_deref().ok_or("a photo without a link")?;
+                let transport = ReqwestTransport::builder().no_proxy().build()?;
+                let photo = transport.send(Request::get(link).body(Body::from(Bytes::new()))?).await?.into_body();
+                let photo = Media::image("photo.png", MediaSource::bytes(photo))?;
+                BotMessage::media(self.client.upload_media(photo).await?)
+            }
+            MessageContent::Location(Some(place)) => {
+                BotMessage::text(format!("جایی که فرستادید: {}, {}", place.latitude, place.longitude))
+            }
+            MessageContent::Contact(contact) => BotMessage::text(format!(
+                "با {} تماس می‌گیرم.",
+                contact.name.as_deref().or(contact.phone.as_deref()).unwrap_or("او")
+            )),
+            other => BotMessage::text(format!(
+                "دریافت شد ({}).",
+                other.kind().map_or_else(|| "?".to_owned(), |kind| kind.to_string())
+            )),
+        };
+        self.client.send_bot_message(&message.conversation.id, &answer).await?;
+        Ok(())
+    }
+}
+
+fn html(body: &str) -> Html<String> {
+    Html(format!(
+        "<!doctype html><html lang=fa dir=rtl><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>افزونهٔ نمونه</title><link rel=icon href=\"data:,\"><link rel=stylesheet href=/style.css>{body}</html>"
+    ))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}

@@ -1,0 +1,287 @@
+//! What the person at the page does. Each act answers with JSON: what it led to, or `error`.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::media::{Medium, shown_as};
+use super::{Page, query};
+use crate::model::{
+    AppSlug, Contact, ConversationId, File, Image, Location, MessageContent, MessageId, PostToken, Video, Voice,
+};
+use crate::sandbox::engine::webhooks::read;
+use crate::sandbox::engine::world::Between;
+use crate::sandbox::engine::{Delivery, Engine, Press};
+use crate::webhook::{DynamicActionReply, OpenAppReply};
+
+/// The longest name of a person.
+const MAX_NAME: usize = 40;
+
+/// What an act led to.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Outcome {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    /// The text of a dynamic action's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toast: Option<String>,
+    /// A page to open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// A post whose page is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post: Option<PostToken>,
+    /// Whether it is the page where the post is managed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    manage: bool,
+    /// The conversation that was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat: Option<ConversationId>,
+}
+
+type Done = Result<Outcome, String>;
+
+#[derive(Deserialize)]
+struct Write {
+    me: String,
+    chat: ConversationId,
+    said: Said,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Text(String),
+    Location { latitude: f64, longitude: f64 },
+    Contact { name: String, phone: String },
+}
+
+#[derive(Deserialize)]
+struct WithApp {
+    me: String,
+    #[serde(default)]
+    chat: Option<ConversationId>,
+    app: AppSlug,
+}
+
+#[derive(Deserialize)]
+struct PressAt {
+    me: String,
+    chat: ConversationId,
+    message: MessageId,
+    row: usize,
+    column: usize,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    me: String,
+    chat: ConversationId,
+    blocks: bool,
+}
+
+#[derive(Deserialize)]
+struct About {
+    me: String,
+    post: PostToken,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    number: u64,
+}
+
+impl Page {
+    /// Does what a path below `act/` says; none where there is no such act.
+    pub(super) async fn act(&self, act: &str, body: &[u8]) -> Option<Outcome> {
+        let done = match act {
+            "write" => with(body).and_then(|write| self.write(write)),
+            "open" => async { self.open(with(body)?).await }.await,
+            "press" => async { self.press(with(body)?).await }.await,
+            "start-bot" => with(body).and_then(|start| self.start_bot(start)),
+            "ask-about" => with(body).and_then(|about| self.ask_about(about)),
+            "block" => with(body).and_then(|block| self.block(&block)),
+            "revoke" => with(body).map(|revoke| self.revoke(&revoke)),
+            "new-person" => with(body).and_then(|named| self.new_person(&named)),
+            "new-post" => with(body).and_then(|named| self.new_post(&named)),
+            "redeliver" => with(body).and_then(|numbered| self.redeliver(&numbered)),
+            _ => return None,
+        };
+        Some(done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() }))
+    }
+
+    fn write(&self, Write { me, chat, said }: Write) -> Done {
+        let content = match said {
+            Said::Text(text) if text.trim().is_empty() => return Err("the text is empty".to_owned()),
+            Said::Text(text) => MessageContent::Text(text),
+            Said::Location { latitude, longitude } => {
+                if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
+                    return Err("there is no such place".to_owned());
+                }
+                MessageContent::Location(Some(Location { latitude, longitude }))
+            }
+            Said::Contact { name, phone } => {
+                let name = Some(name).filter(|name| !name.is_empty());
+                MessageContent::Contact(Contact { name, phone: Some(phone) })
+            }
+        };
+        self.say(&me, &chat, content)
+    }
+
+    fn say(&self, me: &str, chat: &ConversationId, content: MessageContent) -> Done {
+        let (_, deliveries) = self.kenar.change(|engine, now| engine.user_writes(me, chat, content, now))?;
+        self.kenar.deliver_later(deliveries);
+        Ok(Outcome::default())
+    }
+
+    /// Sends a medium: the body is its bytes, and the query says the rest.
+    pub(super) fn send_medium(&self, asked: &str, content_type: &str, bytes: Bytes) -> Outcome {
+        let done = self.keep_and_send(asked, content_type, bytes);
+        done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() })
+    }
+
+    fn keep_and_send(&self, asked: &str, content_type: &str, bytes: Bytes) -> Done {
+        let text = |name| query(asked, name).map(Cow::into_owned).unwrap_or_default();
+        let (me, chat) = (text("me"), ConversationId::new(text("chat")));
+        if bytes.is_empty() {
+            return Err("there is nothing in it".to_owned());
+        }
+        let shown = shown_as(content_type).unwrap_or_default();
+        let (number, size_bytes) = (self.next_medium(), Some(bytes.len() as u64));
+        let (id, name) = (format!("sent-{number}"), text("name"));
+        let link = Some(format!("{}/media/{id}", self.origin));
+        let [height_px, width_px] = ["height", "width"].map(|side| text(side).parse().ok());
+        let content = match text("kind").as_str() {
+            "image" if shown.starts_with("image/") => {
+                MessageContent::Image(Image { link, size_bytes, height_px, width_px })
+            }
+            "video" if shown.starts_with("video/") => {
+                MessageContent::Video(Video { link, thumbnail_link: None, size_bytes })
+            }
+            // A browser's recorder may call a recording a video without pictures.
+            "voice" if shown.starts_with("audio/") || shown.starts_with("video/") => {
+                MessageContent::Voice(Voice { link, size_bytes })
+            }
+            "file" => MessageContent::File(File { link, name: Some(name.clone()), size_bytes }),
+            kind => return Err(format!("{content_type:?} cannot be sent as {kind:?}")),
+        };
+        let outcome = self.say(&me, &chat, content)?;
+        self.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
+        Ok(outcome)
+    }
+
+    async fn open(&self, WithApp { me, chat, app }: WithApp) -> Done {
+        let chat = chat.ok_or("no conversation is named")?;
+        let delivery = self.kenar.look(|engine| engine.user_opens(&me, &app, &chat))?;
+        self.open_by(&delivery).await
+    }
+
+    async fn open_by(&self, delivery: &Delivery) -> Done {
+        let reply: OpenAppReply = read(&self.kenar.deliver(delivery).await?)?;
+        Ok(Outcome { url: Some(reply.url().to_string()), ..Outcome::default() })
+    }
+
+    async fn press(&self, press: PressAt) -> Done {
+        let (app, led_to) = self.kenar.look(|engine| pressed(engine, &press))?;
+        let Press::Act(delivery) = led_to else { return self.follow(led_to).await };
+        let reply: DynamicActionReply = read(&self.kenar.deliver(&delivery).await?)?;
+        let toast = reply.text().map(str::to_owned);
+        let Some(action) = reply.action() else { return Ok(Outcome { toast, ..Outcome::default() }) };
+        let led_to = self.kenar.look(|engine| engine.follow(&press.me, &app, &press.chat, action))?;
+        Ok(Outcome { toast, ..self.follow(led_to).await? })
+    }
+
+    async fn follow(&self, led_to: Press) -> Done {
+        let mut outcome = Outcome::default();
+        match led_to {
+            Press::Open(url) if matches!(url.scheme(), "http" | "https") => outcome.url = Some(url.into()),
+            Press::Open(url) => return Err(format!("{url} is no page: the chat opens http and https only")),
+            Press::OpenApp(delivery) => return self.open_by(&delivery).await,
+            Press::PostPage(post) => outcome.post = Some(post),
+            Press::PostManagePage(post) => (outcome.post, outcome.manage) = (Some(post), true),
+            Press::Act(_) => return Err("a dynamic action was answered with another dynamic action".to_owned()),
+        }
+        Ok(outcome)
+    }
+
+    /// Begins a conversation with a chatbot; from a post's conversation with the command that says so.
+    fn start_bot(&self, WithApp { me, chat: from, app }: WithApp) -> Done {
+        let chat = self.kenar.change(|engine, _| {
+            let known = engine.world.people.contains_key(&me) && engine.world.apps.contains_key(&app);
+            known.then(|| engine.world.talk(Between::Chatbot { app, user: me.clone() }))
+        });
+        let chat = chat.ok_or("there is no such person or app")?;
+        if let Some(from) = from {
+            self.say(&me, &chat, MessageContent::Text(format!("/start CHAT {from}")))?;
+        }
+        Ok(Outcome { chat: Some(chat), ..Outcome::default() })
+    }
+
+    /// Begins a conversation about a post.
+    fn ask_about(&self, About { me, post }: About) -> Done {
+        let chat = self.kenar.change(|engine, _| {
+            let seller = engine.world.posts.get(&post).ok_or("there is no such post")?.clone();
+            if seller == me || !engine.world.people.contains_key(&me) {
+                return Err("someone else asks about a post than its owner");
+            }
+            Ok(engine.world.talk(Between::Sides { post, seller, buyer: me }))
+        })?;
+        Ok(Outcome { chat: Some(chat), ..Outcome::default() })
+    }
+
+    fn block(&self, Block { me, chat, blocks }: &Block) -> Done {
+        self.kenar.change(|engine, _| engine.user_blocks(me, chat, *blocks))?;
+        Ok(Outcome::default())
+    }
+
+    fn revoke(&self, WithApp { me, app, .. }: &WithApp) -> Outcome {
+        let deliveries = self.kenar.change(|engine, now| engine.user_revokes(me, app, now));
+        self.kenar.deliver_later(deliveries);
+        Outcome::default()
+    }
+
+    fn new_person(&self, Named { name }: &Named) -> Done {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME {
+            return Err(format!("a name has 1 to {MAX_NAME} characters"));
+        }
+        self.kenar.change(|engine, _| engine.world.person(name));
+        Ok(Outcome::default())
+    }
+
+    fn new_post(&self, Named { name }: &Named) -> Done {
+        let post = self.kenar.change(|engine, _| {
+            engine.world.people.contains_key(name).then(|| engine.world.post(name)).ok_or("there is no such person")
+        })?;
+        Ok(Outcome { post: Some(post), ..Outcome::default() })
+    }
+
+    fn redeliver(&self, Numbered { number }: &Numbered) -> Done {
+        let delivery = self.kenar.look(|engine| engine.redelivery(*number))?;
+        self.kenar.deliver_later(vec![delivery]);
+        Ok(Outcome::default())
+    }
+}
+
+/// What the button at a place leads to, and whose it is. Captions need not tell buttons apart.
+fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
+    let talk = engine.world.talks.get(&at.chat).filter(|talk| talk.between.includes(&at.me));
+    let talk = talk.ok_or_else(|| format!("{} is in no such conversation", at.me))?;
+    let message = talk.messages.iter().find(|message| message.id() == Some(&at.message));
+    let message = message.ok_or("the message is not in this conversation")?;
+    let app = message.app().ok_or("a person wrote the message, so it has no buttons")?;
+    let row = message.buttons_for(&at.me).and_then(|grid| grid.rows().get(at.row));
+    let button = row.and_then(|row| row.buttons().get(at.column)).ok_or("there is no button at this place")?;
+    Ok((app.clone(), engine.follow(&at.me, app, &at.chat, &button.action)?))
+}
+
+fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}"))
+}

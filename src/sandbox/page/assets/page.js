@@ -1,0 +1,415 @@
+// The page: who you are, your conversations, and the one that is open.
+
+import { avatar, copy, find, icon, label, list, make, menu, step, toast } from "./dom.js";
+import * as server from "./server.js";
+import * as compose from "./compose.js";
+import * as visit from "./visit.js";
+import * as wire from "./wire.js";
+import { bubble, page, sentAt, summary } from "./bubble.js";
+import { chooseChat, showPost } from "./sheets.js";
+import { day, number, remember, switchLanguage, t, time, translate } from "./words.js";
+
+const state = { me: null, chat: null, overview: null, bubbles: [], from: 0 };
+
+/** How much was read of each conversation, by each person. */
+const read = new Map();
+
+const chatOf = (id) => state.overview?.chats.find((chat) => chat.id === id);
+
+// What is shown, and when.
+
+let refreshing = false;
+let stale = false;
+
+/** Fetches what changed and shows it; once more, where something changed meanwhile. */
+async function refresh() {
+  stale = true;
+  if (refreshing) return;
+  refreshing = true;
+  try {
+    while (stale) {
+      stale = false;
+      await refreshOnce();
+    }
+  } catch (error) {
+    toast(String(error), "bad");
+  } finally {
+    refreshing = false;
+  }
+}
+
+async function refreshOnce() {
+  const { me } = state;
+  const overview = await server.overview(me ?? "");
+  if (me !== state.me) return;
+  state.overview = overview;
+  if (!overview.people.some(({ name }) => name === me)) {
+    const [first] = overview.people;
+    if (first) {
+      become(first.name);
+      stale = true;
+      return;
+    }
+    [state.me, state.chat] = [null, null];
+  }
+  if (state.chat && !chatOf(state.chat)) state.chat = null;
+  await Promise.all([fetchMessages(), wire.refresh(overview.journal, eventFailed)]);
+  render();
+}
+
+const eventFailed = (line) => toast(t("failed_event", { why: line.notes[0] ?? line.status }), "bad");
+
+async function fetchMessages() {
+  const { me, chat, bubbles } = state;
+  if (!chat) return;
+  const end = state.from + bubbles.length;
+  const length = chatOf(chat)?.length ?? 0;
+  if (bubbles.length && length === end) return;
+  const fresh = await server.messages(me, chat, bubbles.length ? end : undefined);
+  if (me !== state.me || chat !== state.chat || state.bubbles !== bubbles) return;
+  if (!bubbles.length) state.from = fresh.from;
+  const scroll = find("scroll");
+  const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+  state.bubbles = [...bubbles, ...fresh.messages];
+  show(fresh.messages, bubbles.at(-1));
+  if (atEnd || !bubbles.length || fresh.messages.some(({ mine }) => mine)) scroll.scrollTop = scroll.scrollHeight;
+  if (state.from + state.bubbles.length < fresh.length) stale = true;
+}
+
+async function fetchEarlier() {
+  const { me, chat, from } = state;
+  const start = Math.max(0, from - 200);
+  const { messages } = await server.messages(me, chat, start);
+  if (me !== state.me || chat !== state.chat || from !== state.from) return;
+  const scroll = find("scroll");
+  const below = scroll.scrollHeight - scroll.scrollTop;
+  state.bubbles = [...messages.slice(0, from - start), ...state.bubbles];
+  state.from = start;
+  showAll();
+  scroll.scrollTop = scroll.scrollHeight - below;
+  find("earlier").hidden = start === 0;
+}
+
+function showAll() {
+  find("messages").replaceChildren();
+  show(state.bubbles, undefined);
+}
+
+/** Appends messages, with the days between them. */
+function show(fresh, before) {
+  const messages = find("messages");
+  for (const shown of fresh) {
+    const newDay = !before || day(sentAt(before)) !== day(sentAt(shown));
+    if (newDay) messages.append(make("li", { class: "day" }, make("span", {}, day(sentAt(shown)))));
+    const same = before && !newDay && before.mine === shown.mine && before.app === shown.app && before.person === shown.person;
+    messages.append(bubble(shown, { follows: same, press: (row, column, button) => press(shown, row, column, button) }));
+    before = shown;
+  }
+}
+
+function render() {
+  renderMe();
+  renderChats();
+  renderChat();
+}
+
+function renderMe() {
+  const { me } = state;
+  const button = find("me");
+  button.replaceChildren(...(me ? [avatar(me), make("bdi", { class: "me-name" }, me)] : [icon("person"), make("span", {}, t("new_person"))]), icon("back", "icon down"));
+  button.title = me ? t("you_are", { name: me }) : t("who");
+  button.setAttribute("aria-label", button.title);
+}
+
+function renderChats() {
+  const { me, overview } = state;
+  const chats = [...(overview?.chats ?? [])].sort((a, b) => lastAt(b) - lastAt(a));
+  for (const chat of chats) {
+    const key = `${me}/${chat.id}`;
+    if (!read.has(key) || chat.id === state.chat) read.set(key, chat.length);
+  }
+  list(find("chats"), chats.map((chat) => ({ ...chat, open: chat.id === state.chat, unread: chat.length - read.get(`${me}/${chat.id}`) })), (chat) => chat.id, chatItem);
+  if (!chats.length) {
+    find("chats").replaceChildren(make("li", { class: "no-chats" }, me ? t("no_chats", { name: me }) : t("nobody")));
+  }
+}
+
+const lastAt = (chat) => (chat.last ? sentAt(chat.last).getTime() : 0);
+
+function chatItem(chat) {
+  const about = chat.post ? t("post", { token: chat.post }) : t("bot");
+  const last = chat.last ? summary(chat.last) : about;
+  return make("li", {}, make("button", { type: "button", class: "chat-item", "aria-current": chat.open && "true", onclick: () => openChat(chat.id) },
+    avatar(chat.title, chat.bot && "bot"),
+    make("span", { class: "chat-item-text" },
+      make("span", { class: "chat-item-top" }, make("strong", { dir: "auto" }, chat.title), chat.last && make("time", {}, time(sentAt(chat.last)))),
+      make("span", { class: "chat-item-about" }, about),
+      make("span", { class: "chat-item-bottom" }, make("span", { class: "chat-item-last", dir: "auto" }, last), chat.unread > 0 && make("span", { class: "unread" }, number(chat.unread))))));
+}
+
+function renderChat() {
+  const chat = chatOf(state.chat);
+  document.body.dataset.view = chat ? "chat" : "list";
+  find("no-chat").hidden = Boolean(chat);
+  find("open-chat").hidden = !chat;
+  document.title = chat ? `${chat.title} · ${t("brand")}` : t("brand");
+  if (!chat) return;
+  const about = chat.bot ? t("bot") : `${t(chat.side === "SUPPLY" ? "seller" : "buyer")} · ${t("post", { token: chat.post })}`;
+  find("chat-title").replaceChildren(avatar(chat.title, chat.bot && "bot"),
+    make("div", { class: "chat-title-text" }, make("h2", { dir: "auto" }, chat.title), make("span", {}, about)));
+  const blocked = chat.blocked_by_me ? "blocked_by_me" : chat.blocked_by_other ? "blocked_by_other" : null;
+  find("blocked").hidden = !blocked;
+  find("blocked").textContent = blocked ? t(blocked) : "";
+  find("composer").hidden = Boolean(blocked);
+  find("earlier").hidden = state.from === 0;
+  find("silence").hidden = chat.length > 0;
+  find("silence").replaceChildren(icon(chat.bot ? "bot" : "chat"), make("p", {}, t(chat.bot ? "silence_bot" : "silence")));
+}
+
+// What you do.
+
+function become(name) {
+  visit.close();
+  [state.me, state.chat, state.bubbles, state.from] = [name, null, [], 0];
+  try {
+    sessionStorage.setItem("kenar.me", name); // where the consent page looks, in the frame
+  } catch {
+    // Without storage the consent page asks.
+  }
+  toAddress();
+}
+
+function openChat(id, focus = true) {
+  visit.close();
+  [state.chat, state.bubbles, state.from] = [id, [], 0];
+  find("messages").replaceChildren();
+  toAddress();
+  refresh().then(() => focus && matchMedia("(hover: hover)").matches && find("text").focus());
+}
+
+function closeChat() {
+  visit.close();
+  const left = state.chat;
+  [state.chat, state.bubbles] = [null, []];
+  toAddress();
+  render();
+  find("chats").querySelector(`[data-key="${CSS.escape(left ?? "")}"] button`)?.focus();
+}
+
+/** The address says who and where, so that a tab for each person can be kept. */
+function toAddress() {
+  const parts = { as: state.me, chat: state.chat };
+  const given = Object.entries(parts).filter(([, value]) => value);
+  history.replaceState(null, "", `#${new URLSearchParams(given)}`);
+}
+
+function fromAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const stored = (() => {
+    try {
+      return sessionStorage.getItem("kenar.me");
+    } catch {
+      return null;
+    }
+  })();
+  const me = given.get("as") ?? stored;
+  if (me) become(me);
+  if (given.get("chat")) state.chat = given.get("chat");
+  toAddress();
+}
+
+async function doing(name, body) {
+  const outcome = await server.act(name, { me: state.me, ...body });
+  if (outcome.error) toast(outcome.error, "bad");
+  return outcome;
+}
+
+async function press(shown, row, column, button) {
+  if (button.action === "open_direct_link") return visit.open(button.href, new URL(button.href).host);
+  const { chat } = state;
+  const outcome = await doing("press", { chat, message: shown.message.id, row, column });
+  toast(outcome.toast);
+  lead(outcome, shown.app_title ?? "");
+}
+
+/** Goes where an act led. */
+function lead(outcome, title) {
+  if (outcome.url) visit.open(outcome.url, title);
+  if (outcome.post) showPost(outcome, state, ask);
+  if (outcome.chat) openChat(outcome.chat);
+}
+
+const ask = async (post) => lead(await doing("ask-about", { post }));
+
+async function openApp(app) {
+  lead(await doing("open", { chat: state.chat, app: app.slug }), app.title);
+}
+
+function write(event) {
+  event.preventDefault();
+  const text = find("text");
+  const said = text.value.trim();
+  if (!said) return;
+  text.value = "";
+  grow();
+  doing("write", { chat: state.chat, said: { text: said } }).then(({ error }) => {
+    if (error) text.value = said;
+  });
+}
+
+/** The field is as high as what is written, up to a few lines. */
+function grow() {
+  const text = find("text");
+  text.style.height = "auto";
+  text.style.height = `${Math.min(text.scrollHeight, 140)}px`;
+}
+
+// The menus.
+
+const menuItem = (picture, text, does, more = {}) =>
+  make("button", { type: "button", class: "menu-item", onclick: ({ currentTarget }) => {
+    currentTarget.closest("[popover]").hidePopover();
+    does();
+  }, ...more }, picture, make("span", { class: "menu-text" }, ...[text].flat()));
+
+function peopleMenu() {
+  const people = (state.overview?.people ?? []).map(({ name, phone }) =>
+    menuItem(avatar(name), [make("bdi", {}, name), make("small", { dir: "ltr" }, phone)], () => {
+      become(name);
+      refresh();
+    }, { "aria-current": name === state.me && "true", "data-person": name }));
+  const name = make("input", { class: "field", maxLength: 40, placeholder: t("new_person"), "aria-label": t("new_person"), dir: "auto", required: true });
+  const form = make("form", { class: "menu-form" }, name, make("button", { type: "submit", class: "button" }, t("add")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { error } = await doing("new-person", { name: name.value });
+    if (error) return;
+    find("people").hidePopover();
+    become(name.value.trim());
+    refresh();
+  });
+  return [make("p", { class: "menu-title" }, t("who")), ...people, form];
+}
+
+function addonsMenu() {
+  const apps = (state.overview?.apps ?? []).filter((app) => app.opens || app.chats);
+  const items = apps.flatMap((app) => [
+    app.opens && menuItem(avatar(app.title, "addon"), [make("bdi", {}, app.title), make("small", {}, t("opens_here"))], () => openApp(app), { "data-app": app.slug }),
+    app.chats && !chatOf(state.chat)?.bot && menuItem(avatar(app.title, "bot"), [make("bdi", {}, app.title), make("small", {}, t("start_bot"))],
+      async () => lead(await doing("start-bot", { app: app.slug, chat: state.chat })), { "data-bot": app.slug }),
+  ]);
+  return [make("p", { class: "menu-title" }, t("addons")), ...(items.some(Boolean) ? items : [make("p", { class: "menu-none" }, t("no_addons"))])];
+}
+
+function moreMenu() {
+  const chat = chatOf(state.chat);
+  const revokes = (state.overview?.apps ?? []).map((app) =>
+    menuItem(icon("key"), [t("revoke"), make("small", {}, make("bdi", {}, app.title))], async () => {
+      const { error } = await doing("revoke", { app: app.slug });
+      if (!error) toast(t("revoked", { name: app.title }));
+    }));
+  return [
+    menuItem(icon("copy"), [t("copy_id"), make("small", { dir: "ltr" }, chat.id)], () => copy(chat.id, t("copied"))),
+    menuItem(icon("block"), t(chat.blocked_by_me ? "unblock" : "block"), () => doing("block", { chat: chat.id, blocks: !chat.blocked_by_me }), { "data-does": "block" }),
+    ...revokes,
+  ];
+}
+
+// Setting up.
+
+const THEMES = ["auto", "light", "dark"];
+const theme = () => document.documentElement.dataset.theme ?? "auto";
+
+function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+  if (next === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  remember("theme", next);
+  names();
+}
+
+function toggleWire() {
+  const panel = find("wire");
+  panel.hidden = !panel.hidden;
+  remember("wire", panel.hidden ? "closed" : "open");
+  names();
+  (panel.hidden ? find("wire-toggle") : panel.querySelector("button")).focus();
+}
+
+/** The names of all that is in the document from the beginning. */
+function names() {
+  translate();
+  const language = find("language");
+  language.textContent = t("language_short");
+  language.title = t("language");
+  language.setAttribute("aria-label", t("language"));
+  label(find("theme"), { auto: "auto", light: "sun", dark: "moon" }[theme()], t(`theme_${theme()}`));
+  label(find("wire-toggle"), "wire", t("show_wire"));
+  find("wire-toggle").setAttribute("aria-expanded", String(!find("wire").hidden));
+  label(find("new-chat"), "plus", t("new_chat"));
+  label(find("back"), "back", t("back"));
+  label(find("addons-button"), "addon", t("addons"), t("addons"));
+  label(find("more-button"), "more", t("more"));
+  label(find("attach-button"), "plus", t("attach"));
+  label(find("send"), "send", t("send"));
+  find("text").placeholder = t("write");
+  find("text").setAttribute("aria-label", t("write"));
+  visit.translate();
+}
+
+function listen() {
+  find("language").addEventListener("click", () => {
+    switchLanguage();
+    names();
+    wire.build();
+    for (const item of find("chats").children) delete item.dataset.state;
+    showAll();
+    render();
+    find("scroll").scrollTop = find("scroll").scrollHeight;
+  });
+  find("theme").addEventListener("click", nextTheme);
+  find("wire-toggle").addEventListener("click", toggleWire);
+  find("new-chat").addEventListener("click", () => state.me && chooseChat(state, { bot: async (app) => lead(await doing("start-bot", { app })), ask, post: (name) => doing("new-post", { name }) }));
+  find("back").addEventListener("click", closeChat);
+  find("earlier").addEventListener("click", fetchEarlier);
+  find("composer").addEventListener("submit", write);
+  find("text").addEventListener("input", grow);
+  find("text").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) write(event);
+  });
+  find("chats").addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event, find("chats"));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || document.querySelector("dialog[open], [popover]:popover-open")) return;
+    if (visit.isOpen()) visit.close();
+    else if (!find("wire").hidden && matchMedia("(max-width: 1099px)").matches) toggleWire();
+    else if (state.chat && matchMedia("(max-width: 759px)").matches) closeChat();
+  });
+  addEventListener("hashchange", () => {
+    fromAddress();
+    refresh();
+  });
+  menu(find("people"), peopleMenu);
+  menu(find("addons"), addonsMenu);
+  menu(find("more"), moreMenu);
+  compose.setUp(() => ({ me: state.me, chat: state.chat, people: state.overview.people }));
+  visit.setUp();
+}
+
+function wireWasOpen() {
+  try {
+    return (localStorage.getItem("kenar.wire") ?? "open") === "open";
+  } catch {
+    return true;
+  }
+}
+
+find("wire").hidden = !(wireWasOpen() && matchMedia("(min-width: 1100px)").matches);
+names();
+wire.build();
+listen();
+fromAddress();
+server.live(refresh, (connected) => {
+  find("offline").hidden = connected;
+});

@@ -1,0 +1,241 @@
+//! The chat page: Divar's side of the sandbox as a chat client in a browser.
+//!
+//! It is served by the sandbox itself, and needs nothing from elsewhere. What the server gives is data, and the page's
+//! script shows it as text; the policies below keep a browser from doing anything else.
+//!
+//! An add-on's page is shown in a frame, which may go to this machine only. That is also how the way back is noticed:
+//! an add-on sends its user to [`COMPLETION_URL`](crate::webhook::COMPLETION_URL), the browser refuses to go there
+//! before anything leaves the machine, and tells the page, which goes back to the chat.
+
+mod act;
+mod assets;
+mod guard;
+mod live;
+mod media;
+mod view;
+mod wire;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use self::guard::{Asked, Guard};
+use self::live::Live;
+use self::media::{MediaStore, Medium};
+use self::view::{Messages, Overview};
+use self::wire::Line;
+use super::kenar::Kenar;
+use crate::model::ConversationId;
+use crate::operation::MediaKind;
+
+/// Where it is.
+pub(super) const PATH: &str = "/chat/";
+
+/// A photo or a video of a person's; the platform says nothing of its size.
+const MAX_MEDIUM: usize = 64 << 20;
+
+/// All else that the page sends.
+const MAX_BODY: usize = 1 << 20;
+
+/// How many lines of the journal are given at once.
+const MAX_LINES: usize = 300;
+
+/// The policies of the page. Nothing from elsewhere, no script or style within the document, no text that becomes
+/// markup; frames go to this machine, and nobody frames the page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'; \
+    frame-src 'self' http://127.0.0.1:* http://localhost:*";
+
+/// Like that for frames, and the way back to Divar besides. Where a frame that is refused violates both, it did not go
+/// there: not every browser tells a page where a redirect led.
+const WIDER_POLICY: &str =
+    "frame-src 'self' http://127.0.0.1:* http://localhost:* https://open-platform-redirect.divar.ir";
+
+pub(super) struct Page {
+    kenar: Arc<Kenar>,
+    media: MediaStore,
+    sent_media: AtomicU64,
+    guard: Guard,
+    origin: String,
+}
+
+impl Page {
+    pub(super) fn new(kenar: Arc<Kenar>, port: u16) -> Self {
+        let origin = kenar.hosts.api().as_str().to_owned();
+        let (media, sent_media) = (MediaStore::default(), AtomicU64::new(0));
+        Self { kenar, media, sent_media, guard: Guard::new(port), origin }
+    }
+
+    fn next_medium(&self) -> u64 {
+        self.sent_media.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Keeps what an add-on uploaded, under the token that it was given.
+    pub(super) fn keep_upload(&self, kind: MediaKind, file_name: String, bytes: Bytes, answer: &Response<Bytes>) {
+        #[derive(Deserialize)]
+        struct Answer {
+            id: String,
+        }
+        let content_type = kind.content_type(&file_name).unwrap_or_default().to_owned();
+        // A refusal has no `id`.
+        if let Ok(Answer { id }) = serde_json::from_slice(answer.body()) {
+            self.media.keep(Medium { id, content_type, file_name, bytes });
+        }
+    }
+
+    /// Answers a request for the page or of the page's; gives back any other.
+    pub(super) async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Request<Body>> {
+        let path = request.uri().path();
+        let asked = match path.strip_prefix(PATH) {
+            Some(_) if request.method() == Method::POST => Asked::Acting,
+            Some("overview" | "messages" | "journal" | "live") => Asked::Reading,
+            Some(_) => Asked::Document,
+            None if path == "/oauth2/auth" => Asked::Consent,
+            None if path.starts_with("/media/") || matches!(path, "/" | "/chat" | "/favicon.ico") => Asked::Document,
+            None => return Err(request),
+        };
+        if let Err(refused) = self.guard.check(asked, request.method(), request.headers()) {
+            return Ok(secured(refused));
+        }
+        if asked == Asked::Consent {
+            return Err(request);
+        }
+        Ok(secured(self.serve(request).await))
+    }
+
+    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        let asked = parts.uri.query().unwrap_or_default();
+        let name = path.strip_prefix(PATH);
+        match (&parts.method, name) {
+            (&Method::GET, None) => match path.strip_prefix("/media/") {
+                Some(id) => self.media.answer(id, &parts.headers),
+                None => redirect(&self.origin),
+            },
+            // Pages of other names would not share what this one keeps for the consent page.
+            (&Method::GET, Some("")) if !self.is_at_home(&parts.headers) => redirect(&self.origin),
+            (&Method::GET, Some("overview")) => self.overview(asked),
+            (&Method::GET, Some("messages")) => self.messages(asked),
+            (&Method::GET, Some("journal")) => self.journal(asked),
+            (&Method::GET, Some("live")) => self.live(),
+            (&Method::GET, Some(name)) => assets::asset(name).unwrap_or_else(not_found),
+            (&Method::POST, Some("send")) => {
+                let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                match to_bytes(body, MAX_MEDIUM).await {
+                    Ok(bytes) => json(&self.send_medium(asked, content_type.unwrap_or_default(), bytes)),
+                    Err(_) => too_large(MAX_MEDIUM),
+                }
+            }
+            (&Method::POST, Some(name)) => match (name.strip_prefix("act/"), to_bytes(body, MAX_BODY).await) {
+                (Some(act), Ok(body)) => self.act(act, &body).await.map_or_else(not_found, |outcome| json(&outcome)),
+                (Some(_), Err(_)) => too_large(MAX_BODY),
+                (None, _) => not_found(),
+            },
+            _ => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET and POST"),
+        }
+    }
+
+    fn is_at_home(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        self.origin.strip_prefix("http://") == host
+    }
+
+    fn overview(&self, asked: &str) -> Response<Body> {
+        let me = query(asked, "me").unwrap_or_default();
+        self.kenar.look(|engine| json(&Overview::of(engine, &me)))
+    }
+
+    fn messages(&self, asked: &str) -> Response<Body> {
+        let me = query(asked, "me").unwrap_or_default();
+        let chat = ConversationId::new(query(asked, "chat").unwrap_or_default());
+        let from = query(asked, "from").and_then(|from| from.parse().ok());
+        self.kenar.look(|engine| match engine.world.talks.get(&chat) {
+            Some(talk) if talk.between.includes(&me) => json(&Messages::of(engine, talk, &me, from)),
+            _ => not_found(),
+        })
+    }
+
+    /// The lines after a number, the last ones where there are too many.
+    fn journal(&self, asked: &str) -> Response<Body> {
+        let after = query(asked, "after").and_then(|after| after.parse().ok()).unwrap_or(0);
+        self.kenar.look(|engine| {
+            let later = engine.journal.exchanges().rev().take_while(|exchange| exchange.number > after);
+            let mut lines: Vec<_> = later.take(MAX_LINES).map(|exchange| Line::of(exchange, &self.origin)).collect();
+            lines.reverse();
+            json(&lines)
+        })
+    }
+
+    fn live(&self) -> Response<Body> {
+        let events = Live::new(self.kenar.changes(), self.kenar.stopped());
+        reply(StatusCode::OK, "text/event-stream", Body::new(events))
+    }
+}
+
+/// What the consent page needs, which is there without the chat page too.
+pub(super) fn consent_asset(request: &Request<Body>) -> Option<Response<Body>> {
+    let name = request.uri().path().strip_prefix(PATH)?;
+    let needed = request.method() == Method::GET
+        && matches!(name, "icon.svg" | "theme.css" | "consent.css" | "start.js" | "consent.js");
+    needed.then(|| assets::asset(name)).flatten().map(secured)
+}
+
+/// A field of a query.
+fn query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn json(value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(value) {
+        Ok(body) => reply(StatusCode::OK, "application/json", body),
+        Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
+    }
+}
+
+fn not_found() -> Response<Body> {
+    reply(StatusCode::NOT_FOUND, "text/plain", "there is nothing here")
+}
+
+fn too_large(most: usize) -> Response<Body> {
+    reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", format!("more than {most} bytes"))
+}
+
+fn redirect(origin: &str) -> Response<Body> {
+    let mut response = reply(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
+    if let Ok(to) = HeaderValue::try_from(format!("{origin}{PATH}")) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response
+}
+
+/// The headers that every answer has.
+fn secured(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.append(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WIDER_POLICY));
+        headers.append(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // `no-referrer` would make forms of the consent page come from nowhere.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
