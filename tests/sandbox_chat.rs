@@ -334,7 +334,7 @@ async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResu
         journal.iter().map(|exchange| (exchange.operation, exchange.status, exchange.direction)).collect();
     let expected = [
         ("oauth.decide_consent", Some(303), Direction::ToKenar),
-        ("oauth.token", Some(200), Direction::ToKenar),
+        ("oauth.exchange_code", Some(200), Direction::ToKenar),
         ("webhook.event", Some(200), Direction::ToAddOn),
     ];
     assert_eq!(told, expected);

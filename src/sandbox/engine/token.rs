@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::model::Timestamp;
-use crate::oauth::{Grant as Shown, InvalidOAuthRequest, TokenAnswer, TokenRequest};
+use crate::oauth::{ExchangeCode, Grant as Shown, InvalidOAuthRequest, RefreshTokens, TokenAnswer, TokenRequest};
+use crate::request::Operation as _;
 use crate::secret::{AccessToken, RefreshToken};
 
 use super::answer::json;
@@ -90,6 +91,16 @@ impl Engine {
         answer.refresh_token = refresh_token;
         answer.scopes = Some(grant.scopes.clone());
         answer
+    }
+}
+
+/// The name of what a form asks for.
+pub(super) fn operation(form: &[u8]) -> &'static str {
+    let kind = form_urlencoded::parse(form).find_map(|(name, value)| (name == "grant_type").then_some(value));
+    match kind.as_deref() {
+        Some("authorization_code") => ExchangeCode::NAME,
+        Some("refresh_token") => RefreshTokens::NAME,
+        _ => "oauth.token",
     }
 }
 
