@@ -47,7 +47,7 @@ impl<'a> Secrets<'a> {
                 *text = text.replace(secret, REDACTED);
             }
         }
-        if !may_be_cut && !text.contains(ESCAPES) {
+        if !may_be_cut && !text.contains(ESCAPES) && !text.contains('+') {
             return;
         }
         for secret in &self.0 {
@@ -135,6 +135,10 @@ fn written<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a str>
 /// What comes after `character`, where `text` begins with a writing of it.
 fn after_character(text: &str, character: char) -> Option<&str> {
     let first = text.chars().next()?;
+    if (first, character) == ('+', ' ') {
+        // A space in a form.
+        return text.strip_prefix('+');
+    }
     if !ESCAPES.contains(&first) {
         return text.strip_prefix(character);
     }
@@ -198,6 +202,7 @@ mod tests {
         ] {
             assert_eq!(scrubbed(&[secret], &format!("ا{writing}.{writing}")), "ا[redacted].[redacted]", "{writing}");
         }
+        assert_eq!(scrubbed(&["a b+c"], "a+b+c a+b%2Bc a b+c"), "[redacted] [redacted] [redacted]");
         for other in ["a/+=", "A/+=\"\\&<'%z", "a%2", "&", "&#;", "\\", "\\u00", "%zz", "%ا"] {
             assert_eq!(scrubbed(&[secret], other), other);
         }

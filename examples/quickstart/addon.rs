@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use kenar::oauth::CallbackError;
-use kenar::webhook::{DynamicActionReply, Event, ExtraError, MessageEvent, OpenAppReply, Rejection, Verifier};
+use kenar::oauth::NoRandomness;
+use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
 use kenar::{
-    Action, AppUrl, BotMessage, Button, Callback, ChatApi as _, Client, ConversationMessage, Error, Icon, OAuthClient,
-    Scope, TokenSet,
+    Action, AppUrl, AuthorizationCode, BotMessage, Button, Callback, ChatApi as _, Client, ConversationMessage, Error,
+    Icon, OAuthClient, Scope,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,45 +55,47 @@ type App = State<Arc<AddOn>>;
 async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Problem> {
     let opened = app.settings.verifier.open_app(&headers, &body)?;
     let conversation = opened.conversation_id().cloned().ok_or(Problem::NoConversation)?;
-    let id = app.visits.begin(Visit { conversation, return_url: opened.return_url(), state: None })?;
-    Ok(opened.reply(app.settings.base.at(["visits", &id])))
+    let visit = app.visits.begin(conversation, opened.return_url())?;
+    Ok(opened.reply(app.settings.base.at(["visits", &visit.id])))
 }
 
 /// The page that Divar opens for the user.
-async fn order_page(State(app): App, Path(id): Path<String>) -> Result<Html<&'static str>, Problem> {
-    app.visits.get(&id).ok_or(Problem::NoVisit)?;
+async fn order_page(State(app): App, Path(id): Path<String>) -> Result<Html<&'static str>, Redirect> {
+    app.visits.get(&id).ok_or_else(back_to_divar)?;
     Ok(Html(
         "<!doctype html><html lang=fa dir=rtl><meta charset=utf-8><title>ارسال کالا</title>\
          <form method=post><button>ثبت درخواست ارسال</button></form></html>",
     ))
 }
 
-/// The user has ordered: ask for permission to write into the conversation.
-async fn order(State(app): App, Path(id): Path<String>) -> Result<Redirect, Problem> {
-    let mut visit = app.visits.get(&id).ok_or(Problem::NoVisit)?;
+/// The user has ordered: ask for permission to write into the conversation. The cookie binds the answer to this browser.
+async fn order(State(app): App, Path(id): Path<String>) -> Result<impl IntoResponse, Redirect> {
+    let visit = app.visits.get(&id).ok_or_else(back_to_divar)?;
     let scope = Scope::conversation_send_message(&visit.conversation);
-    let (url, state) = app.settings.oauth.permission_url([scope]);
-    visit.state = Some(state);
-    app.visits.keep(id, visit);
-    Ok(Redirect::to(url.as_str()))
+    let url = app.settings.oauth.permission_url_with_state([scope], visit.state);
+    Ok(([(SET_COOKIE, format!("visit={id}; Path=/; HttpOnly; SameSite=Lax"))], Redirect::to(url.as_str())))
 }
 
-/// The user is back from the consent page.
-async fn callback(State(app): App, RawQuery(query): RawQuery) -> Result<Redirect, Problem> {
-    let query = query.unwrap_or_default();
-    let (visit, state) = app.visits.take_by_state(&query).ok_or(Problem::NoVisit)?;
-    match app.settings.oauth.callback(&query, &state)? {
-        Callback::Granted(code) => {
-            let tokens = app.settings.oauth.exchange(code).await?;
-            app.announce(&visit, &tokens).await?;
+/// The user is back from the consent page, and is brought back to Divar whatever comes of it.
+async fn callback(State(app): App, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Redirect, Redirect> {
+    let visit = visit_in(&headers).and_then(|id| app.visits.end(id)).ok_or_else(back_to_divar)?;
+    let back = Redirect::to(visit.return_url.as_str());
+    match app.settings.oauth.callback(&query.unwrap_or_default(), &visit.state) {
+        Ok(Callback::Granted(code)) => {
+            // In a task of its own: where the browser goes away, axum drops this handler, but the code is used up.
+            let work = tokio::spawn(async move { app.announce(&visit, code).await });
+            if let Ok(Err(error)) = work.await {
+                eprintln!("not written: {error}");
+            }
         }
-        Callback::Denied(_) => {} // nothing to do but to bring the user back
+        Ok(Callback::Denied(_)) => {}
+        Err(error) => eprintln!("no callback of ours: {error}"),
     }
-    Ok(Redirect::to(visit.return_url.as_str()))
+    Ok(back)
 }
 
 /// Something happened. Divar wants its 200 at once, so the work is done after it.
-async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), Problem> {
+async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
     // Everything authentic is worth a 200, also what is not known yet.
     if let Event::ChatbotMessage(message) = app.settings.verifier.event(&headers, &body)? {
         tokio::spawn(async move {
@@ -105,7 +108,7 @@ async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), P
 }
 
 /// A button was pressed that asks the add-on what to do. The user waits for this answer.
-async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Problem> {
+async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Rejection> {
     let pressed = app.settings.verifier.dynamic_action(&headers, &body)?;
     let Confirm { order } = pressed.extra()?;
     let reply = DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد"));
@@ -117,7 +120,8 @@ async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Res
 
 impl AddOn {
     /// Writes the result into the conversation, with a button for each side.
-    async fn announce(&self, visit: &Visit, tokens: &TokenSet) -> Result<(), Error> {
+    async fn announce(&self, visit: &Visit, code: AuthorizationCode) -> Result<(), Error> {
+        let tokens = self.settings.oauth.exchange(code).await?;
         let order = Confirm { order: "17".to_owned() };
         let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
             .sender_buttons([[
@@ -141,27 +145,26 @@ impl AddOn {
     }
 }
 
-/// Why a request is not served, and how that is answered.
+/// The id of the visit in a browser's cookies.
+fn visit_in(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    cookies.flat_map(|cookies| cookies.split(';')).find_map(|cookie| cookie.trim().strip_prefix("visit="))
+}
+
+/// Where to go with a user of whom nothing is known.
+fn back_to_divar() -> Redirect {
+    Redirect::to(COMPLETION_URL)
+}
+
+/// Why a webhook is not served, and how that is answered.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     #[error("opened from somewhere other than a chat")]
     NoConversation,
-    #[error("no such visit")]
-    NoVisit,
-    #[error(transparent)]
-    Callback(#[from] CallbackError),
-    #[error("no randomness: {0}")]
-    NoRandomness(#[from] getrandom::Error),
-    #[error(transparent)]
-    Kenar(#[from] Error),
-}
-
-impl From<ExtraError> for Problem {
-    fn from(error: ExtraError) -> Self {
-        Self::Rejected(error.into())
-    }
+    #[error("no randomness")]
+    NoRandomness(#[from] NoRandomness),
 }
 
 impl IntoResponse for Problem {
@@ -169,10 +172,8 @@ impl IntoResponse for Problem {
         eprintln!("not served: {self}");
         match self {
             Self::Rejected(rejection) => rejection.into_response(),
-            Self::NoConversation | Self::Callback(_) => StatusCode::BAD_REQUEST.into_response(),
-            Self::NoVisit => StatusCode::NOT_FOUND.into_response(),
+            Self::NoConversation => StatusCode::BAD_REQUEST.into_response(),
             Self::NoRandomness(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-            Self::Kenar(_) => StatusCode::BAD_GATEWAY.into_response(),
         }
     }
 }

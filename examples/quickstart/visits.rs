@@ -2,48 +2,47 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use kenar::ConversationId;
-use kenar::oauth::State;
+use kenar::oauth::{NoRandomness, State};
 use url::Url;
+
+/// How long a user may take, from opening the add-on to giving permission.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// One user's work in the add-on, from being opened in a conversation to going back there.
 #[derive(Clone)]
 pub struct Visit {
+    /// In the address of its pages; nobody can guess it.
+    pub id: String,
     pub conversation: ConversationId,
     pub return_url: Url,
-    /// Kept from the moment when the user is sent to the consent page.
-    pub state: Option<State>,
+    /// What the consent page gives back.
+    pub state: State,
+    begun: Instant,
 }
 
 #[derive(Default)]
 pub struct Visits(Mutex<HashMap<String, Visit>>);
 
 impl Visits {
-    /// Begins a visit, and gives the id that its pages' addresses hold. Nobody can guess it.
-    pub fn begin(&self, visit: Visit) -> Result<String, getrandom::Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let id = format!("{:032x}", u128::from_be_bytes(random));
-        self.keep(id.clone(), visit);
-        Ok(id)
+    pub fn begin(&self, conversation: ConversationId, return_url: Url) -> Result<Visit, NoRandomness> {
+        let id = State::random()?.expose_secret().to_owned(); // another 128 bits that nobody can guess
+        let visit = Visit { id: id.clone(), conversation, return_url, state: State::random()?, begun: Instant::now() };
+        let mut visits = self.all();
+        visits.retain(|_, visit| visit.begun.elapsed() < LIFETIME);
+        visits.insert(id, visit.clone());
+        Ok(visit)
     }
 
     pub fn get(&self, id: &str) -> Option<Visit> {
-        self.all().get(id).cloned()
+        self.all().get(id).filter(|visit| visit.begun.elapsed() < LIFETIME).cloned()
     }
 
-    pub fn keep(&self, id: String, visit: Visit) {
-        self.all().insert(id, visit);
-    }
-
-    /// Ends the visit that a callback's query belongs to. The query is checked against its state after that.
-    pub fn take_by_state(&self, query: &str) -> Option<(Visit, State)> {
-        let (_, given) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state")?;
-        let given = State::restore(given).ok()?;
-        let mut visits = self.all();
-        let id = visits.iter().find(|(_, visit)| visit.state.as_ref() == Some(&given))?.0.clone();
-        Some((visits.remove(&id)?, given))
+    /// The visit, for the last time: who comes back from the consent page twice has been served.
+    pub fn end(&self, id: &str) -> Option<Visit> {
+        self.all().remove(id).filter(|visit| visit.begun.elapsed() < LIFETIME)
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Visit>> {

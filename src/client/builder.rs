@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::{Client, Inner, Retry, Timer};
+use super::{Client, Clock, Inner, Retry, Timer};
 use crate::error::BoxError;
+use crate::model::Timestamp;
 use crate::request::Hosts;
 use crate::secret::ApiKey;
 use crate::transport::HttpTransport;
@@ -30,6 +31,7 @@ pub struct ClientBuilder {
     hosts: Hosts,
     transport: Option<Arc<dyn HttpTransport>>,
     timer: Option<Arc<dyn Timer>>,
+    clock: Clock,
     retry: Retry,
 }
 
@@ -50,7 +52,14 @@ pub enum ClientSetupError {
 
 impl ClientBuilder {
     pub(super) fn new(api_key: ApiKey) -> Self {
-        Self { api_key, hosts: Hosts::default(), transport: None, timer: default_timer(), retry: Retry::default() }
+        Self {
+            api_key,
+            hosts: Hosts::default(),
+            transport: None,
+            timer: default_timer(),
+            clock: Clock::default(),
+            retry: Retry::default(),
+        }
     }
 
     /// Sends to other hosts than Divar's: a sandbox, or a gateway of yours.
@@ -71,6 +80,13 @@ impl ClientBuilder {
     /// but the transport's own.
     pub fn timer(mut self, timer: impl Timer) -> Self {
         self.timer = Some(Arc::new(timer));
+        self
+    }
+
+    /// Tells the time by another clock than the system's, as a test does: when the tokens of an
+    /// [`OAuthClient`](super::OAuthClient) expire is counted by it.
+    pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
         self
     }
 
@@ -103,6 +119,7 @@ impl ClientBuilder {
         Ok(Client(Arc::new(Inner {
             transport,
             timer: self.timer,
+            clock: self.clock,
             hosts: self.hosts,
             api_key: self.api_key,
             api_key_header,

@@ -2,6 +2,7 @@
 
 mod builder;
 mod chat_api;
+mod clock;
 mod oauth_client;
 mod retry;
 mod timer;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 
 use crate::error::{Error, ErrorKind};
+use crate::model::Timestamp;
 use crate::redact::Secrets;
 use crate::request::{Body, Credential, Hosts, Operation};
 use crate::secret::ApiKey;
@@ -21,6 +23,7 @@ use crate::transport::HttpTransport;
 
 pub use builder::{ClientBuilder, ClientSetupError};
 pub use chat_api::ChatApi;
+pub(crate) use clock::Clock;
 pub use oauth_client::OAuthClient;
 pub use retry::Retry;
 pub use timer::Timer;
@@ -61,6 +64,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     transport: Arc<dyn HttpTransport>,
     timer: Option<Arc<dyn Timer>>,
+    clock: Clock,
     hosts: Hosts,
     api_key: ApiKey,
     api_key_header: HeaderValue,
@@ -111,6 +115,10 @@ impl Client {
     #[must_use]
     pub fn hosts(&self) -> &Hosts {
         &self.0.hosts
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {

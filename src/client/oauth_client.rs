@@ -2,7 +2,6 @@ use std::borrow::Borrow;
 
 use super::Client;
 use crate::error::{Error, ErrorKind};
-use crate::model::Timestamp;
 use crate::oauth::{Callback, CallbackError, OAuthApp, PermissionUrl, RefreshTokens, Scope, State, TokenSet};
 use crate::request::Operation as _;
 use crate::secret::AuthorizationCode;
@@ -74,7 +73,7 @@ impl OAuthClient {
     ///
     /// [`Error::is_invalid_grant`] where the code is used up, too old, or was asked for with another redirect URI.
     pub async fn exchange(&self, code: AuthorizationCode) -> Result<TokenSet, Error> {
-        self.client.execute(&self.app.exchange(code, Timestamp::now())).await
+        self.client.execute(&self.app.exchange(code, self.client.now())).await
     }
 
     /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
@@ -87,7 +86,7 @@ impl OAuthClient {
     pub async fn refresh(&self, tokens: &TokenSet) -> Result<TokenSet, Error> {
         let refresh = self
             .app
-            .refresh(tokens, Timestamp::now())
+            .refresh(tokens, self.client.now())
             .map_err(|why| Error::new(ErrorKind::InvalidRequest, RefreshTokens::NAME, why))?;
         self.client.execute(&refresh).await
     }

@@ -6,11 +6,11 @@
 //! not known is passed over. Only text that is not JSON at all fails.
 //!
 //! A type says what its keys are in [`FromObject::set`]; everything is decided there, in one pass and without
-//! buffering.
+//! buffering. Values are written where they belong, since a value that is handed up from call to call is copied by each
+//! of them.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -109,26 +109,26 @@ pub(crate) struct Entry<'a, A>(&'a mut A);
 impl<'de, A: MapAccess<'de>> Entry<'_, A> {
     /// Fills `slot` where the value is a scalar that makes a `T`.
     pub(crate) fn scalar<T: FromScalar>(self, slot: &mut Option<T>) -> Result<(), A::Error> {
-        fill(slot, self.0.next_value_seed(Scalar(PhantomData))?);
-        Ok(())
+        self.0.next_value_seed(Scalar(slot))
     }
 
     /// Fills `slot` where the value is an object.
     pub(crate) fn object<T: FromObject>(self, slot: &mut Option<T>) -> Result<(), A::Error> {
-        fill(slot, self.0.next_value_seed(Object(PhantomData))?);
-        Ok(())
+        self.0.next_value_seed(Object(slot))
     }
 
-    /// Fills `slot` where the value is an array, with those of its elements that are objects.
-    pub(crate) fn objects<T: FromObject>(self, slot: &mut Option<Vec<T>>) -> Result<(), A::Error> {
-        fill(slot, self.0.next_value_seed(List(Object(PhantomData)))?);
-        Ok(())
+    /// Fills `slot` where the value is an array, with what `finish` makes of those of its elements that are objects.
+    pub(crate) fn objects<T: FromObject, U>(
+        self,
+        slot: &mut Option<Vec<U>>,
+        finish: fn(&mut T) -> U,
+    ) -> Result<(), A::Error> {
+        self.0.next_value_seed(Objects(slot, finish))
     }
 
     /// Fills `slot` where the value is an array, with those of its elements that make a `T`.
     pub(crate) fn scalars<T: FromScalar>(self, slot: &mut Option<Vec<T>>) -> Result<(), A::Error> {
-        fill(slot, self.0.next_value_seed(List(Scalar(PhantomData)))?);
-        Ok(())
+        self.0.next_value_seed(Scalars(slot))
     }
 
     /// Keeps the value as the text it was sent as; `null` counts as missing.
@@ -151,162 +151,188 @@ fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
 
 /// Reads a scalar, for `Deserialize` implementations.
 pub(crate) fn scalar<'de, T: FromScalar, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Scalar(PhantomData).deserialize(deserializer)
+    let mut slot = None;
+    Scalar(&mut slot).deserialize(deserializer)?;
+    Ok(slot)
 }
 
-/// Reads an object, for `Deserialize` implementations and for [`from_slice`].
+/// Reads an object, for `Deserialize` implementations.
 pub(crate) fn object<'de, T: FromObject, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Object(PhantomData).deserialize(deserializer)?.ok_or_else(|| serde::de::Error::custom("expected a JSON object"))
+    let mut slot = None;
+    Object(&mut slot).deserialize(deserializer)?;
+    slot.ok_or_else(|| serde::de::Error::custom("expected a JSON object"))
 }
 
 /// Reads a whole body: `Ok(None)` where it is JSON but no object.
 pub(crate) fn from_slice<T: FromObject>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Object(PhantomData).deserialize(&mut deserializer)?;
+    match std::str::from_utf8(body) {
+        // One look at the whole is quicker than one at each text in it.
+        Ok(text) => whole(serde_json::Deserializer::from_str(text)),
+        // What is not passed over has to be UTF-8 all the same.
+        Err(_) => whole(serde_json::Deserializer::from_slice(body)),
+    }
+}
+
+fn whole<'de, T: FromObject, R: serde_json::de::Read<'de>>(
+    mut deserializer: serde_json::Deserializer<R>,
+) -> Result<Option<T>, serde_json::Error> {
+    let mut slot = None;
+    Object(&mut slot).deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok(value)
+    Ok(slot)
 }
 
-struct Scalar<T>(PhantomData<T>);
-struct Object<T>(PhantomData<T>);
-struct List<S>(S);
+/// Each of these fills its slot with a value of its kind, and leaves it as it is where the value is of another kind.
+struct Scalar<'a, T>(&'a mut Option<T>);
+struct Scalars<'a, T>(&'a mut Option<Vec<T>>);
+struct Object<'a, T>(&'a mut Option<T>);
+struct Objects<'a, T, U>(&'a mut Option<Vec<U>>, fn(&mut T) -> U);
 
-impl<T> Clone for Scalar<T> {
-    fn clone(&self) -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T> Clone for Object<T> {
-    fn clone(&self) -> Self {
-        Self(PhantomData)
-    }
-}
-
-/// The parts of a visitor that accept whatever the type is not made of, and answer `None`.
+/// The parts of a visitor that pass over whatever fills no slot of its kind.
 macro_rules! pass_over {
     ($($part:ident)*) => {$(pass_over!(@ $part);)*};
     (@ scalars) => {
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok(None)
+        fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+            Ok(())
         }
-        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-            Ok(None)
+        fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+            Ok(())
         }
-        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-            Ok(None)
+        fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+            Ok(())
         }
-        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok(None)
+        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+            Ok(())
         }
-        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok(None)
+        fn visit_str<E>(self, _: &str) -> Result<(), E> {
+            Ok(())
         }
     };
     (@ null) => {
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
+        fn visit_unit<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("any JSON value")
         }
     };
     (@ array) => {
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
             while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(None)
+            Ok(())
         }
     };
     (@ object) => {
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(None)
+            Ok(())
         }
     };
 }
 
-impl<'de, T: FromScalar> DeserializeSeed<'de> for Scalar<T> {
-    type Value = Option<T>;
+impl<'de, T: FromScalar> DeserializeSeed<'de> for Scalar<'_, T> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, T: FromScalar> Visitor<'de> for Scalar<T> {
-    type Value = Option<T>;
+impl<'de, T: FromScalar> Visitor<'de> for Scalar<'_, T> {
+    type Value = ();
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        fill(self.0, T::from_text(text));
+        Ok(())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(T::from_text(text))
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        fill(self.0, T::from_bool(value));
+        Ok(())
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(T::from_bool(value))
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        fill(self.0, T::from_integer(number.into()));
+        Ok(())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(T::from_integer(number.into()))
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        fill(self.0, T::from_integer(number.into()));
+        Ok(())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(T::from_integer(number.into()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(T::from_float(number))
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        fill(self.0, T::from_float(number));
+        Ok(())
     }
 
     pass_over!(null array object);
 }
 
-impl<'de, T: FromObject> DeserializeSeed<'de> for Object<T> {
-    type Value = Option<T>;
+impl<'de, T: FromObject> DeserializeSeed<'de> for Object<'_, T> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, T: FromObject> Visitor<'de> for Object<T> {
-    type Value = Option<T>;
+impl<'de, T: FromObject> Visitor<'de> for Object<'_, T> {
+    type Value = ();
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut object = T::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let object = self.0.insert(T::default());
         while let Some(key) = map.next_key_seed(Key)? {
             object.set(&key, Entry(&mut map))?;
         }
-        Ok(Some(object))
+        Ok(())
     }
 
     pass_over!(null array scalars);
 }
 
-impl<'de, T, S: DeserializeSeed<'de, Value = Option<T>> + Clone> DeserializeSeed<'de> for List<S> {
-    type Value = Option<Vec<T>>;
+impl<'de, T: FromScalar> DeserializeSeed<'de> for Scalars<'_, T> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, T, S: DeserializeSeed<'de, Value = Option<T>> + Clone> Visitor<'de> for List<S> {
-    type Value = Option<Vec<T>>;
+impl<'de, T: FromScalar> Visitor<'de> for Scalars<'_, T> {
+    type Value = ();
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let list = self.0.insert(Vec::new());
+        let mut element = None;
+        while seq.next_element_seed(Scalar(&mut element))?.is_some() {
+            list.extend(element.take());
+        }
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(element) = seq.next_element_seed(self.0.clone())? {
-            list.extend(element);
+    pass_over!(null object scalars);
+}
+
+impl<'de, T: FromObject, U> DeserializeSeed<'de> for Objects<'_, T, U> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: FromObject, U> Visitor<'de> for Objects<'_, T, U> {
+    type Value = ();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let list = self.0.insert(Vec::new());
+        let mut element = None;
+        while seq.next_element_seed(Object(&mut element))?.is_some() {
+            list.extend(element.as_mut().map(self.1));
+            element = None;
         }
-        Ok(Some(list))
+        Ok(())
     }
 
     pass_over!(null object scalars);

@@ -300,20 +300,21 @@ impl FromObject for MessageFields {
     }
 }
 
+/// What is taken out of the fields is taken by reference: they are too large to be handed around.
 impl MessageFields {
     /// The message, or `None` where it does not tell its conversation.
-    pub(crate) fn message(mut self) -> Option<Message> {
+    pub(crate) fn message(&mut self) -> Option<Message> {
         let conversation = self.conversation.take()?.conversation()?;
         Some(self.message_in(conversation))
     }
 
-    /// The message, in the conversation that was read where it does not tell.
-    pub(crate) fn message_of(mut self, read: &Conversation) -> Message {
-        let conversation = self.conversation.take().map_or_else(|| read.clone(), |own| own.or(&read.id));
+    /// The message as a conversation lists it: with an empty id of the conversation where it does not tell.
+    pub(crate) fn listed(&mut self) -> Message {
+        let conversation = self.conversation.take().unwrap_or_default().or(&ConversationId::new(""));
         self.message_in(conversation)
     }
 
-    fn message_in(mut self, conversation: Conversation) -> Message {
+    fn message_in(&mut self, conversation: Conversation) -> Message {
         Message {
             id: self.id.take(),
             conversation,
@@ -323,15 +324,17 @@ impl MessageFields {
         }
     }
 
-    fn content(mut self) -> MessageContent {
+    fn content(&mut self) -> MessageContent {
         match self.kind.take().or_else(|| self.kind_by_details()) {
             Some(MessageKind::Text) => MessageContent::Text(self.take_text().unwrap_or_default()),
-            Some(MessageKind::Image) => MessageContent::Image(self.image.unwrap_or_default()),
-            Some(MessageKind::File) => MessageContent::File(self.file.unwrap_or_default()),
-            Some(MessageKind::Voice) => MessageContent::Voice(self.voice.unwrap_or_default()),
-            Some(MessageKind::Video) => MessageContent::Video(self.video.unwrap_or_default()),
-            Some(MessageKind::Location) => MessageContent::Location(self.location.and_then(LocationFields::location)),
-            Some(MessageKind::Contact) => MessageContent::Contact(self.contact.unwrap_or_default()),
+            Some(MessageKind::Image) => MessageContent::Image(self.image.take().unwrap_or_default()),
+            Some(MessageKind::File) => MessageContent::File(self.file.take().unwrap_or_default()),
+            Some(MessageKind::Voice) => MessageContent::Voice(self.voice.take().unwrap_or_default()),
+            Some(MessageKind::Video) => MessageContent::Video(self.video.take().unwrap_or_default()),
+            Some(MessageKind::Location) => {
+                MessageContent::Location(self.location.take().and_then(LocationFields::location))
+            }
+            Some(MessageKind::Contact) => MessageContent::Contact(self.contact.take().unwrap_or_default()),
             Some(MessageKind::Unknown(kind)) => MessageContent::Unknown(self.unknown_content(Some(kind))),
             None => MessageContent::Unknown(self.unknown_content(None)),
         }
@@ -357,16 +360,17 @@ impl MessageFields {
     }
 
     /// All that came, also under keys that the crate knows from other kinds.
-    fn unknown_content(mut self, kind: Option<String>) -> UnknownContent {
+    fn unknown_content(&mut self, kind: Option<String>) -> UnknownContent {
         let text = self.take_text();
-        let mut fields = self.unknown;
+        let mut fields = std::mem::take(&mut self.unknown);
+        let location = self.location.take().and_then(LocationFields::location);
         let known = [
-            ("image_data", self.image.map(|image| RawJson::of(&image))),
-            ("file_data", self.file.map(|file| RawJson::of(&file))),
-            ("voice_data", self.voice.map(|voice| RawJson::of(&voice))),
-            ("video_data", self.video.map(|video| RawJson::of(&video))),
-            ("location_data", self.location.and_then(LocationFields::location).map(|place| RawJson::of(&place))),
-            ("contact_data", self.contact.map(|contact| RawJson::of(&contact))),
+            ("image_data", self.image.as_ref().map(RawJson::of)),
+            ("file_data", self.file.as_ref().map(RawJson::of)),
+            ("voice_data", self.voice.as_ref().map(RawJson::of)),
+            ("video_data", self.video.as_ref().map(RawJson::of)),
+            ("location_data", location.as_ref().map(RawJson::of)),
+            ("contact_data", self.contact.as_ref().map(RawJson::of)),
         ];
         fields.extend(known.into_iter().filter_map(|(key, json)| Some((key.to_owned(), json?.ok()?))));
         UnknownContent { kind, text, fields }

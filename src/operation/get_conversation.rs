@@ -62,25 +62,31 @@ impl Operation for GetConversation<'_> {
 #[derive(Default)]
 struct HistoryFields {
     conversation: Option<ConversationFields>,
-    messages: Option<Vec<MessageFields>>,
+    messages: Option<Vec<Message>>,
 }
 
 impl FromObject for HistoryFields {
     fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
         match key {
             "conversation" => entry.object(&mut self.conversation),
-            "messages" => entry.objects(&mut self.messages),
+            "messages" => entry.objects(&mut self.messages, MessageFields::listed),
             _ => entry.skip(),
         }
     }
 }
 
 impl HistoryFields {
-    /// What does not name its conversation belongs to the one asked for.
+    /// A message that does not name its conversation belongs to the one that was read, and that one is the one asked for.
     fn history(self, asked: &ConversationId) -> ConversationHistory {
         let conversation = self.conversation.unwrap_or_default().or(asked);
-        let messages = self.messages.unwrap_or_default();
-        let messages = messages.into_iter().map(|message| message.message_of(&conversation)).collect();
+        let mut messages = self.messages.unwrap_or_default();
+        for message in &mut messages {
+            if message.conversation == Conversation::new("") {
+                message.conversation.clone_from(&conversation);
+            } else if message.conversation.id.as_str().is_empty() {
+                message.conversation.id.clone_from(&conversation.id);
+            }
+        }
         ConversationHistory { conversation, messages }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use http_body::Frame;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{Error as _, MapAccess};
 use serde::{Deserialize, Deserializer};
 
@@ -123,15 +124,14 @@ impl Multipart {
 }
 
 /// As browsers do: UTF-8 as it is, and what would end the name or the line percent-encoded (HTML, "multipart form
-/// data").
+/// data"). So is any other control character, since no header can hold one.
 fn escape_file_name(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for character in name.chars() {
-        match character {
-            '"' => escaped.push_str("%22"),
-            '\r' => escaped.push_str("%0D"),
-            '\n' => escaped.push_str("%0A"),
-            other => escaped.push(other),
+        if character == '"' || character.is_ascii_control() {
+            escaped.extend(utf8_percent_encode(character.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC));
+        } else {
+            escaped.push(character);
         }
     }
     escaped

@@ -78,7 +78,13 @@ enum Excerpt {
 }
 
 fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>, keep: Excerpt) -> Result<T, Error> {
-    serde_json::from_slice(response.body()).map_err(|error| {
+    let body = response.body();
+    let value = match std::str::from_utf8(body) {
+        // One look at the whole is quicker than one at each text in it.
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    value.map_err(|error| {
         let (excerpt, why) = match keep {
             Excerpt::Kept => {
                 (excerpt_of_page(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))

@@ -1,10 +1,14 @@
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
 
 use super::Permission;
 use super::engine::world;
 use super::kenar::Kenar;
-use super::loopback::Loopback;
+use super::network::SandboxTransport;
 use crate::client::{Client, OAuthClient};
 use crate::model::{AppSlug, AppUrl};
 use crate::oauth::{InvalidRedirectUri, OAuthApp};
@@ -71,6 +75,41 @@ impl App {
         self
     }
 
+    /// Gives the app an address in this process, which a function answers in place of a server: for a test without any
+    /// socket. The requests are as a server would see them, and a request to any path of the address comes to it.
+    ///
+    /// ```
+    /// # use kenar::sandbox::Sandbox;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kenar::webhook::Event;
+    ///
+    /// let kenar = Sandbox::in_process().await;
+    /// let app = kenar.app("bot");
+    /// let verifier = app.verifier();
+    /// let addon = app.handled_by(move |request| {
+    ///     let event = verifier.event(request.headers(), request.body());
+    ///     async move {
+    ///         match event {
+    ///             Ok(Event::ChatbotMessage(_)) => http::Response::default(),
+    ///             Ok(event) => panic!("{event:?}"),
+    ///             Err(rejection) => rejection.into_http_response(),
+    ///         }
+    ///     }
+    /// });
+    /// app.events_at(addon.at(["events"]));
+    ///
+    /// let sara = kenar.user("sara");
+    /// sara.write(&sara.chat_with_bot(&app), "سلام").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn handled_by<F>(&self, handler: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> AppUrl
+    where
+        F: Future<Output = Response<Bytes>> + Send + 'static,
+    {
+        self.kenar.network.add(Arc::new(move |request| Box::pin(handler(request))))
+    }
+
     /// Sets the identification key that webhooks show.
     pub fn identified_by(&self, key: IdentificationKey) -> &Self {
         self.panel(|app| app.identification_key = key);
@@ -103,8 +142,12 @@ impl App {
 
     #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
     fn client_of(&self, key: ApiKey) -> Client {
-        let client = Client::builder(key).hosts(self.kenar.hosts.clone()).transport(Loopback);
-        client.build().expect("a client with a transport and a key of printable ASCII")
+        let clock = self.kenar.clock.clone();
+        let client = Client::builder(key).hosts(self.kenar.hosts.clone()).clock(move || clock.now());
+        client
+            .transport(SandboxTransport(Arc::clone(&self.kenar)))
+            .build()
+            .expect("a client with a transport and a key of printable ASCII")
     }
 
     /// Its API key with every permission, for a client of your own.

@@ -9,12 +9,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
 use super::SandboxError;
+use super::clock::SandboxClock;
 use super::engine::{Delivery, Engine};
-use super::loopback::Loopback;
+use super::network::Network;
 use super::transcript;
 use crate::model::{ConversationId, Timestamp};
 use crate::request::{Body, Hosts};
-use crate::transport::HttpTransport;
 
 pub(crate) type Answer = Result<Response<Bytes>, String>;
 
@@ -26,27 +26,36 @@ pub(crate) struct Queued {
 
 pub(crate) struct Kenar {
     engine: Mutex<Engine>,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) clock: SandboxClock,
     /// Counts the changes of the engine, so that who waits for one looks again.
     changes: watch::Sender<u64>,
     /// Events leave one after the other, in the order in which they came about.
     queue: mpsc::UnboundedSender<Queued>,
     /// How many events have not arrived yet.
     under_way: watch::Sender<usize>,
+    stopped: watch::Sender<bool>,
+    pub(crate) network: Network,
     pub(crate) hosts: Hosts,
     /// How long anything is waited for.
     pub(crate) time_limit: Duration,
 }
 
 impl Kenar {
-    pub(crate) fn new(engine: Engine, hosts: Hosts, time_limit: Duration) -> (Self, mpsc::UnboundedReceiver<Queued>) {
+    pub(crate) fn new(
+        engine: Engine,
+        clock: SandboxClock,
+        hosts: Hosts,
+        time_limit: Duration,
+    ) -> (Self, mpsc::UnboundedReceiver<Queued>) {
         let (queue, queued) = mpsc::unbounded_channel();
         let kenar = Self {
             engine: Mutex::new(engine),
-            clock: Box::new(Timestamp::now),
+            clock,
             changes: watch::Sender::new(0),
             queue,
             under_way: watch::Sender::new(0),
+            stopped: watch::Sender::new(false),
+            network: Network::default(),
             hosts,
             time_limit,
         };
@@ -62,7 +71,7 @@ impl Kenar {
     }
 
     pub(crate) fn change<T>(&self, act: impl FnOnce(&mut Engine, Timestamp) -> T) -> T {
-        let now = (self.clock)();
+        let now = self.clock.now();
         let outcome = act(&mut self.engine(), now);
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
         outcome
@@ -88,7 +97,7 @@ impl Kenar {
 
     /// Makes a request of a webhook now.
     pub(crate) async fn deliver(&self, delivery: &Delivery) -> Answer {
-        let at = (self.clock)();
+        let at = self.clock.now();
         let began = Instant::now();
         let answer = match &delivery.request {
             Ok(request) => self.send(request.clone().map(Body::from)).await,
@@ -100,7 +109,7 @@ impl Kenar {
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let address = request.uri().clone();
-        match timeout(self.time_limit, Loopback.send(request)).await {
+        match timeout(self.time_limit, self.exchange(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
                 let source = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
@@ -147,6 +156,27 @@ impl Kenar {
                 let _ = arrived.send(answer);
             }
         }
+    }
+
+    /// Stops everything that goes on by itself.
+    pub(crate) fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
+    /// Waits; not past the end of the sandbox.
+    pub(crate) async fn pause(&self, duration: Duration) {
+        if !duration.is_zero() {
+            let _ = timeout(duration, self.stopped().wait_for(|stopped| *stopped)).await;
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Turns to `true` when the sandbox stops.
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.subscribe()
     }
 
     /// Waits until no event is on its way.

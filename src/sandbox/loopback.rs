@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use axum::body::to_bytes;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header};
+use http::{Request, Response, Uri};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
+use super::network::as_received;
 use crate::request::Body;
 use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 
@@ -19,8 +21,8 @@ pub(crate) struct Loopback;
 
 const MAX_ANSWER: usize = 16 << 20;
 
-/// Whether an address can be reached without leaving the machine.
-pub(crate) fn is_within_reach(uri: &Uri) -> bool {
+/// Whether an address is on this machine.
+pub(crate) fn is_loopback(uri: &Uri) -> bool {
     let host = host(uri);
     uri.scheme_str() == Some("http")
         && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
@@ -32,9 +34,9 @@ fn host(uri: &Uri) -> &str {
 
 #[async_trait]
 impl HttpTransport for Loopback {
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let uri = request.uri().clone();
-        if !is_within_reach(&uri) {
+        if !is_loopback(&uri) {
             let why = "the sandbox reaches only this machine, by plain http";
             return Err(TransportError::with_source(TransportErrorKind::Connect, why));
         }
@@ -43,16 +45,10 @@ impl HttpTransport for Loopback {
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|error| TransportError::with_source(TransportErrorKind::Connect, error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(interrupted)?;
-        // Ends with the connection, which ends with `sender`.
-        tokio::spawn(connection);
+        let mut connections = JoinSet::new();
+        connections.spawn(connection);
 
-        if let Some(host) = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
-            request.headers_mut().insert(header::HOST, host);
-        }
-        if let Some(path) = uri.path_and_query() {
-            *request.uri_mut() = Uri::from(path.clone());
-        }
-        let (parts, body) = sender.send_request(request).await.map_err(interrupted)?.into_parts();
+        let (parts, body) = sender.send_request(as_received(request)).await.map_err(interrupted)?.into_parts();
         let body = to_bytes(axum::body::Body::new(body), MAX_ANSWER)
             .await
             .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;

@@ -37,9 +37,12 @@
 //! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
 
 mod app;
+mod clock;
 mod engine;
 mod kenar;
+mod listener;
 mod loopback;
+mod network;
 mod page;
 mod people;
 mod server;
@@ -51,21 +54,21 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use self::clock::SandboxClock;
 use self::engine::Engine;
 use self::kenar::Kenar;
 use self::page::Page;
-use crate::client::Client;
-use crate::model::AppSlug;
+use crate::client::{Client, Clock};
+use crate::model::{AppSlug, Timestamp};
 use crate::request::Hosts;
 
 pub use app::App;
 pub use engine::journal::{Direction, Exchange};
 pub use engine::world::{Author, ChatMessage, Permission};
+pub use network::SandboxTransport;
 pub use people::{Chat, Post, User};
 pub use visit::{Opened, Pressed, Visit};
 
@@ -73,10 +76,9 @@ pub use visit::{Opened, Pressed, Visit};
 #[derive(Debug)]
 pub struct Sandbox {
     kenar: Arc<Kenar>,
-    server: JoinHandle<()>,
+    /// What answers the port; none where there is none.
+    server: Option<JoinHandle<()>>,
     queue: JoinHandle<()>,
-    /// Sent or dropped, it stops the server.
-    stop: Option<oneshot::Sender<()>>,
     has_chat_page: bool,
 }
 
@@ -87,6 +89,7 @@ pub struct SandboxBuilder {
     seed: u64,
     port: u16,
     time_limit: Duration,
+    clock: Clock,
     chat_page: bool,
 }
 
@@ -146,6 +149,19 @@ impl SandboxBuilder {
         self
     }
 
+    /// Has it go by a clock that stands still, first at 2025-01-01T00:00:00Z, and moves when it is
+    /// [moved](Sandbox::advance).
+    pub fn manual_clock(mut self) -> Self {
+        self.clock = clock::still();
+        self
+    }
+
+    /// Has it go by this clock, in place of the system's.
+    pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
     /// Whether it serves the chat page: Divar's side as a chat client in the browser, at
     /// [`Sandbox::chat_page_url`]. Not unless said so.
     ///
@@ -164,33 +180,36 @@ impl SandboxBuilder {
     pub async fn start(self) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
         let address = listener.local_addr()?;
-        let origin = format!("http://{address}");
-        let hosts = Hosts::at(&origin).map_err(std::io::Error::other)?;
-        let (kenar, queued) = Kenar::new(Engine::new(self.seed, origin), hosts, self.time_limit);
-        let kenar = Arc::new(kenar);
+        let hosts = Hosts::at(&format!("http://{address}")).map_err(std::io::Error::other)?;
+        let has_chat_page = self.chat_page;
+        let mut sandbox = self.without_port(hosts);
+        sandbox.has_chat_page = has_chat_page;
+        let page = has_chat_page.then(|| Page::new(Arc::clone(&sandbox.kenar), address.port()));
+        let router = server::router(Arc::clone(&sandbox.kenar), page);
+        sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.kenar.stopped())));
+        Ok(sandbox)
+    }
 
-        let (stop, stopped) = oneshot::channel();
-        // Dropped with the server, it ends the page's event streams, which would keep the server waiting.
-        let (open, closing) = watch::channel(());
-        let page = self.chat_page.then(|| Page::new(Arc::clone(&kenar), address.port(), closing));
-        let router = server::router(Arc::clone(&kenar), page);
-        let listener = listener.tap_io(|connection| {
-            // Without it, an answer may wait for an acknowledgement. It is slower then, not wrong.
-            let _ = connection.set_nodelay(true);
-        });
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            let _ = stopped.await;
-            drop(open);
-        });
-        let server = tokio::spawn(async move {
-            // It ends without an error, when it is told to.
-            let _ = serving.await;
-        });
+    /// Starts it without a port, on the tokio runtime of the caller: it is reached by the clients that it
+    /// [hands out](App::client), and by nothing else. With an add-on that is [in this process](App::handled_by), a test
+    /// opens no socket at all.
+    ///
+    /// It is the same sandbox but for that; its address, of which no request leaves the process, is
+    /// `https://kenar.invalid`.
+    #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
+    pub async fn in_process(self) -> Sandbox {
+        self.without_port(Hosts::at(network::IN_PROCESS).expect("an https address"))
+    }
+
+    fn without_port(self, hosts: Hosts) -> Sandbox {
+        let engine = Engine::new(self.seed, hosts.api().as_str().to_owned());
+        let (kenar, queued) = Kenar::new(engine, SandboxClock::new(self.clock), hosts, self.time_limit);
+        let kenar = Arc::new(kenar);
         let queue = tokio::spawn({
             let kenar = Arc::clone(&kenar);
             async move { kenar.run_queue(queued).await }
         });
-        Ok(Sandbox { kenar, server, queue, stop: Some(stop), has_chat_page: self.chat_page })
+        Sandbox { kenar, server: None, queue, has_chat_page: false }
     }
 }
 
@@ -204,15 +223,45 @@ impl Sandbox {
         Self::builder().start().await
     }
 
+    /// Starts one without a port: [`SandboxBuilder::in_process`].
+    pub async fn in_process() -> Self {
+        Self::builder().in_process().await
+    }
+
     /// Begins the setup of one.
     pub fn builder() -> SandboxBuilder {
-        SandboxBuilder { seed: 0, port: 0, time_limit: Duration::from_secs(5), chat_page: false }
+        SandboxBuilder {
+            seed: 0,
+            port: 0,
+            time_limit: Duration::from_secs(5),
+            clock: Clock::default(),
+            chat_page: false,
+        }
     }
 
     /// Where it is: the API, the consent page, the token endpoint and the uploads.
     #[must_use]
     pub fn hosts(&self) -> &Hosts {
         &self.kenar.hosts
+    }
+
+    /// What the time is there.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.kenar.clock.now()
+    }
+
+    /// Moves its clock on: tokens expire, limits begin anew. The clients that it hands out go by the same clock.
+    ///
+    /// A clock that goes by itself goes on from there, that much ahead.
+    pub fn advance(&self, by: Duration) {
+        self.kenar.clock.advance(by);
+    }
+
+    /// What reaches it, for a client that you set up yourself.
+    #[must_use]
+    pub fn transport(&self) -> SandboxTransport {
+        SandboxTransport(Arc::clone(&self.kenar))
     }
 
     /// Its address, such as `http://127.0.0.1:4321`.
@@ -222,7 +271,7 @@ impl Sandbox {
     }
 
     /// Where the chat page is, to be opened in a browser on this machine; none unless it was
-    /// [asked for](SandboxBuilder::chat_page).
+    /// [asked for](SandboxBuilder::chat_page), and none without a port.
     #[must_use]
     pub fn chat_page_url(&self) -> Option<String> {
         self.has_chat_page.then(|| format!("{}{}", self.url(), page::PATH))
@@ -262,6 +311,12 @@ impl Sandbox {
         self.kenar.look(|engine| transcript::of(engine, None))
     }
 
+    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox by.
+    #[doc(hidden)]
+    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        server::answer_in_memory(Arc::clone(&self.kenar), request).await
+    }
+
     /// Waits until every event that is on its way to an add-on has been answered, or given up.
     pub async fn settled(&self) {
         self.kenar.settled().await;
@@ -269,14 +324,21 @@ impl Sandbox {
 
     /// Stops it, and waits until the requests that it is answering are answered; no longer than the time limit.
     pub async fn shutdown(mut self) {
-        self.stop.take();
-        let _ = tokio::time::timeout(self.kenar.time_limit, &mut self.server).await;
+        self.kenar.stop();
+        if let Some(server) = &mut self.server {
+            let _ = tokio::time::timeout(self.kenar.time_limit, server).await;
+        }
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.stop.take();
+        self.kenar.stop();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
         self.queue.abort();
+        // They may hold what holds the sandbox.
+        self.kenar.network.clear();
     }
 }

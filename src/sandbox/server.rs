@@ -1,6 +1,9 @@
 //! The sandbox's door: HTTP in, the engine asked, HTTP out.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
@@ -8,8 +11,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, State};
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 
-use super::engine::{Asked, Engine, Part, Refusal};
+use super::engine::{Asked, Cut, Done, Engine, Part, Refusal};
 use super::kenar::Kenar;
 use super::page::{self, Page};
 use crate::operation::MediaKind;
@@ -26,10 +30,10 @@ struct Door {
 
 pub(super) fn router(kenar: Arc<Kenar>, page: Option<Page>) -> Router {
     let door = Door { kenar, page: page.map(Arc::new) };
-    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(door)
+    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(door)
 }
 
-async fn answer(State(Door { kenar, page }): State<Door>, request: Request<Body>) -> Response<Body> {
+async fn respond(State(Door { kenar, page }): State<Door>, request: Request<Body>) -> Response<Body> {
     let answered = match &page {
         Some(page) => page.answer(request).await,
         None => page::consent_asset(&request).ok_or(request),
@@ -38,14 +42,39 @@ async fn answer(State(Door { kenar, page }): State<Door>, request: Request<Body>
         Ok(response) => return response,
         Err(request) => request,
     };
-    let response = match Engine::upload_kind(request.uri().path()) {
-        Some(kind) if request.method() == http::Method::POST => upload(&kenar, page.as_deref(), kind, request).await,
-        _ => call(&kenar, request).await,
-    };
-    response.map(Body::from)
+    let (response, cut) = answer(&kenar, page.as_deref(), request).await;
+    match cut {
+        None => response.map(Body::from),
+        Some(Cut::Midway) => response.map(|whole| Body::new(CutOff(whole))),
+        Some(cut) => {
+            let mut response = Response::new(Body::empty());
+            response.extensions_mut().insert(cut);
+            response
+        }
+    }
 }
 
-async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
+/// Answers a request; says where the connection breaks, if it does.
+pub(super) async fn answer(
+    kenar: &Kenar,
+    page: Option<&Page>,
+    request: Request<Body>,
+) -> (Response<Bytes>, Option<Cut>) {
+    let done = match Engine::upload_kind(request.uri().path()) {
+        Some(kind) if request.method() == http::Method::POST => upload(kenar, page, kind, request).await,
+        _ => call(kenar, request).await,
+    };
+    kenar.deliver_later(done.deliveries);
+    kenar.pause(done.manner.delay).await;
+    (done.response, done.manner.cut)
+}
+
+/// As [`answer`], for a request that is in memory. So is the answer.
+pub(super) async fn answer_in_memory(kenar: Arc<Kenar>, request: Request<Bytes>) -> Response<Bytes> {
+    answer(&kenar, None, request.map(Body::from)).await.0
+}
+
+async fn call(kenar: &Kenar, request: Request<Body>) -> Done {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
@@ -53,14 +82,12 @@ async fn call(kenar: &Kenar, request: Request<Body>) -> Response<Bytes> {
         return kenar.change(|engine, now| engine.refuse(asked, refusal, now));
     };
     let request = Request::from_parts(parts, body);
-    let done = kenar.change(|engine, now| engine.handle(&request, now));
-    kenar.deliver_later(done.deliveries);
-    done.response
+    kenar.change(|engine, now| engine.handle(&request, now))
 }
 
 /// The bytes of an upload are counted as they go by, and kept only where there is a page to show them. They are read to
 /// the end also where the token is refused: a client that is still sending might not see the answer otherwise.
-async fn upload(kenar: &Kenar, page: Option<&Page>, kind: MediaKind, request: Request<Body>) -> Response<Bytes> {
+async fn upload(kenar: &Kenar, page: Option<&Page>, kind: MediaKind, request: Request<Body>) -> Done {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let let_in = kenar.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
@@ -72,11 +99,11 @@ async fn upload(kenar: &Kenar, page: Option<&Page>, kind: MediaKind, request: Re
     let body = format!("({size} bytes of {kind})");
     let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let outcome = let_in.and_then(|upload| Ok((upload, read.map_err(Refusal::invalid)?)));
-    let response = kenar.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()));
+    let done = kenar.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()));
     if let Some(page) = page {
-        page.keep_upload(kind, file_name, bytes.into(), &response);
+        page.keep_upload(kind, file_name, bytes.into(), &done.response);
     }
-    response
+    done
 }
 
 async fn read_parts(request: Request<Body>, mut keep: Option<&mut Vec<u8>>, most: u64) -> Result<Vec<Part>, String> {
@@ -95,4 +122,27 @@ async fn read_parts(request: Request<Body>, mut keep: Option<&mut Vec<u8>>, most
         parts.push(Part { name, file_name, size });
     }
     Ok(parts)
+}
+
+/// The first half of a body, and then the end of the connection.
+struct CutOff(Bytes);
+
+impl http_body::Body for CutOff {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let half = self.0.len() / 2;
+        Poll::Ready(Some(if half == 0 {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            let first = self.0.split_to(half);
+            self.0.clear();
+            Ok(Frame::data(first))
+        }))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
 }

@@ -8,7 +8,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use url::Url;
 
 use super::kenar::Kenar;
-use super::loopback::is_within_reach;
 use super::{SandboxError, User};
 use crate::model::PostToken;
 use crate::request::{self, Body};
@@ -166,7 +165,7 @@ impl Visit {
     async fn go(&self, mut method: Method, mut url: Url, mut form: Option<Bytes>) -> Result<Self, SandboxError> {
         for _ in 0..MAX_REDIRECTS {
             let uri = Uri::try_from(without_fragment(&url)).map_err(|error| self.error(format!("{url}: {error}")))?;
-            if !is_within_reach(&uri) {
+            if !self.kenar.reaches(&uri) {
                 return Ok(self.at(Page { url, status: StatusCode::OK, body: Bytes::new() }));
             }
             let request = self.request(method.clone(), uri, form.clone());

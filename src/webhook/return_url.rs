@@ -18,13 +18,19 @@ pub(super) fn safe(given: Option<&str>) -> Url {
 }
 
 /// `https` on `divar.ir` or below it, on the default port, without a user name or a password. The parser has put the
-/// host into lower case and decoded it; a host with a dot at its end, which DNS takes for the same, is refused.
+/// host into lower case and decoded it. It lets more characters into one than a host name has; those, and a dot at its
+/// end, which DNS takes for the same, are refused.
 fn is_divars(url: &Url) -> bool {
     let Some(Host::Domain(host)) = url.host() else {
         return false;
     };
-    let on_divar = host == "divar.ir" || host.ends_with(".divar.ir") && host.split('.').all(|label| !label.is_empty());
+    let on_divar = host == "divar.ir" || host.ends_with(".divar.ir") && host.split('.').all(is_label);
     on_divar && url.scheme() == "https" && url.port().is_none() && url.username().is_empty() && url.password().is_none()
+}
+
+/// Whether it is a label of a host name: letters, digits and hyphens (RFC 1123, section 2.1).
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -55,6 +61,8 @@ mod tests {
             "https://divar.ir./",
             "https://.divar.ir/",
             "https://a..divar.ir/",
+            "https://{a}.divar.ir/",
+            "https://a\".divar.ir/",
             "https://divar.ir:8443/",
             "https://user@divar.ir/",
             "https://:password@divar.ir/",

@@ -12,7 +12,7 @@ use axum::response::IntoResponse as _;
 use http::{Method, StatusCode};
 use kenar::request::Body;
 use kenar::sandbox::{App, Sandbox, User};
-use kenar::transport::{HttpTransport, ReqwestTransport};
+use kenar::transport::HttpTransport;
 use kenar::webhook::{DynamicActionReply, Event, OpenAppReply, Verifier};
 use kenar::{AppUrl, Callback, Scope, TokenSet};
 use serde_json::Value;
@@ -120,12 +120,12 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Resp
 }
 
 /// A plain request to the sandbox, with nothing of the client in between.
-pub struct Ask(http::Request<Body>);
+pub struct Ask(http::Request<Body>, kenar::sandbox::SandboxTransport);
 
 impl Ask {
     pub fn new(kenar: &Sandbox, method: &str, path: &str) -> Self {
         let request = http::Request::builder().method(method).uri(format!("{}{path}", kenar.url()));
-        Self(request.body(Body::empty()).unwrap())
+        Self(request.body(Body::empty()).unwrap(), kenar.transport())
     }
 
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -157,8 +157,7 @@ impl Ask {
     }
 
     pub async fn answer(self) -> http::Response<bytes::Bytes> {
-        let transport = ReqwestTransport::builder().no_proxy().build().unwrap();
-        transport.send(self.0).await.unwrap()
+        self.1.send(self.0).await.unwrap()
     }
 
     /// The status, and the JSON.

@@ -207,17 +207,14 @@ impl RefusedRequest for PermissionRequest {
 impl Refused {
     fn into_done(self) -> Done {
         match self {
-            Self::Page(why) => {
-                let page = page(StatusCode::BAD_REQUEST, consent_page::refusing(&why));
-                Done { notes: vec![why], ..page }
-            }
+            Self::Page(why) => page(StatusCode::BAD_REQUEST, consent_page::refusing(&why)).note(why),
             Self::Back { redirect_uri, state, error, why } => {
                 let mut query = form_urlencoded::Serializer::new(String::new());
                 query.append_pair("error", error).append_pair("error_description", &why);
                 if let Some(state) = &state {
                     query.append_pair("state", state);
                 }
-                Done { notes: vec![why], ..see_other(&format!("{redirect_uri}?{}", query.finish())) }
+                see_other(&format!("{redirect_uri}?{}", query.finish())).note(why)
             }
         }
     }
@@ -227,7 +224,7 @@ fn page(status: StatusCode, html: String) -> Done {
     let mut response = response(status, "text/html; charset=utf-8", html);
     let policy = HeaderValue::from_static(consent_page::POLICY);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    Done { response, deliveries: Vec::new(), notes: Vec::new() }
+    Done::new(response)
 }
 
 fn see_other(to: &str) -> Done {

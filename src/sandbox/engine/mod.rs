@@ -59,16 +59,42 @@ pub(crate) struct Done {
     pub(crate) response: Response<Bytes>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) notes: Vec<String>,
+    pub(crate) manner: Manner,
+}
+
+/// How a shell gives an answer: at once and whole, but for faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) delay: Duration,
+    pub(crate) cut: Option<Cut>,
+}
+
+/// Where a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Before,
+    Midway,
+}
+
+impl Done {
+    pub(crate) fn new(response: Response<Bytes>) -> Self {
+        Self { response, deliveries: Vec::new(), notes: Vec::new(), manner: Manner::default() }
+    }
+
+    fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
 }
 
 impl From<Refusal> for Done {
     fn from(refusal: Refusal) -> Self {
-        let notes = if refusal.is_documented() {
-            Vec::new()
+        let done = Self::new(refusal.response());
+        if refusal.is_documented() {
+            done
         } else {
-            vec!["the platform documents no status for this; the sandbox answers by the gRPC convention".to_owned()]
-        };
-        Self { response: refusal.response(), deliveries: Vec::new(), notes }
+            done.note("the platform documents no status for this; the sandbox answers by the gRPC convention")
+        }
     }
 }
 
@@ -207,7 +233,7 @@ impl Engine {
         outcome: Result<(Upload, Vec<Part>), Refusal>,
         now: Timestamp,
         took: Duration,
-    ) -> Response<Bytes> {
+    ) -> Done {
         let outcome = outcome.and_then(|(upload, parts)| {
             self.uploads.finish(&mut self.world.ids, &upload.token, upload.kind, &parts, now)
         });
@@ -216,14 +242,14 @@ impl Engine {
             Err(refusal) => refusal.into(),
         };
         self.record(asked, UploadMedia::NAME, &done, now, took);
-        done.response
+        done
     }
 
     /// Answers a request that was refused before it was read.
-    pub(crate) fn refuse(&mut self, asked: Asked<'_>, refusal: Refusal, now: Timestamp) -> Response<Bytes> {
+    pub(crate) fn refuse(&mut self, asked: Asked<'_>, refusal: Refusal, now: Timestamp) -> Done {
         let done = Done::from(refusal);
         self.record(asked, "unknown", &done, now, Duration::ZERO);
-        done.response
+        done
     }
 
     fn record(&mut self, asked: Asked<'_>, operation: &'static str, done: &Done, at: Timestamp, took: Duration) {

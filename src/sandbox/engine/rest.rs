@@ -1,8 +1,7 @@
 //! The calls of the REST API, each with what it asks for: a key with a permission, a token with a scope.
 
-use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -270,6 +269,5 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 }
 
 pub(super) fn ok(answer: &impl Serialize) -> Done {
-    let response: Response<Bytes> = json(StatusCode::OK, answer);
-    Done { response, deliveries: Vec::new(), notes: Vec::new() }
+    Done::new(json(StatusCode::OK, answer))
 }

@@ -47,10 +47,7 @@ impl Engine {
     pub(super) fn token(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Done {
         let mut done = match self.tokens(headers, form, now) {
             Ok(answer) => ok(&answer),
-            Err(error) => {
-                let response = json(error.status, &error);
-                Done { response, deliveries: Vec::new(), notes: Vec::new() }
-            }
+            Err(error) => Done::new(json(error.status, &error)),
         };
         done.response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         done

@@ -1,8 +1,8 @@
 //! Server-sent events: the page is told that something changed, and asks for what it shows.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,15 +20,14 @@ pub(super) struct Live {
 
 struct Watched {
     changes: watch::Receiver<u64>,
-    /// Nothing is ever sent on it: its sender is dropped when the sandbox stops.
-    closing: watch::Receiver<()>,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Live {
-    pub(super) fn new(mut changes: watch::Receiver<u64>, closing: watch::Receiver<()>) -> Self {
+    pub(super) fn new(mut changes: watch::Receiver<u64>, stopped: watch::Receiver<bool>) -> Self {
         // The first event comes at once, for a page that connects again and does not know what it missed.
         changes.mark_changed();
-        Self { next: Box::pin(next(Watched { changes, closing })) }
+        Self { next: Box::pin(next(Watched { changes, stopped })) }
     }
 }
 
@@ -44,16 +43,13 @@ async fn next(mut watched: Watched) -> Option<(Bytes, Watched)> {
 impl Watched {
     /// The version after the next change; none when the sandbox stops.
     async fn changed(&mut self) -> Option<u64> {
-        let Self { changes, closing } = self;
-        {
-            let (mut closed, mut changed) = (pin!(closing.changed()), pin!(changes.changed()));
-            let still_open = poll_fn(|context| match closed.as_mut().poll(context) {
-                Poll::Ready(_) => Poll::Ready(false),
-                Poll::Pending => changed.as_mut().poll(context).map(|changed| changed.is_ok()),
-            });
-            still_open.await.then_some(())?;
+        tokio::select! {
+            // First, so that a sandbox that is busy stops as well.
+            biased;
+            _ = self.stopped.wait_for(|stopped| *stopped) => return None,
+            changed = self.changes.changed() => changed.ok()?,
         }
-        Some(*changes.borrow_and_update())
+        Some(*self.changes.borrow_and_update())
     }
 }
 

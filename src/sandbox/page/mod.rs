@@ -23,7 +23,6 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
 use self::guard::{Asked, Guard};
 use self::live::Live;
@@ -64,15 +63,13 @@ pub(super) struct Page {
     sent_media: AtomicU64,
     guard: Guard,
     origin: String,
-    closing: watch::Receiver<()>,
 }
 
 impl Page {
-    /// `closing` is watched for its sender to be dropped.
-    pub(super) fn new(kenar: Arc<Kenar>, port: u16, closing: watch::Receiver<()>) -> Self {
+    pub(super) fn new(kenar: Arc<Kenar>, port: u16) -> Self {
         let origin = kenar.hosts.api().as_str().to_owned();
         let (media, sent_media) = (MediaStore::default(), AtomicU64::new(0));
-        Self { kenar, media, sent_media, guard: Guard::new(port), origin, closing }
+        Self { kenar, media, sent_media, guard: Guard::new(port), origin }
     }
 
     fn next_medium(&self) -> u64 {
@@ -177,7 +174,7 @@ impl Page {
     }
 
     fn live(&self) -> Response<Body> {
-        let events = Live::new(self.kenar.changes(), self.closing.clone());
+        let events = Live::new(self.kenar.changes(), self.kenar.stopped());
         reply(StatusCode::OK, "text/event-stream", Body::new(events))
     }
 }

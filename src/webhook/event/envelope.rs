@@ -100,7 +100,7 @@ impl FromObject for Envelope {
             "new_message" => self.new_message.set(entry, MessageFields::message),
             "new_chatbot_message" => self.new_chatbot_message.set(entry, MessageFields::message),
             "user_access_revocation" => {
-                self.user_access_revocation.set(entry, |fields: RevocationFields| fields.user_id)
+                self.user_access_revocation.set(entry, |fields: &mut RevocationFields| fields.user_id.take())
             }
             "post_update" => entry.object(&mut self.post_update),
             "transaction" => entry.object(&mut self.transaction),
@@ -115,11 +115,11 @@ impl<T> Payload<T> {
     fn set<'de, F: FromObject, A: MapAccess<'de>>(
         &mut self,
         entry: Entry<'_, A>,
-        whole: impl FnOnce(F) -> Option<T>,
+        whole: impl FnOnce(&mut F) -> Option<T>,
     ) -> Result<(), A::Error> {
         let mut fields = None;
         entry.object(&mut fields)?;
-        match fields.map(whole) {
+        match fields.as_mut().map(whole) {
             Some(Some(payload)) => *self = Self::Whole(payload),
             Some(None) if matches!(self, Self::Missing) => *self = Self::WithoutId,
             Some(None) | None => {}

@@ -224,16 +224,19 @@ impl OpenApp {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.version == ApiVersion::V2 {
-            headers.insert(HeaderName::from_static("api-version"), HeaderValue::from_static("2"));
+            headers.insert(API_VERSION, HeaderValue::from_static("2"));
         }
         headers
     }
 }
 
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+const API_VERSION_UNDERSCORE: HeaderName = HeaderName::from_static("api_version");
+
 impl ApiVersion {
     /// The platform's documents spell the header in two ways.
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get("api-version").or_else(|| headers.get("api_version"))?;
+        let value = headers.get(API_VERSION).or_else(|| headers.get(API_VERSION_UNDERSCORE))?;
         match value.as_bytes().trim_ascii() {
             b"1" => Some(Self::V1),
             b"2" => Some(Self::V2),

@@ -34,12 +34,11 @@ export const sentAt = (bubble) => new Date(bubble.message.sent_at ?? 0);
 export function bubble(shown, { follows, press }) {
   const { message, mine, app_title: app } = shown;
   const kind = (message.type ?? "unknown").toLowerCase();
-  const at = sentAt(shown);
-  const body = make("div", { class: `bubble ${kind}` },
-    app && byline(shown),
-    content(message),
-    make("time", { class: "at", dateTime: message.sent_at ?? "" }, time(at)),
-  );
+  const said = content(message);
+  const at = make("time", { class: "at", dateTime: message.sent_at ?? "" }, time(sentAt(shown)));
+  const isText = said.matches(".text");
+  if (isText) said.append(at); // on the last line, where there is room
+  const body = make("div", { class: `bubble ${kind}` }, app && byline(shown), said, !isText && at);
   if (shown.buttons.length) body.append(grid(shown.buttons, press));
   const classes = ["message", mine ? "mine" : "theirs", follows && "follows", app && "of-app"].filter(Boolean);
   return make("li", { class: classes.join(" ") }, body);
@@ -106,7 +105,7 @@ function missing(link) {
 
 function picture({ link, width_px: width, height_px: height }) {
   if (!own(link)) return missing(link);
-  const image = make("img", { src: link, alt: t("image"), loading: "lazy" });
+  const image = make("img", { src: link, alt: t("image") });
   if (width && height) [image.width, image.height] = [Number(width), Number(height)];
   image.addEventListener("error", () => anchor.replaceWith(missing()));
   const anchor = make("a", { class: "picture", href: link, target: "_blank", rel: "noopener" }, image);
@@ -127,7 +126,7 @@ function recording({ link, size_bytes: bytes }) {
 export function player(link, bytes) {
   const audio = make("audio", { src: link, preload: "metadata" });
   const button = make("button", { type: "button", class: "play" });
-  const line = make("input", { type: "range", min: 0, max: 1000, value: 0, class: "line", dir: "ltr", "aria-label": t("voice") });
+  const line = make("input", { type: "range", min: 0, max: 1000, value: 0, class: "seek", dir: "ltr", "aria-label": t("voice") });
   const told = make("span", { class: "told" }, bytes ? size(Number(bytes)) : "");
   const show = () => label(button, audio.paused ? "play" : "pause", t(audio.paused ? "play" : "pause"));
   show();
@@ -162,7 +161,7 @@ function file({ link, name, size_bytes: bytes }) {
 export function place(at) {
   if (!at) return make("p", { class: "text missing" }, icon("info"), t("gone"));
   const { latitude, longitude } = at;
-  const shown = `${number(latitude, { maximumFractionDigits: 5 })}، ${number(longitude, { maximumFractionDigits: 5 })}`;
+  const shown = [latitude, longitude].map((degrees) => number(degrees, { maximumFractionDigits: 5 })).join(t("comma"));
   const address = `https://www.openstreetmap.org/?mlat=${encodeURIComponent(latitude)}&mlon=${encodeURIComponent(longitude)}#map=15/${encodeURIComponent(latitude)}/${encodeURIComponent(longitude)}`;
   return make("div", { class: "place" },
     make("div", { class: "map", "aria-hidden": "true" }, icon("pin")),

@@ -92,9 +92,9 @@ function place(popover, anchor) {
   popover.style.top = `${top}px`;
 }
 
-/** Moves the focus among the buttons of a list. */
-export function step(event, parent) {
-  const buttons = [...parent.querySelectorAll("button:not(:disabled)")];
+/** Moves the focus among the buttons, or the like, of a list. */
+export function step(event, parent, selector = "button:not(:disabled)") {
+  const buttons = [...parent.querySelectorAll(selector)];
   const at = buttons.indexOf(document.activeElement);
   if (at < 0) return;
   event.preventDefault();
@@ -121,9 +121,13 @@ export function toast(text, kind = "plain") {
   if (!text) return;
   const shown = make("div", { class: `toast ${kind}`, dir: "auto" }, text);
   const toasts = find("toasts");
+  for (const same of [...toasts.children].filter((old) => old.textContent === text)) same.remove();
   toasts.append(shown);
-  while (toasts.children.length > 3) toasts.firstChild.remove();
-  setTimeout(() => shown.remove(), kind === "bad" ? 9000 : 5000);
+  while (toasts.children.length > 2) toasts.firstChild.remove();
+  // Shown anew, it is above a dialogue that was opened since.
+  if (toasts.matches(":popover-open")) toasts.hidePopover();
+  toasts.showPopover();
+  setTimeout(() => shown.remove(), kind === "bad" ? 9000 : 4000);
 }
 
 export async function copy(text, done) {

@@ -154,7 +154,7 @@ function renderChat() {
   find("open-chat").hidden = !chat;
   document.title = chat ? `${chat.title} · ${t("brand")}` : t("brand");
   if (!chat) return;
-  const about = chat.bot ? t("bot") : `${t("post", { token: chat.post })} · ${t(chat.side === "SUPPLY" ? "seller" : "buyer")}`;
+  const about = chat.bot ? t("bot") : `${t(chat.side === "SUPPLY" ? "seller" : "buyer")} · ${t("post", { token: chat.post })}`;
   find("chat-title").replaceChildren(avatar(chat.title, chat.bot && "bot"),
     make("div", { class: "chat-title-text" }, make("h2", { dir: "auto" }, chat.title), make("span", {}, about)));
   const blocked = chat.blocked_by_me ? "blocked_by_me" : chat.blocked_by_other ? "blocked_by_other" : null;

@@ -1,8 +1,8 @@
 // The panel that shows each request and its answer.
 
-import { copy, find, icon, label, list, make, toast } from "./dom.js";
+import { copy, find, icon, label, list, make, step, toast } from "./dom.js";
 import { act, journal } from "./server.js";
-import { exactTime, number, t } from "./words.js";
+import { exactTime, t } from "./words.js";
 
 /** How many lines are shown. */
 const MOST = 300;
@@ -64,10 +64,14 @@ export function build() {
   find("wire").replaceChildren(
     make("header", { class: "wire-head" }, make("h2", {}, t("wire")), ...tools, close),
     make("div", { class: "chips", role: "group" }, filters),
-    make("ol", { id: "lines", class: "lines", tabIndex: -1 }),
+    make("ol", { id: "lines", class: "lines", onkeydown: moves }),
     make("p", { id: "no-lines", class: "no-lines" }, t("wire_empty")),
   );
   render();
+}
+
+function moves(event) {
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.matches("summary")) step(event, find("lines"), "summary");
 }
 
 function choose(name) {
@@ -99,7 +103,7 @@ function headline(line) {
     make("span", { class: line.to_add_on ? "way out" : "way in", title: direction, "aria-label": direction, role: "img" }, icon("back")),
     make("span", { class: "operation", dir: "ltr" }, line.operation),
     make("span", { class: line.success ? "status good" : "status bad", dir: "ltr" }, line.status ? String(line.status) : t("no_answer")),
-    make("span", { class: "line-told", dir: "ltr" }, `#${line.number} · ${exactTime(new Date(line.at))}${line.took_ms ? ` · ${number(line.took_ms, { maximumFractionDigits: 1 })} ms` : ""}${line.app ? ` · ${line.app}` : ""}`));
+    make("span", { class: "line-told", dir: "ltr" }, `#${line.number} · ${exactTime(new Date(line.at))}${line.took_ms ? ` · ${line.took_ms.toFixed(1)} ms` : ""}${line.app ? ` · ${line.app}` : ""}`));
 }
 
 function body(line) {

@@ -2,7 +2,7 @@
 
 const WORDS = {
   fa: {
-    brand: "چت کنار", sandbox: "سندباکس", chats: "گفت‌وگوها", messages: "پیام‌ها", wire: "روی سیم", visit: "صفحهٔ افزونه",
+    comma: "، ", brand: "چت کنار", sandbox: "سندباکس", chats: "گفت‌وگوها", messages: "پیام‌ها", wire: "روی سیم", visit: "صفحهٔ افزونه",
     language: "English", language_short: "EN", theme_auto: "پوسته: مانند سیستم", theme_light: "پوسته: روشن", theme_dark: "پوسته: تیره",
     show_wire: "درخواست‌ها و پاسخ‌ها", offline: "سندباکس در دسترس نیست. دوباره تلاش می‌شود…",
     you_are: "شما {name} هستید. عوض کردن", who: "چه کسی هستید؟", new_person: "نفر تازه", add: "افزودن",
@@ -31,7 +31,7 @@ const WORDS = {
     to_add_on: "کنار به افزونه", to_kenar: "افزونه به کنار", resize: "اندازهٔ ستون",
   },
   en: {
-    brand: "Kenar chat", sandbox: "sandbox", chats: "Conversations", messages: "Messages", wire: "On the wire", visit: "The add-on's page",
+    comma: ", ", brand: "Kenar chat", sandbox: "sandbox", chats: "Conversations", messages: "Messages", wire: "On the wire", visit: "The add-on's page",
     language: "فارسی", language_short: "فا", theme_auto: "Theme: as the system", theme_light: "Theme: light", theme_dark: "Theme: dark",
     show_wire: "Requests and answers", offline: "The sandbox cannot be reached. Trying again…",
     you_are: "You are {name}. Change", who: "Who are you?", new_person: "Someone new", add: "Add",

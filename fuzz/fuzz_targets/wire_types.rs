@@ -1,0 +1,10 @@
+#![no_main]
+
+use std::sync::LazyLock;
+
+use kenar_fuzz::checks::Check;
+use libfuzzer_sys::fuzz_target;
+
+static CHECK: LazyLock<Check> = LazyLock::new(|| kenar_fuzz::check("wire_types"));
+
+fuzz_target!(|data: &[u8]| (CHECK)(data));

@@ -1,0 +1,39 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::client::Clock;
+use crate::model::Timestamp;
+
+/// Where the clock of [`SandboxBuilder::manual_clock`](super::SandboxBuilder::manual_clock) stands first:
+/// 2025-01-01T00:00:00Z.
+const START: i64 = 1_735_689_600_000_000;
+
+/// The time of one sandbox: what another clock shows, and how far it was moved on.
+#[derive(Clone, Debug)]
+pub(crate) struct SandboxClock {
+    base: Clock,
+    ahead_micros: Arc<AtomicU64>,
+}
+
+impl SandboxClock {
+    pub(crate) fn new(base: Clock) -> Self {
+        Self { base, ahead_micros: Arc::default() }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.base.now().saturating_add(Duration::from_micros(self.ahead_micros.load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        let add = |ahead: u64| Some(ahead.saturating_add(by));
+        // The function always gives a value.
+        let _ = self.ahead_micros.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+}
+
+/// A clock that stands still.
+pub(crate) fn still() -> Clock {
+    Clock::new(|| Timestamp::from_unix_micros(START).unwrap_or_else(Timestamp::now))
+}

@@ -1,0 +1,173 @@
+//! What Divar sends, or somebody who says that they are Divar.
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue};
+use kenar::IdentificationKey;
+use kenar::webhook::{
+    DynamicAction, Event, ExtraError, MessageEvent, OpenApp, Rejection, StartCommand, UntrustedDirectLink, Verifier,
+};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::input;
+
+pub fn open_app(data: &[u8]) {
+    let (head, body) = input::head_and_body(data);
+    let headers = input::headers(input::lines(head));
+    let Some(opened) = object(body, OpenApp::from_unverified_body(&headers, body)) else { return };
+    assert_is_divars(&opened.return_url());
+    assert!(opened.user_side().is_none_or(|side| !side.as_str().is_empty()), "a side without a name");
+    assert_extra_is_kept(opened.extra::<Value>(), opened.extra_json().map(|json| json.get()));
+    let _ = format!("{opened:?}");
+
+    let written = serde_json::to_string(&opened).expect("any value can be written");
+    let again = OpenApp::from_unverified_body(&opened.headers(), written.as_bytes()).expect("what was written is read");
+    assert_eq!(again, opened, "written as {written}");
+}
+
+pub fn event(data: &[u8]) {
+    let event = Event::from_unverified_body(data);
+    let is_object = serde_json::from_slice::<&RawValue>(data).is_ok_and(|raw| raw.get().starts_with('{'));
+    if is_object {
+        assert!(event.is_ok(), "a JSON object is no event: {event:?}");
+    }
+    let Some(event) = object(data, event) else { return };
+    let _ = (format!("{event:?}"), event.kind());
+    if let Event::NewMessage(event) | Event::ChatbotMessage(event) = &event {
+        assert_message_is_readable(event);
+    }
+
+    let written = serde_json::to_string(&event).expect("any value can be written");
+    let again = Event::from_unverified_body(written.as_bytes()).expect("what was written is read");
+    assert_eq!(again, event, "written as {written}");
+    let by_serde: Event = serde_json::from_str(&written).expect("serde reads what was written");
+    assert_eq!(by_serde, event, "written as {written}");
+}
+
+fn assert_message_is_readable(event: &MessageEvent) {
+    assert!(event.text().is_none_or(|text| !text.is_empty()), "an empty text is none");
+    if let Some(start) = event.start_command() {
+        assert_eq!(StartCommand::parse(&start.to_string()).as_ref(), Some(&start));
+    }
+    let _ = (event.is_from_bot(), event.content.kind());
+}
+
+pub fn dynamic_action(data: &[u8]) {
+    let Some(pressed) = object(data, DynamicAction::from_unverified_body(data)) else { return };
+    assert_extra_is_kept(pressed.extra::<Value>(), pressed.extra_json().map(|json| json.get()));
+    let _ = format!("{pressed:?}");
+    let written = serde_json::to_string(&pressed).expect("any value can be written");
+    let again = DynamicAction::from_unverified_body(written.as_bytes()).expect("what was written is read");
+    assert_eq!(again, pressed, "written as {written}");
+}
+
+/// What a body was read as; none where it is no JSON object, which then must be so, and answered 400.
+fn object<T: std::fmt::Debug>(body: &[u8], read: Result<T, Rejection>) -> Option<T> {
+    let by_serde = serde_json::from_slice::<Value>(body);
+    match read {
+        Ok(value) => {
+            assert!(!by_serde.is_ok_and(|json| !json.is_object()), "what is no object was read as {value:?}");
+            Some(value)
+        }
+        Err(rejection) => {
+            assert!(!by_serde.is_ok_and(|json| json.is_object()), "an object was refused: {rejection:?}");
+            assert!(matches!(rejection, Rejection::NotJson(_) | Rejection::NotAnObject), "{rejection:?}");
+            assert_eq!(rejection.into_http_response().status(), 400);
+            None
+        }
+    }
+}
+
+fn assert_extra_is_kept(extra: Result<Value, ExtraError>, json: Option<&str>) {
+    match (extra, json) {
+        (Ok(value), Some(json)) => assert_eq!(value, serde_json::from_str::<Value>(json).unwrap()),
+        (Ok(value), None) => assert!(value.is_null()),
+        // JSON by its grammar, which no value can hold.
+        (Err(ExtraError::Mismatch { .. }), Some(json)) => assert!(serde_json::from_str::<Value>(json).is_err()),
+        (Err(error), json) => panic!("{error}: {json:?}"),
+    }
+}
+
+pub fn direct_link(data: &[u8]) {
+    let Ok(query) = std::str::from_utf8(data) else { return };
+    let link = UntrustedDirectLink::parse(query);
+    assert_is_divars(&link.return_url());
+    assert!(link.post_token().is_none_or(|post| !post.as_str().is_empty()), "an empty post token is none");
+    for (name, value) in link.parameters() {
+        assert!(!value.is_empty(), "{name:?} has no value");
+        assert!(link.parameter(name).is_some());
+    }
+    if !query.starts_with('?') {
+        assert_eq!(UntrustedDirectLink::parse(&format!("?{query}")), link, "with a question mark");
+    }
+}
+
+/// Every reader of this address, a browser's too, goes to Divar with it.
+fn assert_is_divars(url: &Url) {
+    let text = url.as_str();
+    assert_eq!(url.scheme(), "https", "{text}");
+    assert_eq!((url.username(), url.password(), url.port()), ("", None, None), "{text}");
+    let host = url.host_str().expect("an address has a host");
+    assert!(host == "divar.ir" || host.ends_with(".divar.ir"), "{text}");
+    let in_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    assert!(host.bytes().all(in_name), "{text}");
+    assert!(host.split('.').all(|label| !label.is_empty()), "{text}");
+    assert!(text.starts_with(&format!("https://{host}/")), "{text}");
+    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
+    assert_eq!(Url::parse(text).as_ref(), Ok(url), "{text}");
+}
+
+/// Lines: the key, the previous key or nothing, `bearer` or nothing, and then the values of the `Authorization` header.
+pub fn header_check(data: &[u8]) {
+    let mut lines = input::lines(data);
+    let mut key = || std::str::from_utf8(lines.next()?).ok().and_then(|line| IdentificationKey::new(line).ok());
+    let (Some(first), previous) = (key(), key()) else { return };
+    let ignore_scheme = lines.next() == Some(b"bearer");
+    let values: Vec<HeaderValue> = lines.filter_map(|line| HeaderValue::from_bytes(line).ok()).collect();
+
+    let mut keys = vec![first.expose_secret().to_owned()];
+    let mut verifier = Verifier::new(first);
+    if let Some(previous) = previous {
+        keys.push(previous.expose_secret().to_owned());
+        verifier = verifier.also_accept(previous);
+    }
+    if ignore_scheme {
+        verifier = verifier.ignore_bearer_scheme();
+    }
+    let headers: HeaderMap = values.iter().map(|value| (AUTHORIZATION, value.clone())).collect();
+    let comparable = |value: &[u8]| if ignore_scheme { without_scheme(value) } else { value.to_vec() };
+
+    let expected = match values.as_slice() {
+        [] => Some("the Authorization header is missing"),
+        [value] if !value.as_bytes().is_ascii() => Some("the Authorization header holds something other than ASCII"),
+        [value] => {
+            let shown = comparable(value.as_bytes());
+            let accepted = keys.iter().any(|key| comparable(key.as_bytes()) == shown);
+            (!accepted).then_some("the Authorization header is not an accepted identification key")
+        }
+        _ => Some("there is more than one Authorization header"),
+    };
+    let verified = verifier.verify(&headers).map_err(|rejection| {
+        assert_eq!(rejection.status(), 401);
+        rejection.to_string()
+    });
+    // The texts are constants, so they cannot hold a key.
+    assert_eq!(verified.as_ref().err().map(String::as_str), expected);
+
+    let keys = vec!["IdentificationKey([redacted])"; keys.len()].join(", ");
+    let rest = format!("max_body_bytes: 1048576, ignore_bearer_scheme: {ignore_scheme}");
+    assert_eq!(format!("{verifier:?}"), format!("Verifier {{ keys: [{keys}], {rest} }}"));
+
+    // The three entrances ask the same.
+    assert_eq!(verifier.event(&headers, b"{}").is_ok(), expected.is_none());
+    assert_eq!(verifier.open_app(&headers, b"{}").is_ok(), expected.is_none());
+    assert_eq!(verifier.dynamic_action(&headers, b"{}").is_ok(), expected.is_none());
+}
+
+fn without_scheme(value: &[u8]) -> Vec<u8> {
+    if value.len() < 7 || !value[..7].eq_ignore_ascii_case(b"bearer ") {
+        return value.to_vec();
+    }
+    value[7..].iter().copied().skip_while(u8::is_ascii_whitespace).collect()
+}

@@ -1,0 +1,137 @@
+//! Promise: what the crate writes and reads is what everybody else writes and reads. Times are compared with jiff, paths
+//! with the `url` crate, which is what reqwest sends by.
+
+use jiff::civil::DateTime;
+use kenar::model::Timestamp;
+use kenar::operation::{GetConversation, SendBotMessageToUser, SendMessage};
+use kenar::request::{Hosts, Operation};
+use kenar::{AccessToken, BotMessage, ConversationId, ConversationMessage, ErrorKind, UserId};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use url::Url;
+
+/// The same cases on each run; `PROPTEST_CASES` asks for more of them.
+fn same_cases() -> Config {
+    Config { rng_seed: RngSeed::Fixed(29), failure_persistence: None, ..Config::with_cases(1024) }
+}
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+const FIRST: i64 = -62_167_219_200_000_000;
+const LAST: i64 = 253_402_300_799_999_999;
+const DAY: i64 = 86_400_000_000;
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_unix_micros(micros).expect("within the years 0 to 9999")
+}
+
+/// The date and time in UTC. jiff's own instants end a day before the year 9999 does.
+fn by_jiff(micros: i64) -> DateTime {
+    let span = jiff::SignedDuration::from_micros(micros);
+    EPOCH.checked_add(span).expect("jiff counts further than the year 9999")
+}
+
+#[track_caller]
+fn assert_agrees(micros: i64) {
+    let text = at(micros).to_string();
+    assert_eq!(text, format!("{}Z", by_jiff_text(micros)), "{micros}");
+    assert_eq!(text.parse(), Ok(at(micros)), "{text}");
+}
+
+/// With six digits of a second's fraction, or none.
+fn by_jiff_text(micros: i64) -> String {
+    let civil = by_jiff(micros);
+    if civil.subsec_nanosecond() == 0 { format!("{civil}") } else { format!("{civil:.6}") }
+}
+
+#[test]
+fn every_day_of_four_centuries_is_the_same_day() {
+    // The calendar repeats itself after that.
+    for day in 0..146_097 {
+        assert_agrees(day * DAY + 86_399_999_999);
+    }
+}
+
+#[test]
+fn the_ends_and_turns_of_the_range_are_the_same() {
+    for micros in [FIRST, FIRST + 1, -DAY, -1_000_001, -1_000_000, -999_999, -1, 0, 1, 999_999, LAST - 1, LAST] {
+        assert_agrees(micros);
+    }
+    for micros in [FIRST - 1, LAST + 1, i64::MIN, i64::MAX] {
+        assert_eq!(Timestamp::from_unix_micros(micros), None, "{micros}");
+    }
+    for year in 0..=9999 {
+        let new_year = DateTime::new(year, 1, 1, 0, 0, 0, 0).unwrap().duration_since(EPOCH).as_micros();
+        let new_year = i64::try_from(new_year).unwrap();
+        assert_agrees(new_year);
+        if year > 0 {
+            assert_agrees(new_year - 1);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(same_cases())]
+
+    #[test]
+    fn any_instant_is_written_as_jiff_writes_it(micros in FIRST..=LAST) {
+        assert_agrees(micros);
+    }
+
+    #[test]
+    fn any_instant_with_any_offset_is_read_as_jiff_reads_it(
+        // jiff's instants end 26 hours sooner at either end, and ours begin with the year 0.
+        micros in FIRST + 2 * DAY..LAST - 2 * DAY,
+        offset_minutes in -1439_i32..=1439,
+        digits in 0_usize..=9,
+        nanos in 0_u32..1_000_000_000,
+        separator in prop::sample::select(vec!['T', 't', ' ']),
+    ) {
+        let second = micros.div_euclid(1_000_000);
+        let local = by_jiff((second + i64::from(offset_minutes) * 60) * 1_000_000).to_string().replace('T', &separator.to_string());
+        let fraction = if digits == 0 { String::new() } else { format!(".{}", &format!("{nanos:09}")[..digits]) };
+        let sign = if offset_minutes < 0 { '-' } else { '+' };
+        let (hours, minutes) = (offset_minutes.abs() / 60, offset_minutes.abs() % 60);
+        let text = format!("{local}{fraction}{sign}{hours:02}:{minutes:02}");
+
+        let by_jiff: jiff::Timestamp = text.parse().unwrap();
+        let micros = i64::try_from(by_jiff.as_nanosecond().div_euclid(1000)).unwrap();
+        prop_assert_eq!(text.parse(), Ok(at(micros)), "{}", text);
+    }
+
+    #[test]
+    fn any_instant_passes_through_the_system_clock(micros in FIRST..=LAST) {
+        let clock = std::time::SystemTime::from(at(micros));
+        prop_assert_eq!(Timestamp::from(clock), at(micros));
+        if let Ok(by_jiff) = jiff::Timestamp::from_microsecond(micros) {
+            prop_assert_eq!(jiff::Timestamp::try_from(clock).unwrap(), by_jiff);
+        }
+    }
+
+    #[test]
+    fn any_identifier_is_one_segment_to_everybody(id in prop_oneof![any::<String>(), "[ -~]{1,40}", "[./%\\\\?#]{1,6}"]) {
+        let (hosts, by) = (Hosts::default(), AccessToken::new("placeholder").unwrap());
+        let (conversation, user) = (ConversationId::new(id.as_str()), UserId::new(id.as_str()));
+        let (text, bot_text) = (ConversationMessage::text("a"), BotMessage::text("a"));
+        let requests = [
+            (3, SendMessage { conversation: &conversation, message: &text, by: &by }.request(&hosts)),
+            (4, GetConversation { conversation: &conversation, by: &by }.request(&hosts)),
+            (5, SendBotMessageToUser { user: &user, message: &bot_text, by: &by }.request(&hosts)),
+        ];
+        for (place, request) in requests {
+            if matches!(id.as_str(), "" | "." | "..") {
+                prop_assert_eq!(request.unwrap_err().kind(), ErrorKind::InvalidRequest);
+                continue;
+            }
+            let uri = request.unwrap().uri().to_string();
+            let url = Url::parse(&uri).unwrap();
+            prop_assert_eq!(url.as_str(), &uri, "another address is sent to");
+            prop_assert_eq!((url.query(), url.fragment()), (None, None));
+            let segments: Vec<_> = url.path_segments().unwrap().collect();
+            let decoded = percent_encoding::percent_decode_str(segments[place]).decode_utf8().unwrap();
+            prop_assert_eq!(&decoded, &id, "{}", uri);
+            let others = segments.iter().enumerate().filter(|(number, _)| *number != place);
+            prop_assert!(others.into_iter().all(|(_, segment)| segment.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric())), "{uri}");
+            prop_assert_eq!(segments.len(), uri.matches('/').count() - 2);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Promise: nothing that Divar may have processed is sent again, and every outcome tells whether it may have been.
+//!
+//! A server on loopback answers, delays, breaks off before and after it has processed, refuses connections and falls
+//! silent, as a generator decides from a seed; thousands of messages go through the real transport, many at once and over
+//! shared connections. What the server knows is compared with what the callers were told.
+#![cfg(feature = "reqwest")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kenar::request::Hosts;
+use kenar::transport::ReqwestTransport;
+use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage, Error, ErrorKind, Retry};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+const MESSAGES: u32 = 4_000;
+const CLIENTS: u32 = 4;
+/// How many messages of one client are on their way at once.
+const AT_ONCE: u32 = 16;
+/// An answer of more bytes is too large.
+const MAX_ANSWER: usize = 4096;
+
+/// What the server does with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// Processes it, and answers well: at once, late, in pieces, and with the connection closed after it.
+    Well,
+    Late,
+    InPieces,
+    WellAndClosed,
+    /// Processes it, and answers with a status or a body that the caller cannot take for a success.
+    ServerError,
+    HtmlPage,
+    TooLarge,
+    /// Processes it, and breaks off: without a word, or within the answer.
+    Lost,
+    HalfAnswered,
+    /// Processes it, and never says so.
+    Silent,
+    /// Processes nothing, and says so.
+    RateLimited,
+    Refused,
+    /// Processes nothing, and breaks off or falls silent.
+    Dropped,
+    Ignored,
+}
+
+const FATES: [Fate; 14] = [
+    Fate::Well,
+    Fate::Late,
+    Fate::InPieces,
+    Fate::WellAndClosed,
+    Fate::ServerError,
+    Fate::HtmlPage,
+    Fate::TooLarge,
+    Fate::Lost,
+    Fate::HalfAnswered,
+    Fate::Silent,
+    Fate::RateLimited,
+    Fate::Refused,
+    Fate::Dropped,
+    Fate::Ignored,
+];
+
+impl Fate {
+    /// Follows from the message and from how often it came.
+    fn of(message: u32, times_before: usize) -> Self {
+        match random(u64::from(message) << 8 | times_before as u64) % 1000 {
+            // Each of these costs its caller the time limit.
+            0..6 => Self::Silent,
+            6..12 => Self::Ignored,
+            number => FATES.into_iter().cycle().filter(|fate| fate.is_quick()).nth(number as usize).unwrap(),
+        }
+    }
+
+    fn is_quick(&self) -> bool {
+        !matches!(self, Self::Silent | Self::Ignored)
+    }
+
+    fn is_processed(self) -> bool {
+        !matches!(self, Self::RateLimited | Self::Refused | Self::Dropped | Self::Ignored)
+    }
+
+    fn is_success(self) -> bool {
+        matches!(self, Self::Well | Self::Late | Self::InPieces | Self::WellAndClosed)
+    }
+}
+
+/// The generator of Steele, Lea and Flood (splitmix64), as a function.
+fn random(seed: u64) -> u64 {
+    let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// What the server knows: of each message, what became of it each time it came.
+#[derive(Clone, Default)]
+struct Ledger(Arc<Mutex<BTreeMap<u32, Vec<Fate>>>>);
+
+impl Ledger {
+    fn enter(&self, message: u32) -> Fate {
+        let mut entries = self.0.lock().unwrap();
+        let fates = entries.entry(message).or_default();
+        let fate = Fate::of(message, fates.len());
+        fates.push(fate);
+        fate
+    }
+}
+
+/// Listens, and every now and then does not for a while: a connection is refused then.
+async fn listen(address: SocketAddr, first: TcpListener, ledger: Ledger) {
+    let mut connections = JoinSet::new();
+    let mut listener = first;
+    for number in 1_u64.. {
+        let (stream, _) = listener.accept().await.unwrap();
+        connections.spawn(serve(stream, ledger.clone()));
+        if number % 40 == 0 {
+            drop(listener);
+            tokio::time::sleep(Duration::from_millis(random(number) % 8)).await;
+            listener = loop {
+                match TcpListener::bind(address).await {
+                    Ok(listener) => break listener,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+        }
+    }
+}
+
+/// Serves one connection, until it is broken off.
+async fn serve(mut stream: TcpStream, ledger: Ledger) {
+    let _ = stream.set_nodelay(true);
+    let mut received = Vec::new();
+    while let Some(message) = receive(&mut stream, &mut received).await {
+        let fate = ledger.enter(message);
+        if answer(&mut stream, message, fate).await.is_none() {
+            // Closed with a reset, so that it is no orderly end.
+            let _ = stream.set_zero_linger();
+            return;
+        }
+    }
+}
+
+/// The number of the message in the next request; none where the client has gone.
+async fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<u32> {
+    loop {
+        if let Some((message, length)) = parse(received) {
+            received.drain(..length);
+            return Some(message);
+        }
+        if stream.read_buf(received).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// The number of a message, and how long the request with it is; none while it is not whole.
+fn parse(received: &[u8]) -> Option<(u32, usize)> {
+    let head = received.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&received[..head]).expect("headers are ASCII").to_ascii_lowercase();
+    let length: usize = text.split("content-length: ").nth(1)?.lines().next()?.parse().expect("a length");
+    let body = received.get(head..head + length)?;
+    let body: serde_json::Value = serde_json::from_slice(body).expect("a message is JSON");
+    Some((body["message"].as_str()?.parse().expect("the text is a number"), head + length))
+}
+
+/// Does what is to be done; `None` where that is to break off.
+async fn answer(stream: &mut TcpStream, message: u32, fate: Fate) -> Option<()> {
+    let response = |status: &str, more: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{more}\r\n{body}", body.len())
+    };
+    let json = "Content-Type: application/json\r\n";
+    let well = response("200 OK", json, r#"{"status":200,"message":"success"}"#);
+    let write = match fate {
+        Fate::Well | Fate::Late | Fate::InPieces => well,
+        Fate::WellAndClosed => response("200 OK", "Connection: close\r\n", "{}"),
+        Fate::ServerError => response("503 Service Unavailable", "Retry-After: 0\r\n", "busy"),
+        Fate::HtmlPage => response("200 OK", "Content-Type: text/html\r\n", "<html></html>"),
+        Fate::TooLarge => response("200 OK", json, &format!("{{\"message\":\"{}\"}}", "a".repeat(MAX_ANSWER))),
+        Fate::HalfAnswered => well[..well.len() / 2].to_owned(),
+        Fate::RateLimited => response("429 Too Many Requests", "Retry-After: 0\r\n", r#"{"code":8,"message":"slow"}"#),
+        Fate::Refused => response("412 Precondition Failed", json, r#"{"code":9,"message":"restricted"}"#),
+        Fate::Lost | Fate::Silent | Fate::Dropped | Fate::Ignored => String::new(),
+    };
+    match fate {
+        Fate::Late => tokio::time::sleep(Duration::from_millis(random(message.into()) % 10)).await,
+        // For ever: until the caller has had enough, and closes.
+        Fate::Silent | Fate::Ignored => while stream.read(&mut [0; 1024]).await.ok()? > 0 {},
+        _ => {}
+    }
+    let pieces = if fate == Fate::InPieces { write.len().div_ceil(5) } else { write.len().max(1) };
+    for piece in write.as_bytes().chunks(pieces) {
+        stream.write_all(piece).await.ok()?;
+        tokio::task::yield_now().await;
+    }
+    let goes_on =
+        matches!(fate, Fate::Well | Fate::Late | Fate::InPieces | Fate::ServerError | Fate::HtmlPage | Fate::TooLarge)
+            || !fate.is_processed() && fate.is_quick() && fate != Fate::Dropped;
+    goes_on.then_some(())
+}
+
+fn client(address: SocketAddr) -> Client {
+    Client::builder(ApiKey::new("placeholder").unwrap())
+        .hosts(Hosts::at(&format!("http://{address}")).unwrap())
+        .transport(ReqwestTransport::builder().max_response_bytes(MAX_ANSWER).no_proxy().build().unwrap())
+        .retry(Retry::default().first_pause(Duration::from_millis(4)))
+        .time_limit(Duration::from_millis(600))
+        .build()
+        .unwrap()
+}
+
+/// Sends every `step`th message, one after the other.
+async fn send(client: Client, first: u32, step: u32) -> Vec<(u32, Result<(), Error>)> {
+    let (to, by) = (ConversationId::new("c-1"), AccessToken::new("placeholder").unwrap());
+    let mut outcomes = Vec::new();
+    for message in (first..MESSAGES).step_by(step as usize) {
+        let text = ConversationMessage::text(message.to_string());
+        outcomes.push((message, client.send_message(&to, &text, &by).await.map(drop)));
+    }
+    outcomes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ledger = Ledger::default();
+    let server = tokio::spawn(listen(address, listener, ledger.clone()));
+
+    let mut senders = JoinSet::new();
+    for number in 0..CLIENTS {
+        let client = client(address);
+        for lane in 0..AT_ONCE {
+            senders.spawn(send(client.clone(), number * AT_ONCE + lane, CLIENTS * AT_ONCE));
+        }
+    }
+    let outcomes: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
+    server.abort();
+
+    let ledger = ledger.0.lock().unwrap();
+    let mut seen = BTreeMap::<String, usize>::new();
+    for (message, outcome) in &outcomes {
+        let fates = ledger.get(message).map_or(&[][..], Vec::as_slice);
+        check(*message, outcome, fates);
+        let what = outcome.as_ref().map_or_else(|error| format!("{:?}", error.kind()), |()| "sent".to_owned());
+        *seen.entry(what).or_default() += 1;
+        for fate in fates {
+            *seen.entry(format!("fate {fate:?}")).or_default() += 1;
+        }
+        *seen.entry("tried again".to_owned()).or_default() += usize::from(fates.len() > 1);
+    }
+    // That it all happened, or nothing was shown.
+    assert_eq!(outcomes.len(), MESSAGES as usize);
+    let kinds = ["sent", "Connect", "Timeout", "Interrupted", "ResponseTooLarge", "Api", "UnexpectedResponse"];
+    let others = kinds.map(str::to_owned).into_iter().chain(FATES.map(|fate| format!("fate {fate:?}")));
+    for what in others.chain(["tried again".to_owned()]) {
+        assert!(seen.contains_key(&what), "{what} never happened: {seen:#?}");
+    }
+}
+
+/// Compares what the caller was told with what the server knows.
+fn check(message: u32, outcome: &Result<(), Error>, fates: &[Fate]) {
+    let about = || format!("message {message}: {outcome:?}, and the server: {fates:?}");
+    let processed = fates.iter().filter(|fate| fate.is_processed()).count();
+    assert!(processed <= 1, "processed twice: {}", about());
+    let before = fates.split_last().map_or(&[][..], |(_, before)| before);
+    // Whatever did not tell the caller that nothing was done may have done it.
+    assert!(before.iter().all(|fate| *fate == Fate::RateLimited), "sent again: {}", about());
+    let last = fates.last().copied();
+
+    let error = match outcome {
+        Ok(()) => return assert!(last.is_some_and(Fate::is_success), "no success: {}", about()),
+        Err(error) => error,
+    };
+    assert!(error.may_have_been_processed() || processed == 0, "it was processed: {}", about());
+    assert!(error.attempts() as usize >= fates.len(), "attempts are missing: {}", about());
+    let answered = |status: u16, fate| last == Some(fate) && error.status().is_some_and(|own| own == status);
+    match error.kind() {
+        // No connection came about: whatever came before was told to be refused.
+        ErrorKind::Connect => assert!(fates.iter().all(|fate| *fate == Fate::RateLimited), "{}", about()),
+        ErrorKind::Api => {
+            let known = answered(429, Fate::RateLimited) || answered(412, Fate::Refused);
+            assert!(known || answered(503, Fate::ServerError), "another answer: {}", about());
+            assert_eq!(error.may_have_been_processed(), processed > 0, "{}", about());
+            assert_eq!(error.is_recipient_restricted(), last == Some(Fate::Refused), "{}", about());
+            assert_eq!(error.is_rate_limited(), last == Some(Fate::RateLimited), "{}", about());
+        }
+        ErrorKind::UnexpectedResponse => assert_eq!(last, Some(Fate::HtmlPage), "{}", about()),
+        ErrorKind::ResponseTooLarge => assert_eq!(last, Some(Fate::TooLarge), "{}", about()),
+        ErrorKind::Interrupted | ErrorKind::Timeout => {
+            assert!(error.may_have_been_processed(), "nobody knows: {}", about());
+        }
+        other => panic!("{other:?}: {}", about()),
+    }
+}
