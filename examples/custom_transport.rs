@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_util::client::legacy::{Client as HyperClient, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use kenar::request::Body;
@@ -33,10 +33,11 @@ impl HttpTransport for HyperTransport {
             TransportError::with_source(kind, error)
         })?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, Self::MAX_RESPONSE_BYTES)
-            .collect()
-            .await
-            .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;
+        let body = Limited::new(body, Self::MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
+            let too_large = error.is::<LengthLimitError>();
+            let kind = if too_large { TransportErrorKind::ResponseTooLarge } else { TransportErrorKind::Interrupted };
+            TransportError::with_source(kind, error)
+        })?;
         Ok(http::Response::from_parts(parts, body.to_bytes()))
     }
 }

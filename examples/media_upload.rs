@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The format and the size are checked here, before anything is sent.
     let media = match std::env::args().nth(1) {
         // Read in pieces while it is sent: the file is never in memory as a whole.
-        Some(path) => Media::video(path.clone(), MediaSource::file(path).await?)?,
+        Some(path) => Media::video(&path, MediaSource::file(&path).await?)?,
         None => Media::video("unboxing.mp4", MediaSource::reader(2_000_000, tokio::io::repeat(7).take(2_000_000)))?,
     };
     println!("uploading {} bytes of {}", media.length(), media.content_type());

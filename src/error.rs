@@ -35,8 +35,8 @@ struct Repr {
     attempts: u32,
     /// Whether an attempt before the last one may have been processed.
     processed_before: bool,
-    /// Whether the call was made with a user's access token or refresh token.
-    by_user: bool,
+    /// What the call was about, where a predicate asks for it.
+    about: About,
     answer: Option<Answer>,
     source: Option<BoxError>,
 }
@@ -47,6 +47,15 @@ pub(crate) struct Attempts {
     pub(crate) count: u32,
     /// Whether one before the last may have been processed.
     pub(crate) processed_before: bool,
+}
+
+/// What a call was about.
+#[derive(Clone, Copy, Debug, Default)]
+struct About {
+    /// It was made with a user's access token.
+    by_user: bool,
+    /// It was a message to someone.
+    to_recipient: bool,
 }
 
 /// What Divar answered, as far as it is kept.
@@ -201,7 +210,7 @@ impl Error {
             operation,
             attempts: u32::from(kind != ErrorKind::InvalidRequest),
             processed_before: false,
-            by_user: false,
+            about: About::default(),
             answer: None,
             source: Some(source.into()),
         }))
@@ -266,7 +275,7 @@ impl Error {
         }
         match self.0.kind {
             ErrorKind::InvalidRequest | ErrorKind::Connect => false,
-            ErrorKind::Api => self.status().is_none_or(|status| status.is_server_error()),
+            ErrorKind::Api => self.leaves_open(),
             ErrorKind::Timeout
             | ErrorKind::Interrupted
             | ErrorKind::ResponseTooLarge
@@ -275,11 +284,31 @@ impl Error {
         }
     }
 
+    /// Whether an error answer leaves open what was done: Divar's own failures do, and so does 303, which sends elsewhere
+    /// for the outcome.
+    fn leaves_open(&self) -> bool {
+        let by_status = self.status().is_none_or(|status| status.is_server_error() || status == StatusCode::SEE_OTHER);
+        let by_code = self.rpc_code().is_some_and(|code| {
+            matches!(
+                code,
+                RpcCode::CANCELLED
+                    | RpcCode::UNKNOWN
+                    | RpcCode::DEADLINE_EXCEEDED
+                    | RpcCode::ABORTED
+                    | RpcCode::INTERNAL
+                    | RpcCode::UNAVAILABLE
+                    | RpcCode::DATA_LOSS
+            )
+        });
+        by_status || by_code
+    }
+
     /// Whether Divar refused to deliver the message because of the recipient: one of the two sides blocked the other,
-    /// or is banned from the chat. The platform documents status 412 with code 9 for it. Sending again does not help.
+    /// or is banned from the chat. The platform documents status 412 with code 9 for it; either of them counts, for a
+    /// message. Sending again does not help.
     #[must_use]
     pub fn is_recipient_restricted(&self) -> bool {
-        self.is_api(StatusCode::PRECONDITION_FAILED, RpcCode::FAILED_PRECONDITION)
+        self.0.about.to_recipient && self.is_api(StatusCode::PRECONDITION_FAILED, RpcCode::FAILED_PRECONDITION)
     }
 
     /// Whether a limit of your app's is reached: calls per minute, or the daily quota.
@@ -303,7 +332,7 @@ impl Error {
     #[must_use]
     pub fn needs_new_permission(&self) -> bool {
         self.is_invalid_grant()
-            || self.0.by_user
+            || self.0.about.by_user
                 && (self.is_api(StatusCode::UNAUTHORIZED, RpcCode::UNAUTHENTICATED)
                     || self.is_api(StatusCode::FORBIDDEN, RpcCode::PERMISSION_DENIED))
     }
@@ -336,7 +365,7 @@ impl Error {
             operation,
             attempts: 1,
             processed_before: false,
-            by_user: false,
+            about: About::default(),
             answer: Some(answer),
             source: None,
         }))
@@ -361,9 +390,17 @@ impl Error {
         self
     }
 
+    /// Says that the call was made with a user's access token.
     #[must_use]
-    pub(crate) fn by_user(mut self, by_user: bool) -> Self {
-        self.0.by_user = by_user;
+    pub(crate) fn by_user(mut self) -> Self {
+        self.0.about.by_user = true;
+        self
+    }
+
+    /// Says that the call was a message to someone.
+    #[must_use]
+    pub(crate) fn to_recipient(mut self) -> Self {
+        self.0.about.to_recipient = true;
         self
     }
 
@@ -374,12 +411,14 @@ impl Error {
             secrets.scrub_beginning(&mut answer.body_excerpt, Self::MAX_EXCERPT_BYTES);
             match &mut answer.api {
                 ApiError::Rpc(status) => {
-                    secrets.scrub(&mut status.message);
+                    secrets.scrub_beginning(&mut status.message, Self::MAX_EXCERPT_BYTES);
                     status.details.iter_mut().for_each(|detail| secrets.scrub_json(detail));
                 }
                 ApiError::OAuth(error) => {
-                    secrets.scrub(&mut error.error);
-                    error.description.iter_mut().for_each(|description| secrets.scrub(description));
+                    secrets.scrub_beginning(&mut error.error, Self::MAX_EXCERPT_BYTES);
+                    if let Some(description) = &mut error.description {
+                        secrets.scrub_beginning(description, Self::MAX_EXCERPT_BYTES);
+                    }
                 }
                 ApiError::Other => {}
             }

@@ -199,7 +199,7 @@ async fn buttons_do_what_they_say() -> TestResult {
     let pressed = sara.press(&message, "act").await?;
     assert_eq!(pressed.toast.as_deref(), Some("نوبت شماست"));
     assert_eq!(pressed.page().unwrap().text(), "page /page");
-    addon.replies(DynamicActionReply::open(Action::dynamic(json!({}))));
+    addon.replies(DynamicActionReply::open(Action::dynamic_action(json!({}))));
     assert!(sara.press(&message, "act").await.is_err());
 
     let user = sara.id_for(&app);
@@ -334,7 +334,7 @@ async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResu
         journal.iter().map(|exchange| (exchange.operation, exchange.status, exchange.direction)).collect();
     let expected = [
         ("oauth.decide_consent", Some(303), Direction::ToKenar),
-        ("oauth.token", Some(200), Direction::ToKenar),
+        ("oauth.exchange_code", Some(200), Direction::ToKenar),
         ("webhook.event", Some(200), Direction::ToAddOn),
     ];
     assert_eq!(told, expected);

@@ -390,7 +390,7 @@ mod in_the_chat {
         let pressed = DynamicAction::builder().extra(RawJson::of(&press)?).build();
         let answer = post("action", key, serde_json::to_vec(&pressed)?).await?;
         let reply: DynamicActionReply = serde_json::from_slice(answer.body())?;
-        assert_eq!(reply.text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
+        assert_eq!(reply.toast_text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
         Ok(())
     }
 

@@ -92,7 +92,10 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
     for (reply, body) in [
         (DynamicActionReply::nothing(), r#"{}"#),
         (DynamicActionReply::toast("نوبت شماست"), r#"{"text_message":"نوبت شماست"}"#),
-        (DynamicActionReply::open(Action::link(page)), r#"{"action":{"open_direct_link":"https://addon.example/"}}"#),
+        (
+            DynamicActionReply::open(Action::open_link(page)),
+            r#"{"action":{"open_direct_link":"https://addon.example/"}}"#,
+        ),
         (
             DynamicActionReply::toast("a").and_open(Action::server_link(json!({ "b": "c" }))),
             r#"{"action":{"open_server_link":{"data":{"b":"c"}}},"text_message":"a"}"#,
@@ -114,7 +117,7 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
 
 #[test]
 fn a_reply_whose_data_is_no_object_says_so_and_does_not_panic() {
-    let reply = DynamicActionReply::open(Action::dynamic("no object"));
+    let reply = DynamicActionReply::open(Action::dynamic_action("no object"));
     assert_eq!(reply.check(), Err(InvalidActionData::NotAnObject));
     let response = reply.into_http_response();
     assert_eq!(response.status(), 500);

@@ -195,7 +195,7 @@ async fn replies_and_rejections_are_axum_responses() {
     assert_eq!(answer(Rejection::WrongKey).await, (401, String::new(), String::new()));
     assert_eq!(answer(Rejection::NotAnObject).await.0, 400);
 
-    let (status, _, why) = answer(DynamicActionReply::open(Action::dynamic(7))).await;
+    let (status, _, why) = answer(DynamicActionReply::open(Action::dynamic_action(7))).await;
     assert_eq!(status, 500);
     assert!(why.contains("JSON object"), "{why}");
 }

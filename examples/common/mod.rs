@@ -67,13 +67,13 @@ pub struct Site {
 }
 
 impl Site {
-    /// On the real platform, as the environment says; `None` where `KENAR_API_KEY` is not set. `KENAR_HOSTS` puts the
-    /// sandbox example, at `http://127.0.0.1:4040` say, in the platform's place.
+    /// On the real platform, or on a sandbox that `KENAR_HOSTS` names, as the environment says; `None` where
+    /// `KENAR_API_KEY` is not set.
     pub async fn of_divar() -> Outcome<Option<Self>> {
         let Ok(key) = env::var("KENAR_API_KEY") else { return Ok(None) };
         let client = Client::builder(ApiKey::new(key)?);
         let client = match env::var("KENAR_HOSTS") {
-            Ok(origin) => client.hosts(Hosts::at(&origin)?),
+            Ok(sandbox) => client.hosts(Hosts::at(&sandbox)?),
             Err(_) => client,
         };
         let listen = setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());

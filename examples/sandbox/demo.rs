@@ -141,7 +141,7 @@ async fn action(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<D
     let pressed = demo.verifier.dynamic_action(&headers, &body)?;
     let data: Value = pressed.extra()?;
     Ok(match data["then"].as_str() {
-        Some("open") => DynamicActionReply::toast("باز شد").and_open(Action::link(demo.base.at(["about"]))),
+        Some("open") => DynamicActionReply::toast("باز شد").and_open(Action::open_link(demo.base.at(["about"]))),
         _ => DynamicActionReply::toast(format!("افزونه پاسخ داد: {data}")),
     })
 }

@@ -90,7 +90,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take in all, attempts and pauses together: 1.5 seconds unless said otherwise.
+    /// How long a call may take in all, attempts and pauses together: 1.5 seconds unless said otherwise. For a single
+    /// call or a part of the program, [`Client::with_time_limit`] gives a client with another one.
+    ///
     /// An upload has [longer](crate::Operation::time_limit).
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.retry.time_limit = limit;

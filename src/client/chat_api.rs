@@ -1,4 +1,5 @@
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -45,6 +46,9 @@ use crate::secret::AccessToken;
 /// }
 /// ```
 ///
+/// A double fails as Divar does with what the [operation](crate::operation) makes of Divar's answer:
+/// `SendMessage { … }.response(http_response)`.
+///
 /// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
 #[async_trait]
 pub trait ChatApi: Debug + Send + Sync {
@@ -82,6 +86,51 @@ pub trait ChatApi: Debug + Send + Sync {
 
     /// Asks who granted a token: [`GetUser`].
     async fn get_user(&self, by: &AccessToken) -> Result<User, Error>;
+}
+
+#[async_trait]
+impl<T: ChatApi + ?Sized> ChatApi for Arc<T> {
+    async fn send_message(
+        &self,
+        to: &ConversationId,
+        message: &ConversationMessage,
+        by: &AccessToken,
+    ) -> Result<MessageSent, Error> {
+        (**self).send_message(to, message, by).await
+    }
+
+    async fn get_conversation(
+        &self,
+        conversation: &ConversationId,
+        by: &AccessToken,
+    ) -> Result<ConversationHistory, Error> {
+        (**self).get_conversation(conversation, by).await
+    }
+
+    async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error> {
+        (**self).send_bot_message(to, message).await
+    }
+
+    async fn send_bot_message_to_user(
+        &self,
+        to: &UserId,
+        message: &BotMessage,
+        by: &AccessToken,
+    ) -> Result<BotMessageSent, Error> {
+        (**self).send_bot_message_to_user(to, message, by).await
+    }
+
+    async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
+        (**self).upload_media(media).await
+    }
+
+    async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {
+        (**self).subscribe(to, by).await
+    }
+
+    async fn get_user(&self, by: &AccessToken) -> Result<User, Error> {
+        (**self).get_user(by).await
+    }
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ mod trace;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
@@ -57,10 +58,19 @@ pub use timer::TokioTimer;
 /// | time ran out, connection broke | again | reported |
 /// | anything else | reported | reported |
 ///
-/// [`Error::may_have_been_processed`] says of what is reported whether it may have been done all the same.
+/// A medium from a reader or a stream can be read only once, so its upload is not repeated at all; one from memory or from
+/// a file is. [`Error::may_have_been_processed`] says of what is reported whether it may have been done all the same.
+///
+/// # Dropping a call
+///
+/// A call that is dropped before it is ready stops where it is: what was sent may be processed all the same, and nobody
+/// is told. Web frameworks drop a handler when the browser goes away. So run what must not be lost in a task of its own
+/// (`tokio::spawn(…).await`): an exchange, whose code works once, a refresh, whose new tokens are the only ones, and a
+/// message that you keep account of.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     transport: Arc<dyn HttpTransport>,
     timer: Option<Arc<dyn Timer>>,
@@ -111,6 +121,15 @@ impl Client {
         outcome.map_err(|error| self.redacted(error, operation, credential))
     }
 
+    /// The same client with another time limit, over the same connections: where a handler makes several calls, give each
+    /// what is left of the handler's time.
+    #[must_use]
+    pub fn with_time_limit(&self, limit: Duration) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        inner.retry.time_limit = limit;
+        Self(Arc::new(inner))
+    }
+
     /// Where its calls go.
     #[must_use]
     pub fn hosts(&self) -> &Hosts {
@@ -153,7 +172,8 @@ impl Client {
             Credential::Upload(token) => secrets.push(token.expose_secret()),
             Credential::None | Credential::ApiKey => {}
         }
-        error.without(&Secrets::new(secrets)).by_user(matches!(credential, Credential::User(_)))
+        let error = error.without(&Secrets::new(secrets));
+        if matches!(credential, Credential::User(_)) { error.by_user() } else { error }
     }
 }
 

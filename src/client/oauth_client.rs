@@ -67,7 +67,8 @@ impl OAuthClient {
         self.app.callback(query, state)
     }
 
-    /// Makes tokens of a code, which works once.
+    /// Makes tokens of a code, which works once. Run it in a task of its own: a handler that is dropped in the middle
+    /// leaves the code used up and the tokens lost.
     ///
     /// # Errors
     ///
@@ -77,7 +78,8 @@ impl OAuthClient {
     }
 
     /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
-    /// two minutes, and is tried again by itself where the time allows.
+    /// two minutes, and is tried again by itself where the time allows. Run it in a task of its own: a handler that is
+    /// dropped in the middle loses the new tokens.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 pub struct Retry {
     pub(super) max_attempts: u32,
     pub(super) first_pause: Duration,
-    pub(super) attempt_limit: Duration,
+    pub(super) attempt_limit: Option<Duration>,
     pub(super) time_limit: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Default for Retry {
         Self {
             max_attempts: 3,
             first_pause: Duration::from_millis(100),
-            attempt_limit: Duration::from_secs(1),
+            attempt_limit: None,
             time_limit: Duration::from_millis(1500),
         }
     }
@@ -56,11 +56,12 @@ impl Retry {
         self
     }
 
-    /// How long one attempt of a call that can be repeated may take: a second unless said otherwise. One that cannot
-    /// be repeated has all the time there is: cutting it off would only leave its outcome unknown.
+    /// How long one attempt of a call that can be repeated may take: two thirds of the call's time limit unless said
+    /// otherwise. One that cannot be repeated has all the time there is: cutting it off would only leave its outcome
+    /// unknown.
     #[must_use]
     pub fn attempt_limit(mut self, limit: Duration) -> Self {
-        self.attempt_limit = limit;
+        self.attempt_limit = Some(limit);
         self
     }
 
@@ -94,6 +95,7 @@ pub(super) async fn run(
     call: Call<'_>,
 ) -> Result<(Response<Bytes>, Attempts), Error> {
     let time_limit = call.time_limit.unwrap_or(retry.time_limit).max(retry.time_limit);
+    let attempt_limit = retry.attempt_limit.unwrap_or(time_limit * 2 / 3);
     let begun = timer.map(Timer::now);
     let left = || match (timer, begun) {
         (Some(timer), Some(begun)) => time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
@@ -104,7 +106,7 @@ pub(super) async fn run(
     let mut request = (call.request)()?;
     let mut attempts = Attempts { count: 1, processed_before: false };
     loop {
-        let limit = if call.idempotent { left().min(retry.attempt_limit) } else { left() };
+        let limit = if call.idempotent { left().min(attempt_limit) } else { left() };
         let outcome = within(timer, limit, transport.send(request)).await;
         trace::attempt(call.operation, attempts.count, &outcome);
         let next = match (pause_after(&outcome, call.idempotent), timer) {

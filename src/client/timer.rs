@@ -17,6 +17,11 @@ pub trait Timer: Debug + Send + Sync + 'static {
 }
 
 /// Waits on tokio's clock, the paused one of its tests too.
+///
+/// # Panics
+///
+/// `sleep` panics outside a tokio runtime, as tokio's own does: on another runtime, give the client
+/// [another timer](crate::ClientBuilder::timer).
 #[cfg(feature = "tokio")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioTimer;

@@ -8,7 +8,7 @@ use url::Url;
 use super::{PostToken, RawJson};
 
 /// What happens when a button is pressed, or when your add-on answers a press.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
     /// `open_direct_link`: Divar opens this address.
@@ -28,7 +28,7 @@ pub enum Action {
 impl Action {
     /// Opens an address.
     #[must_use]
-    pub fn link(url: impl Into<Url>) -> Self {
+    pub fn open_link(url: impl Into<Url>) -> Self {
         Self::OpenDirectLink(url.into())
     }
 
@@ -40,7 +40,7 @@ impl Action {
 
     /// Asks your add-on what to do; see [`ActionData::new`] for `data`.
     #[must_use]
-    pub fn dynamic(data: impl Serialize) -> Self {
+    pub fn dynamic_action(data: impl Serialize) -> Self {
         Self::GetDynamicAction(ActionData::new(data))
     }
 
@@ -69,7 +69,7 @@ impl Action {
 ///
 /// Divar passes it through a protobuf `Struct`, whose only number is the double: an integer may come back as a float,
 /// and one above 2^53 changed. Text values come back as they went.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ActionData(Result<RawJson, InvalidActionData>);
 
 /// Why data cannot travel with a button or a subscription.

@@ -39,8 +39,9 @@ pub enum InvalidAppUrl {
 }
 
 impl AppUrl {
-    /// The address so many path segments further. Each is percent-encoded, so none can climb out of the base; a query
-    /// and a fragment are dropped.
+    /// The address so many path segments further. Each is percent-encoded, so none can climb out of the base; segments
+    /// `.` and `..` are left out, and tabs and line breaks dropped, since no address can hold them. A query and a fragment
+    /// of the base are dropped.
     #[must_use]
     pub fn at<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Self {
         let mut url = self.0.clone();
@@ -110,6 +111,12 @@ impl FromStr for AppUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidAppUrl> {
         Url::parse(text).map_err(InvalidAppUrl::NotAUrl)?.try_into()
+    }
+}
+
+impl AsRef<str> for AppUrl {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Action, Icon, PostToken};
 /// #     "action": { "get_dynamic_action": { "data": { "order": "17" } } }, "icon": "CHECKED", "caption": "تأیید",
 /// # }));
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Button {
     /// What pressing it does.
@@ -37,7 +37,7 @@ impl Button {
     /// A button that opens an address (`open_direct_link`).
     #[must_use]
     pub fn open_link(caption: impl Into<String>, url: impl Into<Url>) -> Self {
-        Self::new(caption, Action::link(url))
+        Self::new(caption, Action::open_link(url))
     }
 
     /// A button that opens your add-on (`open_server_link`): the press arrives as an
@@ -57,7 +57,7 @@ impl Button {
     /// [`ActionData::new`]: super::ActionData::new
     #[must_use]
     pub fn dynamic_action(caption: impl Into<String>, data: impl Serialize) -> Self {
-        Self::new(caption, Action::dynamic(data))
+        Self::new(caption, Action::dynamic_action(data))
     }
 
     /// A button that opens a post's page (`open_post_page`).
@@ -96,7 +96,7 @@ impl Button {
 /// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
 /// let row = ButtonRow::from([button(), button(), button(), button()]);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ButtonRow(Vec<Button>);
 
 /// One to three rows of buttons under a message.
@@ -110,7 +110,7 @@ pub struct ButtonRow(Vec<Button>);
 /// assert_eq!(listed.rows().len(), 3);
 /// # Ok::<(), kenar::model::InvalidButtons>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ButtonGrid(Vec<ButtonRow>);
 
 /// Why a list cannot be a row or a grid of buttons.

@@ -182,6 +182,10 @@ fn whole<'de, T: FromObject, R: serde_json::de::Read<'de>>(
     Ok(slot)
 }
 
+/// Where some crate in the build turns `serde_json/arbitrary_precision` on, a number is handed over as an object of this
+/// one key.
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// Each of these fills its slot with a value of its kind, and leaves it as it is where the value is of another kind.
 struct Scalar<'a, T>(&'a mut Option<T>);
 struct Scalars<'a, T>(&'a mut Option<Vec<T>>);
@@ -266,7 +270,21 @@ impl<'de, T: FromScalar> Visitor<'de> for Scalar<'_, T> {
         Ok(())
     }
 
-    pass_over!(null array object);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key)? {
+            if key == NUMBER {
+                let number = map.next_value::<Cow<'de, str>>()?;
+                let integer = || number.parse().ok().and_then(T::from_integer);
+                let float = || number.parse().ok().filter(|number: &f64| number.is_finite()).and_then(T::from_float);
+                fill(self.0, integer().or_else(float));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    pass_over!(null array);
 }
 
 impl<'de, T: FromObject> DeserializeSeed<'de> for Object<'_, T> {
@@ -281,9 +299,14 @@ impl<'de, T: FromObject> Visitor<'de> for Object<'_, T> {
     type Value = ();
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut key = map.next_key_seed(Key)?;
+        if key.as_deref() == Some(NUMBER) {
+            return map.next_value::<IgnoredAny>().map(drop);
+        }
         let object = self.0.insert(T::default());
-        while let Some(key) = map.next_key_seed(Key)? {
-            object.set(&key, Entry(&mut map))?;
+        while let Some(name) = key {
+            object.set(&name, Entry(&mut map))?;
+            key = map.next_key_seed(Key)?;
         }
         Ok(())
     }

@@ -14,7 +14,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A value that this version of the crate does not know, as it was written.
+            /// A value that this version of the crate does not know, as it was written. A later version may know it:
+            /// compare [`as_str`](Self::as_str) rather than what is in here.
             Unknown(String),
         }
 
@@ -35,6 +36,18 @@ macro_rules! open_enum {
                     return Self::$variant;
                 })*
                 Self::Unknown(name.to_owned())
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self::from_name(name)
             }
         }
 

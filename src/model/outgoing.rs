@@ -31,7 +31,7 @@ pub enum OutgoingContent {
 /// # use kenar::{ConversationMessage, MediaToken};
 /// ConversationMessage::text("سلام").media(MediaToken::new("token"));
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConversationMessage {
     /// What it says, to both sides.
@@ -49,7 +49,7 @@ pub struct ConversationMessage {
 ///
 /// let message = BotMessage::text("نوبت شماست").buttons([[Button::dynamic_action("شروع دوباره", serde_json::json!({}))]]);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BotMessage {
     /// What it says.

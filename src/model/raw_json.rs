@@ -2,11 +2,13 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A JSON value kept as the text it travelled as: your own data coming back, or something newer than this crate.
 ///
-/// Two are equal when their texts are.
+/// Two are equal when their texts are. It reads and writes JSON by `serde_json` only, and not from within a
+/// `#[serde(flatten)]`, `untagged` or internally tagged type: those read into a buffer that holds no text any more.
 #[derive(Clone)]
 pub struct RawJson(Box<RawValue>);
 
@@ -41,6 +43,13 @@ impl RawJson {
 
     pub(crate) fn is_object(&self) -> bool {
         self.get().starts_with('{')
+    }
+}
+
+impl From<Value> for RawJson {
+    fn from(value: Value) -> Self {
+        // A `Value` is always JSON, and `null` stands in for what never comes.
+        Self::of(&value).unwrap_or_else(|_| Self(RawValue::NULL.to_owned()))
     }
 }
 

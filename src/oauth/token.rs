@@ -119,7 +119,9 @@ impl Operation for RefreshTokens {
 
     fn response(&self, response: Response<Bytes>) -> Result<TokenSet, Error> {
         let mut answer = self.asks.read(Self::NAME, &response)?;
-        answer.scopes.get_or_insert_with(|| self.scopes.clone());
+        if answer.scopes.as_ref().is_none_or(Vec::is_empty) {
+            answer.scopes = Some(self.scopes.clone());
+        }
         if let (None, Grant::RefreshToken { refresh_token, .. }) = (&answer.refresh_token, &self.asks.grant) {
             answer.refresh_token = Some(refresh_token.clone());
         }

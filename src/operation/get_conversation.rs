@@ -54,7 +54,7 @@ impl Operation for GetConversation<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<ConversationHistory, Error> {
-        let Fields(fields) = answer::json(Self::NAME, &response)?;
+        let Fields(fields) = answer::json(Self::NAME, &response).map_err(Error::by_user)?;
         Ok(fields.history(self.conversation))
     }
 }

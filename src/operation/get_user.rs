@@ -47,7 +47,7 @@ impl Operation for GetUser<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<User, Error> {
-        answer::json(Self::NAME, &response)
+        answer::json(Self::NAME, &response).map_err(Error::by_user)
     }
 }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -66,7 +66,7 @@ pub enum InvalidMedia {
 
 impl MediaKind {
     /// All the kinds.
-    pub const ALL: [Self; 4] = [Self::Image, Self::File, Self::Voice, Self::Video];
+    pub const ALL: &[Self] = &[Self::Image, Self::File, Self::Voice, Self::Video];
 
     /// The name in the upload address.
     #[must_use]
@@ -168,13 +168,17 @@ impl Media {
         Self::new(MediaKind::Video, file_name, source)
     }
 
-    /// A medium of a kind. The file name is what the other side sees, and its ending says the format.
+    /// A medium of a kind. The file name is what the other side sees, and its ending says the format; of a path, only its
+    /// last part is taken.
     ///
     /// # Errors
     ///
     /// [`InvalidMedia`], where the file name ends in another format or the source is empty or too large.
     pub fn new(kind: MediaKind, file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
-        let file_name = file_name.into();
+        let mut file_name = file_name.into();
+        if let Some((_, name)) = file_name.rsplit_once(['/', '\\']) {
+            file_name = name.to_owned();
+        }
         let Some(content_type) = kind.content_type(&file_name) else {
             return Err(InvalidMedia::Format { kind, file_name });
         };
@@ -209,11 +213,24 @@ impl Media {
         self.source.length
     }
 
-    /// What to read it from; `None` where a stream has been taken before.
-    pub(super) fn body(&self) -> Option<Body> {
+    /// What to read it from.
+    ///
+    /// # Errors
+    ///
+    /// Where a stream has been taken before, or a file is there no longer.
+    pub fn body(&self) -> std::io::Result<Body> {
         match &self.source.inner {
-            Inner::Bytes(bytes) => Some(bytes.clone().into()),
-            Inner::Stream(stream) => stream.lock().ok()?.take(),
+            Inner::Bytes(bytes) => Ok(bytes.clone().into()),
+            Inner::Stream(stream) => {
+                let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+                stream.take().ok_or_else(|| std::io::Error::other("the medium's stream was read before"))
+            }
+            #[cfg(feature = "tokio")]
+            Inner::File(path) => {
+                // Opening takes no time worth a thread, as reading does.
+                let file = tokio::fs::File::from_std(std::fs::File::open(path)?);
+                Ok(Body::stream(self.source.length, reader::ReaderBody::new(file)))
+            }
         }
     }
 }
@@ -230,6 +247,8 @@ pub struct MediaSource {
 enum Inner {
     Bytes(Bytes),
     Stream(Mutex<Option<Body>>),
+    #[cfg(feature = "tokio")]
+    File(std::path::PathBuf),
 }
 
 impl MediaSource {
@@ -257,16 +276,16 @@ impl MediaSource {
         Self::stream(length, reader::ReaderBody::new(reader))
     }
 
-    /// A file, as long as it is now.
+    /// A file, as long as it is now. It is opened anew for each attempt to upload it.
     ///
     /// # Errors
     ///
     /// Where the file cannot be opened.
     #[cfg(feature = "tokio")]
-    pub async fn file(path: impl AsRef<std::path::Path>) -> std::io::Result<Self> {
-        let file = tokio::fs::File::open(path).await?;
-        let length = file.metadata().await?.len();
-        Ok(Self::reader(length, file))
+    pub async fn file(path: impl Into<std::path::PathBuf>) -> std::io::Result<Self> {
+        let path = path.into();
+        let length = tokio::fs::File::open(&path).await?.metadata().await?.len();
+        Ok(Self { length, inner: Inner::File(path) })
     }
 
     /// How many bytes there are.

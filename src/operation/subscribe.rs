@@ -125,6 +125,6 @@ impl Operation for Subscribe<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
-        answer::json_or_empty::<IgnoredAny>(Self::NAME, &response).map(drop)
+        answer::json_or_empty::<IgnoredAny>(Self::NAME, &response).map(drop).map_err(Error::by_user)
     }
 }

@@ -73,7 +73,7 @@ impl Operation for UploadMedia<'_> {
         let boundary = boundary().map_err(|error| invalid(error.into()))?;
         let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))
             .map_err(|error| invalid(error.into()))?;
-        let media = self.media.body().ok_or_else(|| invalid("the medium's stream was read before".into()))?;
+        let media = self.media.body().map_err(|error| invalid(error.into()))?;
         let body = Multipart::of(self.media, media, &boundary);
         let length = body.length();
         let mut request = request::post(url, content_type, Body::stream(length, body));

@@ -87,7 +87,7 @@ fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>
     value.map_err(|error| {
         let (excerpt, why) = match keep {
             Excerpt::Kept => {
-                (excerpt_of_page(response.body()), where_it_stopped::<T>(response.body()).unwrap_or(error.to_string()))
+                (excerpt_of_page(body), excerpt(where_it_stopped::<T>(body).unwrap_or(error.to_string()).as_bytes()))
             }
             // What serde says may quote a value.
             Excerpt::Withheld => {

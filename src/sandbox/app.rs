@@ -5,15 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::Permission;
+use super::engine::limits::Window;
 use super::engine::world;
 use super::kenar::Kenar;
 use super::network::SandboxTransport;
+use super::{Permission, SandboxError};
 use crate::client::{Client, OAuthClient};
 use crate::model::{AppSlug, AppUrl};
 use crate::oauth::{InvalidRedirectUri, OAuthApp};
 use crate::secret::{ApiKey, ClientSecret, IdentificationKey};
-use crate::webhook::Verifier;
+use crate::webhook::{ApiVersion, PaymentTransaction, Verifier};
 
 /// An app, as its owner sets it up in the Kenar panel: addresses, keys, and what they may do.
 ///
@@ -73,6 +74,48 @@ impl App {
     pub fn dynamic_actions_at(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.dynamic_action_url = Some(url));
         self
+    }
+
+    /// Sets the form of the request that opens the app: the second, unless said otherwise.
+    pub fn opened_in_version(&self, version: ApiVersion) -> &Self {
+        self.panel(|app| app.open_app_version = version);
+        self
+    }
+
+    /// Sets how many calls of the API the app can make in a minute; without a limit unless said otherwise. One too many
+    /// is answered with status 429.
+    ///
+    /// That a minute is one of the clock, and that calls that are refused for other reasons count, is a guess.
+    pub fn limit_per_minute(&self, calls: u32) -> &Self {
+        self.limit(Window::Minute, Some(calls))
+    }
+
+    /// Sets how many calls of the API the app can make in a day, of UTC, as [`limit_per_minute`](Self::limit_per_minute)
+    /// does for a minute.
+    pub fn limit_per_day(&self, calls: u32) -> &Self {
+        self.limit(Window::Day, Some(calls))
+    }
+
+    /// Takes away the limits.
+    pub fn without_limits(&self) -> &Self {
+        self.limit(Window::Minute, None).limit(Window::Day, None)
+    }
+
+    fn limit(&self, window: Window, calls: Option<u32>) -> &Self {
+        self.kenar.change(|engine, _| engine.limits.set(&self.slug, window, calls));
+        self
+    }
+
+    /// Tells the app how far a payment is, by the event `PAYMENT_TRANSACTION`. The app and the time are filled in where
+    /// they are left out.
+    ///
+    /// # Errors
+    ///
+    /// Where the app did not answer with a success.
+    pub async fn payment_goes_on(&self, payment: PaymentTransaction) -> Result<(), SandboxError> {
+        let delivery = self.kenar.change(|engine, now| engine.payment_goes_on(&self.slug, payment, now));
+        let answers = self.kenar.deliver_all(delivery.into_iter().collect()).await;
+        self.kenar.all_well(answers, "the payment went on, but ", None)
     }
 
     /// Gives the app an address in this process, which a function answers in place of a server: for a test without any

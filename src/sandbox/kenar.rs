@@ -10,13 +10,12 @@ use tokio::time::{timeout, timeout_at};
 
 use super::SandboxError;
 use super::clock::SandboxClock;
+use super::engine::webhooks::{Answer, Undelivered};
 use super::engine::{Delivery, Engine};
 use super::network::Network;
 use super::transcript;
 use crate::model::{ConversationId, Timestamp};
 use crate::request::{Body, Hosts};
-
-pub(crate) type Answer = Result<Response<Bytes>, String>;
 
 /// An event on its way, and who waits for it to arrive.
 pub(crate) struct Queued {
@@ -95,19 +94,31 @@ impl Kenar {
         }
     }
 
-    /// Makes a request of a webhook now.
-    pub(crate) async fn deliver(&self, delivery: &Delivery) -> Answer {
+    /// Makes a request of a webhook now, or what a fault makes of it.
+    pub(crate) async fn deliver(&self, delivery: Delivery) -> Answer {
+        let dispatch = self.change(|engine, now| engine.dispatch(delivery, now));
+        self.pause(dispatch.delay).await;
+        let mut first = None;
+        for delivery in dispatch.sent {
+            let answer = self.deliver_one(&delivery).await;
+            first.get_or_insert(answer);
+        }
+        first.unwrap_or_else(|| Err(Undelivered::ByFault("a fault kept the webhook back".to_owned())))
+    }
+
+    async fn deliver_one(&self, delivery: &Delivery) -> Answer {
         let at = self.clock.now();
         let began = Instant::now();
         let answer = match &delivery.request {
             Ok(request) => self.send(request.clone().map(Body::from)).await,
             Err(why) => Err(why.clone()),
         };
+        let answer = answer.map_err(Undelivered::Failed);
         self.change(|engine, _| engine.delivered(delivery, &answer, at, began.elapsed()));
-        answer
+        delivery.judge(answer)
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, String> {
         let address = request.uri().clone();
         match timeout(self.time_limit, self.exchange(request)).await {
             Ok(Ok(response)) => Ok(response),
@@ -134,7 +145,11 @@ impl Kenar {
         }
         let mut answers = Vec::new();
         for arrival in arriving {
-            answers.push(arrival.await.unwrap_or_else(|_| Err("the sandbox was shut down".to_owned())));
+            answers.push(arrival.await.unwrap_or_else(|_| {
+                Err(Undelivered::Failed(
+                    "the sandbox was shut down: keep it for as long as anything happens in it".to_owned(),
+                ))
+            }));
         }
         answers
     }
@@ -149,7 +164,7 @@ impl Kenar {
     /// Takes events out of the queue, for as long as the sandbox runs.
     pub(crate) async fn run_queue(&self, mut queue: mpsc::UnboundedReceiver<Queued>) {
         while let Some(Queued { delivery, arrived }) = queue.recv().await {
-            let answer = self.deliver(&delivery).await;
+            let answer = self.deliver(delivery).await;
             self.under_way.send_modify(|count| *count = count.saturating_sub(1));
             if let Some(arrived) = arrived {
                 // Nobody waits any more, perhaps; the journal has the answer.

@@ -39,6 +39,7 @@
 mod app;
 mod clock;
 mod engine;
+mod inject;
 mod kenar;
 mod listener;
 mod loopback;
@@ -66,10 +67,14 @@ use crate::model::{AppSlug, Timestamp};
 use crate::request::Hosts;
 
 pub use app::App;
+pub use engine::dialect::{Dialect, TimeForm};
+pub use engine::disturb::{EventFault, Webhook, WebhookFault};
+pub use engine::faults::Fault;
 pub use engine::journal::{Direction, Exchange};
 pub use engine::world::{Author, ChatMessage, Permission};
+pub use inject::{Injected, Injection};
 pub use network::SandboxTransport;
-pub use people::{Chat, Post, User};
+pub use people::{Chat, Post, StartFrom, User};
 pub use visit::{Opened, Pressed, Visit};
 
 /// A Kenar on your own machine. It stops when it is dropped.

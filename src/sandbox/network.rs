@@ -73,6 +73,10 @@ impl Kenar {
 
     /// Sends one request, for as long as it takes.
     pub(crate) async fn exchange(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        if self.is_stopped() {
+            let why = "the sandbox was shut down: keep it for as long as anything happens in it";
+            return Err(TransportError::with_source(TransportErrorKind::Connect, why));
+        }
         let uri = request.uri();
         if let Some(handler) = self.network.at(uri) {
             return call(handler, request).await;

@@ -4,16 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::engine::webhooks::{read, success};
+use super::engine::webhooks::{Answer, Undelivered, read, success};
 use super::engine::world::Between;
 use super::engine::{Delivery, Press};
-use super::kenar::{Answer, Kenar};
+use super::kenar::Kenar;
 use super::visit::{Opened, Pressed, Visit};
 use super::{App, ChatMessage, SandboxError};
 use crate::model::{AppSlug, ConversationId, MessageContent, PostToken, UserId};
-use crate::webhook::{DynamicActionReply, OpenAppReply};
+use crate::webhook::{DynamicActionReply, OpenAppReply, PostUpdateKind, StartCommand, TouchPoint};
 
 /// A person who uses Divar.
 #[derive(Clone)]
@@ -102,8 +103,61 @@ impl User {
     /// Where the person is not in the conversation, the app does not answer with an address, or the page cannot be
     /// fetched.
     pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
-        let delivery = self.kenar.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id));
-        self.open(&delivery.map_err(|why| chat.error(why))?, &chat.id).await
+        let delivery = self.kenar.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id, None));
+        self.open(delivery.map_err(|why| chat.error(why))?, Some(&chat.id)).await
+    }
+
+    /// Opens an app on a message that shows a place. Only the first version of the request is documented to tell the
+    /// place: see [`App::opened_in_version`].
+    ///
+    /// # Errors
+    ///
+    /// Where the message shows no place, and as [`open_app`](Self::open_app).
+    pub async fn open_app_on(&self, message: &ChatMessage, app: &App) -> Result<Visit, SandboxError> {
+        let within = &message.message.conversation.id;
+        let MessageContent::Location(Some(location)) = message.message.content else {
+            return Err(self.error("the message shows no place", within));
+        };
+        let delivery = self.kenar.look(|engine| engine.user_opens(&self.name, app.slug(), within, Some(location)));
+        self.open(delivery.map_err(|why| self.error(why, within))?, Some(within)).await
+    }
+
+    /// Opens an app on the page of a post.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_app`](Self::open_app).
+    pub async fn open_app_on_post(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
+        let delivery = self.kenar.look(|engine| engine.user_opens_on_post(&self.name, app.slug(), &post.token));
+        self.open(delivery.map_err(|why| self.kenar.error(why, None))?, None).await
+    }
+
+    /// Opens an app's chatbot from somewhere in Divar: it gets the start command of that place.
+    ///
+    /// ```
+    /// # use kenar::sandbox::{Sandbox, StartFrom};
+    /// # use kenar::webhook::TouchPoint;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let kenar = Sandbox::in_process().await;
+    /// # let app = kenar.app("bot");
+    /// # app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    /// let sara = kenar.user("sara");
+    /// let post = kenar.post(&sara);
+    /// let chat = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
+    /// assert_eq!(chat.messages()[0].text(), Some(&*format!("/start MY_POST {}", post.token())));
+    ///
+    /// sara.start_bot(&app, TouchPoint::MyDivar).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn start_bot<'a>(&self, app: &App, from: impl Into<StartFrom<'a>>) -> Result<Chat, SandboxError> {
+        let chat = self.chat_with_bot(app);
+        self.write(&chat, from.into().command().to_string()).await?;
+        Ok(chat)
     }
 
     /// Opens an address in the browser: the consent page that your app sends them to, say.
@@ -126,9 +180,7 @@ impl User {
         let press = self.kenar.look(|engine| engine.user_presses(&self.name, message, caption));
         match press.map_err(|why| self.error(why, within))? {
             (app, Press::Act(delivery)) => {
-                let answer = self.kenar.deliver(&delivery).await;
-                let reply: DynamicActionReply =
-                    answer.and_then(|answer| read(&answer)).map_err(|why| self.error(why, within))?;
+                let reply: DynamicActionReply = self.ask(delivery).await.map_err(|why| self.error(why, within))?;
                 self.act(reply, &app, within).await
             }
             (_, press) => Ok(Pressed { toast: None, opened: Some(self.led_to(press, within).await?) }),
@@ -141,7 +193,7 @@ impl User {
         app: &AppSlug,
         within: &ConversationId,
     ) -> Result<Pressed, SandboxError> {
-        let toast = reply.text().map(str::to_owned);
+        let toast = reply.toast_text().map(str::to_owned);
         let Some(action) = reply.action() else {
             return Ok(Pressed { toast, opened: None });
         };
@@ -153,17 +205,21 @@ impl User {
     async fn led_to(&self, press: Press, within: &ConversationId) -> Result<Opened, SandboxError> {
         match press {
             Press::Open(url) => Visit::begin(self, url).await.map(Opened::Page),
-            Press::OpenApp(delivery) => self.open(&delivery, within).await.map(Opened::Page),
+            Press::OpenApp(delivery) => self.open(delivery, Some(within)).await.map(Opened::Page),
             Press::PostPage(post) => Ok(Opened::Post(post)),
             Press::PostManagePage(post) => Ok(Opened::PostManagement(post)),
             Press::Act(_) => Err(self.error("a dynamic action was answered with another dynamic action", within)),
         }
     }
 
-    async fn open(&self, delivery: &Delivery, within: &ConversationId) -> Result<Visit, SandboxError> {
-        let answer = self.kenar.deliver(delivery).await;
-        let reply: OpenAppReply = answer.and_then(|answer| read(&answer)).map_err(|why| self.error(why, within))?;
+    async fn open(&self, delivery: Delivery, within: Option<&ConversationId>) -> Result<Visit, SandboxError> {
+        let reply: OpenAppReply = self.ask(delivery).await.map_err(|why| self.kenar.error(why, within))?;
         Visit::begin(self, reply.url().as_url().clone()).await
+    }
+
+    /// Asks an add-on, and reads its answer.
+    async fn ask<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
+        self.kenar.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
     }
 
     fn error(&self, what: impl Into<String>, within: &ConversationId) -> SandboxError {
@@ -204,8 +260,57 @@ impl User {
     }
 
     fn all_well(&self, answers: Vec<Answer>, but: &str, within: Option<&ConversationId>) -> Result<(), SandboxError> {
-        let failed = answers.into_iter().find_map(|answer| answer.and_then(|answer| success(&answer)).err());
-        failed.map_or(Ok(()), |why| Err(self.kenar.error(format!("{but}{why}"), within)))
+        self.kenar.all_well(answers, but, within)
+    }
+}
+
+impl Kenar {
+    /// That all add-ons took what they were sent.
+    pub(super) fn all_well(
+        &self,
+        answers: Vec<Answer>,
+        but: &str,
+        within: Option<&ConversationId>,
+    ) -> Result<(), SandboxError> {
+        let failed = answers.into_iter().find_map(|answer| match answer {
+            Ok(answer) => success(&answer).err(),
+            Err(Undelivered::Failed(why)) => Some(why),
+            Err(Undelivered::ByFault(_)) => None,
+        });
+        failed.map_or(Ok(()), |why| Err(self.error(format!("{but}{why}"), within)))
+    }
+}
+
+/// Where a user starts a chatbot: the touch points, each with what it names. A [`TouchPoint`] alone is a start that
+/// names nothing, as the platform does where it has nothing to name.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StartFrom<'a> {
+    /// The page where an owner manages a post.
+    MyPost(&'a Post),
+    /// The page of a post, for those who do not own it.
+    DemandPost(&'a Post),
+    /// A post's conversation.
+    Chat(&'a Chat),
+    /// Anywhere, with nothing named.
+    Bare(TouchPoint),
+}
+
+impl From<TouchPoint> for StartFrom<'_> {
+    fn from(touch_point: TouchPoint) -> Self {
+        Self::Bare(touch_point)
+    }
+}
+
+impl StartFrom<'_> {
+    fn command(self) -> StartCommand {
+        let (touch_point, argument) = match self {
+            Self::MyPost(post) => (TouchPoint::MyPost, Some(post.token.to_string())),
+            Self::DemandPost(post) => (TouchPoint::DemandPost, Some(post.token.to_string())),
+            Self::Chat(chat) => (TouchPoint::Chat, Some(chat.id.to_string())),
+            Self::Bare(touch_point) => (touch_point, None),
+        };
+        StartCommand::new(touch_point, argument)
     }
 }
 
@@ -219,6 +324,18 @@ impl Post {
     #[must_use]
     pub fn token(&self) -> &PostToken {
         &self.token
+    }
+
+    /// Changes it. Apps that its owner subscribed to its changes get the event `POST_UPDATE`; those that are subscribed
+    /// to all posts, unless it is retired or archived. What the event tells of a post is little here.
+    ///
+    /// # Errors
+    ///
+    /// Where an app did not answer with a success.
+    pub async fn change(&self, kind: PostUpdateKind) -> Result<(), SandboxError> {
+        let deliveries = self.kenar.change(|engine, now| engine.post_changes(&self.token, &kind, now));
+        let answers = self.kenar.deliver_all(deliveries).await;
+        self.kenar.all_well(answers, &format!("{} changed ({kind}), but ", self.token), None)
     }
 
     /// The conversation of its owner with this person.

@@ -27,6 +27,36 @@ pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder, TransportSetupError
 ///   promises that nothing was sent, so that a message can be tried again; when in doubt, say
 ///   [`Other`](TransportErrorKind::Other).
 ///
+/// ```
+/// use async_trait::async_trait;
+/// use bytes::Bytes;
+/// use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+/// use hyper_util::client::legacy::{Client as Hyper, connect::HttpConnector};
+/// use kenar::request::Body;
+/// use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
+///
+/// /// hyper's client takes a `kenar` body as it is.
+/// #[derive(Debug)]
+/// struct HyperTransport(Hyper<HttpConnector, Body>);
+///
+/// #[async_trait]
+/// impl HttpTransport for HyperTransport {
+///     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
+///         let response = self.0.request(request).await.map_err(|error| {
+///             let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
+///             TransportError::with_source(kind, error)
+///         })?;
+///         let (parts, body) = response.into_parts();
+///         let body = Limited::new(body, 16 << 20).collect().await.map_err(|error| {
+///             let too_large = error.is::<LengthLimitError>();
+///             let kind = if too_large { TransportErrorKind::ResponseTooLarge } else { TransportErrorKind::Interrupted };
+///             TransportError::with_source(kind, error)
+///         })?;
+///         Ok(http::Response::from_parts(parts, body.to_bytes()))
+///     }
+/// }
+/// ```
+///
 /// Time limits are the client's affair: it drops the future, and the implementation stops what it does.
 #[async_trait]
 pub trait HttpTransport: Debug + Send + Sync + 'static {

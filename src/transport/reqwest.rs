@@ -96,6 +96,10 @@ impl ReqwestTransportBuilder {
         {
             builder = builder.tls_backend_preconfigured(tls().map_err(|error| TransportSetupError(error.into()))?);
         }
+        #[cfg(all(feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            return Err(TransportSetupError("no rustls provider is installed: install one at the start".into()));
+        }
         let client = builder.build().map_err(|error| TransportSetupError(error.into()))?;
         Ok(ReqwestTransport { client, max_response_bytes: self.max_response_bytes })
     }

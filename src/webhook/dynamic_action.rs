@@ -234,7 +234,7 @@ impl<'de> Deserialize<'de> for DynamicAction {
 ///
 /// The platform's documents show [`Action::OpenDirectLink`] and [`Action::OpenServerLink`] in such an answer, and say
 /// of no action that it is not allowed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, DeriveDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveDeserialize)]
 pub struct DynamicActionReply {
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<Action>,
@@ -284,7 +284,7 @@ impl DynamicActionReply {
 
     /// The text shown, where there is one.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
+    pub fn toast_text(&self) -> Option<&str> {
         self.toast.as_deref()
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use kenar::model::{ConversationKind, MessageKind, SenderKind};
-use kenar::operation::{ConversationHistory, CreateUploadToken, Media, MediaSource, Subscription};
+use kenar::operation::{ConversationHistory, CreateUploadToken, Media, MediaSource, SendMessage, Subscription};
 use kenar::request::{self, Body, Credential, Hosts, Operation, answer};
 use kenar::transport::MockTransport;
 use kenar::*;
@@ -393,9 +393,40 @@ async fn a_redirect_is_an_error_and_not_followed() {
         for (call, outcome) in every_call(|| failing(status, "text/plain", &Bytes::new())).await {
             let error = outcome.expect_err(call);
             assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Api, status), "{call}");
-            assert!(!error.may_have_been_processed(), "{call}");
+            assert_eq!(error.may_have_been_processed(), status == 303, "{call}: {status}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_code_that_leaves_the_outcome_open_says_so_whatever_the_status() {
+    for (code, open) in [(1, true), (2, true), (3, false), (4, true), (7, false), (9, false), (10, true), (13, true)] {
+        let body = json!({ "code": code, "message": "placeholder" }).to_string().into();
+        let error = send(&failing(409, "application/json", &body)).await.unwrap_err();
+        assert_eq!(error.may_have_been_processed(), open, "code {code}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_message_has_a_recipient() {
+    let body = json!({ "code": 9, "message": "placeholder" }).to_string().into();
+    for (call, outcome) in every_call(|| failing(400, "application/json", &body)).await {
+        let sends = call.contains("send");
+        assert_eq!(outcome.expect_err(call).is_recipient_restricted(), sends, "{call}");
+    }
+}
+
+#[test]
+fn an_operation_without_the_client_tells_the_same() {
+    let (conversation, message) = (ConversationId::new("c-1"), ConversationMessage::text("placeholder"));
+    let by = AccessToken::new("placeholder").unwrap();
+    let operation = SendMessage { conversation: &conversation, message: &message, by: &by };
+    let answer = |status: u16, code: i32| {
+        let body = json!({ "code": code, "message": "placeholder" }).to_string().into();
+        operation.response(http::Response::builder().status(status).body(body).unwrap()).unwrap_err()
+    };
+    assert!(answer(401, 16).needs_new_permission());
+    assert!(answer(412, 9).is_recipient_restricted());
 }
 
 #[tokio::test]

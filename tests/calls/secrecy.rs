@@ -223,6 +223,15 @@ async fn a_secret_that_the_excerpt_cuts_in_two_is_taken_out() {
             })
             .await;
         }
+        let long = move |secret: &str| format!("{}{secret} and more", "-".repeat(before));
+        assert_untold(&secrets, "a long rpc message", move |secret| {
+            respond(401, json!({ "code": 16, "message": long(secret) }).to_string())
+        })
+        .await;
+        assert_untold(&secrets, "a long OAuth error", move |secret| {
+            respond(400, json!({ "error": "invalid_grant", "error_description": long(secret) }).to_string())
+        })
+        .await;
     }
 }
 

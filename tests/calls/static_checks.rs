@@ -40,6 +40,37 @@ fn types_are_what_programs_need_them_to_be() {
 }
 
 #[test]
+fn a_shared_api_is_an_api() {
+    fn takes(_: impl ChatApi) {}
+    let api: Arc<dyn ChatApi> = Arc::new(client(MockTransport::new()));
+    takes(api);
+}
+
+#[tokio::test]
+async fn the_oauth_flow_can_be_spawned() {
+    let mock = MockTransport::new();
+    let app = OAuthApp::new("delivery", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth");
+    let oauth = client(mock.clone()).oauth(app.unwrap());
+    let answer = json!({ "access_token": "placeholder-1", "refresh_token": "placeholder-2", "expires_in": 3600 });
+    (0..2).for_each(|_| mock.answer(200, &answer));
+
+    let tokens = spawnable(oauth.exchange(AuthorizationCode::new("placeholder").unwrap())).await.unwrap();
+    spawnable(oauth.refresh(&tokens)).await.unwrap();
+    for request in mock.requests() {
+        let headers: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
+        assert!(!headers.contains(&"x-api-key") && !headers.contains(&"authorization"), "{headers:?}");
+        assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+    }
+    spawnable(MediaSource::file("Cargo.toml")).await.unwrap();
+}
+
+#[test]
+fn every_icon_has_a_name_of_its_own() {
+    let names: std::collections::HashSet<_> = Icon::ALL.iter().map(Icon::name).collect();
+    assert_eq!((Icon::ALL.len(), names.len()), (822, 822), "as many as the platform publishes");
+}
+
+#[test]
 fn an_error_is_as_small_as_a_pointer() {
     assert_eq!(size_of::<Error>(), size_of::<usize>());
 }

@@ -21,7 +21,7 @@ pub struct Exchange {
     pub took: Duration,
     /// Who asked whom.
     pub direction: Direction,
-    /// The operation: the [`NAME`](crate::Operation::NAME) of one of the API's, `oauth.authorize`, `webhook.open_app`,
+    /// The operation: the [`NAME`](crate::Operation::NAME) of one of the API's, `oauth.ask_consent`, `oauth.decide_consent`, `oauth.token`, `webhook.open_app`,
     /// `webhook.event`, `webhook.dynamic_action`, or `unknown`.
     pub operation: &'static str,
     /// The app that asked or was asked, where it is known.

@@ -5,11 +5,16 @@
 //! of it is taken down in the journal.
 
 mod answer;
+mod call;
 mod consent;
 mod consent_page;
+pub(crate) mod dialect;
+pub(crate) mod disturb;
+pub(crate) mod faults;
 mod grants;
 mod ids;
 pub(crate) mod journal;
+pub(crate) mod limits;
 mod people;
 mod rest;
 #[cfg(test)]
@@ -23,19 +28,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use percent_encoding::percent_decode_str;
 
-use crate::model::{AppSlug, ConversationId, Timestamp, UserId};
-use crate::operation::{
-    CreateUploadToken, GetConversation, GetUser, MediaKind, SendBotMessage, SendBotMessageToUser, SendMessage,
-    Subscribe, UploadMedia,
-};
-use crate::request::Operation;
+use crate::model::{AppSlug, Timestamp};
+use crate::operation::{MediaKind, UploadMedia};
+use crate::request::Operation as _;
 use crate::secret::ApiKey;
 
 pub(crate) use answer::Refusal;
+use call::Call;
+use faults::{Fault, Faults};
 use grants::Grants;
 use journal::{Direction, Exchange, Journal, readable};
+use limits::Limits;
 pub(crate) use people::Press;
 pub(crate) use uploads::Part;
 use uploads::Uploads;
@@ -48,6 +52,10 @@ pub(crate) struct Engine {
     pub(crate) world: World,
     grants: Grants,
     uploads: Uploads,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
+    /// Events that a fault holds back.
+    held: Vec<Delivery>,
     pub(crate) journal: Journal,
     /// Where it can be reached; links to media begin with it.
     origin: String,
@@ -98,71 +106,11 @@ impl From<Refusal> for Done {
     }
 }
 
-/// One of the calls that the sandbox knows.
-enum Call {
-    SendMessage(ConversationId),
-    GetConversation(ConversationId),
-    SendBotMessage(ConversationId),
-    SendBotMessageToUser(UserId),
-    CreateUploadToken,
-    Subscribe,
-    GetUser,
-    AskConsent,
-    DecideConsent,
-    Token,
-}
-
 /// An upload that has been let in.
 #[derive(Debug)]
 pub(crate) struct Upload {
     kind: MediaKind,
     token: String,
-}
-
-impl Call {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::SendMessage(_) => SendMessage::NAME,
-            Self::GetConversation(_) => GetConversation::NAME,
-            Self::SendBotMessage(_) => SendBotMessage::NAME,
-            Self::SendBotMessageToUser(_) => SendBotMessageToUser::NAME,
-            Self::CreateUploadToken => CreateUploadToken::NAME,
-            Self::Subscribe => Subscribe::NAME,
-            Self::GetUser => GetUser::NAME,
-            Self::AskConsent => "oauth.ask_consent",
-            Self::DecideConsent => "oauth.decide_consent",
-            Self::Token => "oauth.token",
-        }
-    }
-
-    fn of(method: &Method, path: &str) -> Result<Self, Refusal> {
-        let segments = segments(path).ok_or_else(|| Refusal::not_found("Not Found"))?;
-        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
-        let (expected, call) = match *segments.as_slice() {
-            ["v2", "open-platform", "conversations", id, "messages"] => (Method::POST, Self::SendMessage(id.into())),
-            ["v1", "open-platform", "chat", "conversations", id] => (Method::GET, Self::GetConversation(id.into())),
-            ["v1", "open-platform", "chat", "bot", "conversations", id, "messages"] => {
-                (Method::POST, Self::SendBotMessage(id.into()))
-            }
-            ["v1", "open-platform", "chat", "bot", "users", id, "messages"] => {
-                (Method::POST, Self::SendBotMessageToUser(id.into()))
-            }
-            ["experimental", "open-platform", "chat", "upload"] => (Method::POST, Self::CreateUploadToken),
-            ["v1", "open-platform", "events", "subscriptions"] => (Method::POST, Self::Subscribe),
-            ["v1", "open-platform", "users"] => (Method::GET, Self::GetUser),
-            ["oauth2", "auth"] if method == Method::POST => (Method::POST, Self::DecideConsent),
-            ["oauth2", "auth"] => (Method::GET, Self::AskConsent),
-            ["oauth2", "token"] => (Method::POST, Self::Token),
-            _ => return Err(Refusal::not_found("Not Found")),
-        };
-        if *method == expected { Ok(call) } else { Err(Refusal::wrong_method()) }
-    }
-}
-
-/// The segments of a path, decoded one by one, so that an encoded slash stays in its segment.
-fn segments(path: &str) -> Option<Vec<String>> {
-    let decoded = path.strip_prefix('/')?.split('/').map(|segment| percent_decode_str(segment).decode_utf8());
-    decoded.map(|segment| segment.ok().map(std::borrow::Cow::into_owned)).collect()
 }
 
 impl Engine {
@@ -171,6 +119,9 @@ impl Engine {
             world: World::new(seed),
             grants: Grants::default(),
             uploads: Uploads::default(),
+            limits: Limits::default(),
+            faults: Faults::default(),
+            held: Vec::new(),
             journal: Journal::default(),
             origin,
         }
@@ -179,18 +130,32 @@ impl Engine {
     /// Answers a request; all but uploads, whose bytes should not be held.
     pub(crate) fn handle(&mut self, request: &Request<Bytes>, now: Timestamp) -> Done {
         let call = Call::of(request.method(), request.uri().path());
-        let operation = call.as_ref().map_or("unknown", Call::name);
+        let operation = call.as_ref().map_or("unknown", |call| call.name(request.body()));
         let body = match &call {
             Ok(Call::Token) => token::without_secret(request.body()),
             _ => readable(request.body()),
         };
-        let done = call.and_then(|call| self.perform(call, request, now)).unwrap_or_else(Done::from);
+        let fault = self.faults.for_call(operation);
+        let done = faulty(fault, || match call {
+            Ok(call) => self.perform(call, request, now),
+            Err(refusal) => refusal.into(),
+        });
         let asked = Asked { method: request.method(), uri: request.uri(), headers: request.headers(), body };
         self.record(asked, operation, &done, now, Duration::ZERO);
         done
     }
 
-    fn perform(&mut self, call: Call, request: &Request<Bytes>, now: Timestamp) -> Result<Done, Refusal> {
+    fn perform(&mut self, call: Call, request: &Request<Bytes>, now: Timestamp) -> Done {
+        if call.takes_api_key() {
+            let counted = self.asking_app(request.headers()).map(|app| self.limits.count(&app, now));
+            if let Some(Err(exceeded)) = counted {
+                return exceeded.into();
+            }
+        }
+        self.carry_out(call, request, now).unwrap_or_else(Done::from)
+    }
+
+    fn carry_out(&mut self, call: Call, request: &Request<Bytes>, now: Timestamp) -> Result<Done, Refusal> {
         let (headers, body) = (request.headers(), request.body());
         let query = request.uri().query().unwrap_or_default();
         match call {
@@ -215,8 +180,7 @@ impl Engine {
 
     /// Which kind of medium a path is for, if it is for uploads.
     pub(crate) fn upload_kind(path: &str) -> Option<MediaKind> {
-        let kind = path.strip_prefix("/upload/")?;
-        MediaKind::ALL.into_iter().find(|known| known.as_str() == kind)
+        call::upload_kind(path)
     }
 
     /// Lets an upload in, before its bytes.
@@ -234,13 +198,16 @@ impl Engine {
         now: Timestamp,
         took: Duration,
     ) -> Done {
-        let outcome = outcome.and_then(|(upload, parts)| {
-            self.uploads.finish(&mut self.world.ids, &upload.token, upload.kind, &parts, now)
+        let fault = self.faults.for_call(UploadMedia::NAME);
+        let done = faulty(fault, || {
+            let outcome = outcome.and_then(|(upload, parts)| {
+                self.uploads.finish(&mut self.world.ids, &upload.token, upload.kind, &parts, now)
+            });
+            match outcome {
+                Ok(id) => rest::ok(&serde_json::json!({ "id": id, "status": "ok" })),
+                Err(refusal) => refusal.into(),
+            }
         });
-        let done = match outcome {
-            Ok(id) => rest::ok(&serde_json::json!({ "id": id, "status": "ok" })),
-            Err(refusal) => refusal.into(),
-        };
         self.record(asked, UploadMedia::NAME, &done, now, took);
         done
     }
@@ -271,6 +238,15 @@ impl Engine {
     fn asking_app(&self, headers: &HeaderMap) -> Option<AppSlug> {
         let key = ApiKey::new(headers.get("x-api-key")?.to_str().ok()?).ok()?;
         self.world.by_key(&key).map(|(app, _)| app.slug.clone())
+    }
+}
+
+/// Carries a call out, unless a fault keeps it from that, and lets the fault at the answer.
+fn faulty(fault: Option<Fault>, carry_out: impl FnOnce() -> Done) -> Done {
+    match fault {
+        None => carry_out(),
+        Some(fault) if fault.lets_through() => fault.spoil(carry_out()),
+        Some(fault) => fault.spoil(Done::new(Response::default())),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use url::Url;
 
-use crate::model::{Action, AppSlug, ConversationId, MessageContent, PostToken, Timestamp};
+use crate::model::{Action, AppSlug, ConversationId, Location, MessageContent, PostToken, Timestamp};
 use crate::oauth::Scope;
-use crate::webhook::{AccessRevoked, Event, MessageEvent};
+use crate::operation::SubscriptionEvent;
+use crate::webhook::{AccessRevoked, Event, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind};
 
 use super::Engine;
-use super::webhooks::Delivery;
+use super::webhooks::{Delivery, From, Opening};
 use super::world::{Author, Between, ChatMessage};
 
 /// What pressing a button leads to.
@@ -51,11 +52,59 @@ impl Engine {
         Ok((written, deliveries))
     }
 
-    /// Opens an app from a conversation.
-    pub(crate) fn user_opens(&self, user: &str, app: &AppSlug, from: &ConversationId) -> Result<Delivery, String> {
+    /// Opens an app from a conversation, or on a message of it that shows a place.
+    pub(crate) fn user_opens(
+        &self,
+        user: &str,
+        app: &AppSlug,
+        from: &ConversationId,
+        location: Option<Location>,
+    ) -> Result<Delivery, String> {
         self.between(from, user)?;
+        self.opening(user, app, Opening { from: From::Conversation(from.clone()), extra: None, location })
+    }
+
+    /// Opens an app on the page of a post.
+    pub(crate) fn user_opens_on_post(&self, user: &str, app: &AppSlug, post: &PostToken) -> Result<Delivery, String> {
+        self.opening(user, app, Opening { from: From::Post(post.clone()), extra: None, location: None })
+    }
+
+    fn opening(&self, user: &str, app: &AppSlug, opening: Opening) -> Result<Delivery, String> {
         let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
-        self.open_app_delivery(app, from, user, None).ok_or_else(|| "there is no such conversation".to_owned())
+        self.open_app_delivery(app, user, opening).ok_or_else(|| "there is no such conversation".to_owned())
+    }
+
+    /// Changes a post, and tells the apps that are subscribed to it. An app that is subscribed to all posts is not told
+    /// of those that are gone, as documented.
+    pub(crate) fn post_changes(&self, post: &PostToken, kind: &PostUpdateKind, now: Timestamp) -> Vec<Delivery> {
+        let Some(owner) = self.world.posts.get(post) else { return Vec::new() };
+        let is_gone = matches!(kind, PostUpdateKind::Retire | PostUpdateKind::Archive);
+        let told = self.grants.subscriptions(now).filter(|held| {
+            held.grant.user == *owner
+                && held.subscription.event == SubscriptionEvent::PostUpdate
+                && held.subscription.resource.as_ref().map_or(!is_gone, |resource| resource == post)
+        });
+        let events = told.filter_map(|held| {
+            let mut update = PostUpdate::new(kind.clone(), post.clone());
+            if !is_gone {
+                (update.post.chat_enabled, update.post.is_phone_hidden) = (Some(true), Some(false));
+            }
+            update.metadata = held.subscription.metadata.as_ref().and_then(|data| data.json().ok()).cloned();
+            self.event(&held.grant.app, &Event::PostUpdate(update))
+        });
+        events.collect()
+    }
+
+    /// Tells an app how far a payment is.
+    pub(crate) fn payment_goes_on(
+        &self,
+        app: &AppSlug,
+        mut payment: PaymentTransaction,
+        now: Timestamp,
+    ) -> Option<Delivery> {
+        payment.app_slug.get_or_insert_with(|| app.clone());
+        payment.created_at.get_or_insert(now);
+        self.event(app, &Event::PaymentTransaction(payment))
     }
 
     /// Presses the button with this caption under a message, which is some app's.
@@ -90,7 +139,9 @@ impl Engine {
         Ok(match action {
             Action::OpenDirectLink(url) => Press::Open(url.clone()),
             Action::OpenServerLink(data) => {
-                Press::OpenApp(self.open_app_delivery(app, within, user, Some(extra(data)?)).ok_or_else(gone)?)
+                let from = From::Conversation(within.clone());
+                let opening = Opening { from, extra: Some(extra(data)?), location: None };
+                Press::OpenApp(self.open_app_delivery(app, user, opening).ok_or_else(gone)?)
             }
             Action::GetDynamicAction(data) => {
                 Press::Act(self.dynamic_action_delivery(app, within, user, extra(data)?).ok_or_else(gone)?)

@@ -237,7 +237,7 @@ fn a_message_event_carries_the_key_and_what_the_panel_says() {
 fn opening_an_app_says_version_two() {
     let mut scene = Scene::new();
     scene.engine.world.app(&scene.app).open_app_url = Some("http://127.0.0.1:1/open".parse().unwrap());
-    let delivery = scene.engine.user_opens("ali", &scene.app, &scene.chat).unwrap();
+    let delivery = scene.engine.user_opens("ali", &scene.app, &scene.chat, None).unwrap();
     let request = delivery.request.unwrap();
     assert_eq!(request.headers()["api-version"], "2");
     assert_eq!(request.headers()["content-type"], "application/json");

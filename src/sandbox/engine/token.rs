@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::model::Timestamp;
-use crate::oauth::{Grant as Shown, InvalidOAuthRequest, TokenAnswer, TokenRequest};
+use crate::oauth::{ExchangeCode, Grant as Shown, InvalidOAuthRequest, RefreshTokens, TokenAnswer, TokenRequest};
+use crate::request::Operation as _;
 use crate::secret::{AccessToken, RefreshToken};
 
 use super::answer::json;
@@ -93,8 +94,21 @@ impl Engine {
     }
 }
 
+/// The name of what a form asks for.
+pub(super) fn operation(form: &[u8]) -> &'static str {
+    let kind = form_urlencoded::parse(form).find_map(|(name, value)| (name == "grant_type").then_some(value));
+    match kind.as_deref() {
+        Some("authorization_code") => ExchangeCode::NAME,
+        Some("refresh_token") => RefreshTokens::NAME,
+        _ => "oauth.token",
+    }
+}
+
 /// The form as the journal keeps it: an app's secret may be a real one.
 pub(super) fn without_secret(form: &[u8]) -> String {
+    if form.trim_ascii_start().starts_with(b"{") {
+        return "(JSON, which may hold a secret, where a form is expected)".to_owned();
+    }
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(form) {
         kept.append_pair(&name, if name == "client_secret" { "[redacted]" } else { &value });

@@ -1,19 +1,41 @@
 //! The requests that the sandbox makes: built here, sent by a shell.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::model::{AppSlug, AppUrl, ConversationId, RawJson, Timestamp};
+use crate::model::{AppSlug, AppUrl, ConversationId, Location, PostToken, RawJson, Side, Timestamp};
 use crate::operation::Subscription;
-use crate::webhook::{DynamicAction, Event, MessageEvent, OpenApp, Source, TouchPoint};
+use crate::webhook::{
+    ApiVersion, COMPLETION_URL, DynamicAction, Event, MessageEvent, OpenApp, OpenAppBuilder, Source, TouchPoint,
+};
 
 use super::Engine;
+use super::disturb::Webhook;
 use super::journal::{Direction, Exchange, readable};
-use super::world::{App, ChatMessage};
+use super::world::{App, Between, ChatMessage};
+
+/// How a user opens an app.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) from: From,
+    /// What the button carries that it is opened by.
+    pub(crate) extra: Option<RawJson>,
+    /// The place of the message that it is opened on.
+    pub(crate) location: Option<Location>,
+}
+
+/// Where a user opens an app.
+#[derive(Debug)]
+pub(crate) enum From {
+    Conversation(ConversationId),
+    Post(PostToken),
+}
 
 /// The names of the webhooks in the journal.
 pub(crate) const OPEN_APP: &str = "webhook.open_app";
@@ -21,16 +43,97 @@ pub(crate) const EVENT: &str = "webhook.event";
 pub(crate) const DYNAMIC_ACTION: &str = "webhook.dynamic_action";
 
 /// A request to be made to an add-on. Give its answer to [`Engine::delivered`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) app: AppSlug,
-    pub(crate) operation: &'static str,
+    pub(crate) webhook: Webhook,
     /// The request; or, where the panel has no address for it, why there is none.
     pub(crate) request: Result<Request<Bytes>, String>,
     body: Bytes,
+    expected: Expected,
+    notes: Vec<String>,
 }
 
+/// How an add-on has to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    Success,
+    /// It comes with something that no add-on may take.
+    Refusal(&'static str),
+}
+
+/// Why there is no answer to a webhook that anything follows from.
+#[derive(Clone, Debug)]
+pub(crate) enum Undelivered {
+    Failed(String),
+    /// A fault wanted it so.
+    ByFault(String),
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Failed(why) | Self::ByFault(why)) = self;
+        f.write_str(why)
+    }
+}
+
+pub(crate) type Answer = Result<Response<Bytes>, Undelivered>;
+
 impl Delivery {
+    pub(crate) fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    pub(crate) fn rewrite(&mut self, body: Bytes) {
+        self.body = body.clone();
+        if let Ok(request) = &mut self.request {
+            *request.body_mut() = body;
+        }
+    }
+
+    pub(crate) fn rewrite_json(&mut self, rewrite: impl FnOnce(&mut serde_json::Map<String, Value>)) {
+        if let Ok(mut object) = serde_json::from_slice(&self.body) {
+            rewrite(&mut object);
+            self.rewrite(serde_json::to_vec(&object).unwrap_or_default().into());
+        }
+    }
+
+    /// Sets a header or takes it away; whether it was there.
+    pub(crate) fn header(&mut self, name: HeaderName, value: Option<HeaderValue>) -> bool {
+        let Ok(request) = &mut self.request else { return false };
+        let old = match value {
+            Some(value) => request.headers_mut().insert(name, value),
+            None => request.headers_mut().remove(name),
+        };
+        old.is_some()
+    }
+
+    /// What the journal shall say about it.
+    pub(crate) fn note(&mut self, note: &str) {
+        self.notes.push(note.to_owned());
+    }
+
+    pub(crate) fn expects(&mut self, expected: Expected) {
+        if let Expected::Refusal(what) = expected {
+            self.note(&format!("fault: it has {what}, and has to be refused"));
+        }
+        self.expected = expected;
+    }
+
+    /// What follows from an answer, by what was expected.
+    pub(crate) fn judge(&self, answer: Answer) -> Answer {
+        match (self.expected, answer) {
+            (Expected::Refusal(what), Ok(answer)) if answer.status().is_client_error() => {
+                Err(Undelivered::ByFault(format!("the add-on refused {what}, as it should: {}", answer.status())))
+            }
+            (Expected::Refusal(what), Ok(answer)) => Err(Undelivered::Failed(format!(
+                "the add-on has to refuse {what} with a status of the 400s, and answered {}",
+                answer.status()
+            ))),
+            (_, answer) => answer,
+        }
+    }
+
     /// The address that is called.
     fn target(&self) -> String {
         match &self.request {
@@ -41,35 +144,80 @@ impl Delivery {
 }
 
 impl Engine {
-    /// Opening an app from a conversation, or by a button with data.
-    pub(super) fn open_app_delivery(
-        &self,
-        app: &App,
-        conversation: &ConversationId,
-        user: &str,
-        extra: Option<RawJson>,
-    ) -> Option<Delivery> {
-        let between = &self.world.talks.get(conversation)?.between;
-        let source = if extra.is_some() { Source::ChatMessageAction } else { Source::Chat };
-        let mut opened = OpenApp::builder()
-            .source(source)
-            .conversation_id(conversation.clone())
-            .user_id(self.world.ids.user(&app.slug, user));
-        if let Some((post, _)) = between.post() {
+    /// Opening an app, in the form that the panel asks for.
+    pub(super) fn open_app_delivery(&self, app: &App, user: &str, opening: Opening) -> Option<Delivery> {
+        let from = match &opening.from {
+            From::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
+            From::Post(_) => None,
+        };
+        let mut opened = OpenApp::builder().version(app.open_app_version).user_id(self.world.ids.user(&app.slug, user));
+        if let Some((id, _)) = from {
+            opened = opened.conversation_id(id.clone());
+        }
+        let post = match (&opening.from, from) {
+            (From::Post(post), _) => Some(post),
+            (_, Some((_, between))) => between.post().map(|(post, _)| post),
+            _ => None,
+        };
+        if let Some(post) = post {
             opened = opened.post_token(post.clone());
         }
-        if let Some(side) = between.side_of(user) {
-            opened = opened.user_side(side);
+        if let Some(extra) = &opening.extra {
+            opened = opened.extra(extra.clone());
         }
-        if let Some(extra) = extra {
-            opened = opened.extra(extra);
-        }
+        opened = match app.open_app_version {
+            ApiVersion::V1 => self.in_version_1(opened, app, user, from.map(|(_, between)| between), opening.location),
+            _ => self.in_version_2(opened, user, &opening),
+        };
         let opened = opened.build();
-        let mut delivery = delivery(app, OPEN_APP, app.open_app_url.as_ref(), &opened);
-        if let Ok(request) = &mut delivery.request {
-            request.headers_mut().extend(opened.headers());
+        let mut delivery = delivery(app, Webhook::OpenApp, app.open_app_url.as_ref(), &opened);
+        for (name, value) in &opened.headers() {
+            delivery.header(name.clone(), Some(value.clone()));
         }
         Some(delivery)
+    }
+
+    /// With the ids of both sides, and the place of a location message.
+    fn in_version_1(
+        &self,
+        mut opened: OpenAppBuilder,
+        app: &App,
+        user: &str,
+        between: Option<&Between>,
+        location: Option<Location>,
+    ) -> OpenAppBuilder {
+        let id = |name: &str| self.world.ids.user(&app.slug, name);
+        opened = opened.return_url(COMPLETION_URL);
+        if let Some(location) = location {
+            opened = opened.location(location);
+        }
+        match between {
+            Some(Between::Sides { seller, buyer, .. }) => {
+                let peer = if seller == user { buyer } else { seller };
+                opened.peer_id(id(peer)).supplier_id(id(seller)).demand_id(id(buyer))
+            }
+            _ => opened,
+        }
+    }
+
+    /// With the side of the user, and where it was opened.
+    fn in_version_2(&self, opened: OpenAppBuilder, user: &str, opening: &Opening) -> OpenAppBuilder {
+        let side = match &opening.from {
+            From::Conversation(id) => self.world.talks.get(id).and_then(|talk| talk.between.side_of(user)),
+            From::Post(post) => {
+                self.world.posts.get(post).map(|owner| if owner == user { Side::Supply } else { Side::Demand })
+            }
+        };
+        let source = match &opening.from {
+            _ if opening.extra.is_some() => Source::ChatMessageAction,
+            From::Conversation(_) => Source::Chat,
+            From::Post(_) => Source::PostAddon,
+        };
+        let opened = opened.source(source);
+        match side {
+            Some(side) => opened.user_side(side),
+            None => opened,
+        }
     }
 
     pub(super) fn dynamic_action_delivery(
@@ -91,7 +239,7 @@ impl Engine {
         if let Some(side) = between.side_of(user) {
             pressed = pressed.user_side(side);
         }
-        Some(delivery(app, DYNAMIC_ACTION, app.dynamic_action_url.as_ref(), &pressed.build()))
+        Some(delivery(app, Webhook::DynamicAction, app.dynamic_action_url.as_ref(), &pressed.build()))
     }
 
     pub(super) fn new_message_event(
@@ -107,40 +255,40 @@ impl Engine {
 
     pub(super) fn event(&self, app: &AppSlug, event: &Event) -> Option<Delivery> {
         let app = self.world.apps.get(app)?;
-        Some(delivery(app, EVENT, app.events_url.as_ref(), event))
+        Some(delivery(app, Webhook::Event, app.events_url.as_ref(), event))
     }
 
     /// An event again, as it was delivered before, to where the panel says now.
     pub(crate) fn redelivery(&self, number: u64) -> Result<Delivery, String> {
-        let exchange =
-            self.journal.exchanges().find(|exchange| exchange.number == number && exchange.operation == EVENT);
+        let exchange = self
+            .journal
+            .exchanges()
+            .find(|exchange| exchange.number == number && exchange.operation == Webhook::Event.as_str());
         let exchange = exchange.ok_or_else(|| format!("#{number} is no event, or is no longer in the journal"))?;
         if exchange.request.len() > Exchange::MAX_BODY {
             return Err(format!("#{number} was too large to be kept whole"));
         }
         let app = exchange.app.as_ref().and_then(|app| self.world.apps.get(app));
         let app = app.ok_or_else(|| format!("the app of #{number} is gone"))?;
-        Ok(delivery_of(app, EVENT, app.events_url.as_ref(), exchange.request.clone().into()))
+        Ok(delivery_of(app, Webhook::Event, app.events_url.as_ref(), exchange.request.clone().into()))
     }
 
     /// Takes down what came of a delivery.
-    pub(crate) fn delivered(
-        &mut self,
-        delivery: &Delivery,
-        answer: &Result<Response<Bytes>, String>,
-        at: Timestamp,
-        took: Duration,
-    ) {
-        let (status, response, notes) = match answer {
-            Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body()), Vec::new()),
-            Err(why) => (None, String::new(), vec![why.clone()]),
+    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &Answer, at: Timestamp, took: Duration) {
+        let mut notes = delivery.notes.clone();
+        let (status, response) = match answer {
+            Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body())),
+            Err(why) => {
+                notes.push(why.to_string());
+                (None, String::new())
+            }
         };
         self.journal.record(Exchange {
             number: 0,
             at,
             took,
             direction: Direction::ToAddOn,
-            operation: delivery.operation,
+            operation: delivery.webhook.as_str(),
             app: Some(delivery.app.clone()),
             target: delivery.target(),
             request: readable(&delivery.body),
@@ -151,16 +299,16 @@ impl Engine {
     }
 }
 
-fn delivery(app: &App, operation: &'static str, url: Option<&AppUrl>, payload: &impl Serialize) -> Delivery {
-    delivery_of(app, operation, url, serde_json::to_vec(payload).unwrap_or_default().into())
+fn delivery(app: &App, webhook: Webhook, url: Option<&AppUrl>, payload: &impl Serialize) -> Delivery {
+    delivery_of(app, webhook, url, serde_json::to_vec(payload).unwrap_or_default().into())
 }
 
-fn delivery_of(app: &App, operation: &'static str, url: Option<&AppUrl>, body: Bytes) -> Delivery {
+fn delivery_of(app: &App, webhook: Webhook, url: Option<&AppUrl>, body: Bytes) -> Delivery {
     let request = match url {
         Some(url) => request(app, url, body.clone()),
-        None => Err(format!("{} has no address for {operation}: give it one, as in the panel", app.slug)),
+        None => Err(format!("{} has no address for {}: give it one, as in the panel", app.slug, webhook.as_str())),
     };
-    Delivery { app: app.slug.clone(), operation, request, body }
+    Delivery { app: app.slug.clone(), webhook, request, body, expected: Expected::Success, notes: Vec::new() }
 }
 
 fn request(app: &App, url: &AppUrl, body: Bytes) -> Result<Request<Bytes>, String> {

@@ -8,6 +8,7 @@ use crate::model::{
     PostToken, Sender, SenderKind, Side, Timestamp,
 };
 use crate::secret::{ApiKey, ClientSecret, IdentificationKey};
+use crate::webhook::ApiVersion;
 
 use super::ids::Ids;
 
@@ -60,6 +61,7 @@ pub(crate) struct App {
     pub(crate) open_app_url: Option<AppUrl>,
     pub(crate) events_url: Option<AppUrl>,
     pub(crate) dynamic_action_url: Option<AppUrl>,
+    pub(crate) open_app_version: ApiVersion,
 }
 
 impl App {
@@ -228,6 +230,7 @@ impl World {
             open_app_url: None,
             events_url: None,
             dynamic_action_url: None,
+            open_app_version: ApiVersion::default(),
         })
     }
 

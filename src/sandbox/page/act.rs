@@ -179,20 +179,25 @@ impl Page {
 
     async fn open(&self, WithApp { me, chat, app }: WithApp) -> Done {
         let chat = chat.ok_or("no conversation is named")?;
-        let delivery = self.kenar.look(|engine| engine.user_opens(&me, &app, &chat))?;
-        self.open_by(&delivery).await
+        let delivery = self.kenar.look(|engine| engine.user_opens(&me, &app, &chat, None))?;
+        self.open_by(delivery).await
     }
 
-    async fn open_by(&self, delivery: &Delivery) -> Done {
-        let reply: OpenAppReply = read(&self.kenar.deliver(delivery).await?)?;
+    async fn open_by(&self, delivery: Delivery) -> Done {
+        let reply: OpenAppReply = self.asked(delivery).await?;
         Ok(Outcome { url: Some(reply.url().to_string()), ..Outcome::default() })
+    }
+
+    /// What an add-on answers.
+    async fn asked<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
+        self.kenar.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
     }
 
     async fn press(&self, press: PressAt) -> Done {
         let (app, led_to) = self.kenar.look(|engine| pressed(engine, &press))?;
         let Press::Act(delivery) = led_to else { return self.follow(led_to).await };
-        let reply: DynamicActionReply = read(&self.kenar.deliver(&delivery).await?)?;
-        let toast = reply.text().map(str::to_owned);
+        let reply: DynamicActionReply = self.asked(delivery).await?;
+        let toast = reply.toast_text().map(str::to_owned);
         let Some(action) = reply.action() else { return Ok(Outcome { toast, ..Outcome::default() }) };
         let led_to = self.kenar.look(|engine| engine.follow(&press.me, &app, &press.chat, action))?;
         Ok(Outcome { toast, ..self.follow(led_to).await? })
@@ -203,7 +208,7 @@ impl Page {
         match led_to {
             Press::Open(url) if matches!(url.scheme(), "http" | "https") => outcome.url = Some(url.into()),
             Press::Open(url) => return Err(format!("{url} is no page: the chat opens http and https only")),
-            Press::OpenApp(delivery) => return self.open_by(&delivery).await,
+            Press::OpenApp(delivery) => return self.open_by(delivery).await,
             Press::PostPage(post) => outcome.post = Some(post),
             Press::PostManagePage(post) => (outcome.post, outcome.manage) = (Some(post), true),
             Press::Act(_) => return Err("a dynamic action was answered with another dynamic action".to_owned()),

@@ -124,6 +124,7 @@ impl FromObject for Wrapper {
                 self.has_location = true;
                 entry.object(&mut self.location)
             }
+            "@type" => entry.skip(),
             _ => {
                 self.has_others = true;
                 entry.skip()

@@ -209,7 +209,9 @@ pub fn upload(data: &[u8]) {
         assert!(!more, "{name:?} makes a second part");
         assert_eq!((field.as_deref(), content_type.as_deref()), (Some("file"), Some(media.content_type())), "{name:?}");
         assert!(arrived == bytes, "{name:?}: other bytes arrived");
-        assert_eq!(file_name.as_deref(), Some(&*arriving_name(&name)), "{name:?}");
+        let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        assert_eq!(media.file_name(), last, "{name:?}");
+        assert_eq!(file_name.as_deref(), Some(&*arriving_name(last)), "{name:?}");
     }
 }
 
