@@ -79,7 +79,7 @@ fn main() {
 
     let [few, _, many] = [10, 1_000, 10_000].map(conversation);
     println!("\ncost per message, of 10,000 against 10");
-    for ((name, few), (_, many)) in few.into_iter().zip(many) {
+    for ((name, few), (_, many)) in few.iter().zip(&many) {
         println!("{name:<34} {:.2}", many / few);
     }
 }

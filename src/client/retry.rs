@@ -122,8 +122,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn attempt(&self, request: Request<Body>, number: u32) -> Outcome {
-        let attempt_limit = self.retry.attempt_limit.unwrap_or(self.time_limit * 2 / 3);
-        let limit = if self.call.idempotent { self.left().min(attempt_limit) } else { self.left() };
+        let limit = if self.call.idempotent { self.left().min(self.attempt_limit()) } else { self.left() };
         let outcome = within(self.timer, limit, self.transport.send(request)).await;
         trace::attempt(self.call.operation, number, &outcome);
         outcome
@@ -164,6 +163,10 @@ impl Run<'_> {
             (Some(timer), Some(begun)) => self.time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
             _ => Duration::MAX,
         }
+    }
+
+    fn attempt_limit(&self) -> Duration {
+        self.retry.attempt_limit.unwrap_or(self.time_limit * 2 / 3)
     }
 
     /// An attempt that is cut short would only make a known outcome unknown.
