@@ -46,9 +46,9 @@ pub fn plain_message() -> plain::ConversationMessage {
             rows: vec![
                 Row {
                     buttons: vec![
-                        button("تأیید", plain::Icon::CheckCircle, Action::GetDynamic { data: order(STEPS[0]) }),
-                        button("بعداً", plain::Icon::CheckCircle, Action::GetDynamic { data: order(STEPS[1]) }),
-                        button("لغو", plain::Icon::CheckCircle, Action::GetDynamic { data: order(STEPS[2]) }),
+                        button("تأیید", plain::Icon::CheckCircle, Action::GetDynamicAction { data: order(STEPS[0]) }),
+                        button("بعداً", plain::Icon::CheckCircle, Action::GetDynamicAction { data: order(STEPS[1]) }),
+                        button("لغو", plain::Icon::CheckCircle, Action::GetDynamicAction { data: order(STEPS[2]) }),
                     ],
                 },
                 Row {

@@ -152,19 +152,10 @@ pub struct Button {
 #[allow(clippy::enum_variant_names, reason = "the platform's own names")]
 pub enum Action {
     OpenDirectLink(String),
-    OpenServerLink {
-        data: Order,
-    },
-    #[serde(rename = "get_dynamic_action")]
-    GetDynamic {
-        data: Order,
-    },
-    OpenPostPage {
-        post_token: String,
-    },
-    OpenPostManagePage {
-        post_token: String,
-    },
+    OpenServerLink { data: Order },
+    GetDynamicAction { data: Order },
+    OpenPostPage { post_token: String },
+    OpenPostManagePage { post_token: String },
 }
 
 #[derive(Serialize)]
