@@ -265,7 +265,7 @@ async fn tell_all(scene: &Scene, dialect: Option<Dialect>) -> Result<Vec<Read>, 
     let Scene { kenar, app, addon, sara, ali, post, chat, bot } = scene;
     let mut injected = Vec::new();
     if let Some(dialect) = dialect {
-        injected.extend(Webhook::ALL.map(|webhook| kenar.inject(dialect).always().on_webhook(webhook)));
+        injected.extend(Webhook::ALL.iter().map(|webhook| kenar.inject(dialect).always().on_webhook(*webhook)));
     }
     let place = Location { latitude: 35.6892, longitude: 51.389 };
     sara.write(bot, "سلام").await?;

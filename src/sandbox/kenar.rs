@@ -10,7 +10,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::SandboxError;
 use super::clock::SandboxClock;
-use super::engine::webhooks::{Answer, Undelivered};
+use super::engine::webhooks::{Answer, Trip, Undelivered};
 use super::engine::{Delivery, Engine};
 use super::network::Network;
 use super::transcript;
@@ -107,14 +107,15 @@ impl Kenar {
     }
 
     async fn deliver_one(&self, delivery: &Delivery) -> Answer {
-        let at = self.clock.now();
+        let (at, began_after) = (self.clock.now(), self.look(|engine| engine.journal.count()));
         let began = Instant::now();
         let answer = match &delivery.request {
             Ok(request) => self.send(request.clone().map(Body::from)).await,
             Err(why) => Err(why.clone()),
         };
         let answer = answer.map_err(Undelivered::Failed);
-        self.change(|engine, _| engine.delivered(delivery, &answer, at, began.elapsed()));
+        let trip = Trip { at, took: began.elapsed(), began_after };
+        self.change(|engine, _| engine.delivered(delivery, &answer, trip));
         delivery.judge(answer)
     }
 

@@ -49,6 +49,7 @@
 mod app;
 mod clock;
 mod engine;
+mod flood;
 mod inject;
 mod kenar;
 mod listener;
@@ -56,6 +57,8 @@ mod loopback;
 mod network;
 mod page;
 mod people;
+mod recording;
+mod replay;
 mod server;
 mod transcript;
 mod visit;
@@ -82,9 +85,12 @@ pub use engine::disturb::{EventFault, Webhook, WebhookFault};
 pub use engine::faults::Fault;
 pub use engine::journal::{Direction, Exchange};
 pub use engine::world::{Author, ChatMessage, Permission};
+pub use flood::Flood;
 pub use inject::{Injected, Injection};
 pub use network::SandboxTransport;
 pub use people::{Chat, Post, StartFrom, User};
+pub use recording::{Recording, RecordingError};
+pub use replay::Difference;
 pub use visit::{Opened, Pressed, Visit};
 
 /// A Kenar on your own machine. It stops when it is dropped.
@@ -94,7 +100,7 @@ pub struct Sandbox {
     /// What answers the port; none where there is none.
     server: Option<JoinHandle<()>>,
     queue: JoinHandle<()>,
-    has_chat_page: bool,
+    page: Option<Arc<Page>>,
 }
 
 /// How a sandbox is set up, begun by [`Sandbox::builder`].
@@ -198,9 +204,8 @@ impl SandboxBuilder {
         let hosts = Hosts::at(&format!("http://{address}")).map_err(std::io::Error::other)?;
         let has_chat_page = self.chat_page;
         let mut sandbox = self.without_port(hosts);
-        sandbox.has_chat_page = has_chat_page;
-        let page = has_chat_page.then(|| Page::new(Arc::clone(&sandbox.kenar), address.port()));
-        let router = server::router(Arc::clone(&sandbox.kenar), page);
+        sandbox.page = has_chat_page.then(|| Arc::new(Page::new(Arc::clone(&sandbox.kenar), address.port())));
+        let router = server::router(Arc::clone(&sandbox.kenar), sandbox.page.clone());
         sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.kenar.stopped())));
         Ok(sandbox)
     }
@@ -224,7 +229,7 @@ impl SandboxBuilder {
             let kenar = Arc::clone(&kenar);
             async move { kenar.run_queue(queued).await }
         });
-        Sandbox { kenar, server: None, queue, has_chat_page: false }
+        Sandbox { kenar, server: None, queue, page: None }
     }
 }
 
@@ -289,7 +294,7 @@ impl Sandbox {
     /// [asked for](SandboxBuilder::chat_page), and none without a port.
     #[must_use]
     pub fn chat_page_url(&self) -> Option<String> {
-        self.has_chat_page.then(|| format!("{}{}", self.url(), page::PATH))
+        self.page.as_ref().map(|_| format!("{}{}", self.url(), page::PATH))
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.
@@ -326,10 +331,22 @@ impl Sandbox {
         self.kenar.look(|engine| transcript::of(engine, None))
     }
 
-    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox by.
+    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox and its page by.
     #[doc(hidden)]
     pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
-        server::answer_in_memory(Arc::clone(&self.kenar), request).await
+        server::respond_in_memory(Arc::clone(&self.kenar), self.page.clone(), request).await
+    }
+
+    /// Makes the request of a webhook once more, as it went then and to where the panel says now, by its
+    /// [number](Exchange::number) in the journal.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal has no such webhook, or no longer the whole of it, or the add-on did not answer with a success.
+    pub async fn redeliver(&self, number: u64) -> Result<(), SandboxError> {
+        let delivery = self.kenar.look(|engine| engine.redelivery(number));
+        let answer = self.kenar.deliver(delivery.map_err(|why| self.kenar.error(why, None))?).await;
+        self.kenar.all_well(vec![answer], &format!("#{number} was delivered again, but "), None)
     }
 
     /// Waits until every event that is on its way to an add-on has been answered, or given up.
@@ -346,8 +363,12 @@ impl Sandbox {
     }
 }
 
+/// A test that fails prints what happened.
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("\nwhat happened in the sandbox:\n\n{}", self.transcript());
+        }
         self.kenar.stop();
         if let Some(server) = &self.server {
             server.abort();

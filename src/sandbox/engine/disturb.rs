@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 
 use super::Engine;
 use super::dialect::Dialect;
-use super::webhooks::{DYNAMIC_ACTION, Delivery, EVENT, Expected, OPEN_APP, Undelivered};
+use super::webhooks::{DYNAMIC_ACTION, Delivery, EVENT, Expected, OPEN_APP, Trip, Undelivered};
 use crate::model::{AppSlug, Timestamp};
 
 /// What the platform calls on an add-on.
@@ -23,7 +23,7 @@ pub enum Webhook {
 
 impl Webhook {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::OpenApp, Self::Event, Self::DynamicAction];
+    pub const ALL: &'static [Self] = &[Self::OpenApp, Self::Event, Self::DynamicAction];
 
     /// Its name in the journal, such as `webhook.event`.
     #[must_use]
@@ -106,7 +106,8 @@ impl Engine {
                 }
                 WebhookFault::Lost => {
                     let lost = Err(Undelivered::ByFault("fault: it never came".to_owned()));
-                    self.delivered(&delivery, &lost, now, Duration::ZERO);
+                    let trip = Trip { at: now, took: Duration::ZERO, began_after: self.journal.count() };
+                    self.delivered(&delivery, &lost, trip);
                     copies = 0;
                 }
                 WebhookFault::Duplicate => {

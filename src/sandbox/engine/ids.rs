@@ -24,6 +24,15 @@ impl Ids {
         Self { seed, random: Random(seed), tokens: 0 }
     }
 
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Has the ids of users follow from another seed.
+    pub(crate) fn reseed_users(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// Eight characters.
     pub(crate) fn post(&mut self) -> PostToken {
         let number = self.random.next();

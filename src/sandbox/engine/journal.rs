@@ -21,8 +21,8 @@ pub struct Exchange {
     pub took: Duration,
     /// Who asked whom.
     pub direction: Direction,
-    /// The operation: the [`NAME`](crate::Operation::NAME) of one of the API's, `oauth.ask_consent`, `oauth.decide_consent`, `oauth.token`, `webhook.open_app`,
-    /// `webhook.event`, `webhook.dynamic_action`, or `unknown`.
+    /// The operation: the [`NAME`](crate::Operation::NAME) of one of the API's, `oauth.ask_consent`,
+    /// `oauth.decide_consent`, `webhook.open_app`, `webhook.event`, `webhook.dynamic_action`, or `unknown`.
     pub operation: &'static str,
     /// The app that asked or was asked, where it is known.
     pub app: Option<AppSlug>,
@@ -36,6 +36,8 @@ pub struct Exchange {
     pub response: String,
     /// What the sandbox has to say about it: why it refused, what it guesses, what the platform would not accept.
     pub notes: Vec<String>,
+    /// How many exchanges were at an end when it began.
+    pub(crate) began_after: u64,
 }
 
 /// Who asked whom.
@@ -61,6 +63,12 @@ impl Exchange {
         };
         let answer = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         format!("#{} {arrow} {} ⇒ {answer}", self.number, self.operation)
+    }
+
+    /// Whether a fault had to do with it.
+    #[must_use]
+    pub fn is_faulty(&self) -> bool {
+        self.notes.iter().any(|note| note.starts_with("fault: "))
     }
 
     /// Whether the answer was a success.
@@ -103,6 +111,11 @@ impl Journal {
             self.exchanges.pop_front();
         }
         self.exchanges.push_back(exchange);
+    }
+
+    /// How many there were, those included that are no longer kept.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     pub(crate) fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {

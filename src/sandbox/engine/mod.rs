@@ -232,6 +232,7 @@ impl Engine {
             status: Some(done.response.status().as_u16()),
             response: readable(done.response.body()),
             notes: done.notes.clone(),
+            began_after: self.journal.count(),
         });
     }
 

@@ -8,7 +8,7 @@ use crate::operation::SubscriptionEvent;
 use crate::webhook::{AccessRevoked, Event, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind};
 
 use super::Engine;
-use super::webhooks::{Delivery, From, Opening};
+use super::webhooks::{Delivery, OpenedFrom, Opening};
 use super::world::{Author, Between, ChatMessage};
 
 /// What pressing a button leads to.
@@ -61,12 +61,12 @@ impl Engine {
         location: Option<Location>,
     ) -> Result<Delivery, String> {
         self.between(from, user)?;
-        self.opening(user, app, Opening { from: From::Conversation(from.clone()), extra: None, location })
+        self.opening(user, app, Opening { from: OpenedFrom::Conversation(from.clone()), extra: None, location })
     }
 
     /// Opens an app on the page of a post.
     pub(crate) fn user_opens_on_post(&self, user: &str, app: &AppSlug, post: &PostToken) -> Result<Delivery, String> {
-        self.opening(user, app, Opening { from: From::Post(post.clone()), extra: None, location: None })
+        self.opening(user, app, Opening { from: OpenedFrom::Post(post.clone()), extra: None, location: None })
     }
 
     fn opening(&self, user: &str, app: &AppSlug, opening: Opening) -> Result<Delivery, String> {
@@ -139,7 +139,7 @@ impl Engine {
         Ok(match action {
             Action::OpenDirectLink(url) => Press::Open(url.clone()),
             Action::OpenServerLink(data) => {
-                let from = From::Conversation(within.clone());
+                let from = OpenedFrom::Conversation(within.clone());
                 let opening = Opening { from, extra: Some(extra(data)?), location: None };
                 Press::OpenApp(self.open_app_delivery(app, user, opening).ok_or_else(gone)?)
             }

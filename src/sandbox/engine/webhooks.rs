@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,7 +23,7 @@ use super::world::{App, Between, ChatMessage};
 /// How a user opens an app.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    pub(crate) from: From,
+    pub(crate) from: OpenedFrom,
     /// What the button carries that it is opened by.
     pub(crate) extra: Option<RawJson>,
     /// The place of the message that it is opened on.
@@ -32,7 +32,7 @@ pub(crate) struct Opening {
 
 /// Where a user opens an app.
 #[derive(Debug)]
-pub(crate) enum From {
+pub(crate) enum OpenedFrom {
     Conversation(ConversationId),
     Post(PostToken),
 }
@@ -70,10 +70,25 @@ pub(crate) enum Undelivered {
     ByFault(String),
 }
 
+/// When a delivery left, and how long it was away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trip {
+    pub(crate) at: Timestamp,
+    pub(crate) took: Duration,
+    /// The exchanges that the journal had then.
+    pub(crate) began_after: u64,
+}
+
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Failed(why) | Self::ByFault(why)) = self;
         f.write_str(why)
+    }
+}
+
+impl From<Undelivered> for String {
+    fn from(undelivered: Undelivered) -> Self {
+        undelivered.to_string()
     }
 }
 
@@ -147,15 +162,15 @@ impl Engine {
     /// Opening an app, in the form that the panel asks for.
     pub(super) fn open_app_delivery(&self, app: &App, user: &str, opening: Opening) -> Option<Delivery> {
         let from = match &opening.from {
-            From::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
-            From::Post(_) => None,
+            OpenedFrom::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
+            OpenedFrom::Post(_) => None,
         };
         let mut opened = OpenApp::builder().version(app.open_app_version).user_id(self.world.ids.user(&app.slug, user));
         if let Some((id, _)) = from {
             opened = opened.conversation_id(id.clone());
         }
         let post = match (&opening.from, from) {
-            (From::Post(post), _) => Some(post),
+            (OpenedFrom::Post(post), _) => Some(post),
             (_, Some((_, between))) => between.post().map(|(post, _)| post),
             _ => None,
         };
@@ -203,15 +218,15 @@ impl Engine {
     /// With the side of the user, and where it was opened.
     fn in_version_2(&self, opened: OpenAppBuilder, user: &str, opening: &Opening) -> OpenAppBuilder {
         let side = match &opening.from {
-            From::Conversation(id) => self.world.talks.get(id).and_then(|talk| talk.between.side_of(user)),
-            From::Post(post) => {
+            OpenedFrom::Conversation(id) => self.world.talks.get(id).and_then(|talk| talk.between.side_of(user)),
+            OpenedFrom::Post(post) => {
                 self.world.posts.get(post).map(|owner| if owner == user { Side::Supply } else { Side::Demand })
             }
         };
         let source = match &opening.from {
             _ if opening.extra.is_some() => Source::ChatMessageAction,
-            From::Conversation(_) => Source::Chat,
-            From::Post(_) => Source::PostAddon,
+            OpenedFrom::Conversation(_) => Source::Chat,
+            OpenedFrom::Post(_) => Source::PostAddon,
         };
         let opened = opened.source(source);
         match side {
@@ -258,23 +273,39 @@ impl Engine {
         Some(delivery(app, Webhook::Event, app.events_url.as_ref(), event))
     }
 
-    /// An event again, as it was delivered before, to where the panel says now.
+    /// A webhook again, as it was delivered before, to where the panel says now.
     pub(crate) fn redelivery(&self, number: u64) -> Result<Delivery, String> {
-        let exchange = self
-            .journal
-            .exchanges()
-            .find(|exchange| exchange.number == number && exchange.operation == Webhook::Event.as_str());
-        let exchange = exchange.ok_or_else(|| format!("#{number} is no event, or is no longer in the journal"))?;
+        let exchange = self.journal.exchanges().find(|exchange| exchange.number == number);
+        let exchange = exchange.ok_or_else(|| format!("there is no #{number} in the journal"))?;
+        let webhook = Webhook::ALL.iter().copied().find(|webhook| webhook.as_str() == exchange.operation);
+        let (Some(webhook), Some(app)) = (webhook, &exchange.app) else {
+            return Err(format!("#{number} is no webhook"));
+        };
         if exchange.request.len() > Exchange::MAX_BODY {
             return Err(format!("#{number} was too large to be kept whole"));
         }
-        let app = exchange.app.as_ref().and_then(|app| self.world.apps.get(app));
-        let app = app.ok_or_else(|| format!("the app of #{number} is gone"))?;
-        Ok(delivery_of(app, Webhook::Event, app.events_url.as_ref(), exchange.request.clone().into()))
+        self.delivery_to(app, webhook, exchange.request.clone().into())
+    }
+
+    /// A webhook with this body.
+    pub(crate) fn delivery_to(&self, app: &AppSlug, webhook: Webhook, body: Bytes) -> Result<Delivery, String> {
+        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        let url = match webhook {
+            Webhook::OpenApp => app.open_app_url.as_ref(),
+            Webhook::Event => app.events_url.as_ref(),
+            Webhook::DynamicAction => app.dynamic_action_url.as_ref(),
+        };
+        let mut delivery = delivery_of(app, webhook, url, body.clone());
+        if let (Webhook::OpenApp, Ok(opened)) = (webhook, OpenApp::from_unverified_body(&HeaderMap::new(), &body)) {
+            for (name, value) in &opened.headers() {
+                delivery.header(name.clone(), Some(value.clone()));
+            }
+        }
+        Ok(delivery)
     }
 
     /// Takes down what came of a delivery.
-    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &Answer, at: Timestamp, took: Duration) {
+    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &Answer, trip: Trip) {
         let mut notes = delivery.notes.clone();
         let (status, response) = match answer {
             Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body())),
@@ -285,8 +316,8 @@ impl Engine {
         };
         self.journal.record(Exchange {
             number: 0,
-            at,
-            took,
+            at: trip.at,
+            took: trip.took,
             direction: Direction::ToAddOn,
             operation: delivery.webhook.as_str(),
             app: Some(delivery.app.clone()),
@@ -295,6 +326,7 @@ impl Engine {
             status,
             response,
             notes,
+            began_after: trip.began_after,
         });
     }
 }

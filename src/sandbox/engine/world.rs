@@ -156,6 +156,12 @@ impl ChatMessage {
     }
 }
 
+impl Talk {
+    pub(crate) fn new(between: Between) -> Self {
+        Self { between, messages: Vec::new(), blocked_by: BTreeSet::new() }
+    }
+}
+
 impl Between {
     pub(crate) fn includes(&self, name: &str) -> bool {
         match self {
@@ -273,7 +279,7 @@ impl World {
             return id.clone();
         }
         let id = self.ids.conversation();
-        self.talks.insert(id.clone(), Talk { between, messages: Vec::new(), blocked_by: BTreeSet::new() });
+        self.talks.insert(id.clone(), Talk::new(between));
         id
     }
 

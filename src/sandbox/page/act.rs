@@ -184,19 +184,14 @@ impl Page {
     }
 
     async fn open_by(&self, delivery: Delivery) -> Done {
-        let reply: OpenAppReply = self.asked(delivery).await?;
+        let reply: OpenAppReply = read(&self.kenar.deliver(delivery).await?)?;
         Ok(Outcome { url: Some(reply.url().to_string()), ..Outcome::default() })
-    }
-
-    /// What an add-on answers.
-    async fn asked<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
-        self.kenar.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
     }
 
     async fn press(&self, press: PressAt) -> Done {
         let (app, led_to) = self.kenar.look(|engine| pressed(engine, &press))?;
         let Press::Act(delivery) = led_to else { return self.follow(led_to).await };
-        let reply: DynamicActionReply = self.asked(delivery).await?;
+        let reply: DynamicActionReply = read(&self.kenar.deliver(delivery).await?)?;
         let toast = reply.toast_text().map(str::to_owned);
         let Some(action) = reply.action() else { return Ok(Outcome { toast, ..Outcome::default() }) };
         let led_to = self.kenar.look(|engine| engine.follow(&press.me, &app, &press.chat, action))?;

@@ -16,6 +16,7 @@ mod view;
 mod wire;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,6 +64,13 @@ pub(super) struct Page {
     sent_media: AtomicU64,
     guard: Guard,
     origin: String,
+}
+
+/// Without the media, which are many bytes.
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl Page {
