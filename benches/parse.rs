@@ -16,7 +16,7 @@ use kenar::webhook::{Event, OpenApp, Verifier};
 use kenar::{AccessToken, ConversationId, IdentificationKey, Operation as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use support::{Contestant, Effort, cpu_time, measure, median, plain, print_table};
+use support::{Contestant, Effort, Times, cpu_time, measure, median, plain, print_table};
 
 const EVENT_TEXT: &str = r#"{"type":"NEW_CHATBOT_MESSAGE","new_chatbot_message":{"id":"7651e770-6231-11f0-8000-000000000001","conversation":{"id":"5f8b0f6e-0000-4000-8000-0000000000b0","type":"BOT"},"sender":{"type":"USER"},"type":"TEXT","sent_at":1752662502648410,"text":"سلام، سفارش من کجاست؟"}}"#;
 const EVENT_IMAGE: &str = r#"{"type":"NEW_MESSAGE","metadata":{"key":"value"},"new_message":{"id":"5ed447c0-8ee5-11ef-8000-000000000001","conversation":{"id":"5f8b0f6e-0000-4000-8000-000000000001","type":"POST","post_token":"QYabcdef"},"sender":{"side":"BUYER","type":"USER"},"type":"IMAGE","sent_at":1729430126140000,"image_data":{"link":"https://example.com/media/image-1.jpg","size_bytes":204800,"height_px":1080,"width_px":1920}}}"#;
@@ -36,8 +36,8 @@ fn main() {
         [
             (OURS, &|body| drop(black_box(Event::from_unverified_body(body).unwrap()))),
             ("kenar, verified", &|body| drop(black_box(verifier.event(&headers, body).unwrap()))),
-            (DERIVE, &read::<plain::Event>),
-            ("Value", &read::<Value>),
+            (DERIVE, &|body| read::<plain::Event>(body)),
+            ("Value", &|body| read::<Value>(body)),
         ],
     );
     webhook(
@@ -46,8 +46,8 @@ fn main() {
         [
             (OURS, &|body| drop(black_box(Event::from_unverified_body(body).unwrap()))),
             ("kenar, verified", &|body| drop(black_box(verifier.event(&headers, body).unwrap()))),
-            (DERIVE, &read::<plain::Event>),
-            ("Value", &read::<Value>),
+            (DERIVE, &|body| read::<plain::Event>(body)),
+            ("Value", &|body| read::<Value>(body)),
         ],
     );
     webhook(
@@ -56,8 +56,8 @@ fn main() {
         [
             (OURS, &|body| drop(black_box(OpenApp::from_unverified_body(&headers, body).unwrap()))),
             ("kenar, verified", &|body| drop(black_box(verifier.open_app(&headers, body).unwrap()))),
-            (DERIVE, &read::<plain::OpenApp>),
-            ("Value", &read::<Value>),
+            (DERIVE, &|body| read::<plain::OpenApp>(body)),
+            ("Value", &|body| read::<Value>(body)),
         ],
     );
     webhook(
@@ -72,39 +72,24 @@ fn main() {
                 let opened = verifier.open_app(&headers, body).unwrap();
                 black_box(opened.extra::<plain::Order>().unwrap());
             }),
-            (DERIVE, &read::<plain::OpenApp<plain::Order>>),
-            ("Value", &read::<Value>),
+            (DERIVE, &|body| read::<plain::OpenApp<plain::Order>>(body)),
+            ("Value", &|body| read::<Value>(body)),
         ],
     );
 
-    let each = [10, 1_000, 10_000].map(conversation);
+    let [few, _, many] = [10, 1_000, 10_000].map(conversation);
     println!("\ncost per message, of 10,000 against 10");
-    for index in 0..3 {
-        let (name, few) = &each[0][index];
-        let (_, many) = &each[2][index];
+    for ((name, few), (_, many)) in few.iter().zip(&many) {
         println!("{name:<34} {:.2}", many / few);
     }
 }
 
-fn webhook(title: &str, body: &str, contestants: [(&'static str, &dyn Fn(&[u8])); 4]) {
-    let body = body.as_bytes();
+type Read<'a> = (&'static str, &'a dyn Fn(&Bytes));
+
+fn webhook(title: &str, body: &'static str, contestants: [Read<'_>; 4]) {
     let effort = Effort::of_command_line(201, Duration::from_millis(2));
-    let allocations = contestants.map(|(name, read)| (name, counted(|| read(body)).1));
-    let times = measure(
-        effort,
-        cpu_time,
-        contestants
-            .into_iter()
-            .map(|(name, read)| {
-                Contestant::new(name, move |times| {
-                    for _ in 0..times {
-                        read(black_box(body));
-                    }
-                })
-            })
-            .collect(),
-    );
-    let allocations = |name: &str| allocations.iter().find(|(own, _)| *own == name).map_or(0, |(_, count)| *count);
+    let body = Bytes::from_static(body.as_bytes());
+    let (times, allocations) = compare(effort, &body, &contestants);
     print_table(&format!("{title}, {} bytes", body.len()), DERIVE, &times, |name| {
         format!("{} allocations", allocations(name))
     });
@@ -112,39 +97,38 @@ fn webhook(title: &str, body: &str, contestants: [(&'static str, &dyn Fn(&[u8]))
 
 /// Prints a table, and gives the time of each contestant for one message.
 fn conversation(messages: u32) -> [(&'static str, f64); 3] {
-    let body = &Bytes::from(history(messages));
     let turn = Duration::from_millis(if messages > 1_000 { 20 } else { 4 });
     let effort = Effort::of_command_line(if messages > 1_000 { 41 } else { 101 }, turn);
+    let body = Bytes::from(history(messages));
     let id = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
     let token = AccessToken::new("placeholder").unwrap();
     let operation = GetConversation { conversation: &id, by: &token };
-    let contestants: [(&'static str, &dyn Fn(&Bytes)); 3] = [
+    let contestants: [Read<'_>; 3] = [
         (OURS, &|body| drop(black_box(operation.response(Response::new(body.clone())).unwrap()))),
         (DERIVE, &|body| read::<plain::History>(body)),
         ("Value", &|body| read::<Value>(body)),
     ];
-    let allocations = contestants.map(|(name, read)| (name, counted(|| read(body)).1));
-    let times = measure(
-        effort,
-        cpu_time,
-        contestants
-            .into_iter()
-            .map(|(name, read)| {
-                Contestant::new(name, move |times| {
-                    for _ in 0..times {
-                        read(black_box(body));
-                    }
-                })
-            })
-            .collect(),
-    );
-    let allocations = |name: &str| allocations.iter().find(|(own, _)| *own == name).map_or(0, |(_, count)| *count);
+    let (times, allocations) = compare(effort, &body, &contestants);
     for base in [DERIVE, "Value"] {
         print_table(&format!("conversation of {messages} messages, {} bytes", body.len()), base, &times, |name| {
             format!("{:.2} allocations per message", allocations(name) as f64 / f64::from(messages))
         });
     }
     [0, 1, 2].map(|index| (times[index].name, median(&times[index].cpu) / f64::from(messages)))
+}
+
+/// The times of each, and how many allocations each makes.
+fn compare(effort: Effort, body: &Bytes, contestants: &[Read<'_>]) -> (Vec<Times>, impl Fn(&str) -> usize) {
+    let allocations: Vec<_> = contestants.iter().map(|(name, read)| (*name, counted(|| read(body)).1)).collect();
+    let loops = contestants.iter().map(|(name, read)| {
+        Contestant::new(name, move |times| {
+            for _ in 0..times {
+                read(black_box(body));
+            }
+        })
+    });
+    let times = measure(effort, cpu_time, loops.collect());
+    (times, move |name: &str| allocations.iter().find(|(own, _)| *own == name).map_or(0, |(_, count)| *count))
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) {

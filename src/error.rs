@@ -399,7 +399,7 @@ impl Error {
 
     /// Says that the call was a message to someone.
     #[must_use]
-    pub(crate) fn to_recipient(mut self) -> Self {
+    pub(crate) fn addressed(mut self) -> Self {
         self.0.about.to_recipient = true;
         self
     }

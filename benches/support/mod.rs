@@ -1,6 +1,7 @@
 //! What the measurements share: rounds in turn, clocks, and a table. Each of them uses a part of it.
 #![allow(dead_code)]
 
+pub mod message;
 pub mod plain;
 pub mod stub;
 

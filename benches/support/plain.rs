@@ -149,6 +149,7 @@ pub struct Button {
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the platform's own names")]
 pub enum Action {
     OpenDirectLink(String),
     OpenServerLink { data: Order },
@@ -167,6 +168,5 @@ pub enum Icon {
 
 #[derive(Deserialize)]
 pub struct Sent {
-    pub status: Option<i32>,
     pub message: Option<String>,
 }

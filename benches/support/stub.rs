@@ -64,8 +64,9 @@ fn listener() -> std::net::TcpListener {
     socket.listen(16_384).unwrap().into_std().unwrap()
 }
 
+/// The answer to a send, to the request for an upload token and to an upload.
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 34\r\n\r\n\
-    {\"status\":200,\"message\":\"success\"}";
+    {\"message\":\"success\",\"id\":\"media\"}";
 
 async fn answer_all(mut connection: TcpStream, delay: Duration) {
     connection.set_nodelay(true).unwrap();

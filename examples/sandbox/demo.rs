@@ -21,7 +21,8 @@ use kenar::{
     ConversationMessage, Icon, MessageContent, OAuthClient, PostToken, Scope,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use crate::common::{Outcome, Site};
 
 struct Demo {
     verifier: Verifier,
@@ -58,30 +59,26 @@ impl IntoResponse for Failure {
     }
 }
 
-pub async fn serve(app: &App) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
-    app.titled("افزونهٔ نمونه")
-        .open_app_at(base.at(["open"]))
-        .events_at(base.at(["event"]))
-        .dynamic_actions_at(base.at(["action"]));
+pub async fn serve(app: &App) -> Outcome {
+    let site = Site::of_sandbox(app).await?;
+    app.titled("افزونهٔ نمونه");
     let demo = Demo {
-        verifier: app.verifier(),
-        client: app.client(),
-        oauth: app.oauth(base.at(["callback"]).as_str())?,
-        base,
+        verifier: site.verifier.clone(),
+        client: site.client.clone(),
+        oauth: app.oauth(site.redirect_uri().as_str())?,
+        base: site.base.clone(),
         visits: Mutex::default(),
     };
     let router = Router::new()
-        .route("/open", post(open))
-        .route("/event", post(event))
-        .route("/action", post(action))
+        .route("/kenar/open", post(open))
+        .route("/kenar/event", post(event))
+        .route("/kenar/action", post(action))
         .route("/visits/{id}", get(page).post(ask))
-        .route("/callback", get(callback))
+        .route("/oauth/callback", get(callback))
         .route("/about", get(about))
         .route("/style.css", get(style))
         .with_state(Arc::new(demo));
-    tokio::spawn(async { axum::serve(listener, router).await });
+    site.serve_aside(router);
     Ok(())
 }
 
@@ -141,7 +138,7 @@ async fn action(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<D
     let pressed = demo.verifier.dynamic_action(&headers, &body)?;
     let data: Value = pressed.extra()?;
     Ok(match data["then"].as_str() {
-        Some("open") => DynamicActionReply::toast("باز شد").and_open(Action::link(demo.base.at(["about"]))),
+        Some("open") => DynamicActionReply::toast("باز شد").and_open(Action::open_link(demo.base.at(["about"]))),
         _ => DynamicActionReply::toast(format!("افزونه پاسخ داد: {data}")),
     })
 }

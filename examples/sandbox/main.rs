@@ -16,17 +16,20 @@
 //! | `KENAR_DYNAMIC_ACTION_URL` | the address asked when a button is pressed | `/kenar/action` there |
 //! | `KENAR_REDIRECT_URI` | where users come back to from the consent page | `/oauth/callback` there |
 
+#[path = "../common/mod.rs"]
+mod common;
 mod demo;
 
 use std::env;
-use std::error::Error;
 use std::time::Duration;
 
 use kenar::AppUrl;
 use kenar::sandbox::{App, Sandbox};
 
+use common::Outcome;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Outcome {
     let port = setting("KENAR_SANDBOX_PORT", "4040").parse()?;
     let kenar = Sandbox::builder()
         .port(port)
@@ -62,7 +65,7 @@ fn setting(name: &str, otherwise: &str) -> String {
 }
 
 /// What the owner of an app enters in the Kenar panel.
-fn enter_addresses(app: &App, base: &AppUrl) -> Result<(), Box<dyn Error>> {
+fn enter_addresses(app: &App, base: &AppUrl) -> Outcome {
     let address = |name, path: [&str; 2]| setting(name, base.at(path).as_str()).parse::<AppUrl>();
     app.titled("افزونهٔ شما")
         .open_app_at(address("KENAR_OPEN_APP_URL", ["kenar", "open"])?)
@@ -86,8 +89,8 @@ async fn fill(kenar: &Sandbox, bot: &App) {
             eprintln!("{error}");
         }
     }
-    // Being asked for makes them.
-    let _ = [sara.chat_with_bot(bot), ali.chat_with_bot(bot)];
+    // Asking for a conversation begins it.
+    let _ = [&sara, &ali].map(|person| person.chat_with_bot(bot));
 }
 
 fn tell(kenar: &Sandbox, app: &App, base: &AppUrl) {

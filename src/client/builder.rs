@@ -143,7 +143,7 @@ fn default_timer() -> Option<Arc<dyn Timer>> {
 
 #[cfg(feature = "reqwest")]
 fn default_transport(hosts: &Hosts) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
-    let mut builder = crate::transport::ReqwestTransport::builder();
+    let mut builder = crate::transport::ReqwestTransport::builder().hosts(hosts);
     if hosts.include_loopback() {
         // A proxy would see in the clear what must not leave this machine.
         builder = builder.no_proxy();

@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -78,7 +78,7 @@ impl Retry {
 /// What an attempt after the first one must have left of the time, unless the time limit is short itself.
 const MIN_ATTEMPT: Duration = Duration::from_millis(150);
 
-/// One call, as the loop below sees it.
+/// One call, as the attempts see it.
 pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
     pub(super) idempotent: bool,
@@ -86,6 +86,8 @@ pub(super) struct Call<'a> {
     /// Builds the request, anew for each attempt. Fails the second time where a stream has been read.
     pub(super) request: &'a (dyn Fn() -> Result<Request<Body>, Error> + Sync),
 }
+
+type Outcome = Result<Response<Bytes>, TransportError>;
 
 /// Makes the attempts that are safe to make. Gives Divar's last answer, whatever its status, and what the attempts were.
 pub(super) async fn run(
@@ -95,50 +97,86 @@ pub(super) async fn run(
     call: Call<'_>,
 ) -> Result<(Response<Bytes>, Attempts), Error> {
     let time_limit = call.time_limit.unwrap_or(retry.time_limit).max(retry.time_limit);
-    let attempt_limit = retry.attempt_limit.unwrap_or(time_limit * 2 / 3);
-    let begun = timer.map(Timer::now);
-    let left = || match (timer, begun) {
-        (Some(timer), Some(begun)) => time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
-        _ => Duration::MAX,
+    let run = Run { transport, timer, retry, call, time_limit, begun: timer.map(Timer::now) };
+    let first = (run.call.request)()?;
+    let outcome = run.attempt(first, 1).await;
+    let (outcome, attempts) = match pause_after(&outcome, run.call.idempotent) {
+        None => (outcome, Attempts { count: 1, processed_before: false }),
+        // Boxed, since few calls come here and each would carry the room for it.
+        Some(_) => Box::pin(run.repeat(outcome)).await,
     };
-    // An attempt that is cut short would only make a known outcome unknown.
-    let enough = |left: Duration| left >= (time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero();
-    let mut request = (call.request)()?;
-    let mut attempts = Attempts { count: 1, processed_before: false };
-    loop {
-        let limit = if call.idempotent { left().min(attempt_limit) } else { left() };
-        let outcome = within(timer, limit, transport.send(request)).await;
-        trace::attempt(call.operation, attempts.count, &outcome);
-        let next = match (pause_after(&outcome, call.idempotent), timer) {
-            (Some(asked), Some(timer)) if attempts.count < retry.max_attempts => {
-                let pause = asked.unwrap_or_else(|| retry.pause(attempts.count));
-                match (call.request)() {
-                    Ok(next) if enough(left().saturating_sub(pause)) => {
-                        trace::pause(call.operation, pause);
-                        timer.sleep(pause).await;
-                        // Timers oversleep.
-                        enough(left()).then_some(next)
-                    }
-                    // A stream that was read cannot be built again: what happened to it stands.
-                    _ => None,
-                }
-            }
-            _ => None,
-        };
-        let Some(next) = next else {
-            return match outcome {
-                Ok(response) => Ok((response, attempts)),
-                Err(error) => Err(failure(call.operation, error).with_attempts(attempts)),
-            };
-        };
-        request = next;
-        attempts.count += 1;
-        attempts.processed_before |= may_have_been_processed(&outcome);
+    match outcome {
+        Ok(response) => Ok((response, attempts)),
+        Err(error) => Err(failure(run.call.operation, error).with_attempts(attempts)),
+    }
+}
+
+struct Run<'a> {
+    transport: &'a dyn HttpTransport,
+    timer: Option<&'a dyn Timer>,
+    retry: &'a Retry,
+    call: Call<'a>,
+    time_limit: Duration,
+    begun: Option<Instant>,
+}
+
+impl Run<'_> {
+    async fn attempt(&self, request: Request<Body>, number: u32) -> Outcome {
+        let limit = if self.call.idempotent { self.left().min(self.attempt_limit()) } else { self.left() };
+        let outcome = within(self.timer, limit, self.transport.send(request)).await;
+        trace::attempt(self.call.operation, number, &outcome);
+        outcome
+    }
+
+    /// Makes attempts after the first one, until one's outcome stands.
+    async fn repeat(&self, mut outcome: Outcome) -> (Outcome, Attempts) {
+        let mut attempts = Attempts { count: 1, processed_before: false };
+        while let Some(next) = self.next_request(&outcome, attempts.count).await {
+            attempts.count += 1;
+            attempts.processed_before |= may_have_been_processed(&outcome);
+            outcome = self.attempt(next, attempts.count).await;
+        }
+        (outcome, attempts)
+    }
+
+    /// What to send once more, after the pause that goes before it; `None` where the outcome stands.
+    async fn next_request(&self, outcome: &Outcome, attempts: u32) -> Option<Request<Body>> {
+        let timer = self.timer?;
+        let asked = pause_after(outcome, self.call.idempotent)?;
+        if attempts >= self.retry.max_attempts {
+            return None;
+        }
+        let pause = asked.unwrap_or_else(|| self.retry.pause(attempts));
+        // A stream that was read cannot be built again: what happened to it stands.
+        let next = (self.call.request)().ok()?;
+        if !self.is_enough(self.left().saturating_sub(pause)) {
+            return None;
+        }
+        trace::pause(self.call.operation, pause);
+        timer.sleep(pause).await;
+        // Timers oversleep.
+        self.is_enough(self.left()).then_some(next)
+    }
+
+    fn left(&self) -> Duration {
+        match (self.timer, self.begun) {
+            (Some(timer), Some(begun)) => self.time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
+            _ => Duration::MAX,
+        }
+    }
+
+    fn attempt_limit(&self) -> Duration {
+        self.retry.attempt_limit.unwrap_or(self.time_limit * 2 / 3)
+    }
+
+    /// An attempt that is cut short would only make a known outcome unknown.
+    fn is_enough(&self, left: Duration) -> bool {
+        left >= (self.time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero()
     }
 }
 
 /// `None` where the outcome stands; else the pause before the next attempt, where Divar asked for one.
-fn pause_after(outcome: &Result<Response<Bytes>, TransportError>, idempotent: bool) -> Option<Option<Duration>> {
+fn pause_after(outcome: &Outcome, idempotent: bool) -> Option<Option<Duration>> {
     match outcome {
         Ok(response) => pause_after_answer(response, idempotent),
         Err(error) => pause_after_failure(error.kind(), idempotent),
@@ -146,7 +184,7 @@ fn pause_after(outcome: &Result<Response<Bytes>, TransportError>, idempotent: bo
 }
 
 /// Of an outcome after which there is another attempt.
-fn may_have_been_processed(outcome: &Result<Response<Bytes>, TransportError>) -> bool {
+fn may_have_been_processed(outcome: &Outcome) -> bool {
     match outcome {
         Ok(response) => response.status().is_server_error(),
         Err(error) => error.kind() != TransportErrorKind::Connect,

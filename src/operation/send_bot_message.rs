@@ -60,7 +60,7 @@ impl Operation for SendBotMessage<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<BotMessageSent, Error> {
-        answer::json_or_empty(Self::NAME, &response).map_err(Error::to_recipient)
+        answer::json_or_empty(Self::NAME, &response).map_err(Error::addressed)
     }
 }
 
@@ -79,7 +79,7 @@ impl Operation for SendBotMessageToUser<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<BotMessageSent, Error> {
-        answer::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().to_recipient())
+        answer::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
     }
 }
 

@@ -60,7 +60,7 @@ impl Operation for SendMessage<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<MessageSent, Error> {
-        answer::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().to_recipient())
+        answer::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
     }
 }
 

@@ -111,7 +111,11 @@ impl Hosts {
 
     /// Whether a request to `uri` would go to one of them.
     pub(crate) fn include(&self, uri: &Uri) -> bool {
-        [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))
+        self.all().any(|host| host.is_host_of(uri))
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Host> {
+        [&self.api, &self.oauth, &self.upload].into_iter()
     }
 }
 
@@ -178,13 +182,13 @@ impl Host {
         &self.origin
     }
 
-    fn is_host_of(&self, uri: &Uri) -> bool {
+    /// Whether a request to `uri` would go here.
+    pub(crate) fn is_host_of(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
         };
-        self.origin.split_once("://").is_some_and(|(own_scheme, own_authority)| {
-            own_scheme == scheme && own_authority.eq_ignore_ascii_case(authority.as_str())
-        })
+        let own_authority = self.origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+        own_authority.is_some_and(|own| own.eq_ignore_ascii_case(authority.as_str()))
     }
 }
 

@@ -123,9 +123,13 @@ pub fn get(uri: Uri) -> Request<Body> {
 ///
 /// [`ErrorKind::InvalidRequest`], where the value cannot be written as JSON.
 pub fn post_json(operation: &'static str, uri: Uri, value: &(impl Serialize + ?Sized)) -> Result<Request<Body>, Error> {
-    let json = serde_json::to_vec(value).map_err(|error| Error::new(ErrorKind::InvalidRequest, operation, error))?;
+    let mut json = Vec::with_capacity(USUAL_JSON_BYTES);
+    serde_json::to_writer(&mut json, value).map_err(|error| Error::new(ErrorKind::InvalidRequest, operation, error))?;
     Ok(post(uri, HeaderValue::from_static("application/json"), json.into()))
 }
+
+/// Room for a message with a few buttons.
+const USUAL_JSON_BYTES: usize = 1024;
 
 /// A `POST` of names and values as a form.
 #[must_use]

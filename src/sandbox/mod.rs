@@ -25,6 +25,16 @@
 //! itself is waited for ([`Chat::next_message`]), as long as a time limit. A failure prints what was said and what went
 //! over the wire.
 //!
+//! # By hand
+//!
+//! With [`SandboxBuilder::chat_page`] it serves Divar's side as a chat client in the browser: be any of the people, write
+//! and press, open an app in a frame, give permission, and read what goes over the wire beside it. The `sandbox` example
+//! starts one and prints what your add-on needs to find it; a test can have the page too, to look at what it made.
+//!
+//! The frame of the page goes to this machine only. An add-on that sends its user to
+//! [`COMPLETION_URL`](crate::webhook::COMPLETION_URL) is kept from leaving by the browser, and the page takes that as the
+//! way back to the chat.
+//!
 //! # What is a guess
 //!
 //! The platform documents one error of its API: status 412 with code 9, for a recipient who blocked. All other errors
@@ -90,7 +100,7 @@ pub struct Sandbox {
     /// What answers the port; none where there is none.
     server: Option<JoinHandle<()>>,
     queue: JoinHandle<()>,
-    has_chat_page: bool,
+    page: Option<Arc<Page>>,
 }
 
 /// How a sandbox is set up, begun by [`Sandbox::builder`].
@@ -194,9 +204,8 @@ impl SandboxBuilder {
         let hosts = Hosts::at(&format!("http://{address}")).map_err(std::io::Error::other)?;
         let has_chat_page = self.chat_page;
         let mut sandbox = self.without_port(hosts);
-        sandbox.has_chat_page = has_chat_page;
-        let page = has_chat_page.then(|| Page::new(Arc::clone(&sandbox.kenar), address.port()));
-        let router = server::router(Arc::clone(&sandbox.kenar), page);
+        sandbox.page = has_chat_page.then(|| Arc::new(Page::new(Arc::clone(&sandbox.kenar), address.port())));
+        let router = server::router(Arc::clone(&sandbox.kenar), sandbox.page.clone());
         sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.kenar.stopped())));
         Ok(sandbox)
     }
@@ -220,7 +229,7 @@ impl SandboxBuilder {
             let kenar = Arc::clone(&kenar);
             async move { kenar.run_queue(queued).await }
         });
-        Sandbox { kenar, server: None, queue, has_chat_page: false }
+        Sandbox { kenar, server: None, queue, page: None }
     }
 }
 
@@ -285,7 +294,7 @@ impl Sandbox {
     /// [asked for](SandboxBuilder::chat_page), and none without a port.
     #[must_use]
     pub fn chat_page_url(&self) -> Option<String> {
-        self.has_chat_page.then(|| format!("{}{}", self.url(), page::PATH))
+        self.page.as_ref().map(|_| format!("{}{}", self.url(), page::PATH))
     }
 
     /// The app of this slug, as it is in the panel; made when it is first asked for.
@@ -322,10 +331,10 @@ impl Sandbox {
         self.kenar.look(|engine| transcript::of(engine, None))
     }
 
-    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox by.
+    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox and its page by.
     #[doc(hidden)]
     pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
-        server::answer_in_memory(Arc::clone(&self.kenar), request).await
+        server::respond_in_memory(Arc::clone(&self.kenar), self.page.clone(), request).await
     }
 
     /// Makes the request of a webhook once more, as it went then and to where the panel says now, by its

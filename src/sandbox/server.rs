@@ -28,9 +28,8 @@ struct Door {
     page: Option<Arc<Page>>,
 }
 
-pub(super) fn router(kenar: Arc<Kenar>, page: Option<Page>) -> Router {
-    let door = Door { kenar, page: page.map(Arc::new) };
-    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(door)
+pub(super) fn router(kenar: Arc<Kenar>, page: Option<Arc<Page>>) -> Router {
+    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(Door { kenar, page })
 }
 
 async fn respond(State(Door { kenar, page }): State<Door>, request: Request<Body>) -> Response<Body> {
@@ -54,6 +53,18 @@ async fn respond(State(Door { kenar, page }): State<Door>, request: Request<Body
     }
 }
 
+/// As [`respond`], with a request and an answer that are in memory.
+pub(super) async fn respond_in_memory(
+    kenar: Arc<Kenar>,
+    page: Option<Arc<Page>>,
+    request: Request<Bytes>,
+) -> Response<Bytes> {
+    let response = respond(State(Door { kenar, page }), request.map(Body::from)).await;
+    let (parts, body) = response.into_parts();
+    // What cannot be read is cut off.
+    Response::from_parts(parts, to_bytes(body, usize::MAX).await.unwrap_or_default())
+}
+
 /// Answers a request; says where the connection breaks, if it does.
 pub(super) async fn answer(
     kenar: &Kenar,
@@ -67,11 +78,6 @@ pub(super) async fn answer(
     kenar.deliver_later(done.deliveries);
     kenar.pause(done.manner.delay).await;
     (done.response, done.manner.cut)
-}
-
-/// As [`answer`], for a request that is in memory. So is the answer.
-pub(super) async fn answer_in_memory(kenar: Arc<Kenar>, request: Request<Bytes>) -> Response<Bytes> {
-    answer(&kenar, None, request.map(Body::from)).await.0
 }
 
 async fn call(kenar: &Kenar, request: Request<Body>) -> Done {

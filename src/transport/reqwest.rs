@@ -1,15 +1,13 @@
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
-use http_body::Body as _;
+use http::{Request, Response, Uri};
+use url::Url;
 
 use super::{HttpTransport, TransportError, TransportErrorKind};
 use crate::error::BoxError;
-use crate::request::Body;
+use crate::request::{Body, Host, Hosts};
 
 /// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest): connections are kept and shared, redirects are not
 /// followed, answers are bounded. It runs on tokio.
@@ -17,6 +15,7 @@ use crate::request::Body;
 pub struct ReqwestTransport {
     client: reqwest::Client,
     max_response_bytes: usize,
+    origins: Vec<(Host, Url)>,
 }
 
 /// Sets up a [`ReqwestTransport`].
@@ -26,6 +25,7 @@ pub struct ReqwestTransportBuilder {
     max_response_bytes: usize,
     connect_timeout: Duration,
     use_proxy: bool,
+    hosts: Hosts,
 }
 
 /// The HTTP stack could not be set up, for want of a TLS provider or of the system's certificates.
@@ -52,7 +52,32 @@ impl ReqwestTransport {
             max_response_bytes: Self::DEFAULT_MAX_RESPONSE_BYTES,
             connect_timeout: Duration::from_millis(500),
             use_proxy: true,
+            hosts: Hosts::default(),
         }
+    }
+
+    fn request(&self, request: Request<Body>) -> Result<reqwest::Request, TransportError> {
+        let (parts, body) = request.into_parts();
+        let url =
+            self.url(&parts.uri).map_err(|error| TransportError::with_source(TransportErrorKind::Other, error))?;
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.version_mut() = parts.version;
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = Some(into_reqwest_body(body));
+        Ok(request)
+    }
+
+    /// The address as reqwest wants it. Most of the work is in the scheme and the host, which are few.
+    fn url(&self, uri: &Uri) -> Result<Url, url::ParseError> {
+        let Some((_, origin)) = self.origins.iter().find(|(host, _)| host.is_host_of(uri)) else {
+            return Url::parse(&uri.to_string());
+        };
+        let mut url = origin.clone();
+        url.set_path(uri.path());
+        if uri.query().is_some() {
+            url.set_query(uri.query());
+        }
+        Ok(url)
     }
 }
 
@@ -73,6 +98,12 @@ impl ReqwestTransportBuilder {
     /// Does without the proxies that the environment names (`HTTPS_PROXY` and its like).
     pub fn no_proxy(mut self) -> Self {
         self.use_proxy = false;
+        self
+    }
+
+    /// The hosts that it will mostly send to: Divar's own unless said otherwise.
+    pub(crate) fn hosts(mut self, hosts: &Hosts) -> Self {
+        self.hosts = hosts.clone();
         self
     }
 
@@ -101,7 +132,9 @@ impl ReqwestTransportBuilder {
             return Err(TransportSetupError("no rustls provider is installed: install one at the start".into()));
         }
         let client = builder.build().map_err(|error| TransportSetupError(error.into()))?;
-        Ok(ReqwestTransport { client, max_response_bytes: self.max_response_bytes })
+        let origins =
+            self.hosts.all().filter_map(|host| Some((host.clone(), Url::parse(host.as_str()).ok()?))).collect();
+        Ok(ReqwestTransport { client, max_response_bytes: self.max_response_bytes, origins })
     }
 }
 
@@ -122,10 +155,12 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request.map(into_reqwest_body)).map_err(transport_error)?;
-        let response = self.client.execute(request).await.map_err(transport_error)?;
-        let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
-        Ok(Response::from_parts(parts, read(body, self.max_response_bytes).await?))
+        let mut response = self.client.execute(self.request(request)?).await.map_err(transport_error)?;
+        let mut answer = Response::new(read(&mut response, self.max_response_bytes).await?);
+        *answer.status_mut() = response.status();
+        *answer.version_mut() = response.version();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
     }
 }
 
@@ -137,26 +172,23 @@ fn into_reqwest_body(body: Body) -> reqwest::Body {
 }
 
 /// Reads a whole body, without a copy where it comes in one piece.
-async fn read(mut body: reqwest::Body, limit: usize) -> Result<Bytes, TransportError> {
+async fn read(response: &mut reqwest::Response, limit: usize) -> Result<Bytes, TransportError> {
     let too_large = || TransportError::new(TransportErrorKind::ResponseTooLarge);
     // A length that is announced need not be waited for.
-    if body.size_hint().lower() > limit as u64 {
+    if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let mut whole = Bytes::new();
     let mut pieces = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let Ok(data) = frame.map_err(transport_error)?.into_data() else {
-            continue;
-        };
-        if data.len() > limit.saturating_sub(whole.len() + pieces.len()) {
+    while let Some(piece) = response.chunk().await.map_err(transport_error)? {
+        if piece.len() > limit.saturating_sub(whole.len() + pieces.len()) {
             return Err(too_large());
         }
         if whole.is_empty() && pieces.is_empty() {
-            whole = data;
+            whole = piece;
         } else {
             pieces.extend_from_slice(&std::mem::take(&mut whole));
-            pieces.extend_from_slice(&data);
+            pieces.extend_from_slice(&piece);
         }
     }
     Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
@@ -173,4 +205,31 @@ fn transport_error(error: reqwest::Error) -> TransportError {
         TransportErrorKind::Other
     };
     TransportError::with_source(kind, error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_parsing_it_whole_gives() {
+        let transport =
+            ReqwestTransport::builder().hosts(&Hosts::at("http://127.0.0.1:8080").unwrap()).build().unwrap();
+        for address in [
+            "http://127.0.0.1:8080",
+            "http://127.0.0.1:8080/",
+            "http://127.0.0.1:8080/v2/conversations/a%2F..%2Fb%3Fx%20y/messages",
+            "http://127.0.0.1:8080/a/../b/./c//d",
+            "http://127.0.0.1:8080//a?b=c&d=%20#",
+            "http://127.0.0.1:8080/?",
+            "http://127.0.0.1:8080/a'b|c\"d?e'f|g",
+            "http://127.0.0.1:8081/another/port",
+            "https://127.0.0.1:8080/another/scheme",
+            "http://user@127.0.0.1:8080/as/a/user",
+            "https://open-api.divar.ir/v1?a=b",
+        ] {
+            let Ok(uri) = address.parse::<Uri>() else { continue };
+            assert_eq!(transport.url(&uri), Url::parse(&uri.to_string()), "{address}");
+        }
+    }
 }

@@ -8,6 +8,10 @@ use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+
 /// Which folders of the fixtures a check's inputs are in, beside those of its own.
 const FIXTURES: &[(&str, &[&str])] = &[
     ("open_app", &["open_app"]),
@@ -76,6 +80,28 @@ fn no_damage_to_an_input_breaks_a_promise() {
             let (_, other) = &inputs[random.below(inputs.len())];
             let damaged = random.damage(input, other);
             run(name, *check, &damaged, &format_args!("{}, damaged in round {round}", path.display()));
+        }
+    }
+}
+
+fn check(name: &str) -> checks::Check {
+    checks::ALL.iter().find(|(check, _)| *check == name).expect("there is such a check").1
+}
+
+proptest! {
+    #![proptest_config(Config { rng_seed: RngSeed::Fixed(17), failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn any_file_arrives_under_any_name(name in any::<String>(), bytes in vec(any::<u8>(), 0..2000)) {
+        check("upload")(&[name.replace('\0', "").as_bytes(), b"\0", &bytes].concat());
+    }
+
+    #[test]
+    fn any_text_is_a_text(text in any::<String>(), ascii in "[ -~]{0,40}", start in "/start[ \t](CHAT|MY_POST|\\PC{0,8})\\PC{0,20}") {
+        for text in [text, ascii, start] {
+            for name in ["start_command", "timestamp", "retry_after", "scope", "callback", "permission_request", "direct_link"] {
+                check(name)(text.as_bytes());
+            }
         }
     }
 }

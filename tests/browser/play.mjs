@@ -5,8 +5,17 @@ import { chromium } from "playwright-core";
 
 const { CHROMIUM, PAGE, SHOTS } = process.env;
 const ORIGIN = new URL(PAGE).origin;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--use-fake-ui-for-media-stream",
+  "--use-fake-device-for-media-stream",
+];
 
 const LOOKS = [
   { language: "fa", theme: "light", width: 1440, height: 900 },
@@ -39,7 +48,14 @@ class Player {
   name = () => `${this.look.language}-${this.look.theme}-${this.look.width}`;
 
   async shot(what) {
-    await this.page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished.catch(() => {}))));
+    await this.page.evaluate(() =>
+      Promise.all(
+        document
+          .getAnimations()
+          .filter((a) => a.effect.getTiming().iterations !== Infinity)
+          .map((a) => a.finished.catch(() => {})),
+      ),
+    );
     await this.page.screenshot({ path: `${SHOTS}/${this.name()}-${what}.png` });
   }
 
@@ -81,7 +97,11 @@ class Player {
 }
 
 async function play(browser, look) {
-  const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.theme, permissions: ["clipboard-read", "clipboard-write"] });
+  const context = await browser.newContext({
+    viewport: { width: look.width, height: look.height },
+    colorScheme: look.theme,
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {
@@ -90,7 +110,8 @@ async function play(browser, look) {
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (/^https?:$/.test(protocol) && hostname !== "127.0.0.1") complaints.push(`left the machine for ${request.url()}`);
+    if (/^https?:$/.test(protocol) && hostname !== "127.0.0.1")
+      complaints.push(`left the machine for ${request.url()}`);
   });
 
   const player = new Player(page, look);
@@ -197,7 +218,10 @@ async function chatbot(player) {
   const { page } = player;
   await player.openChat("افزونهٔ نمونه");
   await player.write("سلام ربات");
-  await page.locator(".message.theirs .text", { hasText: `${player.words.said}سلام ربات` }).last().waitFor();
+  await page
+    .locator(".message.theirs .text", { hasText: `${player.words.said}سلام ربات` })
+    .last()
+    .waitFor();
 
   const attach = async (kind, fill) => {
     const before = await page.locator(".message.theirs").count();
@@ -213,7 +237,8 @@ async function chatbot(player) {
   await page.locator("#attach-button").click();
   await player.shot("9-attach");
   await page.keyboard.press("Escape");
-  for (const kind of ["image", "voice", "file"]) await attach(kind, () => page.locator(`[data-sample=${kind}]`).click());
+  for (const kind of ["image", "voice", "file"])
+    await attach(kind, () => page.locator(`[data-sample=${kind}]`).click());
   await attach("voice", async () => {
     const record = page.locator("dialog [aria-pressed]");
     await record.click();
@@ -225,7 +250,9 @@ async function chatbot(player) {
   await attach("contact", () => page.locator("dialog .chip").first().click());
   const photos = page.locator(".message .picture img");
   await until(page, async () => (await photos.count()) >= 2);
-  await until(page, async () => photos.evaluateAll((all) => all.every((photo) => photo.complete && photo.naturalWidth > 0)));
+  await until(page, async () =>
+    photos.evaluateAll((all) => all.every((photo) => photo.complete && photo.naturalWidth > 0)),
+  );
 
   await player.write("دکمه");
   await player.last(".grid").waitFor();
@@ -249,13 +276,15 @@ async function panel(player) {
   await player.shot("12-wire");
   await line.locator("[data-does=copy_curl]").click();
   const curl = await page.evaluate(() => navigator.clipboard.readText());
-  assert.match(curl, /^curl -X POST 'http:\/\/127\.0\.0\.1:\d+\/event'/);
+  assert.match(curl, /^curl -X POST 'http:\/\/127\.0\.0\.1:\d+\/kenar\/event'/);
   assert.ok(curl.includes("$KENAR_IDENTIFICATION_KEY"));
   const before = await page.locator(".line").count();
   await line.locator("[data-does=redeliver]").click();
   await until(page, async () => (await page.locator(".line").count()) > before);
 
-  const bare = await page.evaluate(async () => (await (await fetch("journal?after=0")).text()).match(/sandbox-[a-z-]+-\d+-[0-9a-f]{16}/));
+  const bare = await page.evaluate(async () =>
+    (await (await fetch("journal?after=0")).text()).match(/sandbox-[a-z-]+-\d+-[0-9a-f]{16}/),
+  );
   assert.equal(bare, null, "a secret reached the page");
   if (await page.locator(".wire-close").isVisible()) await page.locator(".wire-close").click();
 }
@@ -324,7 +353,9 @@ async function states(browser) {
   await player.shot("23-no-addon");
 
   for (const control of await page.locator("button:visible, input:visible, textarea:visible, select:visible").all()) {
-    const name = await control.evaluate((element) => element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.[0]?.textContent);
+    const name = await control.evaluate(
+      (element) => element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.[0]?.textContent,
+    );
     assert.ok(name, `a control without a name: ${await control.evaluate((element) => element.outerHTML)}`);
   }
   await context.close();

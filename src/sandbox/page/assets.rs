@@ -9,12 +9,14 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, content type and content of each.
-const ASSETS: [(&str, &str, &str); 18] = [
+const ASSETS: [(&str, &str, &str); 21] = [
     ("", HTML, include_str!("assets/index.html")),
     ("icon.svg", SVG, include_str!("assets/icon.svg")),
     ("theme.css", CSS, include_str!("assets/theme.css")),
     ("page.css", CSS, include_str!("assets/page.css")),
+    ("sheets.css", CSS, include_str!("assets/sheets.css")),
     ("chat.css", CSS, include_str!("assets/chat.css")),
+    ("bubble.css", CSS, include_str!("assets/bubble.css")),
     ("wire.css", CSS, include_str!("assets/wire.css")),
     ("consent.css", CSS, include_str!("assets/consent.css")),
     ("start.js", SCRIPT, include_str!("assets/start.js")),
@@ -25,6 +27,7 @@ const ASSETS: [(&str, &str, &str); 18] = [
     ("bubble.js", SCRIPT, include_str!("assets/bubble.js")),
     ("compose.js", SCRIPT, include_str!("assets/compose.js")),
     ("sheets.js", SCRIPT, include_str!("assets/sheets.js")),
+    ("menus.js", SCRIPT, include_str!("assets/menus.js")),
     ("visit.js", SCRIPT, include_str!("assets/visit.js")),
     ("wire.js", SCRIPT, include_str!("assets/wire.js")),
     ("consent.js", SCRIPT, include_str!("assets/consent.js")),

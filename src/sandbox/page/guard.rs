@@ -1,9 +1,7 @@
 //! Who may ask. The page is for a browser on this machine: a site elsewhere must neither read it nor drive it, also
 //! not by a name of its own that leads to `127.0.0.1`.
 
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
-
-use axum::body::Body;
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -27,6 +25,13 @@ pub(super) enum Asked {
     Consent,
 }
 
+/// Why a request is not answered.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    pub(super) why: String,
+}
+
 impl Guard {
     pub(super) fn new(port: u16) -> Self {
         let mut hosts: Vec<_> = ["127.0.0.1", "localhost"].map(|host| format!("{host}:{port}")).into();
@@ -37,11 +42,11 @@ impl Guard {
     }
 
     /// Whether a request comes from this machine's browser, and from a page of the sandbox's own where that matters.
-    pub(super) fn check(&self, asked: Asked, method: &Method, headers: &HeaderMap) -> Result<(), Response<Body>> {
+    pub(super) fn check(&self, asked: Asked, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         if !text(header::HOST).is_some_and(|host| self.is_own(host)) {
             let why = format!("the Host header must be 127.0.0.1:{0} or localhost:{0}", self.port);
-            return Err(refused(StatusCode::MISDIRECTED_REQUEST, why));
+            return Err(Refused { status: StatusCode::MISDIRECTED_REQUEST, why });
         }
         let own_origin = |origin: &str| origin.strip_prefix("http://").is_some_and(|host| self.is_own(host));
         let allowed = match (asked, text(header::ORIGIN)) {
@@ -61,17 +66,14 @@ impl Guard {
         if allowed && near {
             Ok(())
         } else {
-            Err(refused(StatusCode::FORBIDDEN, "only the sandbox's own page may ask this".to_owned()))
+            let why = "only the sandbox's own page may ask this".to_owned();
+            Err(Refused { status: StatusCode::FORBIDDEN, why })
         }
     }
 
     fn is_own(&self, host: &str) -> bool {
         self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
     }
-}
-
-fn refused(status: StatusCode, why: String) -> Response<Body> {
-    super::reply(status, "text/plain; charset=utf-8", why)
 }
 
 #[cfg(test)]

@@ -15,8 +15,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// One event for each change, or for many at once; ends with the sandbox.
 pub(super) struct Live {
-    next: Pin<Box<dyn Future<Output = Option<(Bytes, Watched)>> + Send>>,
+    next: Pin<Box<Next>>,
 }
+
+/// The next event, and what to wait for after it.
+type Next = dyn Future<Output = Option<(Bytes, Watched)>> + Send;
 
 struct Watched {
     changes: watch::Receiver<u64>,

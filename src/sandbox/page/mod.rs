@@ -16,6 +16,7 @@ mod view;
 mod wire;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,7 +25,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use self::guard::{Asked, Guard};
+use self::guard::{Asked, Guard, Refused};
 use self::live::Live;
 use self::media::{MediaStore, Medium};
 use self::view::{Messages, Overview};
@@ -65,6 +66,13 @@ pub(super) struct Page {
     origin: String,
 }
 
+/// Without the media, which are many bytes.
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
 impl Page {
     pub(super) fn new(kenar: Arc<Kenar>, port: u16) -> Self {
         let origin = kenar.hosts.api().as_str().to_owned();
@@ -100,8 +108,8 @@ impl Page {
             None if path.starts_with("/media/") || matches!(path, "/" | "/chat" | "/favicon.ico") => Asked::Document,
             None => return Err(request),
         };
-        if let Err(refused) = self.guard.check(asked, request.method(), request.headers()) {
-            return Ok(secured(refused));
+        if let Err(Refused { status, why }) = self.guard.check(asked, request.method(), request.headers()) {
+            return Ok(secured(reply(status, "text/plain; charset=utf-8", why)));
         }
         if asked == Asked::Consent {
             return Err(request);

@@ -5,12 +5,31 @@ import { duration, number, size, t, time } from "./words.js";
 
 /** What a picture of Divar's is drawn as here, by what its name holds. */
 const PICTURES = [
-  [/SEND/, "send"], [/CHECK|VERIFIED|THUMB_UP/, "check"], [/CLOSE|CANCEL|REMOVE|BLOCK/, "close"], [/CHATBOT/, "bot"],
-  [/CHAT|SMS|MESSAGE/, "chat"], [/SHIPPING|TRUCK|TRANSPORT|MOPED|CAR/, "truck"], [/PAY|MONEY|WALLET|CREDIT|TOMAN|BANK/, "card"],
-  [/CALL|PHONE|MOBILE/, "phone"], [/TIME|CLOCK|WATCH|HISTORY/, "clock"], [/CALENDAR|EVENT/, "calendar"], [/STAR|BOOKMARK|HEART/, "star"],
-  [/PLACE|MAP|PIN/, "pin"], [/PERSON|BADGE|ACCOUNT/, "person"], [/EDIT|NOTE|SETTINGS/, "edit"], [/TRASH|DELETE/, "trash"],
-  [/HOME|HOUSE|APARTMENT|STORE/, "home"], [/GIFT/, "gift"], [/IMAGE|PHOTO|CAMERA|VIDEO/, "image"], [/FILE|ARTICLE|DOC|TERMS/, "file"],
-  [/LINK|LAUNCH|SHARE/, "link"], [/REFRESH|EXCHANGE/, "refresh"], [/ADD/, "plus"], [/PUZZLE/, "addon"], [/INFO|HELP|WARNING/, "info"], [/LOCK|PASSKEY/, "key"],
+  [/SEND/, "send"],
+  [/CHECK|VERIFIED|THUMB_UP/, "check"],
+  [/CLOSE|CANCEL|REMOVE|BLOCK/, "close"],
+  [/CHATBOT/, "bot"],
+  [/CHAT|SMS|MESSAGE/, "chat"],
+  [/SHIPPING|TRUCK|TRANSPORT|MOPED|CAR/, "truck"],
+  [/PAY|MONEY|WALLET|CREDIT|TOMAN|BANK/, "card"],
+  [/CALL|PHONE|MOBILE/, "phone"],
+  [/TIME|CLOCK|WATCH|HISTORY/, "clock"],
+  [/CALENDAR|EVENT/, "calendar"],
+  [/STAR|BOOKMARK|HEART/, "star"],
+  [/PLACE|MAP|PIN/, "pin"],
+  [/PERSON|BADGE|ACCOUNT/, "person"],
+  [/EDIT|NOTE|SETTINGS/, "edit"],
+  [/TRASH|DELETE/, "trash"],
+  [/HOME|HOUSE|APARTMENT|STORE/, "home"],
+  [/GIFT/, "gift"],
+  [/IMAGE|PHOTO|CAMERA|VIDEO/, "image"],
+  [/FILE|ARTICLE|DOC|TERMS/, "file"],
+  [/LINK|LAUNCH|SHARE/, "link"],
+  [/REFRESH|EXCHANGE/, "refresh"],
+  [/ADD/, "plus"],
+  [/PUZZLE/, "addon"],
+  [/INFO|HELP|WARNING/, "info"],
+  [/LOCK|PASSKEY/, "key"],
 ];
 
 const ACTIONS = {
@@ -24,7 +43,15 @@ const ACTIONS = {
 /** A message as one line, for the list of conversations. */
 export function summary({ message, mine }) {
   const { type } = message;
-  const said = type === "TEXT" ? (message.text ?? "") : t({ IMAGE: "image", VIDEO: "video", VOICE: "voice", FILE: "file", LOCATION: "location", CONTACT: "contact" }[type] ?? "unknown_message", { kind: type });
+  const said =
+    type === "TEXT"
+      ? (message.text ?? "")
+      : t(
+          { IMAGE: "image", VIDEO: "video", VOICE: "voice", FILE: "file", LOCATION: "location", CONTACT: "contact" }[
+            type
+          ] ?? "unknown_message",
+          { kind: type },
+        );
   return mine ? `${t("you")}: ${said}` : said;
 }
 
@@ -46,19 +73,39 @@ export function bubble(shown, { follows, press }) {
 
 function byline({ app_title: app, person, mine }) {
   const named = person && t(mine ? "for_you" : "in_name_of", { name: person });
-  return make("div", { class: "byline" }, icon(person ? "addon" : "bot"), make("strong", { dir: "auto" }, app), named && make("span", {}, named));
+  return make(
+    "div",
+    { class: "byline" },
+    icon(person ? "addon" : "bot"),
+    make("strong", { dir: "auto" }, app),
+    named && make("span", {}, named),
+  );
 }
 
 function content(message) {
   switch (message.type) {
-    case "TEXT": return text(message.text ?? "");
-    case "IMAGE": return picture(message.image_data ?? {});
-    case "VIDEO": return film(message.video_data ?? {});
-    case "VOICE": return recording(message.voice_data ?? {});
-    case "FILE": return file(message.file_data ?? {});
-    case "LOCATION": return place(message.location_data);
-    case "CONTACT": return contact(message.contact_data ?? {});
-    default: return make("p", { class: "text unknown" }, t("unknown_message", { kind: message.type ?? "?" }), message.text && make("br"), message.text ?? "");
+    case "TEXT":
+      return text(message.text ?? "");
+    case "IMAGE":
+      return picture(message.image_data ?? {});
+    case "VIDEO":
+      return film(message.video_data ?? {});
+    case "VOICE":
+      return recording(message.voice_data ?? {});
+    case "FILE":
+      return file(message.file_data ?? {});
+    case "LOCATION":
+      return place(message.location_data);
+    case "CONTACT":
+      return contact(message.contact_data ?? {});
+    default:
+      return make(
+        "p",
+        { class: "text unknown" },
+        t("unknown_message", { kind: message.type ?? "?" }),
+        message.text && make("br"),
+        message.text ?? "",
+      );
   }
 }
 
@@ -73,7 +120,8 @@ function text(said) {
   }
   paragraph.append(said.slice(end));
   const few = [...said.trim()].length;
-  if (few > 0 && few <= 6 && /^[\p{Extended_Pictographic}\p{Emoji_Modifier}\u200d\ufe0f\s]+$/u.test(said)) paragraph.classList.add("large");
+  if (few > 0 && few <= 6 && /^[\p{Extended_Pictographic}\p{Emoji_Modifier}\u200d\ufe0f\s]+$/u.test(said))
+    paragraph.classList.add("large");
   return paragraph;
 }
 
@@ -92,7 +140,11 @@ function tryUrl(address) {
 }
 
 export function outward(address, caption, className = "button") {
-  return make("a", { class: className, href: page(address)?.href, target: "_blank", rel: "noopener noreferrer", dir: "auto" }, caption);
+  return make(
+    "a",
+    { class: className, href: page(address)?.href, target: "_blank", rel: "noopener noreferrer", dir: "auto" },
+    caption,
+  );
 }
 
 /** Where a medium can be fetched: only here, since the page fetches nothing from elsewhere. */
@@ -126,7 +178,15 @@ function recording({ link, size_bytes: bytes }) {
 export function player(link, bytes) {
   const audio = make("audio", { src: link, preload: "metadata" });
   const button = make("button", { type: "button", class: "play" });
-  const line = make("input", { type: "range", min: 0, max: 1000, value: 0, class: "seek", dir: "ltr", "aria-label": t("voice") });
+  const line = make("input", {
+    type: "range",
+    min: 0,
+    max: 1000,
+    value: 0,
+    class: "seek",
+    dir: "ltr",
+    "aria-label": t("voice"),
+  });
   const told = make("span", { class: "told" }, bytes ? size(Number(bytes)) : "");
   const show = () => label(button, audio.paused ? "play" : "pause", t(audio.paused ? "play" : "pause"));
   show();
@@ -147,9 +207,12 @@ export function player(link, bytes) {
 
 function file({ link, name, size_bytes: bytes }) {
   const told = make("span", { class: "told" }, bytes ? size(Number(bytes)) : "");
-  const card = make(own(link) ? "a" : "div", { class: "card" },
+  const card = make(
+    own(link) ? "a" : "div",
+    { class: "card" },
     make("span", { class: "card-icon" }, icon("file")),
-    make("span", { class: "card-text" }, make("strong", { dir: "auto" }, name || t("file")), told));
+    make("span", { class: "card-text" }, make("strong", { dir: "auto" }, name || t("file")), told),
+  );
   if (own(link)) {
     card.href = link;
     card.download = name ?? "";
@@ -162,35 +225,72 @@ export function place(at) {
   if (!at) return make("p", { class: "text missing" }, icon("info"), t("gone"));
   const { latitude, longitude } = at;
   const shown = [latitude, longitude].map((degrees) => number(degrees, { maximumFractionDigits: 5 })).join(t("comma"));
-  const address = `https://www.openstreetmap.org/?mlat=${encodeURIComponent(latitude)}&mlon=${encodeURIComponent(longitude)}#map=15/${encodeURIComponent(latitude)}/${encodeURIComponent(longitude)}`;
-  return make("div", { class: "place" },
+  const [north, east] = [latitude, longitude].map(encodeURIComponent);
+  const address = `https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}`;
+  return make(
+    "div",
+    { class: "place" },
     make("div", { class: "map", "aria-hidden": "true" }, icon("pin")),
-    make("div", { class: "place-text" }, make("span", { class: "coordinates" }, shown), outward(address, t("open_map"), "link")));
+    make(
+      "div",
+      { class: "place-text" },
+      make("span", { class: "coordinates" }, shown),
+      outward(address, t("open_map"), "link"),
+    ),
+  );
 }
 
 function contact({ name, phone }) {
-  return make("div", { class: "card" },
+  return make(
+    "div",
+    { class: "card" },
     avatar(name || phone || "?"),
-    make("span", { class: "card-text" }, make("strong", { dir: "auto" }, name || t("contact")), make("span", { class: "told", dir: "ltr" }, phone ?? "")));
+    make(
+      "span",
+      { class: "card-text" },
+      make("strong", { dir: "auto" }, name || t("contact")),
+      make("span", { class: "told", dir: "ltr" }, phone ?? ""),
+    ),
+  );
 }
 
 function grid(rows, press) {
-  return make("div", { class: "grid", role: "group" }, rows.map((row, at) =>
-    make("div", { class: "row" }, row.map((button, column) => pressable(button, () => press(at, column, button), row.length)))));
+  return make(
+    "div",
+    { class: "grid", role: "group" },
+    rows.map((row, at) =>
+      make(
+        "div",
+        { class: "row" },
+        row.map((button, column) => pressable(button, () => press(at, column, button), row.length)),
+      ),
+    ),
+  );
 }
 
 function pressable({ caption, icon: picture, action, href }, press, among) {
   const drawn = picture && (PICTURES.find(([name]) => name.test(picture))?.[1] ?? "spark");
   const dead = action === "open_direct_link" && !href;
   const name = `${t(action)}${picture ? ` · ${picture}` : ""}`;
-  return make("button", { type: "button", class: `press among-${among}`, title: dead ? t("not_a_page") : name, disabled: dead, "data-action": action,
-    async onclick({ currentTarget }) {
-      currentTarget.setAttribute("aria-busy", "true");
-      try {
-        await press();
-      } finally {
-        currentTarget.removeAttribute("aria-busy");
-      }
-    } },
-    drawn && icon(drawn), make("span", { class: "caption", dir: "auto" }, caption), icon(ACTIONS[action] ?? "bolt", "hint"));
+  return make(
+    "button",
+    {
+      type: "button",
+      class: `press among-${among}`,
+      title: dead ? t("not_a_page") : name,
+      disabled: dead,
+      "data-action": action,
+      async onclick({ currentTarget }) {
+        currentTarget.setAttribute("aria-busy", "true");
+        try {
+          await press();
+        } finally {
+          currentTarget.removeAttribute("aria-busy");
+        }
+      },
+    },
+    drawn && icon(drawn),
+    make("span", { class: "caption", dir: "auto" }, caption),
+    icon(ACTIONS[action] ?? "bolt", "hint"),
+  );
 }

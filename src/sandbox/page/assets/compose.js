@@ -5,7 +5,13 @@ import { place, player } from "./bubble.js";
 import { act, send } from "./server.js";
 import { size, t } from "./words.js";
 
-const KINDS = [["image", "image"], ["voice", "mic"], ["file", "file"], ["location", "pin"], ["contact", "person"]];
+const KINDS = [
+  ["image", "image"],
+  ["voice", "mic"],
+  ["file", "file"],
+  ["location", "pin"],
+  ["contact", "person"],
+];
 
 const PLACES = [
   { fa: "میدان آزادی، تهران", en: "Azadi Square, Tehran", latitude: 35.69973, longitude: 51.33806 },
@@ -16,14 +22,30 @@ const PLACES = [
 /** `current` gives who and where: `{ me, chat, people }`. */
 export function setUp(current) {
   const popover = find("attach");
-  menu(popover, () => KINDS.map(([kind, picture]) =>
-    make("button", { type: "button", class: "menu-item", "data-kind": kind, onclick: () => {
-      popover.hidePopover();
-      ({ image: media, voice: media, file: media, location: location_, contact })[kind](current(), kind);
-    } }, make("span", { class: `menu-icon kind-${kind}` }, icon(picture)), t(kind))));
+  menu(popover, () =>
+    KINDS.map(([kind, picture]) =>
+      make(
+        "button",
+        {
+          type: "button",
+          class: "menu-item",
+          "data-kind": kind,
+          onclick: () => {
+            popover.hidePopover();
+            ({ image: media, voice: media, file: media, location: location_, contact })[kind](current(), kind);
+          },
+        },
+        make("span", { class: `menu-icon kind-${kind}` }, icon(picture)),
+        t(kind),
+      ),
+    ),
+  );
 
   find("text").addEventListener("paste", (event) => offer(event, event.clipboardData, current));
-  find("chat").addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault());
+  find("chat").addEventListener(
+    "dragover",
+    (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(),
+  );
   find("chat").addEventListener("drop", (event) => offer(event, event.dataTransfer, current));
 }
 
@@ -37,7 +59,12 @@ function offer(event, data, current) {
 
 /** The end of a dialogue: sends, and closes where that went well. */
 function footer(dialog, ready) {
-  const button = make("button", { type: "submit", class: "button primary", disabled: true }, icon("send", "icon flip"), t("send"));
+  const button = make(
+    "button",
+    { type: "submit", class: "button primary", disabled: true },
+    icon("send", "icon flip"),
+    t("send"),
+  );
   const form = make("form", { class: "dialogue-foot", method: "dialog" }, button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -53,11 +80,19 @@ function footer(dialog, ready) {
 function media({ me, chat }, kind, given) {
   let chosen = null;
   const shown = make("div", { class: "preview" }, icon(kind === "voice" ? "mic" : kind));
-  const input = make("input", { type: "file", class: "visually-hidden", accept: { image: "image/png,image/jpeg,image/gif,image/webp,video/mp4,video/webm", voice: "audio/*" }[kind] ?? "", onchange: () => choose(input.files[0]) });
-  const { form, button } = footer(() => dialog, async () => {
-    const film = chosen.type.startsWith("video/") && kind === "image";
-    return send({ me, chat, kind: film ? "video" : kind, name: chosen.name, ...(await measures(chosen)) }, chosen);
+  const input = make("input", {
+    type: "file",
+    class: "visually-hidden",
+    accept: { image: "image/png,image/jpeg,image/gif,image/webp,video/mp4,video/webm", voice: "audio/*" }[kind] ?? "",
+    onchange: () => choose(input.files[0]),
   });
+  const { form, button } = footer(
+    () => dialog,
+    async () => {
+      const film = chosen.type.startsWith("video/") && kind === "image";
+      return send({ me, chat, kind: film ? "video" : kind, name: chosen.name, ...(await measures(chosen)) }, chosen);
+    },
+  );
   const choose = (file) => {
     if (!file) return;
     chosen = file;
@@ -66,11 +101,25 @@ function media({ me, chat }, kind, given) {
     button.focus();
   };
   const recorder = kind === "voice" && recorderButton(choose);
-  const dialog = dialogue(t(kind), t("close"), shown,
-    make("div", { class: "choices" },
-      make("button", { type: "button", class: "button", onclick: () => input.click() }, icon("plus"), t("choose")), recorder,
-      make("button", { type: "button", class: "button", "data-sample": kind, onclick: async () => choose(await SAMPLES[kind]()) }, icon("spark"), t("sample"))),
-    input, form);
+  const dialog = dialogue(
+    t(kind),
+    t("close"),
+    shown,
+    make(
+      "div",
+      { class: "choices" },
+      make("button", { type: "button", class: "button", onclick: () => input.click() }, icon("plus"), t("choose")),
+      recorder,
+      make(
+        "button",
+        { type: "button", class: "button", "data-sample": kind, onclick: async () => choose(await SAMPLES[kind]()) },
+        icon("spark"),
+        t("sample"),
+      ),
+    ),
+    input,
+    form,
+  );
   if (given) choose(given);
 }
 
@@ -79,8 +128,17 @@ function preview(kind, file) {
   if (kind === "voice") return player(address, file.size);
   if (kind === "image" && file.type.startsWith("image/")) return make("img", { src: address, alt: file.name });
   if (kind === "image") return make("video", { src: address, controls: true });
-  return make("div", { class: "card" }, make("span", { class: "card-icon" }, icon("file")),
-    make("span", { class: "card-text" }, make("strong", { dir: "auto" }, file.name), make("span", { class: "told" }, size(file.size))));
+  return make(
+    "div",
+    { class: "card" },
+    make("span", { class: "card-icon" }, icon("file")),
+    make(
+      "span",
+      { class: "card-text" },
+      make("strong", { dir: "auto" }, file.name),
+      make("span", { class: "told" }, size(file.size)),
+    ),
+  );
 }
 
 async function measures(file) {
@@ -95,7 +153,12 @@ async function measures(file) {
 
 function recorderButton(choose) {
   let recorder = null;
-  const button = make("button", { type: "button", class: "button", "aria-pressed": "false" }, icon("mic"), make("span", {}, t("record")));
+  const button = make(
+    "button",
+    { type: "button", class: "button", "aria-pressed": "false" },
+    icon("mic"),
+    make("span", {}, t("record")),
+  );
   const show = (on) => {
     button.setAttribute("aria-pressed", String(on));
     button.lastChild.textContent = t(on ? "stop" : "record");
@@ -137,15 +200,22 @@ const SAMPLES = {
     draw.beginPath();
     draw.arc(430, 240, 46, 0, Math.PI * 2);
     draw.fill();
-    [["#5a2a43", 250, 60], ["#3a1d33", 310, 40], ["#1f1122", 360, 26]].forEach(([colour, base, height], layer) => {
+    [
+      ["#5a2a43", 250, 60],
+      ["#3a1d33", 310, 40],
+      ["#1f1122", 360, 26],
+    ].forEach(([colour, base, height], layer) => {
       draw.fillStyle = colour;
       draw.beginPath();
       draw.moveTo(0, 420);
-      for (let x = 0; x <= 640; x += 8) draw.lineTo(x, base - height * Math.sin(x / (70 - layer * 14) + layer * 2) - x * 0.02);
+      for (let x = 0; x <= 640; x += 8)
+        draw.lineTo(x, base - height * Math.sin(x / (70 - layer * 14) + layer * 2) - x * 0.02);
       draw.lineTo(640, 420);
       draw.fill();
     });
-    return new Promise((done) => canvas.toBlob((blob) => done(new File([blob], "sample.png", { type: "image/png" })), "image/png"));
+    return new Promise((done) =>
+      canvas.toBlob((blob) => done(new File([blob], "sample.png", { type: "image/png" })), "image/png"),
+    );
   },
   voice() {
     const rate = 16_000;
@@ -156,10 +226,27 @@ const SAMPLES = {
       return 9000 * Math.sin(2 * Math.PI * note * second) * Math.exp(-4 * (second % 0.3));
     });
     const header = new DataView(new ArrayBuffer(44));
-    const text = (at, letters) => [...letters].forEach((letter, more) => header.setUint8(at + more, letter.charCodeAt(0)));
-    [[0, "RIFF"], [8, "WAVE"], [12, "fmt "], [36, "data"]].forEach(([at, letters]) => text(at, letters));
-    [[4, 36 + samples.byteLength], [16, 16], [24, rate], [28, rate * 2], [40, samples.byteLength]].forEach(([at, value]) => header.setUint32(at, value, true));
-    [[20, 1], [22, 1], [32, 2], [34, 16]].forEach(([at, value]) => header.setUint16(at, value, true));
+    const text = (at, letters) =>
+      [...letters].forEach((letter, more) => header.setUint8(at + more, letter.charCodeAt(0)));
+    [
+      [0, "RIFF"],
+      [8, "WAVE"],
+      [12, "fmt "],
+      [36, "data"],
+    ].forEach(([at, letters]) => text(at, letters));
+    [
+      [4, 36 + samples.byteLength],
+      [16, 16],
+      [24, rate],
+      [28, rate * 2],
+      [40, samples.byteLength],
+    ].forEach(([at, value]) => header.setUint32(at, value, true));
+    [
+      [20, 1],
+      [22, 1],
+      [32, 2],
+      [34, 16],
+    ].forEach(([at, value]) => header.setUint16(at, value, true));
     return new File([header, samples], "sample.wav", { type: "audio/wav" });
   },
   file: () => new File(["A file from the Kenar sandbox.\n"], "sample.txt", { type: "text/plain" }),
@@ -176,7 +263,10 @@ function location_({ me, chat }) {
   const [latitude, first] = field("latitude", { ...number, min: -90, max: 90 });
   const [longitude, second] = field("longitude", { ...number, min: -180, max: 180 });
   const at = () => ({ latitude: latitude.valueAsNumber, longitude: longitude.valueAsNumber });
-  const { form, button } = footer(() => dialog, () => act("write", { me, chat, said: { location: at() } }));
+  const { form, button } = footer(
+    () => dialog,
+    () => act("write", { me, chat, said: { location: at() } }),
+  );
   const show = () => {
     button.disabled = !latitude.value || !longitude.value || !latitude.validity.valid || !longitude.validity.valid;
     if (!button.disabled) shown.replaceChildren(place(at()));
@@ -187,23 +277,56 @@ function location_({ me, chat }) {
     [latitude.value, longitude.value] = [chosen.latitude, chosen.longitude];
     show();
   };
-  const chips = PLACES.map((known) => make("button", { type: "button", class: "chip", onclick: () => choose(known) }, known[document.documentElement.lang]));
-  const dialog = dialogue(t("location"), t("close"), shown, make("div", { class: "chips" }, chips), make("div", { class: "fields" }, first, second), form);
+  const chips = PLACES.map((known) =>
+    make(
+      "button",
+      { type: "button", class: "chip", onclick: () => choose(known) },
+      known[document.documentElement.lang],
+    ),
+  );
+  const dialog = dialogue(
+    t("location"),
+    t("close"),
+    shown,
+    make("div", { class: "chips" }, chips),
+    make("div", { class: "fields" }, first, second),
+    form,
+  );
   choose(PLACES[0]);
 }
 
 function contact({ me, chat, people }) {
   const [name, first] = field("name", { dir: "auto", maxLength: 80 });
   const [phone, second] = field("phone", { type: "tel", dir: "ltr", maxLength: 20 });
-  const { form, button } = footer(() => dialog, () => act("write", { me, chat, said: { contact: { name: name.value, phone: phone.value } } }));
+  const { form, button } = footer(
+    () => dialog,
+    () => act("write", { me, chat, said: { contact: { name: name.value, phone: phone.value } } }),
+  );
   const show = () => {
     button.disabled = !phone.value.trim();
   };
   name.addEventListener("input", show);
   phone.addEventListener("input", show);
-  const chips = people.map((person) => make("button", { type: "button", class: "chip", onclick: () => {
-    [name.value, phone.value] = [person.name, person.phone];
-    show();
-  } }, avatar(person.name), make("bdi", {}, person.name)));
-  const dialog = dialogue(t("contact"), t("close"), make("div", { class: "chips" }, chips), make("div", { class: "fields" }, first, second), form);
+  const chips = people.map((person) =>
+    make(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        onclick: () => {
+          [name.value, phone.value] = [person.name, person.phone];
+          show();
+        },
+      },
+      avatar(person.name),
+      make("bdi", {}, person.name),
+    ),
+  );
+  const dialog = dialogue(
+    t("contact"),
+    t("close"),
+    make("div", { class: "chips" }, chips),
+    make("div", { class: "fields" }, first, second),
+    form,
+  );
 }

@@ -59,7 +59,8 @@ export function list(parent, items, keyOf, build) {
     }
     return element;
   });
-  const same = children.length === parent.children.length && children.every((child, at) => parent.children[at] === child);
+  const same =
+    children.length === parent.children.length && children.every((child, at) => parent.children[at] === child);
   if (!same) parent.replaceChildren(...children);
 }
 
@@ -105,8 +106,12 @@ export function step(event, parent, selector = "button:not(:disabled)") {
 export function dialogue(title, closeName, ...content) {
   const close = make("button", { type: "button", class: "tool", onclick: () => dialog.close() });
   label(close, "close", closeName);
-  const dialog = make("dialog", { class: "dialogue", "aria-label": title },
-    make("header", { class: "dialogue-head" }, make("h2", {}, title), close), ...content);
+  const dialog = make(
+    "dialog",
+    { class: "dialogue", "aria-label": title },
+    make("header", { class: "dialogue-head" }, make("h2", {}, title), close),
+    ...content,
+  );
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();

@@ -1,11 +1,12 @@
 // The page: who you are, your conversations, and the one that is open.
 
-import { avatar, copy, find, icon, label, list, make, menu, step, toast } from "./dom.js";
+import { avatar, find, icon, label, list, make, step, toast } from "./dom.js";
 import * as server from "./server.js";
 import * as compose from "./compose.js";
+import * as menus from "./menus.js";
 import * as visit from "./visit.js";
 import * as wire from "./wire.js";
-import { bubble, page, sentAt, summary } from "./bubble.js";
+import { bubble, sentAt, summary } from "./bubble.js";
 import { chooseChat, showPost } from "./sheets.js";
 import { day, number, remember, switchLanguage, t, time, translate } from "./words.js";
 
@@ -90,6 +91,15 @@ async function fetchEarlier() {
   find("earlier").hidden = start === 0;
 }
 
+/** The sandbox that is there again may be another one, in which other things were said. */
+function forget() {
+  [state.bubbles, state.from] = [[], 0];
+  find("messages").replaceChildren();
+  read.clear();
+  wire.forget();
+  refresh();
+}
+
 function showAll() {
   find("messages").replaceChildren();
   show(state.bubbles, undefined);
@@ -101,8 +111,11 @@ function show(fresh, before) {
   for (const shown of fresh) {
     const newDay = !before || day(sentAt(before)) !== day(sentAt(shown));
     if (newDay) messages.append(make("li", { class: "day" }, make("span", {}, day(sentAt(shown)))));
-    const same = before && !newDay && before.mine === shown.mine && before.app === shown.app && before.person === shown.person;
-    messages.append(bubble(shown, { follows: same, press: (row, column, button) => press(shown, row, column, button) }));
+    const same =
+      before && !newDay && before.mine === shown.mine && before.app === shown.app && before.person === shown.person;
+    messages.append(
+      bubble(shown, { follows: same, press: (row, column, button) => press(shown, row, column, button) }),
+    );
     before = shown;
   }
 }
@@ -116,7 +129,10 @@ function render() {
 function renderMe() {
   const { me } = state;
   const button = find("me");
-  button.replaceChildren(...(me ? [avatar(me), make("bdi", { class: "me-name" }, me)] : [icon("person"), make("span", {}, t("new_person"))]), icon("back", "icon down"));
+  button.replaceChildren(
+    ...(me ? [avatar(me), make("bdi", { class: "me-name" }, me)] : [icon("person"), make("span", {}, t("new_person"))]),
+    icon("back", "icon down"),
+  );
   button.title = me ? t("you_are", { name: me }) : t("who");
   button.setAttribute("aria-label", button.title);
 }
@@ -128,7 +144,16 @@ function renderChats() {
     const key = `${me}/${chat.id}`;
     if (!read.has(key) || chat.id === state.chat) read.set(key, chat.length);
   }
-  list(find("chats"), chats.map((chat) => ({ ...chat, open: chat.id === state.chat, unread: chat.length - read.get(`${me}/${chat.id}`) })), (chat) => chat.id, chatItem);
+  list(
+    find("chats"),
+    chats.map((chat) => ({
+      ...chat,
+      open: chat.id === state.chat,
+      unread: chat.length - read.get(`${me}/${chat.id}`),
+    })),
+    (chat) => chat.id,
+    chatItem,
+  );
   if (!chats.length) {
     find("chats").replaceChildren(make("li", { class: "no-chats" }, me ? t("no_chats", { name: me }) : t("nobody")));
   }
@@ -138,13 +163,33 @@ const lastAt = (chat) => (chat.last ? sentAt(chat.last).getTime() : 0);
 
 function chatItem(chat) {
   const about = chat.post ? t("post", { token: chat.post }) : t("bot");
-  const last = chat.last ? summary(chat.last) : about;
-  return make("li", {}, make("button", { type: "button", class: "chat-item", "aria-current": chat.open && "true", onclick: () => openChat(chat.id) },
-    avatar(chat.title, chat.bot && "bot"),
-    make("span", { class: "chat-item-text" },
-      make("span", { class: "chat-item-top" }, make("strong", { dir: "auto" }, chat.title), chat.last && make("time", {}, time(sentAt(chat.last)))),
-      make("span", { class: "chat-item-about" }, about),
-      make("span", { class: "chat-item-bottom" }, make("span", { class: "chat-item-last", dir: "auto" }, last), chat.unread > 0 && make("span", { class: "unread" }, number(chat.unread))))));
+  const last = chat.last ? summary(chat.last) : t("no_messages");
+  return make(
+    "li",
+    {},
+    make(
+      "button",
+      { type: "button", class: "chat-item", "aria-current": chat.open && "true", onclick: () => openChat(chat.id) },
+      avatar(chat.title, chat.bot && "bot"),
+      make(
+        "span",
+        { class: "chat-item-text" },
+        make(
+          "span",
+          { class: "chat-item-top" },
+          make("strong", { dir: "auto" }, chat.title),
+          chat.last && make("time", {}, time(sentAt(chat.last))),
+        ),
+        make("span", { class: "chat-item-about" }, about),
+        make(
+          "span",
+          { class: "chat-item-bottom" },
+          make("span", { class: "chat-item-last", dir: "auto" }, last),
+          chat.unread > 0 && make("span", { class: "unread" }, number(chat.unread)),
+        ),
+      ),
+    ),
+  );
 }
 
 function renderChat() {
@@ -154,16 +199,23 @@ function renderChat() {
   find("open-chat").hidden = !chat;
   document.title = chat ? `${chat.title} · ${t("brand")}` : t("brand");
   if (!chat) return;
-  const about = chat.bot ? t("bot") : `${t(chat.side === "SUPPLY" ? "seller" : "buyer")} · ${t("post", { token: chat.post })}`;
-  find("chat-title").replaceChildren(avatar(chat.title, chat.bot && "bot"),
-    make("div", { class: "chat-title-text" }, make("h2", { dir: "auto" }, chat.title), make("span", {}, about)));
+  const about = chat.bot
+    ? t("bot")
+    : `${t(chat.side === "SUPPLY" ? "seller" : "buyer")} · ${t("post", { token: chat.post })}`;
+  find("chat-title").replaceChildren(
+    avatar(chat.title, chat.bot && "bot"),
+    make("div", { class: "chat-title-text" }, make("h2", { dir: "auto" }, chat.title), make("span", {}, about)),
+  );
   const blocked = chat.blocked_by_me ? "blocked_by_me" : chat.blocked_by_other ? "blocked_by_other" : null;
   find("blocked").hidden = !blocked;
   find("blocked").textContent = blocked ? t(blocked) : "";
   find("composer").hidden = Boolean(blocked);
   find("earlier").hidden = state.from === 0;
   find("silence").hidden = chat.length > 0;
-  find("silence").replaceChildren(icon(chat.bot ? "bot" : "chat"), make("p", {}, t(chat.bot ? "silence_bot" : "silence")));
+  find("silence").replaceChildren(
+    icon(chat.bot ? "bot" : "chat"),
+    make("p", {}, t(chat.bot ? "silence_bot" : "silence")),
+  );
 }
 
 // What you do.
@@ -193,7 +245,9 @@ function closeChat() {
   [state.chat, state.bubbles] = [null, []];
   toAddress();
   render();
-  find("chats").querySelector(`[data-key="${CSS.escape(left ?? "")}"] button`)?.focus();
+  find("chats")
+    .querySelector(`[data-key="${CSS.escape(left ?? "")}"] button`)
+    ?.focus();
 }
 
 /** The address says who and where, so that a tab for each person can be kept. */
@@ -241,10 +295,6 @@ function lead(outcome, title) {
 
 const ask = async (post) => lead(await doing("ask-about", { post }));
 
-async function openApp(app) {
-  lead(await doing("open", { chat: state.chat, app: app.slug }), app.title);
-}
-
 function write(event) {
   event.preventDefault();
   const text = find("text");
@@ -262,57 +312,6 @@ function grow() {
   const text = find("text");
   text.style.height = "auto";
   text.style.height = `${Math.min(text.scrollHeight, 140)}px`;
-}
-
-// The menus.
-
-const menuItem = (picture, text, does, more = {}) =>
-  make("button", { type: "button", class: "menu-item", onclick: ({ currentTarget }) => {
-    currentTarget.closest("[popover]").hidePopover();
-    does();
-  }, ...more }, picture, make("span", { class: "menu-text" }, ...[text].flat()));
-
-function peopleMenu() {
-  const people = (state.overview?.people ?? []).map(({ name, phone }) =>
-    menuItem(avatar(name), [make("bdi", {}, name), make("small", { dir: "ltr" }, phone)], () => {
-      become(name);
-      refresh();
-    }, { "aria-current": name === state.me && "true", "data-person": name }));
-  const name = make("input", { class: "field", maxLength: 40, placeholder: t("new_person"), "aria-label": t("new_person"), dir: "auto", required: true });
-  const form = make("form", { class: "menu-form" }, name, make("button", { type: "submit", class: "button" }, t("add")));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const { error } = await doing("new-person", { name: name.value });
-    if (error) return;
-    find("people").hidePopover();
-    become(name.value.trim());
-    refresh();
-  });
-  return [make("p", { class: "menu-title" }, t("who")), ...people, form];
-}
-
-function addonsMenu() {
-  const apps = (state.overview?.apps ?? []).filter((app) => app.opens || app.chats);
-  const items = apps.flatMap((app) => [
-    app.opens && menuItem(avatar(app.title, "addon"), [make("bdi", {}, app.title), make("small", {}, t("opens_here"))], () => openApp(app), { "data-app": app.slug }),
-    app.chats && !chatOf(state.chat)?.bot && menuItem(avatar(app.title, "bot"), [make("bdi", {}, app.title), make("small", {}, t("start_bot"))],
-      async () => lead(await doing("start-bot", { app: app.slug, chat: state.chat })), { "data-bot": app.slug }),
-  ]);
-  return [make("p", { class: "menu-title" }, t("addons")), ...(items.some(Boolean) ? items : [make("p", { class: "menu-none" }, t("no_addons"))])];
-}
-
-function moreMenu() {
-  const chat = chatOf(state.chat);
-  const revokes = (state.overview?.apps ?? []).map((app) =>
-    menuItem(icon("key"), [t("revoke"), make("small", {}, make("bdi", {}, app.title))], async () => {
-      const { error } = await doing("revoke", { app: app.slug });
-      if (!error) toast(t("revoked", { name: app.title }));
-    }));
-  return [
-    menuItem(icon("copy"), [t("copy_id"), make("small", { dir: "ltr" }, chat.id)], () => copy(chat.id, t("copied"))),
-    menuItem(icon("block"), t(chat.blocked_by_me ? "unblock" : "block"), () => doing("block", { chat: chat.id, blocks: !chat.blocked_by_me }), { "data-does": "block" }),
-    ...revokes,
-  ];
 }
 
 // Setting up.
@@ -342,7 +341,7 @@ function names() {
   const language = find("language");
   language.textContent = t("language_short");
   language.title = t("language");
-  language.setAttribute("aria-label", t("language"));
+  language.lang = document.documentElement.lang === "fa" ? "en" : "fa";
   label(find("theme"), { auto: "auto", light: "sun", dark: "moon" }[theme()], t(`theme_${theme()}`));
   label(find("wire-toggle"), "wire", t("show_wire"));
   find("wire-toggle").setAttribute("aria-expanded", String(!find("wire").hidden));
@@ -369,7 +368,16 @@ function listen() {
   });
   find("theme").addEventListener("click", nextTheme);
   find("wire-toggle").addEventListener("click", toggleWire);
-  find("new-chat").addEventListener("click", () => state.me && chooseChat(state, { bot: async (app) => lead(await doing("start-bot", { app })), ask, post: (name) => doing("new-post", { name }) }));
+  find("new-chat").addEventListener(
+    "click",
+    () =>
+      state.me &&
+      chooseChat(state, {
+        bot: async (app) => lead(await doing("start-bot", { app })),
+        ask,
+        post: (name) => doing("new-post", { name }),
+      }),
+  );
   find("back").addEventListener("click", closeChat);
   find("earlier").addEventListener("click", fetchEarlier);
   find("composer").addEventListener("submit", write);
@@ -390,9 +398,14 @@ function listen() {
     fromAddress();
     refresh();
   });
-  menu(find("people"), peopleMenu);
-  menu(find("addons"), addonsMenu);
-  menu(find("more"), moreMenu);
+  menus.setUp(() => ({ ...state, chat: chatOf(state.chat) }), {
+    doing,
+    lead,
+    become(name) {
+      become(name);
+      refresh();
+    },
+  });
   compose.setUp(() => ({ me: state.me, chat: state.chat, people: state.overview.people }));
   visit.setUp();
 }
@@ -411,5 +424,7 @@ wire.build();
 listen();
 fromAddress();
 server.live(refresh, (connected) => {
+  const isBack = connected && !find("offline").hidden;
   find("offline").hidden = connected;
+  if (isBack) forget();
 });

@@ -32,13 +32,15 @@ export function open(link, title) {
   find("visit-back").focus();
 }
 
-const isOfThisMachine = ({ protocol, hostname }) => protocol === "http:" && ["127.0.0.1", "localhost"].includes(hostname);
+const isOfThisMachine = ({ protocol, hostname }) =>
+  protocol === "http:" && ["127.0.0.1", "localhost"].includes(hostname);
 
 function load() {
   const frame = make("iframe", {
     title: t("visit"),
     // It keeps its own origin, and cannot take the whole page away.
-    sandbox: "allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-modals allow-downloads",
+    sandbox:
+      "allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-modals allow-downloads",
     referrerPolicy: "no-referrer",
     class: "loading",
     src: address.href,
@@ -48,9 +50,16 @@ function load() {
 }
 
 function outside(url) {
-  find("visit-frame").replaceChildren(make("div", { class: "nothing" },
-    make("h2", {}, t("outside")), make("p", {}, t("outside_hint")),
-    make("p", { class: "address", dir: "ltr" }, url.href), outward(url.href, t("open_tab"), "button primary")));
+  find("visit-frame").replaceChildren(
+    make(
+      "div",
+      { class: "nothing" },
+      make("h2", {}, t("outside")),
+      make("p", {}, t("outside_hint")),
+      make("p", { class: "address", dir: "ltr" }, url.href),
+      outward(url.href, t("open_tab"), "button primary"),
+    ),
+  );
 }
 
 export function close() {

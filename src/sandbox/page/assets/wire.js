@@ -31,7 +31,6 @@ let filter = "wire_all";
 /** Fetches what is new. `failed` is called with each event that an add-on did not take. */
 export async function refresh(upTo, failed) {
   if (upTo === last) return;
-  if (upTo < last) [lines, last, cleared] = [[], 0, 0]; // another sandbox at the same address
   const first = last === 0;
   const fresh = (await journal(last)).filter((line) => line.number > last);
   if (!fresh.length) return;
@@ -39,6 +38,11 @@ export async function refresh(upTo, failed) {
   lines = [...lines, ...fresh].slice(-MOST);
   render();
   if (!first) fresh.filter((line) => line.operation === "webhook.event" && !line.success).forEach(failed);
+}
+
+/** Begins anew, with another sandbox at the same address perhaps. */
+export function forget() {
+  [lines, last, cleared] = [[], 0, 0];
 }
 
 async function redeliver(line) {
@@ -57,10 +61,19 @@ export function build() {
     label(button, tool.icon, t(tool.name));
     return button;
   });
-  const close = make("button", { type: "button", class: "tool wire-close", onclick: () => find("wire-toggle").click() });
+  const close = make("button", {
+    type: "button",
+    class: "tool wire-close",
+    onclick: () => find("wire-toggle").click(),
+  });
   label(close, "close", t("close"));
   const filters = Object.keys(FILTERS).map((name) =>
-    make("button", { type: "button", class: "chip", "aria-pressed": String(name === filter), onclick: () => choose(name) }, t(name)));
+    make(
+      "button",
+      { type: "button", class: "chip", "aria-pressed": String(name === filter), onclick: () => choose(name) },
+      t(name),
+    ),
+  );
   find("wire").replaceChildren(
     make("header", { class: "wire-head" }, make("h2", {}, t("wire")), ...tools, close),
     make("div", { class: "chips", role: "group" }, filters),
@@ -71,7 +84,8 @@ export function build() {
 }
 
 function moves(event) {
-  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.matches("summary")) step(event, find("lines"), "summary");
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.matches("summary"))
+    step(event, find("lines"), "summary");
 }
 
 function choose(name) {
@@ -84,8 +98,15 @@ function render() {
   const parent = find("lines");
   if (!parent) return;
   const shown = lines.filter((line) => line.number > cleared && FILTERS[filter](line)).reverse();
-  const open = new Set([...parent.querySelectorAll("details[open]")].map((details) => details.parentElement.dataset.key));
-  list(parent, shown, (line) => String(line.number), (line) => item(line, open.has(String(line.number))));
+  const open = new Set(
+    [...parent.querySelectorAll("details[open]")].map((details) => details.parentElement.dataset.key),
+  );
+  list(
+    parent,
+    shown,
+    (line) => String(line.number),
+    (line) => item(line, open.has(String(line.number))),
+  );
   find("no-lines").hidden = shown.length > 0;
 }
 
@@ -99,25 +120,58 @@ function item(line, open) {
 
 function headline(line) {
   const direction = t(line.to_add_on ? "to_add_on" : "to_kenar");
-  return make("summary", {},
-    make("span", { class: line.to_add_on ? "way out" : "way in", title: direction, "aria-label": direction, role: "img" }, icon("back")),
+  return make(
+    "summary",
+    {},
+    make(
+      "span",
+      { class: line.to_add_on ? "way out" : "way in", title: direction, "aria-label": direction, role: "img" },
+      icon("back"),
+    ),
     make("span", { class: "operation", dir: "ltr" }, line.operation),
-    make("span", { class: line.success ? "status good" : "status bad", dir: "ltr" }, line.status ? String(line.status) : t("no_answer")),
-    make("span", { class: "line-told", dir: "ltr" }, `#${line.number} · ${exactTime(new Date(line.at))}${line.took_ms ? ` · ${line.took_ms.toFixed(1)} ms` : ""}${line.app ? ` · ${line.app}` : ""}`));
+    make(
+      "span",
+      { class: line.success ? "status good" : "status bad", dir: "ltr" },
+      line.status ? String(line.status) : t("no_answer"),
+    ),
+    make("span", { class: "line-told", dir: "ltr" }, told(line)),
+  );
+}
+
+function told({ number, at, took_ms: took, app }) {
+  const parts = [`#${number}`, exactTime(new Date(at)), took && `${took.toFixed(1)} ms`, app];
+  return parts.filter(Boolean).join(" · ");
 }
 
 function body(line) {
   const actions = ACTIONS.filter((action) => action.fits(line)).map((action) =>
-    make("button", { type: "button", class: "chip", "data-does": action.name, onclick: () => action.does(line) }, icon(action.icon), t(action.name)));
-  return make("div", { class: "line-body" },
+    make(
+      "button",
+      { type: "button", class: "chip", "data-does": action.name, onclick: () => action.does(line) },
+      icon(action.icon),
+      t(action.name),
+    ),
+  );
+  return make(
+    "div",
+    { class: "line-body" },
     make("code", { class: "target", dir: "ltr" }, line.target),
     line.notes.map((note) => make("p", { class: "note", dir: "auto" }, icon("info"), make("span", {}, note))),
-    part("request", line.request), part("response", line.response),
-    make("div", { class: "line-actions" }, actions));
+    part("request", line.request),
+    part("response", line.response),
+    make("div", { class: "line-actions" }, actions),
+  );
 }
 
 function part(name, text) {
-  return make("section", {}, make("h3", {}, t(name)), text ? make("pre", { dir: "ltr", tabIndex: 0, "aria-label": t(name) }, indented(text)) : make("p", { class: "told" }, t("no_body")));
+  return make(
+    "section",
+    {},
+    make("h3", {}, t(name)),
+    text
+      ? make("pre", { dir: "ltr", tabIndex: 0, "aria-label": t(name) }, indented(text))
+      : make("p", { class: "told" }, t("no_body")),
+  );
 }
 
 /** JSON with line breaks, and otherwise as it was written: numbers and escapes too. */
@@ -130,8 +184,8 @@ export function indented(text) {
   let depth = 0;
   const line = () => `\n${"  ".repeat(depth)}`;
   return text.replace(/"(?:[^"\\]|\\.)*"|[{[]\s*[}\]]|[{}[\],:]|\s+/g, (token) => {
-    if (token === "{" || token === "[") return (depth += 1, token + line());
-    if (token === "}" || token === "]") return (depth -= 1, line() + token);
+    if (token === "{" || token === "[") return ((depth += 1), token + line());
+    if (token === "}" || token === "]") return ((depth -= 1), line() + token);
     if (token === ",") return token + line();
     if (token === ":") return ": ";
     return /^\s+$/.test(token) ? "" : token;

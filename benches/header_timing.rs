@@ -1,0 +1,171 @@
+//! Whether the time of the header check tells how much of a guess was right.
+//!
+//! As dudect does (Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?", 2017): guesses of two classes,
+//! all of them wrong, are checked in random order, and Welch's t-test asks whether the two classes took the same time.
+//! One class has every character right but the last; the other is random. A comparison that ends at the first difference
+//! is measured beside it: a test that does not catch that one shows nothing.
+//!
+//! `cargo bench --bench header_timing` prints both values of t, and fails where the check leaks or the leaky comparison
+//! is not caught. Beyond 10, dudect holds a leak for certain.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use kenar::IdentificationKey;
+use kenar::webhook::Verifier;
+
+/// Beyond it, the two classes differ for certain.
+const LEAK: f64 = 10.0;
+const MEASUREMENTS: usize = 600_000;
+/// A check is shorter than a clock's step, so that many are timed at once.
+const CHECKS: u32 = 32;
+const GUESSES: usize = 512;
+const KEY: &str = "placeholder-of-64-characters-as-a-long-random-key-would-have-all";
+
+/// Which class a guess is of.
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    AlmostRight,
+    Random,
+}
+
+/// The generator of Steele, Lea and Flood (splitmix64): the same guesses in the same order on each run.
+struct Generator(u64);
+
+impl Generator {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn class(&mut self) -> Class {
+        if self.next() & 1 == 0 { Class::AlmostRight } else { Class::Random }
+    }
+
+    fn character(&mut self) -> char {
+        char::from(b'!' + (self.next() % 94) as u8)
+    }
+
+    /// A guess of a class. Both are made in the same way.
+    fn guess(&mut self, class: Class) -> String {
+        let random: String = std::iter::repeat_with(|| self.character()).take(KEY.len()).collect();
+        let text = match class {
+            Class::AlmostRight => format!("{}~", &KEY[..KEY.len() - 1]),
+            Class::Random => random,
+        };
+        assert_ne!(text, KEY);
+        text
+    }
+}
+
+/// How long a check of each guess took, in nanoseconds.
+fn measure(check: impl Fn(&HeaderMap) -> bool) -> Vec<(Class, f64)> {
+    let mut generator = Generator(17);
+    let guesses: Vec<_> = (0..GUESSES)
+        .map(|_| {
+            let class = generator.class();
+            (class, generator.guess(class))
+        })
+        .collect();
+    let mut times = Vec::with_capacity(MEASUREMENTS);
+    for _ in 0..MEASUREMENTS {
+        let (class, guess) = &guesses[generator.next() as usize % GUESSES];
+        // A copy, so that guesses do not differ by where they are in memory.
+        let guess = &HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(guess).expect("a header"))]);
+        let begun = Instant::now();
+        for _ in 0..CHECKS {
+            black_box(check(black_box(guess)));
+        }
+        times.push((*class, begun.elapsed().as_nanos() as f64 / f64::from(CHECKS)));
+    }
+    // The first ones warm the caches.
+    times.split_off(MEASUREMENTS / 20)
+}
+
+/// Mean and variance, as the numbers come (Welford).
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let off = value - self.mean;
+        self.mean += off / self.count;
+        self.squares += off * (value - self.mean);
+    }
+
+    fn variance_of_mean(&self) -> f64 {
+        self.squares / (self.count - 1.0) / self.count
+    }
+}
+
+/// Welch's t of the times that are no longer than `limit`; none where hardly one of a class is among them.
+fn welch(times: &[(Class, f64)], limit: f64) -> Option<f64> {
+    let (mut almost_right, mut random) = (Moments::default(), Moments::default());
+    for (class, time) in times.iter().filter(|(_, time)| *time <= limit) {
+        match class {
+            Class::AlmostRight => almost_right.add(*time),
+            Class::Random => random.add(*time),
+        }
+    }
+    let t = (almost_right.mean - random.mean) / (almost_right.variance_of_mean() + random.variance_of_mean()).sqrt();
+    (almost_right.count.min(random.count) > 1000.0 && t.is_finite()).then_some(t)
+}
+
+/// The greatest t, of all the times and of those below some percentiles: what interrupts a measurement makes it long, and
+/// hides what is looked for.
+fn greatest_t(times: &[(Class, f64)]) -> f64 {
+    let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
+    sorted.sort_by(f64::total_cmp);
+    let limits = [50, 75, 90, 95, 99, 100].map(|percent| sorted[(sorted.len() - 1) * percent / 100]);
+    let all = limits.into_iter().filter_map(|limit| welch(times, limit));
+    all.max_by(|one, other| one.abs().total_cmp(&other.abs())).unwrap_or(f64::NAN)
+}
+
+fn report(what: &str, check: impl Fn(&HeaderMap) -> bool) -> f64 {
+    let begun = Instant::now();
+    let times = measure(check);
+    let t = greatest_t(&times);
+    let mean = |wanted| {
+        let mut moments = Moments::default();
+        times.iter().filter(|(class, _)| *class == wanted).for_each(|(_, time)| moments.add(*time));
+        moments.mean
+    };
+    let (almost_right, random) = (mean(Class::AlmostRight), mean(Class::Random));
+    let took = Duration::from_secs(begun.elapsed().as_secs());
+    println!("{what:<24} t = {t:9.2}   almost right {almost_right:7.2} ns, random {random:7.2} ns   ({took:?})");
+    t
+}
+
+/// What the check must not be: it ends at the first character that differs.
+fn leaky(guess: &HeaderMap) -> bool {
+    let shown = guess[AUTHORIZATION].as_bytes();
+    shown.len() == KEY.len() && shown.iter().zip(KEY.as_bytes()).all(|(one, other)| black_box(one) == other)
+}
+
+fn main() -> ExitCode {
+    let verifier = Verifier::new(IdentificationKey::new(KEY).expect("a key"));
+    let two_keys = verifier.clone().also_accept(IdentificationKey::new(KEY.to_uppercase()).expect("a key"));
+
+    let constant = report("Verifier::verify", |guess| verifier.verify(guess).is_ok());
+    let rotating = report("the same with two keys", |guess| two_keys.verify(guess).is_ok());
+    let caught = report("a leaky comparison", leaky);
+
+    if caught.abs() <= LEAK {
+        println!("nothing is shown: the leaky comparison was not caught");
+        return ExitCode::FAILURE;
+    }
+    if constant.abs().max(rotating.abs()) > LEAK {
+        println!("the time of the check tells of the key");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
