@@ -54,6 +54,7 @@ mod inject;
 mod kenar;
 mod listener;
 mod loopback;
+mod media;
 mod network;
 mod page;
 mod people;

@@ -87,15 +87,19 @@ impl Uploads {
 
     /// What a message shows of a medium, if it is one of the app's.
     pub(crate) fn content(&self, token: &MediaToken, app: &AppSlug, origin: &str) -> Option<MessageContent> {
-        let Medium { kind, file_name, size, .. } = self.media.get(token).filter(|medium| medium.app == *app)?;
-        let link = Some(format!("{origin}/media/{token}"));
-        let size_bytes = Some(*size);
-        Some(match kind {
-            MediaKind::Image => MessageContent::Image(Image { link, size_bytes, height_px: None, width_px: None }),
-            MediaKind::File => MessageContent::File(File { link, name: Some(file_name.clone()), size_bytes }),
-            MediaKind::Voice => MessageContent::Voice(Voice { link, size_bytes }),
-            MediaKind::Video => MessageContent::Video(Video { link, thumbnail_link: None, size_bytes }),
-        })
+        let own = self.media.get(token).filter(|medium| medium.app == *app)?;
+        Some(medium(own.kind, format!("{origin}/media/{token}"), Some(own.file_name.clone()), own.size))
+    }
+}
+
+/// A medium, as a message shows it.
+pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: u64) -> MessageContent {
+    let (link, size_bytes) = (Some(link), Some(size));
+    match kind {
+        MediaKind::Image => MessageContent::Image(Image { link, size_bytes, height_px: None, width_px: None }),
+        MediaKind::File => MessageContent::File(File { link, name, size_bytes }),
+        MediaKind::Voice => MessageContent::Voice(Voice { link, size_bytes }),
+        MediaKind::Video => MessageContent::Video(Video { link, thumbnail_link: None, size_bytes }),
     }
 }
 
