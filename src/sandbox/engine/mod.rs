@@ -97,7 +97,10 @@ impl Done {
 
 impl From<Refusal> for Done {
     fn from(refusal: Refusal) -> Self {
-        let done = Self::new(refusal.response());
+        let mut done = Self::new(refusal.response());
+        if let Some(topic) = refusal.topic {
+            done = done.note(format!("the platform's documents on {topic} say so"));
+        }
         if refusal.is_documented() {
             done
         } else {
