@@ -300,3 +300,21 @@ async fn an_error_is_an_error_of_the_client() -> TestResult {
     assert!(kenar.journal().iter().all(|exchange| exchange.notes[0].contains("documents no status")));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_journal_says_what_was_wrong_and_where_it_is_documented() -> TestResult {
+    let Scene { kenar, sara, chat, .. } = scene().await;
+    let app = kenar.app("app");
+    let by = grant(&kenar, &app, &sara, [Scope::user_id()]).await.access_token;
+    for (only, what, topic) in [
+        (Permission::ChatBotSendMessage, "lacks the permission CHAT_SEND_MESSAGE_OAUTH", "API keys"),
+        (Permission::ChatSendMessageOauth, "lacks the scope CONVERSATION_SEND_MESSAGE", "scopes"),
+    ] {
+        let text = ConversationMessage::text("سلام");
+        refused(app.client_with_only([only]).send_message(chat.id(), &text, &by).await);
+        let last = kenar.journal().pop().unwrap();
+        assert!(last.response.contains(what), "{last}");
+        assert!(last.notes.contains(&format!("the platform's documents on {topic} say so")), "{last}");
+    }
+    Ok(())
+}

@@ -26,7 +26,7 @@ fn limited(result: Result<(), Error>) -> Option<Duration> {
     error.retry_after()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn there_is_no_limit_unless_one_is_set() -> TestResult {
     let kenar = sandbox().await;
     let client = kenar.client();
@@ -36,7 +36,7 @@ async fn there_is_no_limit_unless_one_is_set() -> TestResult {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_limit_per_minute_ends_with_the_minute() -> TestResult {
     let kenar = sandbox().await;
     let app = kenar.app("app");
@@ -57,7 +57,7 @@ async fn a_limit_per_minute_ends_with_the_minute() -> TestResult {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_limit_per_day_ends_with_the_day_and_is_not_used_up_by_refusals() -> TestResult {
     let kenar = sandbox().await;
     let app = kenar.app("app");
@@ -76,7 +76,7 @@ async fn a_limit_per_day_ends_with_the_day_and_is_not_used_up_by_refusals() -> T
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn limits_are_an_apps_own_and_not_of_the_token_endpoint() -> TestResult {
     let kenar = sandbox().await;
     let (app, other) = (kenar.app("one"), kenar.app("two"));
@@ -88,7 +88,7 @@ async fn limits_are_an_apps_own_and_not_of_the_token_endpoint() -> TestResult {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_answer_says_which_limit_it_was() -> TestResult {
     async fn refused(kenar: &Sandbox, app: &App) -> (u16, serde_json::Value) {
         Ask::new(kenar, "POST", "/experimental/open-platform/chat/upload").key(app).json(json!({})).json_answer().await
@@ -122,7 +122,7 @@ async fn the_client_waits_where_the_limit_ends_soon_enough() -> TestResult {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_details_are_kept_for_whoever_looks() -> TestResult {
     let kenar = sandbox().await;
     let app = kenar.app("app");

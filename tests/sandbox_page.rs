@@ -333,7 +333,7 @@ async fn the_journal_masks_secrets_and_events_are_delivered_again() -> TestResul
 
     let lines = get(&kenar, "/chat/journal").await;
     let operations: Vec<_> = lines.as_array().unwrap().iter().map(|line| line["operation"].as_str().unwrap()).collect();
-    for operation in ["oauth.token", "media.create_upload_token", "webhook.event"] {
+    for operation in ["oauth.exchange_code", "media.create_upload_token", "webhook.event"] {
         assert!(operations.contains(&operation), "{operations:?}");
     }
     let text = lines.to_string();

@@ -113,3 +113,51 @@ async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
     assert_eq!(error.status().unwrap(), 400);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_link_in_a_message_leads_to_the_bytes() -> TestResult {
+    for kenar in [Sandbox::in_process().await, Sandbox::start().await?] {
+        let app = kenar.app("bot");
+        app.events_at(app.handled_by(|_| async { http::Response::default() }));
+        let client = app.client();
+        let sara = kenar.user("sara");
+        let chat = sara.chat_with_bot(&app);
+        let photo: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+
+        let sent = sara.send_photo(&chat, photo.clone()).await?;
+        let token = client.upload_media(Media::image("a.png", MediaSource::bytes(photo.clone()))?).await?;
+        client.send_bot_message(chat.id(), &BotMessage::media(token)).await?;
+        let received = chat.next_message().await?;
+        for (message, content_type) in [(&sent, "image/jpeg"), (&received, "image/png")] {
+            let MessageContent::Image(image) = &message.message.content else { panic!("{message}") };
+            assert_eq!(image.size_bytes, Some(100_000));
+            let link = image.link.as_deref().unwrap();
+            let path = link.strip_prefix(kenar.url()).unwrap();
+            let answer = Ask::new(&kenar, "GET", path).answer().await;
+            assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &content_type.parse()?));
+            assert!(*answer.body() == photo, "{} bytes", answer.body().len());
+        }
+        let last = kenar.journal().pop().unwrap();
+        assert_eq!((last.operation, last.response.as_str()), ("media.fetch", "(100000 bytes that are not text)"));
+        assert_eq!(Ask::new(&kenar, "GET", "/media/nothing").answer().await.status(), 404);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn people_send_all_that_a_message_can_hold() -> TestResult {
+    let kenar = Sandbox::in_process().await;
+    let app = kenar.app("bot");
+    app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+    sara.send_media(&chat, MediaKind::Voice, "voice.ogg", "a").await?;
+    sara.send_media(&chat, MediaKind::Video, "video.mp4", "a").await?;
+    sara.send_media(&chat, MediaKind::File, "file.pdf", "a").await?;
+    sara.send_location(&chat, kenar::model::Location { latitude: 35.7, longitude: 51.4 }).await?;
+    sara.send_contact(&chat, "علی", "+989990000001").await?;
+    let kinds: Vec<_> = chat.messages().iter().map(|message| message.message.content.kind().unwrap()).collect();
+    use MessageKind::{Contact, File, Location, Video, Voice};
+    assert_eq!(kinds, [Voice, Video, File, Location, Contact]);
+    Ok(())
+}

@@ -12,6 +12,7 @@ use super::SandboxError;
 use super::clock::SandboxClock;
 use super::engine::webhooks::{Answer, Trip, Undelivered};
 use super::engine::{Delivery, Engine};
+use super::media::MediaStore;
 use super::network::Network;
 use super::transcript;
 use crate::model::{ConversationId, Timestamp};
@@ -34,6 +35,7 @@ pub(crate) struct Kenar {
     under_way: watch::Sender<usize>,
     stopped: watch::Sender<bool>,
     pub(crate) network: Network,
+    pub(crate) media: MediaStore,
     pub(crate) hosts: Hosts,
     /// How long anything is waited for.
     pub(crate) time_limit: Duration,
@@ -55,6 +57,7 @@ impl Kenar {
             under_way: watch::Sender::new(0),
             stopped: watch::Sender::new(false),
             network: Network::default(),
+            media: MediaStore::default(),
             hosts,
             time_limit,
         };

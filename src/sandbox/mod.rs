@@ -25,6 +25,8 @@
 //! itself is waited for ([`Chat::next_message`]), as long as a time limit. A failure prints what was said and what went
 //! over the wire.
 //!
+//! [The guide](guide) teaches testing an add-on in ten minutes.
+//!
 //! # By hand
 //!
 //! With [`SandboxBuilder::chat_page`] it serves Divar's side as a chat client in the browser: be any of the people, write
@@ -42,7 +44,8 @@
 //! missing permission or scope, 404 with 5 for what does not exist, 400 with 3 for a malformed request. The same goes for
 //! the upload host (413 for a file that is too large), for the life of an upload token (ten minutes, one upload), for
 //! `invalid_scope` and `invalid_state` on the way back from the consent page, and for a webhook's `user_side`, which a
-//! chatbot's conversation does without.
+//! chatbot's conversation does without. Of the limits, their status (429) is documented, and that there is one per minute
+//! and one per day; the body, `Retry-After` and where a day begins are guesses. The journal says so at each such answer.
 //!
 //! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
 
@@ -50,10 +53,14 @@ mod app;
 mod clock;
 mod engine;
 mod flood;
+pub mod guide {
+    #![doc = include_str!("guide.md")]
+}
 mod inject;
 mod kenar;
 mod listener;
 mod loopback;
+mod media;
 mod network;
 mod page;
 mod people;

@@ -84,7 +84,7 @@ impl Kenar {
         if !self.is_own(uri) {
             return Loopback.send(request).await;
         }
-        let (response, cut) = server::answer(self, None, as_received(request).map(axum::body::Body::new)).await;
+        let (response, cut) = server::answer(self, as_received(request).map(axum::body::Body::new)).await;
         match cut {
             None => Ok(response),
             Some(_) => Err(TransportError::with_source(TransportErrorKind::Interrupted, "a fault cut the answer off")),

@@ -4,16 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::engine::uploads::medium;
 use super::engine::webhooks::{Answer, Undelivered, read, success};
 use super::engine::world::Between;
 use super::engine::{Delivery, Press};
 use super::kenar::Kenar;
+use super::media::Medium;
 use super::visit::{Opened, Pressed, Visit};
 use super::{App, ChatMessage, SandboxError};
-use crate::model::{AppSlug, ConversationId, MessageContent, PostToken, UserId};
+use crate::model::{AppSlug, Contact, ConversationId, Location, MessageContent, PostToken, UserId};
+use crate::operation::MediaKind;
 use crate::webhook::{DynamicActionReply, OpenAppReply, PostUpdateKind, StartCommand, TouchPoint};
 
 /// A person who uses Divar.
@@ -93,6 +97,55 @@ impl User {
         let answers = self.kenar.deliver_all(deliveries).await;
         self.all_well(answers, &format!("{} wrote, but ", self.name), Some(&chat.id))?;
         Ok(message)
+    }
+
+    /// Sends a photo, in JPEG as far as its name says. The link in the message leads to its bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_photo(&self, chat: &Chat, photo: impl Into<Bytes>) -> Result<ChatMessage, SandboxError> {
+        self.send_media(chat, MediaKind::Image, "photo.jpg", photo).await
+    }
+
+    /// Sends a medium of any kind. The link in the message leads to its bytes; the platform documents no formats or
+    /// sizes for what people send.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_media(
+        &self,
+        chat: &Chat,
+        kind: MediaKind,
+        file_name: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<ChatMessage, SandboxError> {
+        let (id, bytes) = (self.kenar.media.next_id(), bytes.into());
+        let link = format!("{}/media/{id}", self.kenar.hosts.api());
+        let content = medium(kind, link, Some(file_name.to_owned()), bytes.len() as u64);
+        let content_type = kind.content_type(file_name).unwrap_or_default().to_owned();
+        self.kenar.media.keep(Medium { id, content_type, file_name: file_name.to_owned(), bytes });
+        self.send(chat, content).await
+    }
+
+    /// Sends a place.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_location(&self, chat: &Chat, place: Location) -> Result<ChatMessage, SandboxError> {
+        self.send(chat, MessageContent::Location(Some(place))).await
+    }
+
+    /// Sends a person's name and number.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_contact(&self, chat: &Chat, name: &str, phone: &str) -> Result<ChatMessage, SandboxError> {
+        let contact = Contact { name: Some(name.to_owned()), phone: Some(phone.to_owned()) };
+        self.send(chat, MessageContent::Contact(contact)).await
     }
 
     /// Opens an app from the list of add-ons in a conversation: the app is asked for an address, and that page is

@@ -10,11 +10,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, State};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::{Frame, SizeHint};
 
 use super::engine::{Asked, Cut, Done, Engine, Part, Refusal};
 use super::kenar::Kenar;
+use super::media::Medium;
 use super::page::{self, Page};
 use crate::operation::MediaKind;
 
@@ -41,7 +42,7 @@ async fn respond(State(Door { kenar, page }): State<Door>, request: Request<Body
         Ok(response) => return response,
         Err(request) => request,
     };
-    let (response, cut) = answer(&kenar, page.as_deref(), request).await;
+    let (response, cut) = answer(&kenar, request).await;
     match cut {
         None => response.map(Body::from),
         Some(Cut::Midway) => response.map(|whole| Body::new(CutOff(whole))),
@@ -66,13 +67,11 @@ pub(super) async fn respond_in_memory(
 }
 
 /// Answers a request; says where the connection breaks, if it does.
-pub(super) async fn answer(
-    kenar: &Kenar,
-    page: Option<&Page>,
-    request: Request<Body>,
-) -> (Response<Bytes>, Option<Cut>) {
-    let done = match Engine::upload_kind(request.uri().path()) {
-        Some(kind) if request.method() == http::Method::POST => upload(kenar, page, kind, request).await,
+pub(super) async fn answer(kenar: &Kenar, request: Request<Body>) -> (Response<Bytes>, Option<Cut>) {
+    let path = request.uri().path();
+    let done = match (request.method(), Engine::upload_kind(path), path.strip_prefix("/media/")) {
+        (&Method::POST, Some(kind), _) => upload(kenar, kind, request).await,
+        (&Method::GET, _, Some(id)) => fetch(kenar, id, &request),
         _ => call(kenar, request).await,
     };
     kenar.deliver_later(done.deliveries);
@@ -91,23 +90,31 @@ async fn call(kenar: &Kenar, request: Request<Body>) -> Done {
     kenar.change(|engine, now| engine.handle(&request, now))
 }
 
-/// The bytes of an upload are counted as they go by, and kept only where there is a page to show them. They are read to
-/// the end also where the token is refused: a client that is still sending might not see the answer otherwise.
-async fn upload(kenar: &Kenar, page: Option<&Page>, kind: MediaKind, request: Request<Body>) -> Done {
+fn fetch(kenar: &Kenar, id: &str, request: &Request<Body>) -> Done {
+    let response = kenar.media.answer(id, request.headers());
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let asked = Asked { method, uri, headers, body: String::new() };
+    kenar.change(|engine, now| engine.fetched(asked, response, now))
+}
+
+/// The bytes of an upload are read to the end also where the token is refused: a client that is still sending might not
+/// see the answer otherwise.
+async fn upload(kenar: &Kenar, kind: MediaKind, request: Request<Body>) -> Done {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let let_in = kenar.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
     let mut bytes = Vec::new();
-    let keep = page.map(|_| &mut bytes).filter(|_| let_in.is_ok());
+    let keep = let_in.is_ok().then_some(&mut bytes);
     let read = read_parts(Request::from_parts(parts.clone(), body), keep, kind.max_bytes()).await;
     let file_name = read.iter().flatten().find_map(|part| part.file_name.clone()).unwrap_or_default();
     let size = read.iter().flatten().map(|part| part.size).sum::<u64>();
     let body = format!("({size} bytes of {kind})");
     let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let outcome = let_in.and_then(|upload| Ok((upload, read.map_err(Refusal::invalid)?)));
-    let done = kenar.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()));
-    if let Some(page) = page {
-        page.keep_upload(kind, file_name, bytes.into(), &done.response);
+    let (done, token) = kenar.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()));
+    if let Some(token) = token {
+        let content_type = kind.content_type(&file_name).unwrap_or_default().to_owned();
+        kenar.media.keep(Medium { id: token.to_string(), content_type, file_name, bytes: bytes.into() });
     }
     done
 }

@@ -15,11 +15,18 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: RpcCode,
     pub(crate) message: String,
+    /// The documents that say what was wrong.
+    pub(crate) topic: Option<&'static str>,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, code: RpcCode, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+    pub(crate) fn new(status: StatusCode, code: RpcCode, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), topic: None }
+    }
+
+    /// Names the documents that say what was wrong.
+    pub(crate) fn see(self, topic: &'static str) -> Self {
+        Self { topic: Some(topic), ..self }
     }
 
     /// A key or token that is missing or not valid.
@@ -59,6 +66,7 @@ impl Refusal {
             RpcCode::FAILED_PRECONDITION,
             "message delivery failed due to recipient's restriction",
         )
+        .see("sending a message")
     }
 
     pub(crate) fn is_documented(&self) -> bool {

@@ -43,7 +43,7 @@ impl Fault {
     #[must_use]
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let refusal = Refusal { status, code: rpc_code(status), message: "a fault of the sandbox's".to_owned() };
+        let refusal = Refusal::new(status, rpc_code(status), "a fault of the sandbox's");
         Self::new(Outcome::Instead(refusal.response()))
     }
 

@@ -20,7 +20,7 @@ mod rest;
 #[cfg(test)]
 mod tests;
 mod token;
-mod uploads;
+pub(crate) mod uploads;
 pub(crate) mod webhooks;
 pub(crate) mod world;
 
@@ -29,12 +29,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 
-use crate::model::{AppSlug, Timestamp};
+use crate::model::{AppSlug, MediaToken, Timestamp};
 use crate::operation::{MediaKind, UploadMedia};
 use crate::request::Operation as _;
 use crate::secret::ApiKey;
 
-pub(crate) use answer::Refusal;
+pub(crate) use answer::{Refusal, response};
 use call::Call;
 use faults::{Fault, Faults};
 use grants::Grants;
@@ -97,7 +97,10 @@ impl Done {
 
 impl From<Refusal> for Done {
     fn from(refusal: Refusal) -> Self {
-        let done = Self::new(refusal.response());
+        let mut done = Self::new(refusal.response());
+        if let Some(topic) = refusal.topic {
+            done = done.note(format!("the platform's documents on {topic} say so"));
+        }
         if refusal.is_documented() {
             done
         } else {
@@ -190,25 +193,39 @@ impl Engine {
         Ok(Upload { kind, token })
     }
 
-    /// Answers an upload, after its bytes.
+    /// Answers an upload, after its bytes. Gives the token under which they are to be kept, if they are.
     pub(crate) fn end_upload(
         &mut self,
         asked: Asked<'_>,
         outcome: Result<(Upload, Vec<Part>), Refusal>,
         now: Timestamp,
         took: Duration,
-    ) -> Done {
+    ) -> (Done, Option<MediaToken>) {
         let fault = self.faults.for_call(UploadMedia::NAME);
+        let mut token = None;
         let done = faulty(fault, || {
             let outcome = outcome.and_then(|(upload, parts)| {
                 self.uploads.finish(&mut self.world.ids, &upload.token, upload.kind, &parts, now)
             });
             match outcome {
-                Ok(id) => rest::ok(&serde_json::json!({ "id": id, "status": "ok" })),
+                Ok(id) => {
+                    let done = rest::ok(&serde_json::json!({ "id": id, "status": "ok" }));
+                    token = Some(id);
+                    done
+                }
                 Err(refusal) => refusal.into(),
             }
         });
         self.record(asked, UploadMedia::NAME, &done, now, took);
+        (done, token)
+    }
+
+    /// Answers a request for a medium, as the shell has it.
+    pub(crate) fn fetched(&mut self, asked: Asked<'_>, response: Response<Bytes>, now: Timestamp) -> Done {
+        const NAME: &str = "media.fetch";
+        let fault = self.faults.for_call(NAME);
+        let done = faulty(fault, || Done::new(response));
+        self.record(asked, NAME, &done, now, Duration::ZERO);
         done
     }
 

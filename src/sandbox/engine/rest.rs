@@ -19,6 +19,9 @@ use super::webhooks::Delivery;
 use super::world::{Author, Between, ChatMessage, Permission, Talk};
 use super::{Done, Engine};
 
+const API_KEYS: &str = "API keys";
+const OAUTH: &str = "OAuth";
+
 /// An app that shows a user's token.
 struct Caller {
     app: AppSlug,
@@ -47,7 +50,7 @@ impl Engine {
         }
         let restricted = !talk.blocked_by.is_empty();
         let message: ConversationMessage = read(body)?;
-        message.check().map_err(|why| Refusal::invalid(why.to_string()))?;
+        message.check().map_err(|why| Refusal::invalid(why.to_string()).see("messages and buttons"))?;
         let content = self.content(message.content, &caller.app)?;
         if restricted {
             return Err(Refusal::recipient_restricted());
@@ -105,7 +108,9 @@ impl Engine {
         let unknown = || Refusal::not_found(format!("your app knows no user {to}"));
         let user = self.world.known_as(&caller.app, to.as_str()).ok_or_else(unknown)?;
         if *user != caller.grant.user {
-            return Err(Refusal::denied("the access token is another user's: it must be the recipient's own"));
+            return Err(
+                Refusal::denied("the access token is another user's: it must be the recipient's own").see("chatbots")
+            );
         }
         caller.needs(&[Scope::chat_bot_user_message_send()])?;
         let between = Between::Chatbot { app: caller.app.clone(), user: caller.grant.user };
@@ -121,7 +126,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         let message: BotMessage = read(body)?;
-        message.check().map_err(|why| Refusal::invalid(why.to_string()))?;
+        message.check().map_err(|why| Refusal::invalid(why.to_string()).see("messages and buttons"))?;
         let content = self.content(message.content, &app)?;
         if self.world.talks.get(to).is_some_and(|talk| !talk.blocked_by.is_empty()) {
             return Err(Refusal::recipient_restricted());
@@ -148,7 +153,7 @@ impl Engine {
                 caller.needs(&scopes)?;
             }
             SubscriptionEvent::PostUpdate => caller.needs(&[Scope::user_posts_get()])?,
-            other => return Err(Refusal::invalid(format!("there is no event_type {other}"))),
+            other => return Err(Refusal::invalid(format!("there is no event_type {other}")).see("events")),
         }
         self.grants.subscribe(caller.access_token, caller.grant, subscription);
         Ok(ok(&serde_json::Map::new()))
@@ -158,7 +163,7 @@ impl Engine {
     fn owned(&self, post: &PostToken, user: &str) -> Result<(), Refusal> {
         match self.world.posts.get(post) {
             Some(owner) if owner == user => Ok(()),
-            Some(_) => Err(Refusal::denied("the post is not of the user of the access token")),
+            Some(_) => Err(Refusal::denied("the post is not of the user of the access token").see("events")),
             None => Err(Refusal::not_found(format!("there is no post {post}"))),
         }
     }
@@ -180,23 +185,25 @@ impl Engine {
 
     /// The app whose key the call shows.
     pub(super) fn app_call(&self, headers: &HeaderMap, permission: &Permission) -> Result<AppSlug, Refusal> {
-        let key =
-            headers.get("x-api-key").ok_or_else(|| Refusal::unauthenticated("the X-API-Key header is missing"))?;
+        let key = headers
+            .get("x-api-key")
+            .ok_or_else(|| Refusal::unauthenticated("the X-API-Key header is missing").see(API_KEYS))?;
         let key = key.to_str().ok().and_then(|key| ApiKey::new(key).ok());
         let (app, permissions) = key
             .and_then(|key| self.world.by_key(&key))
-            .ok_or_else(|| Refusal::unauthenticated("the API key is not known"))?;
+            .ok_or_else(|| Refusal::unauthenticated("the API key is not known").see(API_KEYS))?;
         if permissions.contains(permission) {
             Ok(app.slug.clone())
         } else {
-            Err(Refusal::denied(format!("the API key lacks the permission {permission}")))
+            Err(Refusal::denied(format!("the API key lacks the permission {permission}")).see(API_KEYS))
         }
     }
 
     fn user_call(&self, headers: &HeaderMap, permission: &Permission, now: Timestamp) -> Result<Caller, Refusal> {
         let app = self.app_call(headers, permission)?;
         let access_token = bearer(headers)?;
-        let grant = self.grants.of_token(&access_token, now).map_err(Refusal::unauthenticated)?.clone();
+        let grant =
+            self.grants.of_token(&access_token, now).map_err(|why| Refusal::unauthenticated(why).see(OAUTH))?.clone();
         if grant.app == app {
             Ok(Caller { app, grant, access_token })
         } else {
@@ -214,7 +221,9 @@ impl Engine {
             OutgoingContent::Text(text) => Ok(MessageContent::Text(text)),
             OutgoingContent::Media(token) => {
                 let content = self.uploads.content(&token, app, &self.origin);
-                content.ok_or_else(|| Refusal::invalid("the media_token is not one of your app's uploads"))
+                content.ok_or_else(|| {
+                    Refusal::invalid("the media_token is not one of your app's uploads").see("uploading media")
+                })
             }
         }
     }
@@ -241,7 +250,7 @@ impl Caller {
 
 fn lacks(any_of: &[Scope]) -> Refusal {
     let names: Vec<_> = any_of.iter().map(Scope::as_str).collect();
-    Refusal::denied(format!("the access token lacks the scope {}", names.join(" or ")))
+    Refusal::denied(format!("the access token lacks the scope {}", names.join(" or "))).see("scopes")
 }
 
 fn unknown_conversation(id: &ConversationId) -> Refusal {
@@ -255,12 +264,13 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String, Refusal> {
             "the Authorization header is missing: the platform took x-access-token until 2025-04"
         } else {
             "the Authorization header is missing"
-        }));
+        })
+        .see(OAUTH));
     };
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim().to_owned()),
-        _ => Err(Refusal::unauthenticated("the Authorization header is not of the form `Bearer <token>`")),
+        _ => Err(Refusal::unauthenticated("the Authorization header is not of the form `Bearer <token>`").see(OAUTH)),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::operation::MediaKind;
 use super::answer::Refusal;
 use super::ids::{Ids, base64};
 
+const MEDIA: &str = "uploading media";
+
 /// The platform does not say how long a token for an upload lives, nor whether it can be used twice. The sandbox takes
 /// the narrow view, so that nothing is built on the wide one.
 const TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -46,8 +48,8 @@ impl Uploads {
     pub(crate) fn check_token(&self, token: &str, now: Timestamp) -> Result<&AppSlug, Refusal> {
         match self.tokens.get(token) {
             Some((app, expires_at)) if *expires_at > now => Ok(app),
-            Some(_) => Err(Refusal::unauthenticated("the upload token is expired")),
-            None => Err(Refusal::unauthenticated("the upload token is not known, or was used before")),
+            Some(_) => Err(Refusal::unauthenticated("the upload token is expired").see(MEDIA)),
+            None => Err(Refusal::unauthenticated("the upload token is not known, or was used before").see(MEDIA)),
         }
     }
 
@@ -62,17 +64,21 @@ impl Uploads {
     ) -> Result<MediaToken, Refusal> {
         let app = self.check_token(token, now)?.clone();
         let [part] = parts else {
-            return Err(Refusal::invalid(format!("expected one part named `file`, not {} parts", parts.len())));
+            return Err(
+                Refusal::invalid(format!("expected one part named `file`, not {} parts", parts.len())).see(MEDIA)
+            );
         };
         if part.name.as_deref() != Some("file") {
-            return Err(Refusal::invalid("the part must be named `file`"));
+            return Err(Refusal::invalid("the part must be named `file`").see(MEDIA));
         }
         let Some(file_name) = part.file_name.as_deref().filter(|name| !name.is_empty()) else {
-            return Err(Refusal::invalid("the part must have a file name"));
+            return Err(Refusal::invalid("the part must have a file name").see(MEDIA));
         };
         if kind.content_type(file_name).is_none() {
             let formats = kind.extensions().join(", ");
-            return Err(Refusal::invalid(format!("{file_name:?} is not one of the formats of {kind}: {formats}")));
+            return Err(
+                Refusal::invalid(format!("{file_name:?} is not one of the formats of {kind}: {formats}")).see(MEDIA)
+            );
         }
         if part.size == 0 {
             return Err(Refusal::invalid("the file is empty"));
@@ -87,15 +93,19 @@ impl Uploads {
 
     /// What a message shows of a medium, if it is one of the app's.
     pub(crate) fn content(&self, token: &MediaToken, app: &AppSlug, origin: &str) -> Option<MessageContent> {
-        let Medium { kind, file_name, size, .. } = self.media.get(token).filter(|medium| medium.app == *app)?;
-        let link = Some(format!("{origin}/media/{token}"));
-        let size_bytes = Some(*size);
-        Some(match kind {
-            MediaKind::Image => MessageContent::Image(Image { link, size_bytes, height_px: None, width_px: None }),
-            MediaKind::File => MessageContent::File(File { link, name: Some(file_name.clone()), size_bytes }),
-            MediaKind::Voice => MessageContent::Voice(Voice { link, size_bytes }),
-            MediaKind::Video => MessageContent::Video(Video { link, thumbnail_link: None, size_bytes }),
-        })
+        let own = self.media.get(token).filter(|medium| medium.app == *app)?;
+        Some(medium(own.kind, format!("{origin}/media/{token}"), Some(own.file_name.clone()), own.size))
+    }
+}
+
+/// A medium, as a message shows it.
+pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: u64) -> MessageContent {
+    let (link, size_bytes) = (Some(link), Some(size));
+    match kind {
+        MediaKind::Image => MessageContent::Image(Image { link, size_bytes, height_px: None, width_px: None }),
+        MediaKind::File => MessageContent::File(File { link, name, size_bytes }),
+        MediaKind::Voice => MessageContent::Voice(Voice { link, size_bytes }),
+        MediaKind::Video => MessageContent::Video(Video { link, thumbnail_link: None, size_bytes }),
     }
 }
 
@@ -103,7 +113,7 @@ impl Uploads {
 fn check_size(kind: MediaKind, size: u64) -> Result<(), Refusal> {
     let most = kind.max_bytes();
     if size > most {
-        return Err(Refusal::too_large(format!("the file is larger than the {most} bytes of {kind}")));
+        return Err(Refusal::too_large(format!("the file is larger than the {most} bytes of {kind}")).see(MEDIA));
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::media::{Medium, shown_as};
 use super::{Page, query};
 use crate::model::{
     AppSlug, Contact, ConversationId, File, Image, Location, MessageContent, MessageId, PostToken, Video, Voice,
@@ -14,6 +13,7 @@ use crate::model::{
 use crate::sandbox::engine::webhooks::read;
 use crate::sandbox::engine::world::Between;
 use crate::sandbox::engine::{Delivery, Engine, Press};
+use crate::sandbox::media::{Medium, shown_as};
 use crate::webhook::{DynamicActionReply, OpenAppReply};
 
 /// The longest name of a person.
@@ -154,8 +154,8 @@ impl Page {
             return Err("there is nothing in it".to_owned());
         }
         let shown = shown_as(content_type).unwrap_or_default();
-        let (number, size_bytes) = (self.next_medium(), Some(bytes.len() as u64));
-        let (id, name) = (format!("sent-{number}"), text("name"));
+        let size_bytes = Some(bytes.len() as u64);
+        let (id, name) = (self.kenar.media.next_id(), text("name"));
         let link = Some(format!("{}/media/{id}", self.origin));
         let [height_px, width_px] = ["height", "width"].map(|side| text(side).parse().ok());
         let content = match text("kind").as_str() {
@@ -173,7 +173,7 @@ impl Page {
             kind => return Err(format!("{content_type:?} cannot be sent as {kind:?}")),
         };
         let outcome = self.say(&me, &chat, content)?;
-        self.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
+        self.kenar.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
         Ok(outcome)
     }
 

@@ -11,28 +11,23 @@ mod act;
 mod assets;
 mod guard;
 mod live;
-mod media;
 mod view;
 mod wire;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, to_bytes};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::guard::{Asked, Guard, Refused};
 use self::live::Live;
-use self::media::{MediaStore, Medium};
 use self::view::{Messages, Overview};
 use self::wire::Line;
 use super::kenar::Kenar;
 use crate::model::ConversationId;
-use crate::operation::MediaKind;
 
 /// Where it is.
 pub(super) const PATH: &str = "/chat/";
@@ -60,8 +55,6 @@ const WIDER_POLICY: &str =
 
 pub(super) struct Page {
     kenar: Arc<Kenar>,
-    media: MediaStore,
-    sent_media: AtomicU64,
     guard: Guard,
     origin: String,
 }
@@ -76,25 +69,7 @@ impl fmt::Debug for Page {
 impl Page {
     pub(super) fn new(kenar: Arc<Kenar>, port: u16) -> Self {
         let origin = kenar.hosts.api().as_str().to_owned();
-        let (media, sent_media) = (MediaStore::default(), AtomicU64::new(0));
-        Self { kenar, media, sent_media, guard: Guard::new(port), origin }
-    }
-
-    fn next_medium(&self) -> u64 {
-        self.sent_media.fetch_add(1, Ordering::Relaxed).saturating_add(1)
-    }
-
-    /// Keeps what an add-on uploaded, under the token that it was given.
-    pub(super) fn keep_upload(&self, kind: MediaKind, file_name: String, bytes: Bytes, answer: &Response<Bytes>) {
-        #[derive(Deserialize)]
-        struct Answer {
-            id: String,
-        }
-        let content_type = kind.content_type(&file_name).unwrap_or_default().to_owned();
-        // A refusal has no `id`.
-        if let Ok(Answer { id }) = serde_json::from_slice(answer.body()) {
-            self.media.keep(Medium { id, content_type, file_name, bytes });
-        }
+        Self { kenar, guard: Guard::new(port), origin }
     }
 
     /// Answers a request for the page or of the page's; gives back any other.
@@ -124,7 +99,7 @@ impl Page {
         let name = path.strip_prefix(PATH);
         match (&parts.method, name) {
             (&Method::GET, None) => match path.strip_prefix("/media/") {
-                Some(id) => self.media.answer(id, &parts.headers),
+                Some(id) => self.kenar.media.answer(id, &parts.headers).map(Body::from),
                 None => redirect(&self.origin),
             },
             // Pages of other names would not share what this one keeps for the consent page.

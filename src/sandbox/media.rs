@@ -1,14 +1,15 @@
-//! The bytes of photos, recordings and files, so that the page can show them. Only a sandbox with the page keeps them.
+//! The bytes of photos, recordings and files, for whoever follows the links in messages.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use axum::body::Body;
+use super::engine::response;
 
 /// What is kept in all; the oldest goes first.
 const MAX_BYTES: usize = 256 << 20;
@@ -33,19 +34,22 @@ const SHOWN: [&str; 15] = [
 ];
 
 #[derive(Debug, Default)]
-pub(super) struct MediaStore(Mutex<VecDeque<Medium>>);
+pub(crate) struct MediaStore {
+    media: Mutex<VecDeque<Medium>>,
+    sent: AtomicU64,
+}
 
 #[derive(Clone, Debug)]
-pub(super) struct Medium {
+pub(crate) struct Medium {
     /// The last segment of its address.
-    pub(super) id: String,
-    pub(super) content_type: String,
-    pub(super) file_name: String,
-    pub(super) bytes: Bytes,
+    pub(crate) id: String,
+    pub(crate) content_type: String,
+    pub(crate) file_name: String,
+    pub(crate) bytes: Bytes,
 }
 
 impl MediaStore {
-    pub(super) fn keep(&self, medium: Medium) {
+    pub(crate) fn keep(&self, medium: Medium) {
         let mut media = self.media();
         media.push_back(medium);
         let mut size: usize = media.iter().map(|medium| medium.bytes.len()).sum();
@@ -55,18 +59,23 @@ impl MediaStore {
         }
     }
 
+    /// An id for a medium that a person sends.
+    pub(crate) fn next_id(&self) -> String {
+        format!("sent-{}", self.sent.fetch_add(1, Ordering::Relaxed).saturating_add(1))
+    }
+
     fn get(&self, id: &str) -> Option<Medium> {
         self.media().iter().find(|medium| medium.id == id).cloned()
     }
 
     fn media(&self) -> MutexGuard<'_, VecDeque<Medium>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.media.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `GET /media/{id}`.
-    pub(super) fn answer(&self, id: &str, headers: &HeaderMap) -> Response<Body> {
+    pub(crate) fn answer(&self, id: &str, headers: &HeaderMap) -> Response<Bytes> {
         let Some(medium) = self.get(id) else {
-            return super::reply(StatusCode::NOT_FOUND, "text/plain", "there is no such medium, or it is gone");
+            return response(StatusCode::NOT_FOUND, "text/plain", "there is no such medium, or it is gone");
         };
         let shown = shown_as(&medium.content_type);
         let mut response = part(&medium.bytes, headers);
@@ -87,19 +96,19 @@ impl MediaStore {
 }
 
 /// The content type to show a medium with, parameters left out.
-pub(super) fn shown_as(content_type: &str) -> Option<&'static str> {
+pub(crate) fn shown_as(content_type: &str) -> Option<&'static str> {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     SHOWN.into_iter().find(|shown| shown.eq_ignore_ascii_case(essence))
 }
 
 /// All of it, or the part that was asked for: players ask for parts.
-fn part(bytes: &Bytes, headers: &HeaderMap) -> Response<Body> {
+fn part(bytes: &Bytes, headers: &HeaderMap) -> Response<Bytes> {
     let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let Some(range) = asked.and_then(|range| range_of(range, bytes.len())) else {
-        return super::reply(StatusCode::OK, "application/octet-stream", bytes.clone());
+        return response(StatusCode::OK, "application/octet-stream", bytes.clone());
     };
     let described = format!("bytes {}-{}/{}", range.start(), range.end(), bytes.len());
-    let mut response = super::reply(StatusCode::PARTIAL_CONTENT, "application/octet-stream", bytes.slice(range));
+    let mut response = response(StatusCode::PARTIAL_CONTENT, "application/octet-stream", bytes.slice(range));
     if let Ok(described) = HeaderValue::try_from(described) {
         response.headers_mut().insert(header::CONTENT_RANGE, described);
     }

@@ -1,0 +1,141 @@
+//! What a sandbox costs a test: the time to start, the memory that an idle one holds, and the calls that it answers.
+//!
+//! `cargo bench --bench sandbox`
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::time::{Duration, Instant};
+
+use kenar::sandbox::Sandbox;
+use kenar::{BotMessage, ChatApi as _, Client, ConversationId};
+use support::is_bench;
+use tokio::task::JoinSet;
+
+static LIVE_BYTES: AtomicIsize = AtomicIsize::new(0);
+
+struct Counting;
+
+// Safety: everything is left to the system's allocator; counting is beside it and does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LIVE_BYTES.fetch_add(size as isize - layout.size() as isize, Ordering::Relaxed);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(Clone, Copy)]
+enum Door {
+    InProcess,
+    Loopback,
+}
+
+impl Door {
+    async fn open(self) -> Sandbox {
+        match self {
+            Self::InProcess => Sandbox::in_process().await,
+            Self::Loopback => Sandbox::start().await.expect("a free port"),
+        }
+    }
+}
+
+fn main() {
+    // Any other way of running than `cargo bench` only shows that it runs.
+    let (sandboxes, calls, rounds) = if is_bench() { (300, 2000, 11) } else { (2, 10, 1) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        println!(
+            "{:<14}{:>14}{:>14}{:>20}{:>20}{:>20}",
+            "", "start", "stop", "an idle one holds", "one at a time", "64 at a time"
+        );
+        for (name, door) in [("in process", Door::InProcess), ("over loopback", Door::Loopback)] {
+            let [start, stop] = start_and_stop(door, sandboxes).await;
+            let bytes = memory(door, sandboxes).await;
+            let [alone, many] = [rate(door, 1, calls, rounds).await, rate(door, 64, calls, rounds).await];
+            let per_second = |rate: f64| format!("{rate:.0} calls/s");
+            println!(
+                "{name:<14}{:>14}{:>14}{:>20}{:>20}{:>20}",
+                format!("{start:.1?}"),
+                format!("{stop:.1?}"),
+                format!("{:.1} KiB", bytes as f64 / 1024.0),
+                per_second(alone),
+                per_second(many)
+            );
+        }
+    });
+}
+
+/// Medians.
+async fn start_and_stop(door: Door, sandboxes: usize) -> [Duration; 2] {
+    let (mut starts, mut stops) = (Vec::new(), Vec::new());
+    for _ in 0..sandboxes {
+        let began = Instant::now();
+        let kenar = door.open().await;
+        starts.push(began.elapsed());
+        let began = Instant::now();
+        kenar.shutdown().await;
+        stops.push(began.elapsed());
+    }
+    [median(&mut starts), median(&mut stops)]
+}
+
+/// The mean, which is what a program that holds many sees.
+async fn memory(door: Door, sandboxes: usize) -> isize {
+    let warm = door.open().await;
+    let before = LIVE_BYTES.load(Ordering::Relaxed);
+    let mut held = Vec::with_capacity(sandboxes);
+    for _ in 0..sandboxes {
+        held.push(door.open().await);
+    }
+    // What they have begun is begun.
+    tokio::task::yield_now().await;
+    let after = LIVE_BYTES.load(Ordering::Relaxed);
+    drop((warm, held));
+    (after - before) / sandboxes as isize
+}
+
+/// The median of the rounds, each with a sandbox of its own: messages of a chatbot, sent and shown.
+async fn rate(door: Door, in_flight: usize, calls: usize, rounds: usize) -> f64 {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let kenar = door.open().await;
+        let app = kenar.app("bot");
+        let chat = kenar.user("sara").chat_with_bot(&app);
+        let client = app.client();
+        let began = Instant::now();
+        let mut under_way = JoinSet::new();
+        for _ in 0..calls {
+            if under_way.len() == in_flight {
+                under_way.join_next().await;
+            }
+            under_way.spawn(call(client.clone(), chat.id().clone()));
+        }
+        while under_way.join_next().await.is_some() {}
+        times.push(began.elapsed());
+        assert_eq!(chat.messages().len(), calls, "all were sent");
+    }
+    calls as f64 / median(&mut times).as_secs_f64()
+}
+
+async fn call(client: Client, chat: ConversationId) {
+    client.send_bot_message(&chat, &BotMessage::text("سلام")).await.expect("the sandbox takes it");
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

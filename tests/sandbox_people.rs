@@ -1,0 +1,58 @@
+//! The promise: what people do, and what becomes of posts and payments, reaches the add-on as documented.
+
+mod sandbox_support;
+
+use kenar::sandbox::{Sandbox, StartFrom};
+use kenar::webhook::{Event, PaymentTransaction, TouchPoint, TransactionState};
+use sandbox_support::{AddOn, TestResult};
+
+#[tokio::test]
+async fn a_chatbot_is_started_from_each_touch_point_with_what_it_names() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let addon = AddOn::of(&app).await;
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let post = kenar.post(&sara);
+    let chat = post.conversation_with(&ali);
+
+    let bot = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
+    sara.start_bot(&app, StartFrom::Chat(&chat)).await?;
+    ali.start_bot(&app, StartFrom::DemandPost(&post)).await?;
+    for touch_point in [TouchPoint::MyDivar, TouchPoint::DivarPro, TouchPoint::Chat] {
+        sara.start_bot(&app, touch_point).await?;
+    }
+
+    let starts = addon.events().into_iter().map(|event| match event {
+        Event::ChatbotMessage(message) => message.start_command().unwrap(),
+        other => panic!("{other:?}"),
+    });
+    let starts: Vec<_> = starts.collect();
+    let points: Vec<_> = starts.iter().map(|start| &start.touch_point).collect();
+    use TouchPoint::{Chat, DemandPost, DivarPro, MyDivar, MyPost};
+    assert_eq!(points, [&MyPost, &Chat, &DemandPost, &MyDivar, &DivarPro, &Chat]);
+    assert_eq!(
+        (starts[0].post_token(), starts[2].post_token()),
+        (Some(post.token().clone()), Some(post.token().clone()))
+    );
+    assert_eq!(starts[1].conversation_id(), Some(chat.id().clone()), "the post's conversation, not the bot's");
+    assert!(starts[3..].iter().all(|start| start.argument.is_none()), "{starts:?}");
+    assert_eq!(bot.messages().len(), 5, "one conversation for each person");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription() -> TestResult {
+    let kenar = Sandbox::builder().manual_clock().start().await?;
+    let (app, other) = (kenar.app("payer"), kenar.app("other"));
+    let (addon, deaf) = (AddOn::of(&app).await, AddOn::of(&other).await);
+    let mut payment = PaymentTransaction::new("t-1", TransactionState::Completed);
+    payment.cost_rials = Some(100_000);
+    app.payment_goes_on(payment.clone()).await?;
+
+    let [Event::PaymentTransaction(told)] = &addon.events()[..] else { panic!("{:?}", addon.events()) };
+    payment.app_slug = Some(app.slug().clone());
+    payment.created_at = Some(kenar.now());
+    assert_eq!(*told, payment);
+    assert!(deaf.events().is_empty());
+    Ok(())
+}
