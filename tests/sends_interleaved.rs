@@ -14,10 +14,10 @@ use kenar::request::Hosts;
 use kenar::transport::ReqwestTransport;
 use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage, Error, ErrorKind, Retry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-const MESSAGES: u32 = 4_000;
+const MESSAGES: u32 = 3_000;
 const CLIENTS: u32 = 4;
 /// How many messages of one client are on their way at once.
 const AT_ONCE: u32 = 16;
@@ -227,10 +227,12 @@ async fn send(client: Client, first: u32, step: u32) -> Vec<(u32, Result<(), Err
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    // Holds the port, so that it is nobody else's while it is not listened on.
+    let holder = bound();
+    let address = holder.local_addr().unwrap();
     let ledger = Ledger::default();
-    let server = tokio::spawn(listen(address, listener, ledger.clone()));
+    let first = TcpListener::bind(address).await.unwrap();
+    let server = tokio::spawn(listen(address, first, ledger.clone()));
 
     let mut senders = JoinSet::new();
     for number in 0..CLIENTS {
@@ -256,11 +258,31 @@ async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
     }
     // That it all happened, or nothing was shown.
     assert_eq!(outcomes.len(), MESSAGES as usize);
-    let kinds = ["sent", "Connect", "Timeout", "Interrupted", "ResponseTooLarge", "Api", "UnexpectedResponse"];
+    let kinds = ["sent", "Timeout", "Interrupted", "ResponseTooLarge", "Api", "UnexpectedResponse"];
     let others = kinds.map(str::to_owned).into_iter().chain(FATES.map(|fate| format!("fate {fate:?}")));
     for what in others.chain(["tried again".to_owned()]) {
         assert!(seen.contains_key(&what), "{what} never happened: {seen:#?}");
     }
+}
+
+#[tokio::test]
+async fn what_reaches_nobody_is_tried_again_and_reported_as_not_sent() {
+    let nobody = bound();
+    let client = client(nobody.local_addr().unwrap());
+    for (message, outcome) in send(client, 0, MESSAGES / 20).await {
+        let error = outcome.as_ref().unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3), "{error}");
+        assert!(!error.may_have_been_processed(), "{error}");
+        check(message, &outcome, &[]);
+    }
+}
+
+/// A port that is taken, and not listened on.
+fn bound() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 /// Compares what the caller was told with what the server knows.

@@ -32,7 +32,11 @@ fn read_unrepresentable(body: &[u8], error: serde_json::Error) -> Result<Event, 
     let misfit = match kind {
         None => Misfit::Unknown(None),
         Some(EventKind::Unknown(kind)) => Misfit::Unknown(Some(kind)),
-        Some(kind) => Misfit::Undecodable(kind, UndecodableReason::Unrepresentable(error.to_string())),
+        Some(kind) => {
+            // Once more, for the place within what is kept: white space before it is not.
+            let error = lenient::from_slice::<Envelope>(raw.get().as_bytes()).err().unwrap_or(error);
+            Misfit::Undecodable(kind, UndecodableReason::Unrepresentable(error.to_string()))
+        }
     };
     Ok(misfit.with(raw))
 }
