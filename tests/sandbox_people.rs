@@ -3,7 +3,7 @@
 mod sandbox_support;
 
 use kenar::sandbox::{Sandbox, StartFrom};
-use kenar::webhook::{Event, PaymentTransaction, TouchPoint, TransactionState};
+use kenar::webhook::{COMPLETION_URL, Event, PaymentTransaction, TouchPoint, TransactionState, UntrustedDirectLink};
 use sandbox_support::{AddOn, TestResult};
 
 #[tokio::test]
@@ -54,5 +54,24 @@ async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription()
     payment.created_at = Some(kenar.now());
     assert_eq!(*told, payment);
     assert!(deaf.events().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_direct_link_fetches_the_page_with_the_post_and_the_way_back() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let addon = AddOn::of(&app).await;
+    let sara = kenar.user("sara");
+    let post = kenar.post(&sara);
+    let error = sara.follow_direct_link(&post, &app).await.unwrap_err().to_string();
+    assert!(error.starts_with("bot has no direct link"), "{error}");
+
+    app.direct_link_at(addon.url.at(["page"]).with_query("lang", "fa"));
+    let visit = sara.follow_direct_link(&post, &app).await?;
+    assert!(visit.text().starts_with("page /page?lang=fa&post_token="), "{}", visit.text());
+    let link = UntrustedDirectLink::parse(visit.url().query().unwrap());
+    assert_eq!((link.post_token(), link.return_url().as_str()), (Some(post.token()), COMPLETION_URL));
+    assert!(addon.seen().is_empty(), "the app is not asked");
     Ok(())
 }

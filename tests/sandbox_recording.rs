@@ -9,7 +9,7 @@ use http::{Request, Response};
 use kenar::operation::{Media, MediaSource};
 use kenar::sandbox::{App, Difference, Recording, RecordingError, Sandbox, StartFrom, Webhook, WebhookFault};
 use kenar::webhook::{DynamicActionReply, Event, OpenAppReply};
-use kenar::{BotMessage, Button, ChatApi as _, Scope};
+use kenar::{BotMessage, Button, ChatApi as _, MessageContent, Scope};
 use sandbox_support::{TestResult, grant};
 use serde_json::{Value, json};
 
@@ -152,6 +152,9 @@ async fn no_secret_is_kept() -> TestResult {
     let to = sara.id_for(&app);
     app.client().send_bot_message_to_user(&to, &BotMessage::media(media), &tokens.access_token).await?;
 
+    let photo = sara.chat_with_bot(&app).messages().pop().unwrap();
+    assert!(matches!(&photo.message.content, MessageContent::Image(image) if image.link.is_some()), "{photo}");
+
     let json = kenar.recording().to_json()?;
     assert!(json.contains("bot.send_message_to_user"), "{json}");
     for secret in ["sandbox-", "hunter2", "visit-", "redacted", "identification"] {
@@ -194,5 +197,30 @@ async fn a_webhook_without_an_answer_is_an_error() -> TestResult {
     let kenar = Sandbox::in_process().await;
     let error = kenar.replay(&recording, &kenar.app("bot")).await.unwrap_err().to_string();
     assert!(error.contains("has no address for webhook.event"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_gone_on_with() -> TestResult {
+    let (before, _) = session(1).await?;
+    let chat = before.user("sara").chat_with_bot(&before.app("bot"));
+    before.user("sara").block(&chat)?;
+    let recording = Recording::from_json(&before.recording().to_json()?)?;
+
+    let after = Sandbox::builder().seed(8).in_process().await;
+    after.restore(&recording);
+    let app = after.app("bot");
+    bot(&app, Moods::default());
+    let sara = after.user("sara");
+    let again = sara.chat_with_bot(&app);
+    assert_eq!((again.id(), again.messages()), (chat.id(), chat.messages()));
+    assert_eq!(sara.id_for(&app), before.user("sara").id_for(&before.app("bot")));
+    assert!(sara.write(&again, "سلام").await.is_err(), "she blocked it");
+
+    sara.unblock(&again)?;
+    let asked = again.messages().pop().unwrap();
+    assert_eq!(sara.press(&asked, "این").await?.toast.as_deref(), Some("بله"));
+    sara.write(&again, "باز هم").await?;
+    assert_eq!(again.next_message().await?.text(), Some("باز هم!"));
     Ok(())
 }

@@ -76,6 +76,12 @@ impl App {
         self
     }
 
+    /// Sets the address of the page that touch points on a post lead to directly ("Fallback URL").
+    pub fn direct_link_at(&self, url: AppUrl) -> &Self {
+        self.panel(|app| app.direct_link = Some(url));
+        self
+    }
+
     /// Sets the form of the request that opens the app: the second, unless said otherwise.
     pub fn opened_in_version(&self, version: ApiVersion) -> &Self {
         self.panel(|app| app.open_app_version = version);

@@ -10,7 +10,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::SandboxError;
 use super::clock::SandboxClock;
-use super::engine::webhooks::{Answer, Trip, Undelivered};
+use super::engine::webhooks::{Answer, Trip, Undelivered, success};
 use super::engine::{Delivery, Engine};
 use super::media::MediaStore;
 use super::network::Network;
@@ -203,6 +203,21 @@ impl Kenar {
         let mut under_way = self.under_way.subscribe();
         // The sender is this value's own, so it is still there.
         let _ = under_way.wait_for(|count| *count == 0).await;
+    }
+
+    /// That all add-ons took what they were sent.
+    pub(crate) fn all_well(
+        &self,
+        answers: Vec<Answer>,
+        but: &str,
+        within: Option<&ConversationId>,
+    ) -> Result<(), SandboxError> {
+        let failed = answers.into_iter().find_map(|answer| match answer {
+            Ok(answer) => success(&answer).err(),
+            Err(Undelivered::Failed(why)) => Some(why),
+            Err(Undelivered::ByFault(_)) => None,
+        });
+        failed.map_or(Ok(()), |why| Err(self.error(format!("{but}{why}"), within)))
     }
 
     /// What went wrong, with what was said in a conversation and what went over the wire.

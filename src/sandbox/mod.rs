@@ -50,6 +50,7 @@
 //! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
 
 mod app;
+mod chats;
 mod clock;
 mod engine;
 mod flood;
@@ -87,6 +88,7 @@ use crate::model::{AppSlug, Timestamp};
 use crate::request::Hosts;
 
 pub use app::App;
+pub use chats::{Chat, Post, StartFrom};
 pub use engine::dialect::{Dialect, TimeForm};
 pub use engine::disturb::{EventFault, Webhook, WebhookFault};
 pub use engine::faults::Fault;
@@ -95,7 +97,7 @@ pub use engine::world::{Author, ChatMessage, Permission};
 pub use flood::Flood;
 pub use inject::{Injected, Injection};
 pub use network::SandboxTransport;
-pub use people::{Chat, Post, StartFrom, User};
+pub use people::User;
 pub use recording::{Recording, RecordingError};
 pub use replay::Difference;
 pub use visit::{Opened, Pressed, Visit};

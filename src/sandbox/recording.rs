@@ -1,6 +1,6 @@
 //! Sessions on paper.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,12 @@ use super::Sandbox;
 use super::engine::Engine;
 use super::engine::disturb::Webhook;
 use super::engine::journal::{Direction, Exchange};
-use super::engine::world::Between;
-use crate::model::{AppSlug, ConversationId, PostToken};
+use super::engine::world::{Author, Between, ChatMessage, Talk};
+use crate::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken};
 
 /// What happened between a sandbox and add-ons: which webhooks came, what was answered, which calls were made. It is kept
-/// as JSON, and [replayed](Sandbox::replay) against an add-on to see whether it still does the same.
+/// as JSON, and [replayed](Sandbox::replay) against an add-on to see whether it still does the same, or
+/// [restored](Sandbox::restore) to go on from there.
 ///
 /// There are no secrets of the platform's in it: no header, no token, nothing of the consent page and of the token
 /// endpoint. Of the pages that an add-on opened, only the path is kept, without what looks like an id. What people wrote
@@ -52,7 +53,7 @@ pub struct Recording {
     pub(super) seed: u64,
     pub(super) people: Vec<String>,
     pub(super) posts: BTreeMap<PostToken, String>,
-    pub(super) conversations: BTreeMap<ConversationId, Parties>,
+    pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -69,6 +70,34 @@ pub enum RecordingError {
     /// It is of a version that this version of the crate does not read.
     #[error("a recording of version {0}, which this version of the crate does not read")]
     Version(u32),
+}
+
+/// A conversation, and all that was said in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Conversation {
+    pub(super) parties: Parties,
+    said: Vec<Said>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    blocked_by: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Said {
+    by: Speaker,
+    message: Message,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender_buttons: Option<ButtonGrid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    receiver_buttons: Option<ButtonGrid>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Speaker {
+    User(String),
+    AppFor { app: AppSlug, user: String },
+    Chatbot(AppSlug),
 }
 
 /// Who is in a conversation.
@@ -120,6 +149,28 @@ impl Sandbox {
     pub fn recording(&self) -> Recording {
         self.kenar.look(Recording::of)
     }
+
+    /// Makes the people, the posts and the conversations of a recording, with all that was said in them, to go on from
+    /// there. What is there already stays; the bytes of media, tokens and subscriptions are not in a recording.
+    pub fn restore(&self, recording: &Recording) {
+        self.kenar.change(|engine, _| engine.restore(recording, Conversation::talk));
+    }
+}
+
+impl Engine {
+    /// Makes what a recording is about.
+    pub(super) fn restore(&mut self, recording: &Recording, talk: impl Fn(&Conversation) -> Talk) {
+        let world = &mut self.world;
+        world.ids.reseed_users(recording.seed);
+        recording.people.iter().for_each(|name| world.person(name));
+        for (post, owner) in &recording.posts {
+            world.person(owner);
+            world.posts.insert(post.clone(), owner.clone());
+        }
+        for (id, conversation) in &recording.conversations {
+            world.talks.entry(id.clone()).or_insert_with(|| talk(conversation));
+        }
+    }
 }
 
 impl Recording {
@@ -128,7 +179,7 @@ impl Recording {
 
     fn of(engine: &Engine) -> Self {
         let world = &engine.world;
-        let conversations = world.talks.iter().map(|(id, talk)| (id.clone(), Parties::of(&talk.between)));
+        let conversations = world.talks.iter().map(|(id, talk)| (id.clone(), Conversation::of(talk)));
         Self {
             version: Self::VERSION,
             seed: world.ids.seed(),
@@ -184,6 +235,36 @@ impl Recording {
     }
 }
 
+impl Conversation {
+    fn of(talk: &Talk) -> Self {
+        let said = talk.messages.iter().map(|said| Said {
+            by: match said.author.clone() {
+                Author::User(name) => Speaker::User(name),
+                Author::AppFor { app, user } => Speaker::AppFor { app, user },
+                Author::Chatbot(app) => Speaker::Chatbot(app),
+            },
+            message: without_link(said.message.clone()),
+            sender_buttons: said.sender_buttons.clone(),
+            receiver_buttons: said.receiver_buttons.clone(),
+        });
+        Self { parties: Parties::of(&talk.between), said: said.collect(), blocked_by: talk.blocked_by.clone() }
+    }
+
+    fn talk(&self) -> Talk {
+        let messages = self.said.iter().cloned().map(|said| ChatMessage {
+            message: said.message,
+            author: match said.by {
+                Speaker::User(name) => Author::User(name),
+                Speaker::AppFor { app, user } => Author::AppFor { app, user },
+                Speaker::Chatbot(app) => Author::Chatbot(app),
+            },
+            sender_buttons: said.sender_buttons,
+            receiver_buttons: said.receiver_buttons,
+        });
+        Talk { between: self.parties.between(), messages: messages.collect(), blocked_by: self.blocked_by.clone() }
+    }
+}
+
 impl Parties {
     fn of(between: &Between) -> Self {
         match between.clone() {
@@ -235,6 +316,22 @@ impl Step {
             Self::Webhook { app, .. } | Self::Call { app, .. } => app,
         }
     }
+}
+
+/// The bytes of media are not kept, so that a link would lead nowhere.
+fn without_link(mut message: Message) -> Message {
+    let (link, thumbnail) = match &mut message.content {
+        MessageContent::Image(image) => (&mut image.link, None),
+        MessageContent::File(file) => (&mut file.link, None),
+        MessageContent::Voice(voice) => (&mut voice.link, None),
+        MessageContent::Video(video) => (&mut video.link, Some(&mut video.thumbnail_link)),
+        _ => return message,
+    };
+    *link = None;
+    if let Some(thumbnail) = thumbnail {
+        *thumbnail = None;
+    }
+    message
 }
 
 /// JSON, or else the text.

@@ -46,7 +46,7 @@ impl Sandbox {
     /// Where a webhook was not answered at all.
     pub async fn replay(&self, recording: &Recording, app: &App) -> Result<Vec<Difference>, SandboxError> {
         let before = self.kenar.change(|engine, _| {
-            engine.restore(recording);
+            engine.restore(recording, |conversation| Talk::new(conversation.parties.between()));
             engine.journal.count()
         });
         let steps: Vec<_> = recording.steps.iter().filter(|step| step.app() == app.slug()).collect();
@@ -135,20 +135,6 @@ fn compare(expected: &[Step], found: &[Step]) -> Vec<Difference> {
 }
 
 impl Engine {
-    /// Makes what a recording is about.
-    fn restore(&mut self, recording: &Recording) {
-        let world = &mut self.world;
-        world.ids.reseed_users(recording.seed);
-        recording.people.iter().for_each(|name| world.person(name));
-        for (post, owner) in &recording.posts {
-            world.person(owner);
-            world.posts.insert(post.clone(), owner.clone());
-        }
-        for (id, parties) in &recording.conversations {
-            world.talks.entry(id.clone()).or_insert_with(|| Talk::new(parties.between()));
-        }
-    }
-
     /// Writes the message that an event tells of into its conversation, where it is not there yet.
     fn restore_message(&mut self, webhook: Webhook, body: &[u8]) {
         let event = (webhook == Webhook::Event).then(|| Event::from_unverified_body(body));

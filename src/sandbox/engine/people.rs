@@ -5,7 +5,9 @@ use url::Url;
 use crate::model::{Action, AppSlug, ConversationId, Location, MessageContent, PostToken, Timestamp};
 use crate::oauth::Scope;
 use crate::operation::SubscriptionEvent;
-use crate::webhook::{AccessRevoked, Event, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind};
+use crate::webhook::{
+    AccessRevoked, COMPLETION_URL, Event, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind,
+};
 
 use super::Engine;
 use super::webhooks::{Delivery, OpenedFrom, Opening};
@@ -67,6 +69,14 @@ impl Engine {
     /// Opens an app on the page of a post.
     pub(crate) fn user_opens_on_post(&self, user: &str, app: &AppSlug, post: &PostToken) -> Result<Delivery, String> {
         self.opening(user, app, Opening { from: OpenedFrom::Post(post.clone()), extra: None, location: None })
+    }
+
+    /// Where a direct link on the page of a post leads.
+    pub(crate) fn direct_link(&self, app: &AppSlug, post: &PostToken) -> Result<Url, String> {
+        let link = self.world.apps.get(app).and_then(|app| app.direct_link.as_ref());
+        let link = link.ok_or_else(|| format!("{app} has no direct link: give it one, as in the panel"))?;
+        let link = link.with_query("post_token", post.as_str()).with_query("completion_url", COMPLETION_URL);
+        Ok(link.as_url().clone())
     }
 
     fn opening(&self, user: &str, app: &AppSlug, opening: Opening) -> Result<Delivery, String> {

@@ -62,6 +62,7 @@ pub(crate) struct App {
     pub(crate) events_url: Option<AppUrl>,
     pub(crate) dynamic_action_url: Option<AppUrl>,
     pub(crate) open_app_version: ApiVersion,
+    pub(crate) direct_link: Option<AppUrl>,
 }
 
 impl App {
@@ -237,6 +238,7 @@ impl World {
             events_url: None,
             dynamic_action_url: None,
             open_app_version: ApiVersion::default(),
+            direct_link: None,
         })
     }
 
