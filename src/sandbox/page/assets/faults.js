@@ -138,7 +138,7 @@ export async function open() {
   const dialog = dialogue(
     t("faults"),
     t("close"),
-    make("p", { class: "hint" }, t("faults_hint")),
+    make("p", { class: "dialogue-hint" }, t("faults_hint")),
     make(
       "form",
       { class: "fault-form", onsubmit: submit },

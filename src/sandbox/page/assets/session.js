@@ -25,7 +25,7 @@ export function load() {
     if (!file) return;
     input.value = ""; // so that the same one can be chosen again
     choose.disabled = true;
-    outcome.replaceChildren(make("p", { class: "hint" }, t("session_plays")));
+    outcome.replaceChildren(make("p", { class: "dialogue-hint" }, t("session_plays")));
     const played = await play(file);
     outcome.replaceChildren(...told(played));
     choose.disabled = false;
@@ -34,7 +34,7 @@ export function load() {
   dialogue(
     t("session_load"),
     t("close"),
-    make("p", { class: "hint" }, t("session_hint")),
+    make("p", { class: "dialogue-hint" }, t("session_hint")),
     outcome,
     input,
     make("div", { class: "dialogue-foot" }, choose),
@@ -50,7 +50,7 @@ function told({ error, apps }) {
       "section",
       { class: "played", "data-app": played.app },
       make("h3", {}, make("bdi", {}, played.app)),
-      make("p", { class: "hint" }, t("session_counts", counts)),
+      make("p", { class: "dialogue-hint" }, t("session_counts", counts)),
       judged(played),
       played.differences.map(difference),
     );
@@ -82,6 +82,6 @@ const side = (name, value) =>
     {},
     make("h4", {}, t(name)),
     value === null
-      ? make("p", { class: "hint" }, t("session_nothing"))
+      ? make("p", { class: "dialogue-hint" }, t("session_nothing"))
       : make("pre", { dir: "ltr", tabIndex: 0, "aria-label": t(name) }, indented(JSON.stringify(value))),
   );
