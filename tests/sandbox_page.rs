@@ -409,3 +409,212 @@ async fn the_page_is_told_of_each_change_until_the_sandbox_stops() -> TestResult
     assert!(!live.read_to(99).await, "it ends");
     Ok(())
 }
+
+/// The status of something the page would not send, or of what another site sends.
+async fn posts(kenar: &Sandbox, path: &str, origin: &str, body: impl Into<String>) -> (StatusCode, String) {
+    let ask = Ask::new(kenar, "POST", path).header("origin", origin).header("content-type", "application/json");
+    let answer = ask.body(body).answer().await;
+    (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
+}
+
+async fn active(kenar: &Sandbox) -> Vec<Value> {
+    get(kenar, "/chat/overview?me=ali").await["faults"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult {
+    let kenar = with_page().await;
+    let app = kenar.app("app");
+    let addon = AddOn::of(&app).await;
+    let ali = kenar.user("ali");
+    let chat = ali.chat_with_bot(&app);
+    let send = async || app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await;
+    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+
+    let broken = json!({ "at": "bot.send_message", "fault": { "status": 503 }, "times": 2 });
+    assert_eq!(act(&kenar, "fault-on", broken).await, json!({}));
+    let wrong_key = json!({ "at": "webhook.open_app", "fault": "wrong_key", "times": null });
+    assert_eq!(act(&kenar, "fault-on", wrong_key).await, json!({}));
+    let shown = active(&kenar).await;
+    assert_eq!(
+        shown,
+        [
+            json!({ "id": 1, "at": "bot.send_message", "fault": "status", "told": "503", "left": 2, "strikes": 0 }),
+            json!({ "id": 2, "at": "webhook.open_app", "fault": "wrong_key", "told": null, "left": null, "strikes": 0 }),
+        ]
+    );
+
+    assert!(send().await.is_err());
+    assert_eq!((&active(&kenar).await[0]["left"], &active(&kenar).await[0]["strikes"]), (&json!(1), &json!(1)));
+    assert!(send().await.is_err());
+    assert_eq!(active(&kenar).await.len(), 1, "it struck as often as it was to");
+    send().await?;
+
+    let open = json!({ "me": "ali", "chat": chat.id(), "app": "app" });
+    for _ in 0..2 {
+        let outcome = act(&kenar, "open", open.clone()).await;
+        assert!(outcome["error"].is_string(), "{outcome}");
+    }
+    assert_eq!(active(&kenar).await[0]["strikes"], 2);
+    assert_eq!(act(&kenar, "fault-off", json!({ "id": 2 })).await, json!({}));
+    assert_eq!(act(&kenar, "fault-off", json!({ "id": 2 })).await, json!({}), "it is off already");
+    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+    assert_eq!(act(&kenar, "open", open).await, json!({ "url": addon.url.at(["page"]) }));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_fault_that_is_offered_can_be_switched_on() {
+    let kenar = with_page().await;
+    let choices = get(&kenar, "/chat/faults").await;
+    let names = |of: &str| choices[of].as_array().unwrap().clone();
+    let (calls, webhooks, dialects) = (names("calls"), names("webhooks"), names("dialects"));
+    assert!(calls.len() > 8 && webhooks.len() == 3 && dialects.len() > 20, "{choices}");
+    let of_both = || dialects.iter().map(|name| json!({ "dialect": name })).chain([json!({ "delay": 0 })]);
+    let of_calls = ["html", "no_answer", "cut_off"].map(Value::from).into_iter();
+    let of_calls: Vec<_> =
+        of_calls.chain([json!({ "status": 200 }), json!({ "bare_status": 599 })]).chain(of_both()).collect();
+    let of_webhooks = ["lost", "duplicate", "wrong_key", "no_key", "garbled"].map(Value::from).into_iter();
+    let of_webhooks: Vec<_> = of_webhooks.chain(of_both()).collect();
+
+    let mut on = 0;
+    for (ats, faults) in [(calls, of_calls), (webhooks, of_webhooks)] {
+        for (at, fault) in ats.iter().flat_map(|at| faults.iter().map(move |fault| (at, fault))) {
+            assert_eq!(act(&kenar, "fault-on", json!({ "at": at, "fault": fault, "times": 1 })).await, json!({}));
+            on += 1;
+            let shown = active(&kenar).await.pop().unwrap();
+            let kind = fault.as_str().unwrap_or_else(|| fault.as_object().unwrap().keys().next().unwrap());
+            assert_eq!((&shown["at"], &shown["fault"], &shown["id"]), (at, &json!(kind), &json!(on)));
+            act(&kenar, "fault-off", json!({ "id": on })).await;
+        }
+    }
+    for fault in ["out_of_order", "unknown_kind"] {
+        act(&kenar, "fault-on", json!({ "at": "webhook.event", "fault": fault })).await;
+        assert_eq!(active(&kenar).await.last().unwrap()["fault"], fault);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_fault_and_no_session_is_a_bad_request() {
+    let kenar = with_page().await;
+    let own = kenar.url().to_owned();
+    for bad in [
+        json!(null),
+        json!([]),
+        json!({}),
+        json!({ "at": "webhook.event" }),
+        json!({ "at": "webhook.event", "fault": "explode" }),
+        json!({ "at": "webhook.event", "fault": { "status": 500 } }),
+        json!({ "at": "webhook.event", "fault": "html" }),
+        json!({ "at": "webhook.open_app", "fault": "out_of_order" }),
+        json!({ "at": "bot.send_message", "fault": "lost" }),
+        json!({ "at": "nothing.at_all", "fault": "html" }),
+        json!({ "at": "any_call", "fault": "html", "times": 0 }),
+        json!({ "at": "any_call", "fault": "html", "times": -1 }),
+        json!({ "at": "any_call", "fault": { "delay": 60_001 } }),
+        json!({ "at": "any_call", "fault": { "delay": -1 } }),
+        json!({ "at": "any_call", "fault": { "delay": u64::MAX } }),
+        json!({ "at": "any_call", "fault": { "dialect": "Klingon" } }),
+        json!({ "at": "any_call", "fault": { "status": 100 } }),
+        json!({ "at": "any_call", "fault": { "status": 600 } }),
+        json!({ "at": "any_call", "fault": { "bare_status": 70_000 } }),
+    ] {
+        let (status, why) = posts(&kenar, "/chat/act/fault-on", &own, bad.to_string()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {why}");
+        assert!(!why.is_empty(), "{bad}");
+    }
+    for bad in ["", "{", "null", r#"{"id":-1}"#, r#"{"id":"1"}"#] {
+        assert_eq!(posts(&kenar, "/chat/act/fault-off", &own, bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    for bad in ["", "{", "null", "{}", r#"{"version":1}"#, r#"{"version":999}"#, r#"{"version":1,"steps":[null]}"#] {
+        let (status, why) = posts(&kenar, "/chat/session", &own, bad).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {why}");
+        assert!(why.contains("recording"), "{bad}: {why}");
+    }
+    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn no_other_site_switches_faults_or_has_the_session() {
+    let kenar = with_page().await;
+    let session = get(&kenar, "/chat/session").await.to_string();
+    let fault = json!({ "at": "any_call", "fault": "html" }).to_string();
+    for origin in ["null", "http://evil.example", "http://127.0.0.1:1"] {
+        for (path, body) in
+            [("/chat/act/fault-on", &*fault), ("/chat/act/fault-off", r#"{"id":1}"#), ("/chat/session", &*session)]
+        {
+            assert_eq!(posts(&kenar, path, origin, body).await.0, StatusCode::FORBIDDEN, "{path} {origin}");
+        }
+        for path in ["/chat/session", "/chat/faults"] {
+            let status = Ask::new(&kenar, "GET", path).header("origin", origin).answer().await.status();
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path} {origin}");
+        }
+    }
+    for path in ["/chat/session", "/chat/faults"] {
+        let status = Ask::new(&kenar, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(status_by_host(&kenar, "evil.example", path).await, "421", "{path}");
+    }
+    assert_eq!(Ask::new(&kenar, "POST", "/chat/session").body(session).answer().await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_session_is_saved_and_played_again() -> TestResult {
+    let kenar = with_page().await;
+    let app = kenar.app("app");
+    let addon = AddOn::of(&app).await;
+    addon.replies(DynamicActionReply::toast("بله"));
+    let ali = kenar.user("ali");
+    let chat = ali.chat_with_bot(&app);
+    ali.write(&chat, "سلام").await?;
+    let grid = ButtonGrid::from([ButtonRow::from([Button::dynamic_action("·", json!({}))])]);
+    app.client().send_bot_message(chat.id(), &BotMessage::text("؟").buttons(grid)).await?;
+    let message = messages(&kenar, &ali, chat.id().as_str()).await[1]["message"]["id"].clone();
+    let press = json!({ "me": "ali", "chat": chat.id(), "message": message, "row": 0, "column": 0 });
+    act(&kenar, "press", press).await;
+
+    let answer = Ask::new(&kenar, "GET", "/chat/session").answer().await;
+    assert!(answer.headers()["content-disposition"].to_str()?.starts_with("attachment"));
+    let saved = String::from_utf8(answer.body().to_vec())?;
+    let mut webhooks_only: Value = serde_json::from_str(&saved)?;
+    webhooks_only["steps"].as_array_mut().unwrap().retain(|step| step["kind"] == "webhook");
+    let play = async |session: &str| {
+        let (status, outcome) = posts(&kenar, "/chat/session", kenar.url(), session).await;
+        assert_eq!(status, 200, "{outcome}");
+        serde_json::from_str::<Value>(&outcome).unwrap()["apps"].clone()
+    };
+
+    let seen = addon.seen().len();
+    let same = json!([{ "app": "app", "webhooks": 2, "calls": 0, "differences": [], "error": null }]);
+    assert_eq!(play(&webhooks_only.to_string()).await, same);
+    assert_eq!(addon.seen().len(), seen + 2, "the webhooks came again");
+
+    addon.replies(DynamicActionReply::toast("نه"));
+    let other = play(&webhooks_only.to_string()).await;
+    assert_eq!(other[0]["differences"][0]["what"], "the answer to webhook.dynamic_action");
+    assert_eq!(other[0]["differences"][0]["expected"]["body"], json!({ "text_message": "بله" }));
+    assert_eq!(other[0]["differences"][0]["found"]["body"], json!({ "text_message": "نه" }));
+
+    // To nobody: the app is not in this sandbox.
+    let unknown = play(&webhooks_only.to_string().replace(r#""app":"app""#, r#""app":"nobody""#)).await;
+    assert_eq!(unknown[0]["error"], "there is no app nobody");
+    assert_eq!(play(&get(&with_page().await, "/chat/session").await.to_string()).await, json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_come_again_is_told() -> TestResult {
+    let kenar = Sandbox::builder().chat_page(true).time_limit(Duration::from_millis(200)).start().await?;
+    let app = kenar.app("app");
+    let _addon = AddOn::of(&app).await;
+    let chat = kenar.user("ali").chat_with_bot(&app);
+    app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+    let session = get(&kenar, "/chat/session").await.to_string();
+    let (status, outcome) = posts(&kenar, "/chat/session", kenar.url(), session).await;
+    let outcome: Value = serde_json::from_str(&outcome)?;
+    assert_eq!((status.as_u16(), &outcome["apps"][0]["calls"]), (200, &json!(1)));
+    assert_eq!(outcome["apps"][0]["differences"][0]["what"], "the call bot.send_message");
+    assert_eq!(outcome["apps"][0]["differences"][0]["found"], Value::Null);
+    Ok(())
+}

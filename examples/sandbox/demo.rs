@@ -15,7 +15,7 @@ use kenar::operation::{Media, MediaSource};
 use kenar::request::Body;
 use kenar::sandbox::App;
 use kenar::transport::{HttpTransport as _, ReqwestTransport};
-use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Verifier};
+use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
 use kenar::{
     Action, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, Callback, ChatApi as _, Client, ConversationId,
     ConversationMessage, Icon, MessageContent, OAuthClient, PostToken, Scope,
@@ -43,7 +43,8 @@ struct Visit {
 
 type This = Shared<Arc<Demo>>;
 
-/// Any error is told in the terminal and answered with 500, which the page's panel shows.
+/// Any error is told in the terminal and answered with 500, which the page's panel shows; but a webhook that is not
+/// Kenar's, or cannot be read, as what it is.
 struct Failure(Box<dyn std::error::Error>);
 
 impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
@@ -55,7 +56,10 @@ impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         eprintln!("the demo: {}", self.0);
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        match self.0.downcast::<Rejection>() {
+            Ok(rejection) => rejection.into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
     }
 }
 

@@ -177,7 +177,7 @@ impl Recording {
     /// The version of the format that this version of the crate writes and reads.
     pub const VERSION: u32 = 1;
 
-    fn of(engine: &Engine) -> Self {
+    pub(super) fn of(engine: &Engine) -> Self {
         let world = &engine.world;
         let conversations = world.talks.iter().map(|(id, talk)| (id.clone(), Conversation::of(talk)));
         Self {

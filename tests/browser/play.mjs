@@ -1,6 +1,7 @@
 // Clicks through the chat page as a person would, and asserts on what is there to see.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 const { CHROMIUM, PAGE, SHOTS } = process.env;
@@ -81,6 +82,18 @@ class Player {
     await this.page.locator(".message.mine .text", { hasText: text }).last().waitFor();
   }
 
+  async openPanel() {
+    if (await this.page.locator("#wire").isVisible()) return;
+    await this.list();
+    await this.page.locator("#wire-toggle").click();
+  }
+
+  /** Where it is beside the chat, it stays. */
+  async closePanel() {
+    const close = this.page.locator(".wire-close");
+    if (await close.isVisible()) await close.click();
+  }
+
   last = (selector) => this.page.locator(`.message ${selector}`).last();
   toast = (text) => this.page.locator(".toast", { hasText: text }).last().waitFor();
   frame = () => this.page.frameLocator("#visit-frame iframe");
@@ -127,6 +140,8 @@ async function play(browser, look) {
   await everyButton(player);
   await chatbot(player);
   await panel(player);
+  await faults(player);
+  await session(player);
   await keyboard(player);
 
   assert.deepEqual(complaints, [], `${player.name()}: complaints of the browser`);
@@ -266,10 +281,7 @@ async function chatbot(player) {
 
 async function panel(player) {
   const { page } = player;
-  if (await page.locator("#wire").isHidden()) {
-    await player.list();
-    await page.locator("#wire-toggle").click();
-  }
+  await player.openPanel();
   const line = page.locator(".line", { hasText: "webhook.event" }).first();
   await line.locator("summary").click();
   await line.locator("pre").first().waitFor();
@@ -286,7 +298,106 @@ async function panel(player) {
     (await (await fetch("journal?after=0")).text()).match(/sandbox-[a-z-]+-\d+-[0-9a-f]{16}/),
   );
   assert.equal(bare, null, "a secret reached the page");
-  if (await page.locator(".wire-close").isVisible()) await page.locator(".wire-close").click();
+  await player.closePanel();
+}
+
+async function faults(player) {
+  const { page } = player;
+  const switchOn = async (where, what, fill) => {
+    await page.locator("[data-does=faults]").click();
+    await page.locator("#fault-where").selectOption(where);
+    await page.locator("#fault-what").selectOption(what);
+    await fill();
+    await player.noSidewaysScrolling();
+    await player.shot(`13-fault-${what}`);
+    await page.locator("dialog [type=submit]").click();
+    await page.locator("dialog").waitFor({ state: "detached" });
+    await page.locator(".fault", { hasText: where }).waitFor();
+  };
+  const active = page.locator(".fault");
+  await player.openPanel();
+  await switchOn("webhook.dynamic_action", "wrong_key", () => page.locator("#fault-always").check());
+  await switchOn("bot.send_message", "status", async () => {
+    assert.equal(await page.locator("#fault-delay").isVisible(), false, "a status has no delay");
+    await page.locator("#fault-status").fill("503");
+    await page.locator("#fault-times").fill("1");
+  });
+  assert.equal(await active.count(), 2);
+  await player.noSidewaysScrolling();
+  await player.shot("14-faults-on");
+
+  await player.closePanel();
+  await player.openChat("افزونهٔ نمونه");
+  const button = page.locator(".message .grid").last().locator("[data-action=get_dynamic_action]").first();
+  await button.click();
+  await page.locator(".toast.bad").last().waitFor();
+  await player.shot("15-fault-strikes");
+  const before = await page.locator(".message.theirs").count();
+  await player.write(`خرابی ${player.name()}`);
+
+  await player.openPanel();
+  const line = (operation, status) =>
+    page.locator(".line", { hasText: operation }).filter({ has: page.locator(".status", { hasText: status }) });
+  await line("bot.send_message", "503").first().waitFor();
+  const pressed = line("webhook.dynamic_action", "40").first();
+  await pressed.locator("summary").click();
+  await pressed.locator(".note", { hasText: "fault: " }).waitFor();
+  await until(page, async () => (await active.count()) === 1);
+  assert.equal(await active.locator(".name").textContent(), "webhook.dynamic_action", "the other one struck once");
+  await player.shot("16-fault-lines");
+  await active.locator("[data-does=fault_off]").click();
+  await until(page, async () => (await active.count()) === 0);
+  assert.equal(await page.locator("#faults").isVisible(), false);
+
+  await player.closePanel();
+  await player.openChat("افزونهٔ نمونه");
+  assert.equal(await page.locator(".message.theirs").count(), before, "a message came where the call was refused");
+  await button.click();
+  await player.toast("افزونه پاسخ داد");
+}
+
+async function session(player) {
+  const { page } = player;
+  const text = `نشست ${player.name()}`;
+  await player.write(text);
+  await page
+    .locator(".message.theirs .text", { hasText: `${player.words.said}${text}` })
+    .last()
+    .waitFor();
+  await player.openPanel();
+  const downloading = page.waitForEvent("download");
+  await page.locator("[data-does=session_save]").click();
+  const download = await downloading;
+  assert.equal(download.suggestedFilename(), "kenar-session.json");
+  const saved = JSON.parse(await readFile(await download.path(), "utf8"));
+  assert.equal(/sandbox-[a-z-]+-\d+-[0-9a-f]{16}/.test(JSON.stringify(saved)), false, "a secret was saved");
+
+  // What was done in the add-on's page is not played again, so that only what was just said is compared.
+  const steps = saved.steps.filter((step) => JSON.stringify(step).includes(text));
+  assert.deepEqual(steps.map(({ kind }) => kind), ["webhook", "call"]);
+  const otherwise = structuredClone(steps);
+  otherwise[1].body.text_message = "چیز دیگری";
+  assert.notDeepEqual(otherwise, steps);
+
+  const load = async (what) => {
+    const choosing = page.waitForEvent("filechooser");
+    await page.locator("[data-does=session_choose]").click();
+    const buffer = Buffer.from(JSON.stringify({ ...saved, steps: what }));
+    await (await choosing).setFiles({ name: "kenar-session.json", mimeType: "application/json", buffer });
+  };
+  await page.locator("[data-does=session_load]").click();
+  await load(steps);
+  await page.locator('[data-app="demo"] .verdict.good').waitFor();
+  await player.shot("17-session-same");
+  await load(otherwise);
+  await page.locator('[data-app="demo"] .verdict.bad').waitFor();
+  await page.locator(".difference summary", { hasText: "bot.send_message" }).click();
+  await page.locator(".difference pre", { hasText: "چیز دیگری" }).waitFor();
+  await player.noSidewaysScrolling();
+  await player.shot("18-session-differs");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await player.closePanel();
 }
 
 async function keyboard(player) {
@@ -351,6 +462,17 @@ async function states(browser) {
   await page.locator('[data-app="my-addon"]').click();
   await page.locator(".toast.bad").waitFor();
   await player.shot("23-no-addon");
+
+  // What is no session is said in the dialogue.
+  await player.openPanel();
+  await page.locator("[data-does=session_load]").click();
+  const choosing = page.waitForEvent("filechooser");
+  await page.locator("[data-does=session_choose]").click();
+  await (await choosing).setFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from("<b>no</b>") });
+  await page.locator("dialog .verdict.bad").waitFor();
+  await player.shot("24-no-session");
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
 
   for (const control of await page.locator("button:visible, input:visible, textarea:visible, select:visible").all()) {
     const name = await control.evaluate(

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::error::RpcCode;
 
@@ -108,6 +109,25 @@ impl Fault {
         self.carried_out
     }
 
+    /// What it is, and more about it where there is more than one.
+    pub(crate) fn told(&self) -> (&'static str, Option<String>) {
+        match &self.outcome {
+            Outcome::Answer => ("delay", Some(format!("{:?}", self.delay))),
+            Outcome::Dialect(dialect) => ("dialect", Some(format!("{dialect:?}"))),
+            Outcome::Instead(response) => {
+                let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+                let kind = match content_type {
+                    Some(content_type) if content_type.starts_with(b"text/html") => "html",
+                    _ if response.body().is_empty() => "bare_status",
+                    _ => "status",
+                };
+                (kind, Some(response.status().as_str().to_owned()))
+            }
+            Outcome::Cut(Cut::Before) => ("no_answer", None),
+            Outcome::Cut(Cut::Midway) => ("cut_off", None),
+        }
+    }
+
     /// What becomes of the answer to a call that is carried out.
     pub(crate) fn spoil(self, mut done: Done) -> Done {
         let (note, mut done) = match self.outcome {
@@ -177,12 +197,12 @@ pub(crate) struct Aimed<T, F> {
 }
 
 #[derive(Debug)]
-struct Waiting<T, F> {
-    id: u64,
-    target: T,
-    fault: F,
+pub(crate) struct Waiting<T, F> {
+    pub(crate) id: u64,
+    pub(crate) target: T,
+    pub(crate) fault: F,
     /// How often it strikes yet; without end where there is none.
-    left: Option<u32>,
+    pub(crate) left: Option<u32>,
 }
 
 impl<T, F> Default for Aimed<T, F> {
@@ -232,6 +252,16 @@ impl Faults {
     pub(crate) fn remove(&mut self, id: u64) {
         self.calls.waiting.retain(|waiting| waiting.id != id);
         self.webhooks.waiting.retain(|waiting| waiting.id != id);
+    }
+
+    /// Those that wait for calls.
+    pub(crate) fn of_calls(&self) -> impl Iterator<Item = &Waiting<Target, Fault>> {
+        self.calls.waiting.iter()
+    }
+
+    /// Those that wait for webhooks.
+    pub(crate) fn of_webhooks(&self) -> impl Iterator<Item = &Waiting<Webhook, Disturbance>> {
+        self.webhooks.waiting.iter()
     }
 
     /// How often a fault struck.

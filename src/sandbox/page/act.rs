@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::faults::{SwitchOff, SwitchOn};
 use super::{Page, query};
 use crate::model::{
     AppSlug, Contact, ConversationId, File, Image, Location, MessageContent, MessageId, PostToken, Video, Voice,
@@ -42,6 +43,16 @@ pub(super) struct Outcome {
 }
 
 type Done = Result<Outcome, String>;
+
+/// Why what was sent is nothing that could be done, which the page would not have sent.
+#[derive(Debug)]
+pub(super) struct BadInput(pub(super) String);
+
+impl<T: Into<String>> From<T> for BadInput {
+    fn from(why: T) -> Self {
+        Self(why.into())
+    }
+}
 
 #[derive(Deserialize)]
 struct Write {
@@ -100,21 +111,26 @@ struct Numbered {
 
 impl Page {
     /// Does what a path below `act/` says; none where there is no such act.
-    pub(super) async fn act(&self, act: &str, body: &[u8]) -> Option<Outcome> {
+    pub(super) async fn act(&self, act: &str, body: &[u8]) -> Result<Option<Outcome>, BadInput> {
         let done = match act {
-            "write" => with(body).and_then(|write| self.write(write)),
-            "open" => async { self.open(with(body)?).await }.await,
-            "press" => async { self.press(with(body)?).await }.await,
-            "start-bot" => with(body).and_then(|start| self.start_bot(start)),
-            "ask-about" => with(body).and_then(|about| self.ask_about(about)),
-            "block" => with(body).and_then(|block| self.block(&block)),
-            "revoke" => with(body).map(|revoke| self.revoke(&revoke)),
-            "new-person" => with(body).and_then(|named| self.new_person(&named)),
-            "new-post" => with(body).and_then(|named| self.new_post(&named)),
-            "redeliver" => with(body).and_then(|numbered| self.redeliver(&numbered)),
-            _ => return None,
+            "write" => self.write(with(body)?),
+            "open" => self.open(with(body)?).await,
+            "press" => self.press(with(body)?).await,
+            "start-bot" => self.start_bot(with(body)?),
+            "ask-about" => self.ask_about(with(body)?),
+            "block" => self.block(&with(body)?),
+            "revoke" => Ok(self.revoke(&with(body)?)),
+            "new-person" => self.new_person(&with(body)?),
+            "new-post" => self.new_post(&with(body)?),
+            "redeliver" => self.redeliver(&with(body)?),
+            "fault-on" => with::<SwitchOn>(body)?.switch_on(&self.kenar).map(|()| Ok(Outcome::default()))?,
+            "fault-off" => {
+                with::<SwitchOff>(body)?.switch_off(&self.kenar);
+                Ok(Outcome::default())
+            }
+            _ => return Ok(None),
         };
-        Some(done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() }))
+        Ok(Some(done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() })))
     }
 
     fn write(&self, Write { me, chat, said }: Write) -> Done {
@@ -282,6 +298,6 @@ fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
     Ok((app.clone(), engine.follow(&at.me, app, &at.chat, &button.action)?))
 }
 
-fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}"))
+fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadInput> {
+    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}").into())
 }

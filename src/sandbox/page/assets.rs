@@ -9,7 +9,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Name, content type and content of each.
-const ASSETS: [(&str, &str, &str); 21] = [
+const ASSETS: [(&str, &str, &str); 24] = [
     ("", HTML, include_str!("assets/index.html")),
     ("icon.svg", SVG, include_str!("assets/icon.svg")),
     ("theme.css", CSS, include_str!("assets/theme.css")),
@@ -18,6 +18,7 @@ const ASSETS: [(&str, &str, &str); 21] = [
     ("chat.css", CSS, include_str!("assets/chat.css")),
     ("bubble.css", CSS, include_str!("assets/bubble.css")),
     ("wire.css", CSS, include_str!("assets/wire.css")),
+    ("faults.css", CSS, include_str!("assets/faults.css")),
     ("consent.css", CSS, include_str!("assets/consent.css")),
     ("start.js", SCRIPT, include_str!("assets/start.js")),
     ("page.js", SCRIPT, include_str!("assets/page.js")),
@@ -30,6 +31,8 @@ const ASSETS: [(&str, &str, &str); 21] = [
     ("menus.js", SCRIPT, include_str!("assets/menus.js")),
     ("visit.js", SCRIPT, include_str!("assets/visit.js")),
     ("wire.js", SCRIPT, include_str!("assets/wire.js")),
+    ("faults.js", SCRIPT, include_str!("assets/faults.js")),
+    ("session.js", SCRIPT, include_str!("assets/session.js")),
     ("consent.js", SCRIPT, include_str!("assets/consent.js")),
 ];
 

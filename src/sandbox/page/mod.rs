@@ -9,8 +9,10 @@
 
 mod act;
 mod assets;
+mod faults;
 mod guard;
 mod live;
+mod session;
 mod view;
 mod wire;
 
@@ -21,7 +23,10 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Serialize;
+use tokio::sync::Mutex;
 
+use self::act::BadInput;
+use self::faults::Choices;
 use self::guard::{Asked, Guard, Refused};
 use self::live::Live;
 use self::view::{Messages, Overview};
@@ -34,6 +39,9 @@ pub(super) const PATH: &str = "/chat/";
 
 /// A photo or a video of a person's; the platform says nothing of its size.
 const MAX_MEDIUM: usize = 64 << 20;
+
+/// A session that is played again.
+const MAX_SESSION: usize = 64 << 20;
 
 /// All else that the page sends.
 const MAX_BODY: usize = 1 << 20;
@@ -57,6 +65,8 @@ pub(super) struct Page {
     kenar: Arc<Kenar>,
     guard: Guard,
     origin: String,
+    /// Held while a session is played again.
+    playing: Mutex<()>,
 }
 
 /// Without the media, which are many bytes.
@@ -69,7 +79,7 @@ impl fmt::Debug for Page {
 impl Page {
     pub(super) fn new(kenar: Arc<Kenar>, port: u16) -> Self {
         let origin = kenar.hosts.api().as_str().to_owned();
-        Self { kenar, guard: Guard::new(port), origin }
+        Self { kenar, guard: Guard::new(port), origin, playing: Mutex::new(()) }
     }
 
     /// Answers a request for the page or of the page's; gives back any other.
@@ -77,7 +87,7 @@ impl Page {
         let path = request.uri().path();
         let asked = match path.strip_prefix(PATH) {
             Some(_) if request.method() == Method::POST => Asked::Acting,
-            Some("overview" | "messages" | "journal" | "live") => Asked::Reading,
+            Some("overview" | "messages" | "journal" | "faults" | "session" | "live") => Asked::Reading,
             Some(_) => Asked::Document,
             None if path == "/oauth2/auth" => Asked::Consent,
             None if path.starts_with("/media/") || matches!(path, "/" | "/chat" | "/favicon.ico") => Asked::Document,
@@ -107,6 +117,8 @@ impl Page {
             (&Method::GET, Some("overview")) => self.overview(asked),
             (&Method::GET, Some("messages")) => self.messages(asked),
             (&Method::GET, Some("journal")) => self.journal(asked),
+            (&Method::GET, Some("faults")) => json(&Choices::all()),
+            (&Method::GET, Some("session")) => self.save_session(),
             (&Method::GET, Some("live")) => self.live(),
             (&Method::GET, Some(name)) => assets::asset(name).unwrap_or_else(not_found),
             (&Method::POST, Some("send")) => {
@@ -116,8 +128,16 @@ impl Page {
                     Err(_) => too_large(MAX_MEDIUM),
                 }
             }
+            (&Method::POST, Some("session")) => match to_bytes(body, MAX_SESSION).await {
+                Ok(body) => self.play_session(&body).await.unwrap_or_else(bad_input),
+                Err(_) => too_large(MAX_SESSION),
+            },
             (&Method::POST, Some(name)) => match (name.strip_prefix("act/"), to_bytes(body, MAX_BODY).await) {
-                (Some(act), Ok(body)) => self.act(act, &body).await.map_or_else(not_found, |outcome| json(&outcome)),
+                (Some(act), Ok(body)) => match self.act(act, &body).await {
+                    Ok(Some(outcome)) => json(&outcome),
+                    Ok(None) => not_found(),
+                    Err(bad) => bad_input(bad),
+                },
                 (Some(_), Err(_)) => too_large(MAX_BODY),
                 (None, _) => not_found(),
             },
@@ -191,6 +211,10 @@ fn json(value: &impl Serialize) -> Response<Body> {
 
 fn not_found() -> Response<Body> {
     reply(StatusCode::NOT_FOUND, "text/plain", "there is nothing here")
+}
+
+fn bad_input(BadInput(why): BadInput) -> Response<Body> {
+    reply(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", why)
 }
 
 fn too_large(most: usize) -> Response<Body> {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::faults::Active;
 use crate::model::{Action, Button, ButtonGrid, Message, PostToken, Side};
 use crate::sandbox::engine::Engine;
 use crate::sandbox::engine::world::{self, Author, Between, ChatMessage, Talk};
@@ -16,6 +17,8 @@ pub(super) struct Overview<'a> {
     apps: Vec<App<'a>>,
     posts: Vec<Post<'a>>,
     chats: Vec<Chat<'a>>,
+    /// The faults that are switched on.
+    faults: Vec<Active<'a>>,
     /// The number of the last line of the journal.
     journal: u64,
 }
@@ -97,6 +100,7 @@ impl<'a> Overview<'a> {
             apps: world.apps.values().map(App::of).collect(),
             posts: world.posts.iter().map(|(token, owner)| Post { token, owner }).collect(),
             chats: with_reader.map(|(id, talk)| Chat::of(engine, id.as_str(), talk, reader)).collect(),
+            faults: Active::all(engine),
             journal: engine.journal.exchanges().next_back().map_or(0, |exchange| exchange.number),
         }
     }

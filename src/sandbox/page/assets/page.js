@@ -2,6 +2,7 @@
 
 import { avatar, find, icon, label, list, make, step, toast } from "./dom.js";
 import * as server from "./server.js";
+import * as faults from "./faults.js";
 import * as compose from "./compose.js";
 import * as menus from "./menus.js";
 import * as visit from "./visit.js";
@@ -44,6 +45,7 @@ async function refreshOnce() {
   const overview = await server.overview(me ?? "");
   if (me !== state.me) return;
   state.overview = overview;
+  faults.show(overview.faults);
   if (!overview.people.some(({ name }) => name === me)) {
     const [first] = overview.people;
     if (first) {

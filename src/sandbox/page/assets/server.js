@@ -10,34 +10,28 @@ export const overview = (me) => get("overview", { me });
 export const messages = (me, chat, from) => get("messages", from === undefined ? { me, chat } : { me, chat, from });
 export const journal = (after) => get("journal", { after });
 
-/** Does something. The answer says what came of it, or why nothing did in `error`. */
-export async function act(name, body) {
+/** What faults can be aimed at, and the dialects. */
+export const choices = () => get("faults");
+
+/** Posts something. The answer says what came of it, or why nothing did in `error`. */
+async function post(path, type, body) {
   try {
-    const answer = await fetch(`act/${name}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    const answer = await fetch(path, { method: "POST", headers: { "content-type": type }, body });
     return answer.ok ? await answer.json() : { error: await answer.text() };
   } catch (error) {
     return { error: String(error) };
   }
 }
 
+/** Does something. */
+export const act = (name, body) => post(`act/${name}`, "application/json", JSON.stringify(body));
+
+/** Plays a saved session to the add-ons. */
+export const play = (file) => post("session", "application/json", file);
+
 /** Sends a photo, a video, a recording or a file. */
-export async function send(parameters, blob) {
-  try {
-    const type = blob.type || "application/octet-stream";
-    const answer = await fetch(`send?${new URLSearchParams(parameters)}`, {
-      method: "POST",
-      headers: { "content-type": type },
-      body: blob,
-    });
-    return answer.ok ? await answer.json() : { error: await answer.text() };
-  } catch (error) {
-    return { error: String(error) };
-  }
-}
+export const send = (parameters, blob) =>
+  post(`send?${new URLSearchParams(parameters)}`, blob.type || "application/octet-stream", blob);
 
 /** Calls `changed` at each change, and `connected` with whether the sandbox is there. */
 export function live(changed, connected) {

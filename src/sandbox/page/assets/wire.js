@@ -1,6 +1,8 @@
 // The panel that shows each request and its answer.
 
 import { copy, find, icon, label, list, make, step, toast } from "./dom.js";
+import * as faults from "./faults.js";
+import * as session from "./session.js";
 import { act, journal } from "./server.js";
 import { exactTime, t } from "./words.js";
 
@@ -21,7 +23,12 @@ const ACTIONS = [
 ];
 
 /** What can be done with all of them. */
-const TOOLS = [{ name: "wire_clear", icon: "trash", does: clear }];
+const TOOLS = [
+  { name: "faults", icon: "bolt", does: faults.open },
+  { name: "session_save", icon: "save", does: session.save },
+  { name: "session_load", icon: "load", does: session.load },
+  { name: "wire_clear", icon: "trash", does: clear },
+];
 
 let lines = [];
 let last = 0;
@@ -57,7 +64,7 @@ function clear() {
 
 export function build() {
   const tools = TOOLS.map((tool) => {
-    const button = make("button", { type: "button", class: "tool", onclick: tool.does });
+    const button = make("button", { type: "button", class: "tool", "data-does": tool.name, onclick: tool.does });
     label(button, tool.icon, t(tool.name));
     return button;
   });
@@ -77,6 +84,7 @@ export function build() {
   find("wire").replaceChildren(
     make("header", { class: "wire-head" }, make("h2", {}, t("wire")), ...tools, close),
     make("div", { class: "chips", role: "group" }, filters),
+    faults.build(),
     make("ol", { id: "lines", class: "lines", onkeydown: moves }),
     make("p", { id: "no-lines", class: "no-lines" }, t("wire_empty")),
   );
