@@ -62,7 +62,7 @@ pub(super) struct Active<'a> {
 pub(super) struct SwitchOn {
     /// A webhook or an operation by its name in the journal, or [`ANY_CALL`].
     at: String,
-    fault: Kind,
+    fault: Chosen,
     times: Option<NonZeroU32>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct SwitchOff {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum Chosen {
     Status(u16),
     BareStatus(u16),
     Html,
@@ -149,7 +149,7 @@ impl SwitchOff {
     }
 }
 
-impl Kind {
+impl Chosen {
     fn of_call(self) -> Result<Fault, BadInput> {
         Ok(match self {
             Self::Status(status) => Fault::status(answerable(status)?),
