@@ -30,8 +30,10 @@
 //! # By hand
 //!
 //! With [`SandboxBuilder::chat_page`] it serves Divar's side as a chat client in the browser: be any of the people, write
-//! and press, open an app in a frame, give permission, and read what goes over the wire beside it. The `sandbox` example
-//! starts one and prints what your add-on needs to find it; a test can have the page too, to look at what it made.
+//! and press, open an app in a frame, give permission, and read what goes over the wire beside it. There,
+//! [faults](Sandbox::inject) are switched on and off, and the session is [saved](Recording) and
+//! [played again](Sandbox::replay). The `sandbox` example starts one and prints what your add-on needs to find it; a test
+//! can have the page too, to look at what it made.
 //!
 //! The frame of the page goes to this machine only. An add-on that sends its user to
 //! [`COMPLETION_URL`](crate::webhook::COMPLETION_URL) is kept from leaving by the browser, and the page takes that as the

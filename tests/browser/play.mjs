@@ -345,12 +345,18 @@ async function faults(player) {
   await until(page, async () => (await active.count()) === 1);
   assert.equal(await active.locator(".name").textContent(), "webhook.dynamic_action", "the other one struck once");
   await player.shot("16-fault-lines");
-  await active.locator("[data-does=fault_off]").click();
+  await active.locator("[data-does=fault_off]").focus();
+  await page.keyboard.press("Enter");
   await until(page, async () => (await active.count()) === 0);
+  await until(page, () => page.evaluate(() => document.activeElement.dataset.does === "faults"));
   assert.equal(await page.locator("#faults").isVisible(), false);
 
   await player.closePanel();
   await player.openChat("افزونهٔ نمونه");
+  await page
+    .locator(".message.mine .text", { hasText: `خرابی ${player.name()}` })
+    .last()
+    .waitFor();
   assert.equal(await page.locator(".message.theirs").count(), before, "a message came where the call was refused");
   await button.click();
   await player.toast("افزونه پاسخ داد");
@@ -374,7 +380,10 @@ async function session(player) {
 
   // What was done in the add-on's page is not played again, so that only what was just said is compared.
   const steps = saved.steps.filter((step) => JSON.stringify(step).includes(text));
-  assert.deepEqual(steps.map(({ kind }) => kind), ["webhook", "call"]);
+  assert.deepEqual(
+    steps.map(({ kind }) => kind),
+    ["webhook", "call"],
+  );
   const otherwise = structuredClone(steps);
   otherwise[1].body.text_message = "چیز دیگری";
   assert.notDeepEqual(otherwise, steps);

@@ -28,26 +28,41 @@ const FAULTS = [
 
 let active = [];
 
+const keyOf = (fault) => String(fault.id);
+
 /** Shows the faults that are switched on. */
 export function show(faults) {
   active = faults;
   const parent = find("faults");
   if (!parent) return;
-  list(parent, active, (fault) => String(fault.id), item);
+  const hadFocus = parent.contains(document.activeElement);
+  list(parent, active, keyOf, item);
   parent.hidden = active.length === 0;
+  // The one that had it is gone.
+  if (hadFocus && !parent.contains(document.activeElement))
+    (parent.querySelector("button") ?? document.querySelector("[data-does=faults]")).focus();
 }
 
 /** The list, for a panel that is built anew. */
-export const build = () =>
-  make("ul", { id: "faults", class: "faults", hidden: active.length === 0, "aria-label": t("faults_on") }, active.map(item));
+export function build() {
+  const parent = make("ul", { id: "faults", class: "faults", "aria-label": t("faults_on"), "aria-live": "polite" });
+  parent.hidden = active.length === 0;
+  list(parent, active, keyOf, item);
+  return parent;
+}
 
 function item(fault) {
   const name = t(`fault_${fault.fault}`);
   const left = fault.left === null ? t("fault_always_on") : t("fault_left", { times: number(fault.left) });
   const struck = fault.strikes > 0 && t("fault_struck", { times: number(fault.strikes) });
-  const off = make("button", { type: "button", class: "tool", "data-does": "fault_off", onclick: () => switchOff(fault) });
+  const off = make("button", {
+    type: "button",
+    class: "tool",
+    "data-does": "fault_off",
+    onclick: () => switchOff(fault),
+  });
   label(off, "close", t("fault_off", { name }));
-  const element = make(
+  return make(
     "li",
     { class: "fault" },
     icon("bolt"),
@@ -60,9 +75,6 @@ function item(fault) {
     ),
     off,
   );
-  element.dataset.key = String(fault.id);
-  element.dataset.state = JSON.stringify(fault);
-  return element;
 }
 
 /** A name in the journal stays as it is. */
@@ -70,7 +82,7 @@ const at = (name) => (name === "any_call" ? t(name) : make("bdi", { class: "name
 
 async function switchOff({ id }) {
   const { error } = await act("fault-off", { id });
-  toast(error ?? t("fault_is_off"), error ? "bad" : "good");
+  if (error) toast(error, "bad");
 }
 
 /** The dialogue that switches one on. */
@@ -129,7 +141,6 @@ export async function open() {
     });
     if (error) return toast(error, "bad");
     dialog.close();
-    toast(t("fault_is_on"), "good");
   }
 
   where.addEventListener("change", offer);
