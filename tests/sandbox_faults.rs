@@ -242,3 +242,19 @@ async fn every_dialect_of_an_answer_is_read() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_connection_that_is_cut_is_reset_and_not_closed_in_good_order() -> TestResult {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let kenar = Sandbox::start().await?;
+    let address = kenar.url().strip_prefix("http://").unwrap().to_owned();
+    for fault in [Fault::no_answer(), Fault::cut_off()] {
+        kenar.inject(fault).on::<GetUser>();
+        let mut stream = tokio::net::TcpStream::connect(&address).await?;
+        stream.write_all(b"GET /v1/open-platform/users HTTP/1.1\r\nhost: kenar\r\n\r\n").await?;
+        let error = stream.read_to_end(&mut Vec::new()).await.expect_err("a reset");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    Ok(())
+}

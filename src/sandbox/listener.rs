@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -47,15 +46,25 @@ async fn answer(stream: TcpStream, router: Router, mut stopped: watch::Receiver<
         let answer = router.call(request);
         async move { unless_cut(answer.await) }
     });
-    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        _ = connection.as_mut() => {}
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
         () = stop(&mut stopped) => {
-            connection.as_mut().graceful_shutdown();
-            // What is wrong with a connection is its other end's to notice.
-            let _ = connection.await;
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
+    };
+    // What is wrong with a connection is its other end's to notice; one that a fault cuts off is reset.
+    if ended.is_err_and(|error| error.is_user()) {
+        reset(connection.into_parts().io.into_inner());
     }
+}
+
+/// Closes a connection as one that broke: what waits to be sent is dropped, and the other end is told so.
+#[allow(deprecated, reason = "what replaces it is newer than the oldest tokio that this crate builds with")]
+fn reset(stream: TcpStream) {
+    // Where it cannot be set, the connection ends all the same.
+    let _ = stream.set_linger(Some(Duration::ZERO));
 }
 
 /// Ready once the sandbox stops.
