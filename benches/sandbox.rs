@@ -2,41 +2,18 @@
 //!
 //! `cargo bench --bench sandbox`
 
+#[path = "../tests/allocation_support/live_bytes.rs"]
+mod live_bytes;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use kenar::sandbox::Sandbox;
 use kenar::{BotMessage, ChatApi as _, Client, ConversationId};
+use live_bytes::LIVE_BYTES;
 use support::is_bench;
 use tokio::task::JoinSet;
-
-static LIVE_BYTES: AtomicIsize = AtomicIsize::new(0);
-
-struct Counting;
-
-// Safety: everything is left to the system's allocator; counting is beside it and does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE_BYTES.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE_BYTES.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LIVE_BYTES.fetch_add(size as isize - layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[derive(Clone, Copy)]
 enum Door {

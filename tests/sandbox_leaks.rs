@@ -1,39 +1,17 @@
 //! The promise: sandboxes come and go, and nothing of them stays. One test, since it looks at the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "allocation_support/live_bytes.rs"]
+mod live_bytes;
+
 use std::fs;
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::Response;
 use kenar::sandbox::{Fault, Sandbox, WebhookFault};
 use kenar::{BotMessage, ChatApi as _};
+use live_bytes::LIVE_BYTES;
 use tokio::runtime::Handle;
-
-static LIVE_BYTES: AtomicIsize = AtomicIsize::new(0);
-
-struct Counting;
-
-// Safety: everything is left to the system's allocator; counting is beside it and does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE_BYTES.fetch_add(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE_BYTES.fetch_sub(layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LIVE_BYTES.fetch_add(size as isize - layout.size() as isize, Ordering::Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A sandbox in which something happens, stopped in one of the ways there are.
 async fn come_and_go(number: usize) {

@@ -45,9 +45,7 @@ impl Engine {
             scopes.push(Scope::supplier_all_conversations_message_send());
         }
         caller.needs(&scopes)?;
-        if !talk.between.includes(&caller.grant.user) {
-            return Err(Refusal::denied("the user of the access token is not in this conversation"));
-        }
+        caller.takes_part_in(talk)?;
         let restricted = !talk.blocked_by.is_empty();
         let message: ConversationMessage = read(body)?;
         message.check().map_err(|why| Refusal::invalid(why.to_string()).see("messages and buttons"))?;
@@ -71,9 +69,7 @@ impl Engine {
         let caller = self.user_call(headers, &Permission::ChatReadConversation, now)?;
         let talk = self.talk_of_sides(id)?;
         caller.needs(&[Scope::conversation_read(id)])?;
-        if !talk.between.includes(&caller.grant.user) {
-            return Err(Refusal::denied("the user of the access token is not in this conversation"));
-        }
+        caller.takes_part_in(talk)?;
         let texts = talk.messages.iter().map(|message| &message.message);
         let texts = texts.filter(|message| matches!(message.content, MessageContent::Text(_))).cloned().collect();
         Ok(ok(&ConversationHistory::new(talk.between.conversation(id), texts)))
@@ -242,6 +238,14 @@ impl Engine {
 }
 
 impl Caller {
+    fn takes_part_in(&self, talk: &Talk) -> Result<(), Refusal> {
+        if talk.between.includes(&self.grant.user) {
+            Ok(())
+        } else {
+            Err(Refusal::denied("the user of the access token is not in this conversation"))
+        }
+    }
+
     /// That any one of these scopes was granted.
     fn needs(&self, any_of: &[Scope]) -> Result<(), Refusal> {
         if any_of.iter().any(|scope| self.grant.has(scope)) { Ok(()) } else { Err(lacks(any_of)) }
