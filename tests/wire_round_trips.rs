@@ -86,7 +86,7 @@ fn link() -> impl Strategy<Value = Url> {
 
 fn action() -> BoxedStrategy<Action> {
     prop_oneof![
-        link().prop_map(Action::OpenDirectLink),
+        link().prop_map(Action::open_link),
         data().prop_map(Action::OpenServerLink),
         data().prop_map(Action::GetDynamicAction),
         text().prop_map(|post| Action::OpenPostPage(PostToken::new(post))),

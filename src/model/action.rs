@@ -12,7 +12,7 @@ use super::{PostToken, RawJson};
 #[non_exhaustive]
 pub enum Action {
     /// `open_direct_link`: Divar opens this address.
-    OpenDirectLink(Url),
+    OpenDirectLink(Box<Url>),
     /// `open_server_link`: Divar asks your add-on for an address to open, as it does when a user opens the app, with
     /// this data as [`OpenApp::extra`](crate::webhook::OpenApp::extra).
     OpenServerLink(ActionData),
@@ -29,7 +29,7 @@ impl Action {
     /// Opens an address.
     #[must_use]
     pub fn open_link(url: impl Into<Url>) -> Self {
-        Self::OpenDirectLink(url.into())
+        Self::OpenDirectLink(Box::new(url.into()))
     }
 
     /// Asks your add-on for an address to open; see [`ActionData::new`] for `data`.
@@ -189,7 +189,7 @@ impl<'de> Deserialize<'de> for Action {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let action = ActionIn::deserialize(deserializer)?;
         let mut actions = [
-            action.open_direct_link.map(|url| Self::OpenDirectLink(url.0)),
+            action.open_direct_link.map(|url| Self::open_link(url.0)),
             action.open_server_link.map(|link| Self::OpenServerLink(link.data)),
             action.get_dynamic_action.map(|link| Self::GetDynamicAction(link.data)),
             action.open_post_page.map(|post| Self::OpenPostPage(post.post_token)),

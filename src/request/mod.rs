@@ -129,7 +129,7 @@ pub fn post_json(operation: &'static str, uri: Uri, value: &(impl Serialize + ?S
 }
 
 /// Room for a message with a few buttons.
-const USUAL_JSON_BYTES: usize = 1024;
+const USUAL_JSON_BYTES: usize = 2048;
 
 /// A `POST` of names and values as a form.
 #[must_use]

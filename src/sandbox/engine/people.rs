@@ -147,7 +147,7 @@ impl Engine {
         let extra = |data: &crate::model::ActionData| data.json().cloned().map_err(|why| why.to_string());
         let gone = || "there is no such conversation".to_owned();
         Ok(match action {
-            Action::OpenDirectLink(url) => Press::Open(url.clone()),
+            Action::OpenDirectLink(url) => Press::Open(Url::clone(url)),
             Action::OpenServerLink(data) => {
                 let from = OpenedFrom::Conversation(within.clone());
                 let opening = Opening { from, extra: Some(extra(data)?), location: None };
