@@ -5,13 +5,9 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper_util::client::legacy::{Client as HyperClient, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
-use kenar::request::{Body, Hosts};
-use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
+use kenar::request::Hosts;
+use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
 use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage};
 use serde_json::Value;
 use support::message::{json_message, plain_message, typed_message};
@@ -50,7 +46,7 @@ fn main() {
                 contestant(&runtime, DERIVE, in_flight, send_derive, plain()),
                 contestant(&runtime, "derive, with a time limit", in_flight, send_derive, limited),
                 contestant(&runtime, "Value", in_flight, send_value, plain()),
-                contestant(&runtime, "kenar over hyper-util", in_flight, send_kenar, kenar_over_hyper(&origin)),
+                contestant(&runtime, "kenar over reqwest", in_flight, send_kenar, kenar_over_reqwest(&origin)),
                 contestant(
                     &runtime,
                     "reqwest, nothing made or read",
@@ -114,7 +110,16 @@ struct Kenar {
 }
 
 fn kenar(origin: &str) -> Kenar {
-    let client = Client::builder(ApiKey::new(API_KEY).unwrap()).hosts(Hosts::at(origin).unwrap()).build().unwrap();
+    over(HyperTransport::new().unwrap(), origin)
+}
+
+fn kenar_over_reqwest(origin: &str) -> Kenar {
+    over(ReqwestTransport::builder().no_proxy().build().unwrap(), origin)
+}
+
+fn over(transport: impl HttpTransport, origin: &str) -> Kenar {
+    let builder = Client::builder(ApiKey::new(API_KEY).unwrap()).hosts(Hosts::at(origin).unwrap());
+    let client = builder.transport(transport).build().unwrap();
     Kenar { client, token: AccessToken::new(TOKEN).unwrap(), kept: typed_message() }
 }
 
@@ -205,33 +210,4 @@ async fn send_prepared(prepared: Arc<Prepared>) {
     let response = prepared.client.execute(request).await.unwrap();
     assert!(response.status().is_success());
     assert!(!response.bytes().await.unwrap().is_empty());
-}
-
-/// The same client over another HTTP stack, without the layers that reqwest has above hyper.
-#[derive(Debug)]
-struct HyperTransport(HyperClient<HttpConnector, Body>);
-
-fn kenar_over_hyper(origin: &str) -> Kenar {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    let transport = HyperTransport(HyperClient::builder(TokioExecutor::new()).build(connector));
-    let client = Client::builder(ApiKey::new(API_KEY).unwrap())
-        .hosts(Hosts::at(origin).unwrap())
-        .transport(transport)
-        .build()
-        .unwrap();
-    Kenar { client, token: AccessToken::new(TOKEN).unwrap(), kept: typed_message() }
-}
-
-#[async_trait]
-impl HttpTransport for HyperTransport {
-    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
-        let interrupted = |error| TransportError::with_source(TransportErrorKind::Interrupted, error);
-        let (parts, body) = self.0.request(request).await.map_err(|error| interrupted(error.into()))?.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|error| interrupted(Box::<dyn std::error::Error + Send + Sync>::from(error)))?;
-        Ok(http::Response::from_parts(parts, body.to_bytes()))
-    }
 }

@@ -1,9 +1,8 @@
 //! Promise: nothing that Divar may have processed is sent again, and every outcome tells whether it may have been.
 //!
 //! A server on loopback answers, delays, breaks off before and after it has processed, refuses connections and falls
-//! silent, as a generator decides from a seed; thousands of messages go through the real transport, many at once and over
+//! silent, as a generator decides from a seed; thousands of messages go through the real transports, many at once and over
 //! shared connections. What the server knows is compared with what the callers were told.
-#![cfg(feature = "reqwest")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kenar::request::Hosts;
-use kenar::transport::ReqwestTransport;
+use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
 use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage, Error, ErrorKind, Retry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -204,10 +203,16 @@ async fn answer(stream: &mut TcpStream, message: u32, fate: Fate) -> Option<()> 
     goes_on.then_some(())
 }
 
-fn client(address: SocketAddr) -> Client {
+/// Every other one over hyper, the rest over reqwest.
+fn client(address: SocketAddr, number: u32) -> Client {
+    let transport: Arc<dyn HttpTransport> = if number % 2 == 0 {
+        Arc::new(HyperTransport::builder().max_response_bytes(MAX_ANSWER).build().unwrap())
+    } else {
+        Arc::new(ReqwestTransport::builder().max_response_bytes(MAX_ANSWER).no_proxy().build().unwrap())
+    };
     Client::builder(ApiKey::new("placeholder").unwrap())
         .hosts(Hosts::at(&format!("http://{address}")).unwrap())
-        .transport(ReqwestTransport::builder().max_response_bytes(MAX_ANSWER).no_proxy().build().unwrap())
+        .transport(transport)
         .retry(Retry::default().first_pause(Duration::from_millis(4)))
         .time_limit(Duration::from_millis(600))
         .build()
@@ -236,7 +241,7 @@ async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
 
     let mut senders = JoinSet::new();
     for number in 0..CLIENTS {
-        let client = client(address);
+        let client = client(address, number);
         for lane in 0..AT_ONCE {
             senders.spawn(send(client.clone(), number * AT_ONCE + lane, CLIENTS * AT_ONCE));
         }
@@ -268,7 +273,7 @@ async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
 #[tokio::test]
 async fn what_reaches_nobody_is_tried_again_and_reported_as_not_sent() {
     let nobody = bound();
-    let client = client(nobody.local_addr().unwrap());
+    let client = client(nobody.local_addr().unwrap(), 0);
     for (message, outcome) in send(client, 0, MESSAGES / 20).await {
         let error = outcome.as_ref().unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3), "{error}");

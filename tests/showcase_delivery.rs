@@ -23,7 +23,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use kenar::request::Body;
 use kenar::sandbox::{App, Chat, ChatMessage, Sandbox, User, Visit};
-use kenar::transport::{HttpTransport, MockTransport, ReqwestTransport, TransportError, TransportErrorKind};
+use kenar::transport::{HttpTransport, HyperTransport, MockTransport, TransportError, TransportErrorKind};
 use kenar::webhook::{COMPLETION_URL, OpenApp, OpenAppReply};
 use kenar::{AppUrl, ButtonGrid, Client, IdentificationKey, RawJson};
 use serde_json::json;
@@ -212,7 +212,7 @@ mod the_form {
 
     async fn get(url: &str) -> Outcome<HeaderMap> {
         let request = Request::get(url).body(Body::from(String::new()))?;
-        Ok(ReqwestTransport::builder().no_proxy().build()?.send(request).await?.headers().clone())
+        Ok(HyperTransport::new()?.send(request).await?.headers().clone())
     }
 }
 
@@ -438,7 +438,7 @@ mod opened {
         let request = request
             .header(header::AUTHORIZATION, HeaderValue::from_static(KEY))
             .body(Body::from(serde_json::to_vec(opened)?))?;
-        let answer = ReqwestTransport::builder().no_proxy().build()?.send(request).await?;
+        let answer = HyperTransport::new()?.send(request).await?;
         assert_eq!(answer.status(), StatusCode::OK);
         let reply: OpenAppReply = serde_json::from_slice(answer.body())?;
         Ok(scene.ali.visit(reply.url().as_str()).await?)

@@ -17,7 +17,7 @@ use common::{Outcome, Site};
 use kenar::model::{Conversation, Sender, SenderKind};
 use kenar::request::Body;
 use kenar::sandbox::{Chat, ChatMessage, Sandbox, User};
-use kenar::transport::{HttpTransport as _, ReqwestTransport};
+use kenar::transport::{HttpTransport as _, HyperTransport};
 use kenar::webhook::{DynamicAction, DynamicActionReply, Event, MessageEvent};
 use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId, RawJson};
 
@@ -374,7 +374,7 @@ mod in_the_chat {
         let site = Site::of_sandbox(&app).await?;
         let (base, bot) = (site.base.clone(), bot::router(site.verifier.clone(), site.client.clone()));
         site.serve_aside(bot);
-        let http = ReqwestTransport::builder().no_proxy().build()?;
+        let http = HyperTransport::new()?;
         let post = async |path: &str, key: &str, body: Vec<u8>| {
             let url = base.at(["kenar", path]);
             http.send(Request::post(url.as_str()).header("authorization", key).body(Body::from(body)).unwrap()).await

@@ -14,7 +14,7 @@ use axum::http::{Request, StatusCode};
 use kenar::OAuthClient;
 use kenar::request::Body;
 use kenar::sandbox::Sandbox;
-use kenar::transport::{HttpTransport as _, ReqwestTransport};
+use kenar::transport::{HttpTransport as _, HyperTransport};
 
 use addon::Settings;
 use common::{Outcome, Site, check, say, title};
@@ -81,7 +81,7 @@ async fn play() -> Outcome {
     let forged = Request::post(base.at(["kenar", "open"]).as_str())
         .header("authorization", "a guess")
         .body(Body::from(r#"{"source":"CHAT"}"#.to_owned()))?;
-    let answer = ReqwestTransport::builder().no_proxy().build()?.send(forged).await?;
+    let answer = HyperTransport::new()?.send(forged).await?;
     check(answer.status() == StatusCode::UNAUTHORIZED, "the add-on refused it, and did not say why")?;
 
     title("What was said");

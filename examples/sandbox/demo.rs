@@ -14,7 +14,7 @@ use kenar::oauth::State;
 use kenar::operation::{Media, MediaSource};
 use kenar::request::Body;
 use kenar::sandbox::App;
-use kenar::transport::{HttpTransport as _, ReqwestTransport};
+use kenar::transport::{HttpTransport as _, HyperTransport};
 use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
 use kenar::{
     Action, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, Callback, ChatApi as _, Client, ConversationId,
@@ -211,7 +211,7 @@ impl Demo {
             MessageContent::Text(text) => BotMessage::text(format!("گفتید: {text}")),
             MessageContent::Image(image) => {
                 let link = image.link.as_deref().ok_or("a photo without a link")?;
-                let transport = ReqwestTransport::builder().no_proxy().build()?;
+                let transport = HyperTransport::new()?;
                 let photo = transport.send(Request::get(link).body(Body::from(Bytes::new()))?).await?.into_body();
                 let photo = Media::image("photo.png", MediaSource::bytes(photo))?;
                 BotMessage::media(self.client.upload_media(photo).await?)

@@ -39,8 +39,8 @@ pub struct ClientBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientSetupError {
-    /// No transport was given, and the crate was built without the feature `reqwest`.
-    #[error("no transport: give one, or build with the feature `reqwest`")]
+    /// No transport was given, and the crate was built without the feature `hyper`, which the features for TLS turn on.
+    #[error("no transport: give one, or build with the feature `rustls`")]
     NoTransport,
     /// The crate's own transport could not be set up.
     #[error("the transport cannot be set up")]
@@ -68,7 +68,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends over another HTTP stack than reqwest.
+    /// Sends over another HTTP stack than hyper.
     pub fn transport(mut self, transport: impl HttpTransport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -113,7 +113,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, ClientSetupError> {
         let transport = match self.transport {
             Some(transport) => transport,
-            None => default_transport(&self.hosts)?,
+            None => default_transport()?,
         };
         let mut api_key_header =
             HeaderValue::from_str(self.api_key.expose_secret()).map_err(|_| ClientSetupError::ApiKey)?;
@@ -141,18 +141,14 @@ fn default_timer() -> Option<Arc<dyn Timer>> {
     None
 }
 
-#[cfg(feature = "reqwest")]
-fn default_transport(hosts: &Hosts) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
-    let mut builder = crate::transport::ReqwestTransport::builder().hosts(hosts);
-    if hosts.include_loopback() {
-        // A proxy would see in the clear what must not leave this machine.
-        builder = builder.no_proxy();
-    }
-    let transport = builder.build().map_err(|error| ClientSetupError::Transport(error.into()))?;
+#[cfg(feature = "hyper")]
+fn default_transport() -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
+    let transport =
+        crate::transport::HyperTransport::new().map_err(|error| ClientSetupError::Transport(error.into()))?;
     Ok(Arc::new(transport))
 }
 
-#[cfg(not(feature = "reqwest"))]
-fn default_transport(_: &Hosts) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
+#[cfg(not(feature = "hyper"))]
+fn default_transport() -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
     Err(ClientSetupError::NoTransport)
 }

@@ -85,12 +85,12 @@ struct Inner {
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Client {
-    /// A client of the platform, over reqwest, with the usual settings.
+    /// A client of the platform, over hyper, with the usual settings.
     ///
     /// # Errors
     ///
     /// Where the HTTP stack cannot be set up.
-    #[cfg(feature = "reqwest")]
+    #[cfg(feature = "hyper")]
     pub fn new(api_key: ApiKey) -> Result<Self, ClientSetupError> {
         Self::builder(api_key).build()
     }

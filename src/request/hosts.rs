@@ -103,12 +103,6 @@ impl Hosts {
         self.api.loopback && self.oauth.loopback && self.upload.loopback
     }
 
-    /// Whether one of the three is on this machine.
-    #[cfg(feature = "reqwest")]
-    pub(crate) fn include_loopback(&self) -> bool {
-        self.api.loopback || self.oauth.loopback || self.upload.loopback
-    }
-
     /// Whether a request to `uri` would go to one of them.
     pub(crate) fn include(&self, uri: &Uri) -> bool {
         self.all().any(|host| host.is_host_of(uri))

@@ -1,11 +1,21 @@
-//! How requests travel: the [`HttpTransport`] trait, an implementation over reqwest, and a double for tests.
+//! How requests travel: the [`HttpTransport`] trait, implementations over hyper and over reqwest, and a double for tests.
 
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod answer;
+#[cfg(feature = "hyper")]
+mod connector;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod mock;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
+mod tls;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,9 +23,39 @@ use bytes::Bytes;
 use crate::error::BoxError;
 use crate::request::Body;
 
+#[cfg(feature = "hyper")]
+pub use hyper::{HyperTransport, HyperTransportBuilder};
 pub use mock::MockTransport;
 #[cfg(feature = "reqwest")]
-pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder, TransportSetupError};
+pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
+
+/// Enough for about 40,000 messages of a conversation.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+const DEFAULT_MAX_RESPONSE_BYTES: usize = 16 << 20;
+
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A connection that the server is about to close is one that a send may be lost on.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The HTTP stack could not be set up, for want of a TLS provider or of the system's certificates.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP stack cannot be set up")]
+pub struct TransportSetupError(#[source] BoxError);
+
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+impl TransportSetupError {
+    #[cfg_attr(
+        not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls", feature = "reqwest")),
+        expect(dead_code, reason = "without TLS there is nothing to fail")
+    )]
+    fn new(why: impl Into<BoxError>) -> Self {
+        Self(why.into())
+    }
+}
 
 /// An HTTP stack that a [`Client`](crate::Client) sends with: one method over the types of the [`http`] crate.
 ///
@@ -31,22 +71,23 @@ pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder, TransportSetupError
 /// use async_trait::async_trait;
 /// use bytes::Bytes;
 /// use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-/// use hyper_util::client::legacy::{Client as Hyper, connect::HttpConnector};
 /// use kenar::request::Body;
 /// use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 ///
-/// /// hyper's client takes a `kenar` body as it is.
+/// /// A reqwest client of the program's own, with redirects and retries turned off.
 /// #[derive(Debug)]
-/// struct HyperTransport(Hyper<HttpConnector, Body>);
+/// struct OwnReqwest(reqwest::Client);
 ///
 /// #[async_trait]
-/// impl HttpTransport for HyperTransport {
+/// impl HttpTransport for OwnReqwest {
 ///     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
-///         let response = self.0.request(request).await.map_err(|error| {
+///         let failure = |error: reqwest::Error| {
 ///             let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
-///             TransportError::with_source(kind, error)
-///         })?;
-///         let (parts, body) = response.into_parts();
+///             TransportError::with_source(kind, error.without_url())
+///         };
+///         let request = request.map(reqwest::Body::wrap).try_into().map_err(failure)?;
+///         let response = self.0.execute(request).await.map_err(failure)?;
+///         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
 ///         let body = Limited::new(body, 16 << 20).collect().await.map_err(|error| {
 ///             let too_large = error.is::<LengthLimitError>();
 ///             let kind = if too_large { TransportErrorKind::ResponseTooLarge } else { TransportErrorKind::Interrupted };

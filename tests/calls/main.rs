@@ -4,9 +4,9 @@
 mod answers;
 mod loopback;
 mod operations;
-mod reqwest_transport;
 mod retry;
 mod secrecy;
 mod static_checks;
 mod support;
+mod transports;
 mod upload;

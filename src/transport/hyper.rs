@@ -1,0 +1,108 @@
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::connector::Connector;
+use super::{HttpTransport, TransportError, TransportErrorKind, TransportSetupError, answer};
+use crate::request::Body;
+
+/// An [`HttpTransport`] over [hyper](https://hyper.rs) and its pool of connections: HTTP/1.1, connections kept and shared,
+/// redirects not followed, answers bounded. It runs on tokio.
+///
+/// What goes over `https` goes through the proxy that the environment names for it: `HTTPS_PROXY` or `ALL_PROXY`, an
+/// `http` or a `socks5` one, but for the hosts of `NO_PROXY`. The connection is secured to Divar itself, so that the proxy
+/// reads nothing of it. What goes over plain `http`, which is only ever to this machine, goes through no proxy.
+#[derive(Clone)]
+pub struct HyperTransport {
+    client: Client<Connector, Body>,
+    max_response_bytes: usize,
+}
+
+/// Sets up a [`HyperTransport`].
+#[derive(Debug)]
+#[must_use]
+pub struct HyperTransportBuilder {
+    max_response_bytes: usize,
+    connect_timeout: Duration,
+    use_proxy: bool,
+}
+
+impl HyperTransport {
+    /// A transport with the usual settings.
+    ///
+    /// # Errors
+    ///
+    /// Where TLS cannot be set up.
+    pub fn new() -> Result<Self, TransportSetupError> {
+        Self::builder().build()
+    }
+
+    /// Sets one up.
+    pub fn builder() -> HyperTransportBuilder {
+        HyperTransportBuilder {
+            max_response_bytes: super::DEFAULT_MAX_RESPONSE_BYTES,
+            connect_timeout: super::DEFAULT_CONNECT_TIMEOUT,
+            use_proxy: true,
+        }
+    }
+}
+
+impl HyperTransportBuilder {
+    /// How large an answer may be, in bytes: 16 MiB unless said otherwise, about 40,000 messages of a conversation.
+    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+
+    /// How long making a connection may take, its TLS included: half a second unless said otherwise. A failure to
+    /// connect is one that any call can be tried again after, so a short time here is worth more than a long one.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Does without the proxies that the environment names.
+    pub fn no_proxy(mut self) -> Self {
+        self.use_proxy = false;
+        self
+    }
+
+    /// The transport.
+    ///
+    /// # Errors
+    ///
+    /// Where TLS cannot be set up.
+    pub fn build(self) -> Result<HyperTransport, TransportSetupError> {
+        let connector = Connector::new(self.connect_timeout, self.use_proxy)?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(super::IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(HyperTransport { client, max_response_bytes: self.max_response_bytes })
+    }
+}
+
+#[async_trait]
+impl HttpTransport for HyperTransport {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        let response = self.client.request(request).await.map_err(transport_error)?;
+        let (parts, body) = response.into_parts();
+        Ok(Response::from_parts(parts, answer::read(body, self.max_response_bytes).await?))
+    }
+}
+
+fn transport_error(error: Error) -> TransportError {
+    let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
+    TransportError::with_source(kind, error)
+}
+
+impl fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperTransport").field("max_response_bytes", &self.max_response_bytes).finish_non_exhaustive()
+    }
+}
