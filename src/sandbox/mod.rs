@@ -25,7 +25,7 @@
 //! itself is waited for ([`Chat::next_message`]), as long as a time limit. A failure prints what was said and what went
 //! over the wire.
 //!
-//! [The guide](guide) teaches testing an add-on in ten minutes.
+//! [The guide](crate::guide::testing) teaches testing an add-on in ten minutes.
 //!
 //! # By hand
 //!
@@ -56,9 +56,6 @@ mod chats;
 mod clock;
 mod engine;
 mod flood;
-pub mod guide {
-    #![doc = include_str!("guide.md")]
-}
 mod inject;
 mod kenar;
 mod listener;
