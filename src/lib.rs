@@ -91,7 +91,7 @@
 //!     .sender_buttons([[Button::open_link("پیگیری سفارش", tracking).icon(Icon::SEND)]])
 //!     .receiver_buttons([[Button::dynamic_action("تأیید زمان", json!({ "order": "17" }))]]);
 //! match client.send_message(conversation, &message, token).await {
-//!     Err(error) if error.is_recipient_restricted() => {} // one side has blocked the other
+//!     Err(error) if error.is_recipient_restricted() => {} // one side blocked the other
 //!     result => drop(result?),
 //! }
 //! # // [end]
@@ -146,7 +146,8 @@
 //! let verifier = Verifier::new(IdentificationKey::new(var("KENAR_IDENTIFICATION_KEY")?)?);
 //! let client = Client::new(ApiKey::new(var("KENAR_API_KEY")?)?)?;
 //! let secret = ClientSecret::new(var("KENAR_CLIENT_SECRET")?)?;
-//! let oauth = client.oauth(OAuthApp::new("delivery", secret, "https://addon.example/oauth")?);
+//! let app = OAuthApp::new("delivery", secret, "https://addon.example/oauth")?;
+//! let oauth = client.oauth(app);
 //! # Ok(()) }
 //! ```
 //!
