@@ -25,8 +25,8 @@
 //! ```
 //!
 //! **1. Be opened from a chat.** Divar asks your add-on for a page, and shows the
-//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The verifier checks it, and reads what
-//! the user has opened; you answer with the page.
+//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The verifier checks it, and reads
+//! what the user has opened; you answer with the page.
 //!
 //! ```
 //! # use axum::{body::Bytes, extract::State, http::HeaderMap};
@@ -113,7 +113,7 @@
 //! ```
 //!
 //! **4. Test it**, with no account and no network. The sandbox is Divar: its people open your add-on, permit, write and
-//! press; it checks keys, permissions and scopes as the platform does.
+//! press; it checks keys, permissions and scopes.
 //!
 //! ```
 //! # use kenar::sandbox::Sandbox;
@@ -172,8 +172,8 @@
 //!
 //! # Operations
 //!
-//! What the platform offers to the chat side of an app, and the method of [`ChatApi`], [`OAuthClient`] or [`Client`] that
-//! calls it. The [API key](guide#api-key) gets its permissions in the panel, the access token its
+//! What the platform offers to the chat side of an app, and the method of [`ChatApi`], [`OAuthClient`] or [`Client`]
+//! that calls it. The [API key](guide#api-key) gets its permissions in the panel, the access token its
 //! [scopes](guide#scope) from the user; where both are listed, a call needs both.
 //!
 //! | the platform's operation | method | permission of the API key | scope, any one of |

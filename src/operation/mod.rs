@@ -1,4 +1,4 @@
-//! The calls of the chat API, one file each: what to send and what the answer means, without any I/O.
+//! The calls of the chat API, one type each: what to send and what the answer means, without any I/O.
 //!
 //! [The table](crate#operations) says which method sends each, and what permission and scope it needs. Each is a value:
 //! use it where you send it by other means, wrap the client, or stand in for Divar in a test.
@@ -12,7 +12,8 @@
 //!
 //! let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 //! let message = BotMessage::text("سلام");
-//! let request = SendBotMessage { conversation: &conversation, message: &message }.request(&Hosts::default())?;
+//! let send = SendBotMessage { conversation: &conversation, message: &message };
+//! let request = send.request(&Hosts::default())?;
 //! assert_eq!(request.method(), "POST");
 //! // … add the API key, send, and give the answer to `response`.
 //! # Ok::<(), kenar::Error>(())
