@@ -14,7 +14,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sara = kenar.user("sara");
 
     // 1. Send the user's browser to the URL, and keep the state with the visit.
+    // [permission]
     let (url, state) = oauth.permission_url([Scope::user_id(), Scope::user_phone(), Scope::offline_access()]);
+    // [end]
     println!("ask at      {}", url.as_str());
 
     // 2. The user allows it, and is back at the redirect URI.

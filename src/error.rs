@@ -15,6 +15,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// It says which operation it was, what Divar answered, how many attempts were made, and whether Divar may have done
 /// what was asked all the same. It holds no secret: not the keys and tokens of the request, and not those of an answer.
+/// The guide says [what to do about which](crate::guide::errors).
 ///
 /// ```
 /// # fn log_and_move_on() {} fn ask_again() {} fn later(_: Option<std::time::Duration>) {}
@@ -100,7 +101,7 @@ pub enum ApiError {
     Other,
 }
 
-/// A `google.rpc.Status`.
+/// A [`google.rpc.Status`](https://google.aip.dev/193): a code, a text, and details.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RpcStatus {
@@ -123,7 +124,7 @@ pub struct OAuthError {
     pub description: Option<String>,
 }
 
-/// A gRPC status code.
+/// A [gRPC status code](https://grpc.io/docs/guides/status-codes/).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RpcCode(pub i32);
 

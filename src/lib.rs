@@ -1,59 +1,215 @@
-//! The SDK for the chat side of [Kenar](https://kenar.divar.dev), the add-on platform of Divar, Iran's classifieds
+//! The SDK for the chat side of [Kenar](https://kenar.divar.dev), the platform for add-ons of Divar, Iran's classifieds
 //! marketplace.
 //!
-//! A user opens your add-on from a chat; Divar asks it for a page; the user works there, grants permission and goes back;
-//! your add-on writes into the chat. Or the user writes to your chatbot, and it answers. This crate has
+//! An [add-on](guide#add-on) is a web server of yours that Divar's users meet in their chats. A user opens it from a
+//! [conversation](guide#conversation) about a [post](guide#post), a classified ad; works on its pages; permits it to
+//! act; and goes back. It writes into the conversation, with buttons for both sides. Or the user writes to its
+//! [chatbot](guide#chatbot), and it answers. This crate has
 //!
-//! - the webhooks that Divar sends you, verified and typed: [`webhook`];
+//! - the [webhooks](guide#webhook) that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
 //! - permission and tokens, by OAuth: [`oauth`];
 //! - a Kenar that runs on your own machine: [`sandbox`], behind a feature.
 //!
-//! ```no_run
-//! use kenar::webhook::{Event, Verifier};
-//! use kenar::{ApiKey, BotMessage, ChatApi as _, Client, IdentificationKey};
+//! # In five minutes
 //!
-//! # async fn handler(headers: http::HeaderMap, body: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::new(IdentificationKey::new(std::env::var("KENAR_IDENTIFICATION_KEY")?)?);
-//! let client = Client::new(ApiKey::new(std::env::var("KENAR_API_KEY")?)?)?;
+//! ```toml
+//! [dependencies]
+//! kenar = { version = "0.1", features = ["axum"] }
+//! axum = "0.8" # or any other framework
+//! serde_json = "1"
+//! tokio = { version = "1", features = ["full"] }
 //!
-//! match verifier.event(&headers, body)? {
-//!     Event::ChatbotMessage(message) => {
-//!         let answer = BotMessage::text(format!("گفتید: {}", message.text().unwrap_or("…")));
-//!         client.send_bot_message(&message.conversation.id, &answer).await?;
-//!     }
-//!     _ => {} // everything authentic is worth a 200, also what is not known yet
+//! [dev-dependencies]
+//! kenar = { version = "0.1", features = ["sandbox"] }
+//! ```
+//!
+//! **1. Be opened from a chat.** Divar asks your add-on for a page, and shows the
+//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The verifier checks it, and reads
+//! what the user has opened; you answer with the page.
+//!
+//! ```
+//! # use axum::{body::Bytes, extract::State, http::HeaderMap};
+//! # use kenar::{AppUrl, Client, OAuthClient, OpenAppReply, Rejection, Verifier};
+//! #[derive(Clone)]
+//! struct AddOn { verifier: Verifier, client: Client, oauth: OAuthClient, base: AppUrl }
+//!
+//! # // [webhook]
+//! async fn open_app(
+//!     add_on: State<AddOn>, headers: HeaderMap, body: Bytes,
+//! ) -> Result<OpenAppReply, Rejection> {
+//!     let opened = add_on.verifier.open_app(&headers, &body)?; // else 401, 400 or 413
+//!     Ok(opened.reply(add_on.base.at(["order"])))
 //! }
+//! # // [end]
+//! # let _: axum::Router<AddOn> = axum::Router::new().route("/open", axum::routing::post(open_app));
+//! ```
+//!
+//! **2. Ask for permission.** Send the user to Divar's [consent page](guide#consent-page), and keep the
+//! [state](guide#state). The user comes back with a code, which becomes an [access token](guide#access-token).
+//!
+//! ```
+//! # use kenar::{AccessToken, Callback, ConversationId, OAuthClient, Scope};
+//! # use kenar::oauth::{PermissionUrl, State};
+//! fn ask(oauth: &OAuthClient, conversation: &ConversationId) -> (PermissionUrl, State) {
+//! # // [permission]
+//!     oauth.permission_url([Scope::conversation_send_message(conversation)])
+//! # // [end]
+//! }
+//!
+//! async fn permitted(
+//!     oauth: &OAuthClient, query: &str, state: &State,
+//! ) -> Result<Option<AccessToken>, Box<dyn std::error::Error>> {
+//!     match oauth.callback(query, state)? {
+//!         Callback::Granted(code) => Ok(Some(oauth.exchange(code).await?.access_token)),
+//!         Callback::Denied(_) => Ok(None),
+//!     }
+//! }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # let kenar = kenar::sandbox::Sandbox::in_process().await;
+//! # let (app, ali) = (kenar.app("delivery"), kenar.user("ali"));
+//! # let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
+//! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
+//! # let (url, state) = ask(&oauth, chat.id());
+//! # let back = ali.visit(url.as_str()).await.unwrap().allow().await.unwrap();
+//! # assert!(permitted(&oauth, back.url().query().unwrap(), &state).await.unwrap().is_some());
+//! # });
+//! ```
+//!
+//! **3. Write into the chat**, with a button for the user who permitted it, and one for the other side.
+//!
+//! ```
+//! # use kenar::{
+//! #     AccessToken, AppUrl, Button, ChatApi as _, Client, ConversationId, ConversationMessage, Error, Icon,
+//! # };
+//! # async fn announce(
+//! #     client: &Client, conversation: &ConversationId, token: &AccessToken, tracking: AppUrl,
+//! # ) -> Result<(), Error> {
+//! # use serde_json::json;
+//! # // [send]
+//! let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
+//!     .sender_buttons([[Button::open_link("پیگیری سفارش", tracking).icon(Icon::SEND)]])
+//!     .receiver_buttons([[Button::dynamic_action("تأیید زمان", json!({ "order": "17" }))]]);
+//! match client.send_message(conversation, &message, token).await {
+//!     Err(error) if error.is_recipient_restricted() => {} // one side blocked the other
+//!     result => drop(result?),
+//! }
+//! # // [end]
+//! # Ok(()) }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # use kenar::{Callback, Scope, sandbox::Sandbox};
+//! # let kenar = Sandbox::in_process().await;
+//! # let (app, ali) = (kenar.app("delivery"), kenar.user("ali"));
+//! # let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
+//! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
+//! # let (url, state) = oauth.permission_url([Scope::conversation_send_message(chat.id())]);
+//! # let back = ali.visit(url.as_str()).await.unwrap().allow().await.unwrap();
+//! # let Callback::Granted(code) = oauth.callback(back.url().query().unwrap(), &state).unwrap() else { panic!() };
+//! # let tokens = oauth.exchange(code).await.unwrap();
+//! # let tracking = "https://addon.example/orders/17".parse().unwrap();
+//! # announce(&app.client(), chat.id(), &tokens.access_token, tracking).await.unwrap();
+//! # assert!(chat.next_message().await.unwrap().text().is_some());
+//! # });
+//! ```
+//!
+//! **4. Test it**, with no account and no network. The sandbox is Divar: its people open your add-on, permit, write and
+//! press; it checks keys, permissions and scopes.
+//!
+//! ```
+//! # use kenar::sandbox::Sandbox;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let kenar = Sandbox::in_process().await;
+//! let app = kenar.app("delivery");
+//! // Your add-on: here a function, or else the address of your server.
+//! # let (verifier, base) = (app.verifier(), "https://addon.example".parse::<kenar::AppUrl>()?);
+//! let add_on = app.handled_by(move |request| {
+//!     let opened = verifier.open_app(request.headers(), request.body());
+//!     let page = base.at(["order"]);
+//!     async move { opened.unwrap().reply(page).into_http_response() }
+//! });
+//! app.open_app_at(add_on.at(["open"]));
+//!
+//! let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+//! let chat = kenar.post(&sara).conversation_with(&ali);
+//! let page = ali.open_app(&chat, &app).await?;
+//! assert_eq!(page.url().path(), "/order");
 //! # Ok(()) }
 //! ```
 //!
-//! # Where things are
+//! Outside of tests, the keys come from the panel, once, where the program starts:
 //!
-//! | module | what is in it |
-//! |---|---|
-//! | [`model`] | identifiers, messages, buttons, actions, times: pure data |
-//! | [`webhook`] | what arrives: opening the app, events, button presses, each verified |
-//! | [`oauth`] | permission URLs, the callback, tokens |
-//! | [`operation`] | each call of the API, without any I/O |
-//! | [`request`] | the [`Operation`] trait, for calls that the crate lacks |
-//! | [`transport`] | how requests travel; bring your own HTTP stack |
-//! | [`sandbox`] | a Kenar on loopback, for tests and for trying things out |
+//! ```no_run
+//! # use kenar::{ApiKey, Client, ClientSecret, IdentificationKey, OAuthApp, Verifier};
+//! # use std::env::var;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::new(IdentificationKey::new(var("KENAR_IDENTIFICATION_KEY")?)?);
+//! let client = Client::new(ApiKey::new(var("KENAR_API_KEY")?)?)?;
+//! let secret = ClientSecret::new(var("KENAR_CLIENT_SECRET")?)?;
+//! let app = OAuthApp::new("delivery", secret, "https://addon.example/oauth")?;
+//! let oauth = client.oauth(app);
+//! # Ok(()) }
+//! ```
+//!
+//! `cargo run --example quickstart` plays all of it, told step by step; its add-on is there to be copied.
+//!
+//! # Where to go on
+//!
+//! The [guide] has a page for each flow, [what to set in the panel](guide#in-the-panel), and
+//! [each word explained](guide#words).
+//!
+//! | you want to | guide | reference |
+//! |---|---|---|
+//! | be opened from a chat, and bring the user back | [`open_app`](guide::open_app) | [`webhook`] |
+//! | act in a user's name | [`permission`](guide::permission) | [`oauth`] |
+//! | write into a chat, with buttons | [`sending`](guide::sending) | [`model`] |
+//! | be a chatbot, and hear what happens | [`chatbot`](guide::chatbot) | [`Event`] |
+//! | send a picture, a document, a voice recording, a video | [`media`](guide::media) | [`operation::Media`] |
+//! | know what to do about a failure | [`errors`](guide::errors) | [`Error`] |
+//! | test all of it | [`testing`] | [`sandbox`] |
+//! | call what the crate lacks | | [`request`] |
+//! | use another HTTP stack | | [`transport`] |
+//!
+//! # Operations
+//!
+//! What the platform offers to the chat side of an app, and the method of [`ChatApi`], [`OAuthClient`] or [`Client`]
+//! that calls it. The [API key](guide#api-key) gets its permissions in the panel, the access token its
+//! [scopes](guide#scope) from the user; where both are listed, a call needs both.
+//!
+//! | the platform's operation | method | permission of the API key | scope, any one of |
+//! |---|---|---|---|
+//! | [send a message in a conversation](operation::SendMessage) | [`send_message`](ChatApi::send_message) | `CHAT_SEND_MESSAGE_OAUTH` | [for the conversation](Scope::conversation_send_message), [for a post](Scope::post_conversations_message_send), [for all of a seller's](Scope::supplier_all_conversations_message_send) |
+//! | [read a conversation](operation::GetConversation) | [`get_conversation`](ChatApi::get_conversation) | `CHAT_READ_CONVERSATION` | [for the conversation](Scope::conversation_read) |
+//! | [answer in a chatbot's conversation](operation::SendBotMessage) | [`send_bot_message`](ChatApi::send_bot_message) | `CHAT_BOT_SEND_MESSAGE` | none |
+//! | [write to a user as the chatbot](operation::SendBotMessageToUser) | [`send_bot_message_to_user`](ChatApi::send_bot_message_to_user) | `CHAT_BOT_SEND_MESSAGE` | [the user's](Scope::chat_bot_user_message_send) |
+//! | [get an upload token](operation::CreateUploadToken), [upload a file](operation::UploadMedia) | [`upload_media`](ChatApi::upload_media) | `CHAT_UPLOAD_MEDIA` | none |
+//! | [subscribe to events](operation::Subscribe) | [`subscribe`](ChatApi::subscribe) | `EVENTS_REGISTER_SUBSCRIPTION` | [one for each kind](operation::Subscription) |
+//! | [read the user](operation::GetUser) | [`get_user`](ChatApi::get_user) | `USER_RETRIEVE` | [for the id](Scope::user_id), [for the number](Scope::user_phone) |
+//! | [ask for permission](oauth::PermissionRequest) | [`permission_url`](OAuthClient::permission_url), [`callback`](OAuthClient::callback) | none | none |
+//! | [exchange the code](oauth::ExchangeCode) | [`exchange`](OAuthClient::exchange) | none | none |
+//! | [refresh the tokens](oauth::RefreshTokens) | [`refresh`](OAuthClient::refresh) | none | none |
+//! | any other call | [`execute`](Client::execute), with an [`Operation`] of yours | | |
+//!
+//! What the platform calls on an app is in [`webhook`].
 //!
 //! # Features
 //!
+//! What needs a feature says so beside its name.
+//!
 //! | feature | default | what it brings |
 //! |---|---|---|
-//! | `rustls` | yes | HTTP by reqwest, TLS by rustls with ring and the system's certificates |
-//! | `native-tls` | | HTTP by reqwest, TLS by the system's library |
-//! | `rustls-no-provider` | | HTTP by reqwest, TLS by rustls with the provider that your program installs |
-//! | `reqwest` | by `rustls` | the transport over reqwest, with no TLS of its own |
-//! | `tokio` | by `reqwest` | pauses and time limits on tokio; media from files and async readers |
+//! | `rustls` | yes | HTTP by hyper, TLS by rustls with ring and the system's certificates |
+//! | `rustls-no-provider` | | HTTP by hyper, TLS by rustls with the provider that your program installs, such as aws-lc |
+//! | `native-tls` | | HTTP by hyper, TLS by the system's library |
+//! | `hyper` | by the three above | the transport over hyper, with no TLS of its own |
+//! | `reqwest` | | a transport over reqwest, for its proxies and protocols, with the TLS chosen above |
+//! | `tokio` | by `hyper` | pauses and time limits on tokio; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
 //!
-#![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox")]
-#![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features")]
+#![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox\n[`testing`]: crate::guide::testing")]
+#![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features\n[`testing`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.
@@ -65,6 +221,9 @@
 
 mod client;
 mod error;
+// Documentation only: it is compiled for documentation and for its examples, and for no one who uses the crate.
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod model;
 pub mod oauth;
 pub mod operation;
@@ -80,16 +239,20 @@ pub mod webhook;
 pub use client::TokioTimer;
 pub use client::{ChatApi, Client, ClientBuilder, ClientSetupError, OAuthClient, Retry, Timer};
 pub use error::{ApiError, Error, ErrorKind, OAuthError, RpcCode, RpcStatus};
+#[doc(inline)]
 pub use model::{
     Action, ActionData, AppSlug, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, ConversationId,
     ConversationMessage, Icon, MediaToken, Message, MessageContent, MessageId, PostToken, RawJson, Side, Timestamp,
     UserId,
 };
+#[doc(inline)]
 pub use oauth::{Callback, OAuthApp, Scope, TokenSet};
+#[doc(inline)]
 pub use request::Operation;
 pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,
 };
+#[doc(inline)]
 pub use webhook::{DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, Rejection, Verifier};
 
 /// The README's example, compiled.

@@ -90,8 +90,8 @@ macro_rules! secrets {
 }
 
 secrets! {
-    /// The key that your app shows Divar on each call, in the `X-API-Key` header. Made in the Kenar panel; the
-    /// platform asks that it be changed at least every 60 days.
+    /// The key that your app shows Divar on each call, in the `X-API-Key` header. Made in the Kenar
+    /// [panel](crate::guide#panel); the platform asks that it be changed at least every 60 days.
     ApiKey: "API key";
 
     /// What Divar shows you on each webhook, as the whole value of the `Authorization` header. You choose it in the

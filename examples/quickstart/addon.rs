@@ -1,4 +1,6 @@
 //! A small delivery add-on: the code to copy. It knows nothing of the sandbox.
+//!
+//! Between `// [send]` and `// [end]`, and their like, is what one job takes; `tests/lines.rs` counts it.
 
 use std::sync::Arc;
 
@@ -51,6 +53,7 @@ pub fn router(settings: Settings) -> Router {
 
 type App = State<Arc<AddOn>>;
 
+// [webhook]
 /// A user opens the add-on in a chat: answer with the page to show.
 async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Problem> {
     let opened = app.settings.verifier.open_app(&headers, &body)?;
@@ -58,6 +61,7 @@ async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<Op
     let visit = app.visits.begin(conversation, opened.return_url())?;
     Ok(opened.reply(app.settings.base.at(["visits", &visit.id])))
 }
+// [end]
 
 /// The page that Divar opens for the user.
 async fn order_page(State(app): App, Path(id): Path<String>) -> Result<Html<&'static str>, Redirect> {
@@ -71,8 +75,10 @@ async fn order_page(State(app): App, Path(id): Path<String>) -> Result<Html<&'st
 /// The user has ordered: ask for permission to write into the conversation. The cookie binds the answer to this browser.
 async fn order(State(app): App, Path(id): Path<String>) -> Result<impl IntoResponse, Redirect> {
     let visit = app.visits.get(&id).ok_or_else(back_to_divar)?;
+    // [permission]
     let scope = Scope::conversation_send_message(&visit.conversation);
     let url = app.settings.oauth.permission_url_with_state([scope], visit.state);
+    // [end]
     Ok(([(SET_COOKIE, format!("visit={id}; Path=/; HttpOnly; SameSite=Lax"))], Redirect::to(url.as_str())))
 }
 
@@ -123,6 +129,7 @@ impl AddOn {
     async fn announce(&self, visit: &Visit, code: AuthorizationCode) -> Result<(), Error> {
         let tokens = self.settings.oauth.exchange(code).await?;
         let order = Confirm { order: "17".to_owned() };
+        // [send]
         let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
             .sender_buttons([[
                 Button::open_link("پیگیری سفارش", self.settings.base.at(["orders", "17"])).icon(Icon::SEND)
@@ -132,6 +139,7 @@ impl AddOn {
             Err(error) if error.is_recipient_restricted() => Ok(()), // one side has blocked the other
             result => result.map(drop),
         }
+        // [end]
     }
 
     async fn answer(&self, message: &MessageEvent) -> Result<(), Error> {

@@ -48,7 +48,7 @@ pub use timer::TokioTimer;
 /// The platform takes an add-on down that does not answer its users within 2 seconds at the 99th percentile. So a call
 /// has 1.5 seconds in all, every attempt and every pause included; see [`ClientBuilder::time_limit`].
 ///
-/// A message has no idempotency key, so what may have been processed is never sent again:
+/// A message has no key by which Divar would know it again, so what may have been processed is never sent again:
 ///
 /// | what happened | read, refresh | send, subscribe, upload |
 /// |---|---|---|

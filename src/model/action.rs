@@ -67,7 +67,7 @@ impl Action {
 /// Data of yours that travels with a button and comes back when it is pressed, or with a subscription and comes back
 /// with each event: a JSON object.
 ///
-/// Divar passes it through a protobuf `Struct`, whose only number is the double: an integer may come back as a float,
+/// Divar passes it through a protobuf [`Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct), whose only number is the double: an integer may come back as a float,
 /// and one above 2^53 changed. Text values come back as they went.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ActionData(Result<RawJson, InvalidActionData>);

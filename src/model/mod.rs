@@ -1,5 +1,7 @@
 //! What is said about: identifiers, messages, buttons, actions and times. Pure data, without any I/O.
 //!
+//! The platform's words for them, such as post, side and touch point, are [explained in the guide](crate::guide#words).
+//!
 //! Whatever arrives is read leniently: an enumeration keeps names it does not know, a field of an unexpected type
 //! counts as missing, identifiers are `None` where Divar sends `null`, `""` or nothing. Whatever is sent is strict: a
 //! grid of more than 3 × 3 buttons, or a text with a medium, cannot be built.

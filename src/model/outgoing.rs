@@ -14,7 +14,7 @@ pub enum OutgoingContent {
 }
 
 /// A message into a post's conversation, written in the name of the user whose access token it is sent with. Divar
-/// prints your app's title above it.
+/// prints your app's title above it. The guide has [the flow](crate::guide::sending).
 ///
 /// ```
 /// use kenar::{Button, ConversationMessage, Icon};

@@ -3,7 +3,7 @@ use serde::{Serialize, Serializer};
 use super::open_enum::open_enum;
 
 open_enum! {
-    /// A side of a post's conversation.
+    /// A [side](crate::guide#side) of a post's conversation.
     ///
     /// Divar says `SUPPLY` and `DEMAND` when it opens your app or delivers a button press, and `SELLER` and `BUYER` in
     /// messages; they are read as one.

@@ -1,8 +1,10 @@
 //! Permission: asking a user for it, and the tokens it turns into (OAuth 2.0, RFC 6749).
 //!
-//! A call in a user's name takes two things: the API key, to which the panel gave the permission to use the endpoint,
-//! and an access token, to which the user gave the [`Scope`]. This module is about the second. It does no I/O: what it
-//! makes of a code or of old tokens is an [`Operation`](crate::Operation), for a client to send.
+//! A call in a user's name takes two things: the [API key](crate::guide#api-key), to which the
+//! [panel](crate::guide#panel) gave the permission to use the endpoint, and an [access token](crate::guide#access-token),
+//! to which the user gave the [`Scope`]. This module is about the second. It does no I/O: what it makes of a code or of
+//! old tokens is an [`Operation`](crate::Operation), for a client to send; [`OAuthClient`](crate::OAuthClient) does both.
+//! The flow, step by step, is in the guide: [permission](crate::guide::permission).
 //!
 //! ```
 //! use kenar::oauth::State;

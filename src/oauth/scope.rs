@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::lenient::FromScalar;
 use crate::model::{ConversationId, PostToken};
 
-/// One thing a user can permit your app to do. Each scope must have been granted to the app in the Kenar panel first.
+/// One thing a user can permit your app to do. Each scope must have been granted to the app in the Kenar
+/// [panel](crate::guide#panel) first.
 ///
 /// Some scopes are about one conversation or one post, and end in its id. The chat's have constructors that demand it;
 /// without the id, the platform sends the user back with no permission and no explanation. For any other scope of the

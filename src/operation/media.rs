@@ -6,7 +6,8 @@ use bytes::Bytes;
 use crate::error::BoxError;
 use crate::request::Body;
 
-/// A medium to upload, checked to be of a format and a size that Divar takes.
+/// A medium to upload, checked to be of a format and a size that Divar takes. The guide has
+/// [the flow](crate::guide::media).
 ///
 /// ```
 /// use kenar::operation::{InvalidMedia, Media, MediaSource};

@@ -1,16 +1,7 @@
-//! The calls of the chat API, one file each: what to send and what the answer means, without any I/O.
+//! The calls of the chat API, one type each: what to send and what the answer means, without any I/O.
 //!
-//! | operation | method of [`ChatApi`](crate::ChatApi) | API-key permission | OAuth scope, any one of |
-//! |---|---|---|---|
-//! | [`SendMessage`] | `send_message` | `CHAT_SEND_MESSAGE_OAUTH` | `CONVERSATION_SEND_MESSAGE.{conversation id}`, `CHAT_POST_CONVERSATIONS_MESSAGE_SEND.{post token}`, `CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND` |
-//! | [`GetConversation`] | `get_conversation` | `CHAT_READ_CONVERSATION` | `CHAT_CONVERSATION_READ.{conversation id}` |
-//! | [`SendBotMessage`] | `send_bot_message` | `CHAT_BOT_SEND_MESSAGE` | none |
-//! | [`SendBotMessageToUser`] | `send_bot_message_to_user` | `CHAT_BOT_SEND_MESSAGE` | `CHAT_BOT_USER_MESSAGE_SEND` |
-//! | [`CreateUploadToken`], [`UploadMedia`] | `upload_media` | `CHAT_UPLOAD_MEDIA` | none |
-//! | [`Subscribe`] | `subscribe` | `EVENTS_REGISTER_SUBSCRIPTION` | one for each kind of event, see [`Subscription`] |
-//! | [`GetUser`] | `get_user` | `USER_RETRIEVE` | `USER_ID`, `USER_PHONE`: each for its part of the answer |
-//!
-//! The API key gets its permissions in the Kenar panel, the access token its scopes from the user; a call needs both.
+//! [The table](crate#operations) says which method sends each, and what permission and scope it needs. Each is a value:
+//! use it where you send it by other means, wrap the client, or stand in for Divar in a test.
 //!
 //! Any HTTP client can send an operation; the crate's own adds retries, time limits and redaction:
 //!
@@ -21,7 +12,8 @@
 //!
 //! let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 //! let message = BotMessage::text("سلام");
-//! let request = SendBotMessage { conversation: &conversation, message: &message }.request(&Hosts::default())?;
+//! let send = SendBotMessage { conversation: &conversation, message: &message };
+//! let request = send.request(&Hosts::default())?;
 //! assert_eq!(request.method(), "POST");
 //! // … add the API key, send, and give the answer to `response`.
 //! # Ok::<(), kenar::Error>(())

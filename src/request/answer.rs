@@ -2,6 +2,28 @@
 //!
 //! A success is not believed for its status alone: Divar's front ends answer paths they do not know with `200` and an
 //! HTML page.
+//!
+//! For the `response` of an [`Operation`](crate::Operation) of yours:
+//!
+//! ```
+//! use kenar::request::answer;
+//! use kenar::{Error, UserId};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Found { user_id: UserId }
+//!
+//! fn found(response: &http::Response<bytes::Bytes>) -> Result<UserId, Error> {
+//!     answer::json::<Found>("user.get_id_by_phone", response).map(|found| found.user_id)
+//! }
+//!
+//! let response = http::Response::new(r#"{ "user_id": "u-1" }"#.into());
+//! assert_eq!(found(&response).unwrap(), UserId::new("u-1"));
+//!
+//! // A front end's page, with status 200.
+//! let error = found(&http::Response::new("<!doctype html>".into())).unwrap_err();
+//! assert_eq!(error.kind(), kenar::ErrorKind::UnexpectedResponse);
+//! assert_eq!(error.body_excerpt(), "<!doctype html>");
+//! ```
 
 use std::time::{Duration, SystemTime};
 

@@ -16,7 +16,7 @@ use crate::oauth::{InvalidRedirectUri, OAuthApp};
 use crate::secret::{ApiKey, ClientSecret, IdentificationKey};
 use crate::webhook::{ApiVersion, PaymentTransaction, Verifier};
 
-/// An app, as its owner sets it up in the Kenar panel: addresses, keys, and what they may do.
+/// An app, as its owner sets it up in the Kenar [panel](crate::guide#panel): addresses, keys, and what they may do.
 ///
 /// ```
 /// # use kenar::AppUrl;

@@ -1,9 +1,9 @@
 //! A Kenar that runs on your own machine, for testing an add-on with no account, no ticket and no network.
 //!
 //! It is a real HTTP server on `127.0.0.1` that answers as the platform is documented to: the calls of the API with
-//! their permissions, scopes and errors, the consent page and the token endpoint, media uploads. Its people are
-//! written by you: they write in the chat, press buttons, open your app and give permission, and your add-on's
-//! webhooks are called as Divar would.
+//! their permissions, scopes and errors, the [consent page](crate::guide#consent-page) and the token endpoint, media
+//! uploads. Its people are written by you: they write in the chat, press buttons, open your app and give permission,
+//! and your add-on's webhooks are called as Divar would.
 //!
 //! ```
 //! use kenar::sandbox::Sandbox;
@@ -25,7 +25,7 @@
 //! itself is waited for ([`Chat::next_message`]), as long as a time limit. A failure prints what was said and what went
 //! over the wire.
 //!
-//! [The guide](guide) teaches testing an add-on in ten minutes.
+//! [The guide](crate::guide::testing) teaches testing an add-on in ten minutes.
 //!
 //! # By hand
 //!
@@ -42,12 +42,13 @@
 //! # What is a guess
 //!
 //! The platform documents one error of its API: status 412 with code 9, for a recipient who blocked. All other errors
-//! of the API follow the gRPC convention: 401 with code 16 for a key or token that is not valid, 403 with 7 for a
-//! missing permission or scope, 404 with 5 for what does not exist, 400 with 3 for a malformed request. The same goes for
-//! the upload host (413 for a file that is too large), for the life of an upload token (ten minutes, one upload), for
-//! `invalid_scope` and `invalid_state` on the way back from the consent page, and for a webhook's `user_side`, which a
-//! chatbot's conversation does without. Of the limits, their status (429) is documented, and that there is one per minute
-//! and one per day; the body, `Retry-After` and where a day begins are guesses. The journal says so at each such answer.
+//! of the API follow the [gRPC convention](https://grpc.io/docs/guides/status-codes/): 401 with code 16 for a key or
+//! token that is not valid, 403 with 7 for a missing permission or scope, 404 with 5 for what does not exist, 400 with
+//! 3 for a malformed request. The same goes for the upload host (413 for a file that is too large), for the life of an
+//! upload token (ten minutes, one upload), for `invalid_scope` and `invalid_state` on the way back from the consent
+//! page, and for a webhook's `user_side`, which a chatbot's conversation does without. Of the limits, their status
+//! (429) is documented, and that there is one per minute and one per day; the body, `Retry-After` and where a day
+//! begins are guesses. The [journal](Sandbox::journal) says so at each such answer.
 //!
 //! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
 
@@ -56,9 +57,6 @@ mod chats;
 mod clock;
 mod engine;
 mod flood;
-pub mod guide {
-    #![doc = include_str!("guide.md")]
-}
 mod inject;
 mod kenar;
 mod listener;

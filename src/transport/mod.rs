@@ -1,4 +1,40 @@
 //! How requests travel: the [`HttpTransport`] trait, implementations over hyper and over reqwest, and a double for tests.
+//!
+//! A client needs none of this unless you say otherwise: [`Client::new`](crate::Client) sends over hyper, where one of the
+//! features for TLS is on. [`ClientBuilder::transport`](crate::ClientBuilder::transport) takes any other, such as a
+//! layer of yours around one:
+//!
+//! ```
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use async_trait::async_trait;
+//! use bytes::Bytes;
+//! use kenar::request::Body;
+//! use kenar::transport::{HttpTransport, MockTransport, TransportError};
+//! use kenar::{ApiKey, BotMessage, ChatApi as _, Client, ConversationId};
+//!
+//! /// Counts the requests, and passes them on.
+//! #[derive(Debug)]
+//! struct Counted<T> { inner: T, requests: std::sync::Arc<AtomicU32> }
+//!
+//! #[async_trait]
+//! impl<T: HttpTransport> HttpTransport for Counted<T> {
+//!     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
+//!         self.requests.fetch_add(1, Ordering::Relaxed);
+//!         self.inner.send(request).await
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let inner = MockTransport::new();
+//! # inner.answer(200, &serde_json::json!({}));
+//! let counted = Counted { inner, requests: Default::default() };
+//! let requests = counted.requests.clone();
+//! let client = Client::builder(ApiKey::new("placeholder")?).transport(counted).build()?;
+//! client.send_bot_message(&ConversationId::new("c-1"), &BotMessage::text("سلام")).await?;
+//! assert_eq!(requests.load(Ordering::Relaxed), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod answer;

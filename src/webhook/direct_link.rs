@@ -5,7 +5,8 @@ use url::Url;
 use super::return_url;
 use crate::model::PostToken;
 
-/// What a page was opened with, where Divar's app opens it directly: the query of a `GET` of the address in the panel.
+/// What a page was opened with, where Divar's app opens it directly: the query of a `GET` of the
+/// "Fallback URL" in the [panel](crate::guide#panel).
 ///
 /// **Nothing in it is authentic.** Anybody can write such a link. A post token in it names a post, and proves nothing of
 /// who came; ask for permission (OAuth) before showing or doing anything that is not for everybody.

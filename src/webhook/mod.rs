@@ -1,12 +1,13 @@
 //! What Divar sends to your add-on, verified and typed, and what your add-on answers.
 //!
-//! Divar calls three addresses that you enter in the Kenar panel, and shows the same identification key on each:
+//! Divar calls three addresses that you enter in the Kenar [panel](crate::guide#panel), and shows the same
+//! [identification key](crate::guide#identification-key) on each:
 //!
 //! | When | Read with | Answer with |
 //! |---|---|---|
-//! | a user opens the app, or presses a button that opens it | [`Verifier::open_app`] | [`OpenAppReply`] |
-//! | something happens: a message, a payment, a revocation | [`Verifier::event`] | 200, with any body or none |
-//! | a user presses a button that asks your add-on what to do | [`Verifier::dynamic_action`] | [`DynamicActionReply`] |
+//! | a user [opens the app](crate::guide::open_app), or presses a button that opens it | [`Verifier::open_app`] | [`OpenAppReply`] |
+//! | something happens: a [message](crate::guide::chatbot), a payment, a [revocation](crate::guide#revocation) | [`Verifier::event`] | 200, with any body or none |
+//! | a user presses a [button](crate::guide::sending) that asks your add-on what to do | [`Verifier::dynamic_action`] | [`DynamicActionReply`] |
 //!
 //! All of it works on the types of the [`http`] crate and on bytes, so it fits any web framework. With the feature
 //! `axum`, the replies and [`Rejection`] are axum responses as well.

@@ -8,8 +8,9 @@ use crate::secret::IdentificationKey;
 
 /// Tells Divar's webhooks from anybody else's, and reads them.
 ///
-/// Divar shows the identification key of the Kenar panel as the whole value of the `Authorization` header, without a
-/// scheme. One key guards all three webhooks; neither the method, the path nor the `Content-Type` is looked at.
+/// Divar shows the [identification key](crate::guide#identification-key) of the Kenar panel as the whole value of the
+/// `Authorization` header, without a scheme. One key guards all three webhooks; neither the method, the path nor the
+/// `Content-Type` is looked at.
 ///
 /// ```
 /// use kenar::IdentificationKey;

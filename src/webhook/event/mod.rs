@@ -36,7 +36,8 @@ open_enum! {
     }
 }
 
-/// Something happened. Whatever it is, an authentic event deserves a 200: Divar documents no use of another answer.
+/// Something happened. Whatever it is, an authentic event deserves a 200: Divar documents no use of another answer. The
+/// guide has [the flow](crate::guide::chatbot).
 ///
 /// Divar gives events no id, and may deliver one again: deduplicate messages by
 /// [`Message::id`](crate::Message::id). It does not document how long it waits, so answer first and work afterwards.

@@ -56,7 +56,7 @@ pub struct PaymentTransaction {
     pub state: Option<TransactionState>,
     /// What is paid for.
     pub kind: Option<TransactionKind>,
-    /// What it costs your app, in rials.
+    /// What it costs your app, in rials, the currency of Iran.
     pub cost_rials: Option<i64>,
     /// What your app said of it when it asked for the payment.
     pub extra_details: Option<String>,

@@ -40,7 +40,8 @@ pub enum ApiVersion {
     V2,
 }
 
-/// A user opened your app: answer with the page to open, by [`reply`](Self::reply).
+/// A user opened your app: answer with the page to open, by [`reply`](Self::reply). The guide has
+/// [the flow](crate::guide::open_app).
 ///
 /// ```
 /// use http::HeaderMap;
