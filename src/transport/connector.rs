@@ -1,6 +1,6 @@
 //! How [`HyperTransport`](super::HyperTransport) makes connections: straight or through a proxy, then TLS, in a time.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,6 +24,8 @@ type Secured = hyper_rustls::HttpsConnector<Route>;
 type Secured = hyper_tls::HttpsConnector<Route>;
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
 type Secured = Route;
+
+const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
 
 /// Makes a whole connection within a time.
 #[derive(Clone)]
@@ -66,6 +68,10 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
+        if !HAS_TLS && to.scheme() == Some(&Scheme::HTTPS) {
+            let why = "built without TLS: turn on the feature rustls, rustls-no-provider or native-tls of kenar";
+            return Box::pin(ready(Err(why.into())));
+        }
         let limit = self.limit;
         let connecting = self.secured.call(to);
         Box::pin(async move { tokio::time::timeout(limit, connecting).await.map_err(|_| "connecting took too long")? })
@@ -84,7 +90,8 @@ pub(super) struct Route {
 impl Route {
     fn new(use_proxy: bool) -> Self {
         let mut direct = HttpConnector::new();
-        direct.enforce_http(cfg!(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))));
+        // Addresses of `https` come here as well, since TLS is made elsewhere.
+        direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_keepalive(Some(KEEPALIVE));
         Self { direct, proxies: use_proxy.then(|| Arc::new(Matcher::from_env())) }
@@ -117,8 +124,7 @@ impl Service<Uri> for Route {
     }
 }
 
-async fn through(proxy: Intercept, mut direct: HttpConnector, to: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
-    direct.enforce_http(false);
+async fn through(proxy: Intercept, direct: HttpConnector, to: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
     let at = proxy.uri().clone();
     match at.scheme_str() {
         Some("http") => {
