@@ -208,6 +208,35 @@
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
 //!
+//! ## Which TLS
+//!
+//! rustls needs a library of cryptography, and the default here is [ring]. It is kept, by its author and with rustls's
+//! maintainers standing by; it needs a C compiler and no more; and a program with it builds in little more than half of the time,
+//! and is little more than half as large, as with aws-lc, which rustls and reqwest would choose
+//! ([measured](https://docs.rs/crate/kenar/latest/source/benches/README.md)). What aws-lc has and ring has not is a build that is
+//! validated for FIPS, and a key exchange that withstands quantum computers. For these, install it at the start of your program:
+//!
+//! ```toml
+//! kenar = { version = "0.1", default-features = false, features = ["rustls-no-provider"] }
+//! rustls = { version = "0.23", default-features = false, features = ["aws_lc_rs", "prefer-post-quantum"] }
+//! ```
+//!
+//! ```ignore
+//! rustls::crypto::aws_lc_rs::default_provider().install_default().expect("no other is installed");
+//! ```
+//!
+//! `native-tls` is right where the system's library is the one that is patched and audited. Features add up: with `rustls` on
+//! as well, ring it is.
+//!
+//! ## Fewer crates
+//!
+//! A fifth of all the crates are tables for host names in other scripts than Latin, by way of `url`. A program that meets no
+//! such names does without them by a line in its own lock file, as [`idna_adapter`] says:
+//! `cargo update -p idna_adapter --precise 1.0.0`.
+//!
+//! [ring]: https://docs.rs/ring
+//! [`idna_adapter`]: https://docs.rs/crate/idna_adapter
+//!
 #![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox\n[`testing`]: crate::guide::testing")]
 #![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features\n[`testing`]: #features")]
 #![forbid(unsafe_code)]

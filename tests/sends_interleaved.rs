@@ -138,11 +138,16 @@ async fn serve(mut stream: TcpStream, ledger: Ledger) {
     while let Some(message) = receive(&mut stream, &mut received).await {
         let fate = ledger.enter(message);
         if answer(&mut stream, message, fate).await.is_none() {
-            // Closed with a reset, so that it is no orderly end.
-            let _ = stream.set_zero_linger();
+            reset(stream);
             return;
         }
     }
+}
+
+/// Closes a connection as one that broke, so that it is no orderly end.
+#[allow(deprecated, reason = "what replaces it is newer than the oldest tokio that this crate builds with")]
+fn reset(stream: TcpStream) {
+    let _ = stream.set_linger(Some(Duration::ZERO));
 }
 
 /// The number of the message in the next request; none where the client has gone.
