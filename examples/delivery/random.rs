@@ -11,6 +11,6 @@ pub enum NoRandomness {
 /// 128 random bits, as 32 hexadecimal digits.
 pub fn random_id() -> Result<String, NoRandomness> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
+    getrandom::getrandom(&mut bytes)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }

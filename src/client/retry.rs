@@ -70,7 +70,7 @@ impl Retry {
         let doubled = self.first_pause.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
         let mut random = [0; 2];
         // Without randomness the pause is the whole one.
-        let cut = getrandom::fill(&mut random).map_or(0, |()| u32::from(u16::from_be_bytes(random)));
+        let cut = getrandom::getrandom(&mut random).map_or(0, |()| u32::from(u16::from_be_bytes(random)));
         doubled.saturating_sub((doubled / 2 / (1 << 16)).saturating_mul(cut))
     }
 }

@@ -37,7 +37,7 @@ impl State {
     /// [`NoRandomness`], where the operating system gives no random bytes.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| NoRandomness(error.to_string()))?;
+        getrandom::getrandom(&mut bytes).map_err(|error| NoRandomness(error.to_string()))?;
         Ok(Self(format!("{:032x}", u128::from_ne_bytes(bytes)).into()))
     }
 

@@ -94,7 +94,7 @@ impl Operation for UploadMedia<'_> {
 /// A boundary of 128 random bits: no medium holds it by chance.
 fn boundary() -> Result<String, getrandom::Error> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random)?;
+    getrandom::getrandom(&mut random)?;
     Ok(format!("kenar-{:032x}", u128::from_be_bytes(random)))
 }
 
