@@ -23,6 +23,7 @@ fn types_are_what_programs_need_them_to_be() {
     cloned_and_printed::<Client>();
     cloned_and_printed::<MockTransport>();
     cloned_and_printed::<ReqwestTransport>();
+    cloned_and_printed::<Error>();
     cloned_and_printed::<Retry>();
     cloned_and_printed::<Hosts>();
     shared::<ClientBuilder>();
