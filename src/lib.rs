@@ -6,7 +6,7 @@
 //!
 //! - the webhooks that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
-//! - permission and tokens, by OAuth: [`oauth`];
+//! - permission and tokens, by OAuth: [`oauth`]; and [`SharedTokens`], which keeps them good;
 //! - a Kenar that runs on your own machine: [`sandbox`], behind a feature.
 //!
 //! ```no_run
@@ -47,13 +47,14 @@
 //! | `native-tls` | | HTTP by reqwest, TLS by the system's library |
 //! | `rustls-no-provider` | | HTTP by reqwest, TLS by rustls with the provider that your program installs |
 //! | `reqwest` | by `rustls` | the transport over reqwest, with no TLS of its own |
-//! | `tokio` | by `reqwest` | pauses and time limits on tokio; media from files and async readers |
+//! | `tokio` | by `reqwest` | pauses and time limits on tokio; shared tokens; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
 //!
 #![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox")]
 #![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.
@@ -76,9 +77,9 @@ mod secret;
 pub mod transport;
 pub mod webhook;
 
-#[cfg(feature = "tokio")]
-pub use client::TokioTimer;
 pub use client::{ChatApi, Client, ClientBuilder, ClientSetupError, OAuthClient, Retry, Timer};
+#[cfg(feature = "tokio")]
+pub use client::{SharedTokens, TokenStore, TokensError, TokioTimer};
 pub use error::{ApiError, Error, ErrorKind, OAuthError, RpcCode, RpcStatus};
 pub use model::{
     Action, ActionData, AppSlug, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, ConversationId,

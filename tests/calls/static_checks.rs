@@ -26,6 +26,9 @@ fn types_are_what_programs_need_them_to_be() {
     cloned_and_printed::<Error>();
     cloned_and_printed::<Retry>();
     cloned_and_printed::<Hosts>();
+    cloned_and_printed::<SharedTokens>();
+    cloned_and_printed::<TokensError>();
+    shared::<Box<dyn TokenStore>>();
     shared::<ClientBuilder>();
     shared::<Media>();
     shared::<MediaSource>();
@@ -38,6 +41,7 @@ fn types_are_what_programs_need_them_to_be() {
     std_error::<ClientSetupError>();
     std_error::<InvalidMedia>();
     std_error::<InvalidSecret>();
+    std_error::<TokensError>();
 }
 
 #[test]
