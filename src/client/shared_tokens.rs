@@ -317,7 +317,7 @@ impl SharedTokens {
         }
     }
 
-    /// The store's error, without the tokens that it was given, should it repeat them.
+    /// The store's error, without the tokens that there are, should it repeat them.
     fn store_error(&self, error: BoxError) -> TokensError {
         let state = self.state();
         let sets = [&state.current, &state.unstored].into_iter().flatten();

@@ -8,8 +8,8 @@ use crate::oauth::TokenSet;
 /// read and to write.
 ///
 /// `load` and `store` are called one at a time, in a task of their own, and everyone who waits for a token waits for
-/// them: give them a time limit. Their errors reach the waiting as [`TokensError::Store`](super::TokensError::Store),
-/// with the tokens taken out of what they say.
+/// them: give them a time limit. Their errors reach the waiting as [`TokensError::Store`](super::TokensError::Store);
+/// where they repeat tokens that `SharedTokens` has, these are taken out.
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
     /// Reads what was stored last; `None` where nothing is.

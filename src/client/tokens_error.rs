@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::oauth::NoRefreshToken;
 
 /// Why [`SharedTokens`](super::SharedTokens) has no access token to give. Everyone who waited for one refresh is given a
-/// clone of the same error. It holds no token.
+/// clone of the same error.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TokensError {
