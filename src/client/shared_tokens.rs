@@ -227,7 +227,7 @@ impl SharedTokens {
 
     async fn fly(&self, landing: Landing, refused: Option<&AccessToken>) {
         let outcome = self.renew(refused).await;
-        // Under one lock, so that whoever finds no flight finds what it brought.
+        // Under one lock, so that nobody joins a flight that is over.
         let mut state = self.state();
         state.flight = None;
         landing.send_replace(Some(outcome));
