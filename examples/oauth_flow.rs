@@ -1,14 +1,41 @@
-//! Asking a user for permission, making tokens of it, refreshing them, and asking who the user is.
+//! Asking a user for permission, making tokens of it, keeping them good, and asking who the user is.
 //!
 //! `cargo run --example oauth_flow`
 
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use kenar::oauth::StoredTokens;
 use kenar::sandbox::Sandbox;
-use kenar::{Callback, ChatApi as _, Scope};
+use kenar::{Callback, ChatApi as _, Scope, TokenSet, TokenStore};
+
+/// Where one user's tokens are kept: in an add-on, a row of its database, encrypted.
+#[derive(Clone, Default)]
+struct Row(Arc<Mutex<Option<String>>>);
+
+#[async_trait]
+impl TokenStore for Row {
+    async fn load(&self) -> Result<Option<TokenSet>, Box<dyn Error + Send + Sync>> {
+        let row = self.0.lock().map_err(|_| "the row is broken")?.clone();
+        Ok(row.map(|json| serde_json::from_str::<StoredTokens>(&json)).transpose()?.map(StoredTokens::into_tokens))
+    }
+
+    async fn store(&self, tokens: &TokenSet) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let json = serde_json::to_string(&tokens.expose_for_storage())?;
+        *self.0.lock().map_err(|_| "the row is broken")? = Some(json);
+        Ok(())
+    }
+
+    async fn refreshed(&self, tokens: &TokenSet) {
+        println!("refreshed   until {:?}: the time to subscribe to events again", tokens.expires_at());
+    }
+}
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let kenar = Sandbox::start().await?;
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let kenar = Sandbox::builder().manual_clock().start().await?;
     let app = kenar.app("delivery");
     let (client, oauth) = (app.client(), app.oauth("https://addon.example/oauth/callback")?);
     let sara = kenar.user("sara");
@@ -27,20 +54,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Callback::Denied(why) => return Err(format!("no permission: {why:?}").into()),
     };
 
-    // 3. Make tokens of the code, once.
+    // 3. Make tokens of the code, once, and store them.
+    let row = Row::default();
     let tokens = oauth.exchange(code).await?;
     println!("granted     {:?}, until {:?}", tokens.scopes(), tokens.expires_at());
-    let user = client.get_user(&tokens.access_token).await?;
+    row.store(&tokens).await?;
+
+    // 4. From here on, whoever makes a call asks for an access token that is good.
+    let tokens = oauth.shared_tokens(row);
+    let user = client.get_user(&tokens.access_token().await?).await?;
     println!("user        {:?}", user.user_id);
 
-    // 4. Store them, on purpose, and read them back.
-    let row = serde_json::to_string(&tokens.expose_for_storage())?;
-    let tokens = serde_json::from_str::<StoredTokens>(&row)?.into_tokens();
-
-    // 5. Before they expire, make new ones: both tokens change.
-    let renewed = oauth.refresh(&tokens).await?;
-    println!("renewed     until {:?}", renewed.expires_at());
-    assert_ne!(renewed.access_token, tokens.access_token);
+    // 5. An hour later it is another one: many ask, and there is one refresh.
+    kenar.advance(Duration::from_secs(3600));
+    let (one, another) = tokio::join!(tokens.access_token(), tokens.access_token());
+    assert_eq!(one?, another?);
+    client.get_user(&tokens.access_token().await?).await?;
 
     // 6. A user who says no.
     let (url, state) = oauth.permission_url([Scope::user_phone()]);

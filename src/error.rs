@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -15,6 +16,7 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// It says which operation it was, what Divar answered, how many attempts were made, and whether Divar may have done
 /// what was asked all the same. It holds no secret: not the keys and tokens of the request, and not those of an answer.
+/// A clone says the same, for everyone who waited for one call.
 /// The guide says [what to do about which](crate::guide::errors).
 ///
 /// ```
@@ -28,8 +30,10 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 /// }
 /// # Ok(()) }
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Repr>);
 
+#[derive(Clone)]
 struct Repr {
     kind: ErrorKind,
     operation: &'static str,
@@ -39,7 +43,7 @@ struct Repr {
     /// What the call was about, where a predicate asks for it.
     about: About,
     answer: Option<Answer>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The attempts that a call took.
@@ -60,6 +64,7 @@ struct About {
 }
 
 /// What Divar answered, as far as it is kept.
+#[derive(Clone)]
 struct Answer {
     status: StatusCode,
     api: ApiError,
@@ -213,7 +218,7 @@ impl Error {
             processed_before: false,
             about: About::default(),
             answer: None,
-            source: Some(source.into()),
+            source: Some(source.into().into()),
         }))
     }
 
@@ -425,7 +430,7 @@ impl Error {
             }
         }
         if let Some(said) = self.source().and_then(|source| secrets.scrubbed_chain(source)) {
-            self.0.source = Some(said.into());
+            self.0.source = Some(BoxError::from(said).into());
         }
         self
     }

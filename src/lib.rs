@@ -8,7 +8,7 @@
 //!
 //! - the [webhooks](guide#webhook) that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
-//! - permission and tokens, by OAuth: [`oauth`];
+//! - permission and tokens, by OAuth: [`oauth`]; and [`SharedTokens`], which keeps them good;
 //! - a Kenar that runs on your own machine: [`sandbox`], behind a feature.
 //!
 //! # In five minutes
@@ -203,7 +203,7 @@
 //! | `native-tls` | | HTTP by hyper, TLS by the system's library |
 //! | `hyper` | by the three above | the transport over hyper, with no TLS of its own |
 //! | `reqwest` | | a transport over reqwest, for its proxies and protocols, with the TLS chosen above |
-//! | `tokio` | by `hyper` | pauses and time limits on tokio; media from files and async readers |
+//! | `tokio` | by `hyper` | pauses and time limits on tokio; shared tokens; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //! | `sandbox` | | a Kenar on your own machine |
@@ -239,6 +239,7 @@
 //!
 #![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox\n[`testing`]: crate::guide::testing")]
 #![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features\n[`testing`]: #features")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.
@@ -264,9 +265,9 @@ mod secret;
 pub mod transport;
 pub mod webhook;
 
-#[cfg(feature = "tokio")]
-pub use client::TokioTimer;
 pub use client::{ChatApi, Client, ClientBuilder, ClientSetupError, OAuthClient, Retry, Timer};
+#[cfg(feature = "tokio")]
+pub use client::{SharedTokens, TokenStore, TokensError, TokioTimer};
 pub use error::{ApiError, Error, ErrorKind, OAuthError, RpcCode, RpcStatus};
 #[doc(inline)]
 pub use model::{

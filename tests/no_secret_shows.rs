@@ -1,122 +1,24 @@
 //! Promise: no secret shows. Not in what `Debug` prints, not in an error, not in an address, and not in what is
 //! serialised, as it is or escaped. The secrets are random, of all characters that a secret can have.
 
+mod secrecy_support;
+
 use std::error::Error as StdError;
 use std::fmt::Debug;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Request, Uri};
 use kenar::oauth::{Denial, Grant, PermissionRequest, State, TokenAnswer, TokenRequest};
-use kenar::operation::*;
+use kenar::operation::{Media, MediaSource, SendMessage, UploadMedia, User};
 use kenar::request::{Body, Credential, Hosts};
 use kenar::transport::MockTransport;
 use kenar::webhook::Verifier;
 use kenar::*;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
-use serde_json::json;
+use secrecy_support::{Pieces, Secrets, block_on, chain, debug, every_call, same_cases, secrets, shared_tokens, well};
 
-/// The same cases on each run; `PROPTEST_CASES` asks for more of them.
-fn same_cases() -> Config {
-    Config { rng_seed: RngSeed::Fixed(31), failure_persistence: None, ..Config::with_cases(24) }
-}
-
-/// Long enough to be in no text by chance. Many characters of it are escaped somewhere.
-fn secret() -> impl Strategy<Value = String> {
-    prop_oneof!["[!-~][ -~]{18,40}[!-~]", "[!-~][\"\\\\/%+&=<>'#? A-Z]{18,40}[!-~]", "[A-Za-z0-9+/_-]{20,60}={0,2}"]
-}
-
-/// The pieces of a secret that must be in no text, each as everybody may write it.
-struct Pieces(Vec<String>);
-
-impl Pieces {
-    /// How much of a secret is no more a coincidence.
-    const LENGTH: usize = 10;
-
-    fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let windows = secrets
-            .into_iter()
-            .flat_map(|secret| (0..=secret.len() - Self::LENGTH).map(move |from| &secret[from..from + Self::LENGTH]));
-        let mut pieces: Vec<String> = windows.flat_map(writings).collect();
-        pieces.sort_unstable();
-        pieces.dedup();
-        Self(pieces)
-    }
-
-    #[track_caller]
-    fn assert_not_in(&self, text: &str) {
-        if let Some(piece) = self.0.iter().find(|piece| text.contains(piece.as_str())) {
-            panic!("{piece:?} shows in {text}");
-        }
-    }
-}
-
-/// As it is, and as `Debug`, JSON, forms, URLs and HTML write it.
-fn writings(text: &str) -> [String; 6] {
-    let debug = format!("{text:?}");
-    [
-        text.to_owned(),
-        debug[1..debug.len() - 1].to_owned(),
-        json!(text).to_string().trim_matches('"').replace('/', "\\/"),
-        form_urlencoded::byte_serialize(text.as_bytes()).collect(),
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string(),
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
-    ]
-}
-
-fn debug(value: &dyn Debug) -> String {
-    format!("{value:?}\n{value:#?}")
-}
-
-/// What an error and its sources say.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        text += &format!("{error}\n{}\n", debug(&error));
-        next = error.source();
-    }
-    text
-}
-
-/// One secret of each kind.
-#[derive(Debug)]
-struct Secrets {
-    api_key: ApiKey,
-    identification_key: IdentificationKey,
-    client_secret: ClientSecret,
-    access_token: AccessToken,
-    refresh_token: RefreshToken,
-    code: AuthorizationCode,
-    upload_token: UploadToken,
-    state: State,
-}
-
+/// What the secrets are put into.
 impl Secrets {
-    fn of(texts: &[String]) -> Self {
-        let [a, b, c, d, e, f, g, h] = std::array::from_fn(|index| texts[index].as_str());
-        Self {
-            api_key: ApiKey::new(a).unwrap(),
-            identification_key: IdentificationKey::new(b).unwrap(),
-            client_secret: ClientSecret::new(c).unwrap(),
-            access_token: AccessToken::new(d).unwrap(),
-            refresh_token: RefreshToken::new(e).unwrap(),
-            code: AuthorizationCode::new(f).unwrap(),
-            upload_token: UploadToken::new(g).unwrap(),
-            state: State::restore(h).unwrap(),
-        }
-    }
-
-    fn app(&self) -> OAuthApp {
-        OAuthApp::new("app", self.client_secret.clone(), "https://addon.example/oauth").unwrap()
-    }
-
-    fn answer(&self) -> TokenAnswer {
-        let mut answer = TokenAnswer::new(self.access_token.clone());
-        answer.refresh_token = Some(self.refresh_token.clone());
-        answer
-    }
-
     /// Everything that can be printed and holds some of them.
     fn printed(&self) -> Vec<String> {
         let (app, hosts, now) = (self.app(), Hosts::default(), Timestamp::now());
@@ -205,43 +107,6 @@ impl Secrets {
         }
         complaints
     }
-
-    fn all(&self) -> [&str; 8] {
-        [
-            self.api_key.expose_secret(),
-            self.identification_key.expose_secret(),
-            self.client_secret.expose_secret(),
-            self.access_token.expose_secret(),
-            self.refresh_token.expose_secret(),
-            self.code.expose_secret(),
-            self.upload_token.expose_secret(),
-            self.state.expose_secret(),
-        ]
-    }
-}
-
-fn secrets() -> impl Strategy<Value = Secrets> {
-    proptest::collection::vec(secret(), 8).prop_map(|texts| Secrets::of(&texts))
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
-}
-
-/// Every call, with an answer that each can make something of.
-async fn every_call(client: &Client, secrets: &Secrets) {
-    let (by, to) = (&secrets.access_token, ConversationId::new("c-1"));
-    let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
-    client.send_message(&to, &ConversationMessage::text("a"), by).await.unwrap();
-    client.get_conversation(&to, by).await.unwrap();
-    client.send_bot_message(&to, &BotMessage::text("a")).await.unwrap();
-    client.send_bot_message_to_user(&UserId::new("u-1"), &BotMessage::text("a"), by).await.unwrap();
-    client.subscribe(&Subscription::to_messages_on_all_posts(), by).await.unwrap();
-    client.get_user(by).await.unwrap();
-    client.execute(&UploadMedia { media: &media, token: &secrets.upload_token }).await.unwrap();
-    let oauth = client.oauth(secrets.app());
-    let tokens = oauth.exchange(secrets.code.clone()).await.unwrap();
-    oauth.refresh(&tokens).await.unwrap();
 }
 
 proptest! {
@@ -257,15 +122,13 @@ proptest! {
     #[test]
     fn no_address_and_no_printed_request_shows_one(secrets in secrets()) {
         let kenar = MockTransport::new();
-        let mut answer = serde_json::to_value(secrets.answer()).unwrap();
-        answer["id"] = json!("m-1");
-        (0..9).for_each(|_| kenar.answer(200, &answer));
+        (0..10).for_each(|_| kenar.answer(200, &well(&secrets)));
         let client = Client::builder(secrets.api_key.clone()).transport(kenar.clone()).build().unwrap();
-        block_on(every_call(&client, &secrets));
+        block_on(every_call(&client, &secrets)).into_iter().for_each(Result::unwrap);
 
         let pieces = Pieces::of(secrets.all());
         let requests = kenar.requests();
-        prop_assert_eq!(requests.len(), 9);
+        prop_assert_eq!(requests.len(), 10);
         let addresses = requests.iter().map(Request::uri).map(Uri::to_string);
         addresses.for_each(|address| pieces.assert_not_in(&address));
         pieces.assert_not_in(&debug(&kenar));
@@ -276,6 +139,14 @@ proptest! {
         // What is answered and not meant to be secret holds none, and can be serialised.
         let denied = Callback::Denied(Denial::default());
         pieces.assert_not_in(&format!("{denied:?} {}", serde_json::to_string(&User::default()).unwrap()));
+    }
+
+    #[test]
+    fn nothing_that_is_said_of_shared_tokens_shows_one(secrets in secrets()) {
+        let pieces = Pieces::of(secrets.all());
+        for text in block_on(shared_tokens(&secrets)) {
+            pieces.assert_not_in(&text);
+        }
     }
 
     #[test]

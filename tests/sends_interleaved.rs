@@ -3,17 +3,20 @@
 //! A server on loopback answers, delays, breaks off before and after it has processed, refuses connections and falls
 //! silent, as a generator decides from a seed; thousands of messages go through the real transports, many at once and over
 //! shared connections. What the server knows is compared with what the callers were told.
+#![cfg(feature = "hyper")]
+
+mod interleaving_support;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use interleaving_support::{Reply, Then, bound, listen, random, response};
 use kenar::request::Hosts;
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
 use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage, Error, ErrorKind, Retry};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 const MESSAGES: u32 = 3_000;
@@ -89,14 +92,6 @@ impl Fate {
     }
 }
 
-/// The generator of Steele, Lea and Flood (splitmix64), as a function.
-fn random(seed: u64) -> u64 {
-    let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
 /// What the server knows: of each message, what became of it each time it came.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<BTreeMap<u32, Vec<Fate>>>>);
@@ -111,76 +106,14 @@ impl Ledger {
     }
 }
 
-/// Listens, and every now and then does not for a while: a connection is refused then.
-async fn listen(address: SocketAddr, first: TcpListener, ledger: Ledger) {
-    let mut connections = JoinSet::new();
-    let mut listener = first;
-    for number in 1_u64.. {
-        let (stream, _) = listener.accept().await.unwrap();
-        connections.spawn(serve(stream, ledger.clone()));
-        if number % 40 == 0 {
-            drop(listener);
-            tokio::time::sleep(Duration::from_millis(random(number) % 8)).await;
-            listener = loop {
-                match TcpListener::bind(address).await {
-                    Ok(listener) => break listener,
-                    Err(_) => tokio::task::yield_now().await,
-                }
-            };
-        }
-    }
-}
-
-/// Serves one connection, until it is broken off.
-async fn serve(mut stream: TcpStream, ledger: Ledger) {
-    let _ = stream.set_nodelay(true);
-    let mut received = Vec::new();
-    while let Some(message) = receive(&mut stream, &mut received).await {
-        let fate = ledger.enter(message);
-        if answer(&mut stream, message, fate).await.is_none() {
-            reset(stream);
-            return;
-        }
-    }
-}
-
-/// Closes a connection as one that broke, so that it is no orderly end.
-#[allow(deprecated, reason = "what replaces it is newer than the oldest tokio that this crate builds with")]
-fn reset(stream: TcpStream) {
-    let _ = stream.set_linger(Some(Duration::ZERO));
-}
-
-/// The number of the message in the next request; none where the client has gone.
-async fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<u32> {
-    loop {
-        if let Some((message, length)) = parse(received) {
-            received.drain(..length);
-            return Some(message);
-        }
-        if stream.read_buf(received).await.ok()? == 0 {
-            return None;
-        }
-    }
-}
-
-/// The number of a message, and how long the request with it is; none while it is not whole.
-fn parse(received: &[u8]) -> Option<(u32, usize)> {
-    let head = received.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&received[..head]).expect("headers are ASCII").to_ascii_lowercase();
-    let length: usize = text.split("content-length: ").nth(1)?.lines().next()?.parse().expect("a length");
-    let body = received.get(head..head + length)?;
+/// Does to the message of a request what its turn is.
+fn reply(body: &[u8], ledger: &Ledger) -> Reply {
     let body: serde_json::Value = serde_json::from_slice(body).expect("a message is JSON");
-    Some((body["message"].as_str()?.parse().expect("the text is a number"), head + length))
-}
-
-/// Does what is to be done; `None` where that is to break off.
-async fn answer(stream: &mut TcpStream, message: u32, fate: Fate) -> Option<()> {
-    let response = |status: &str, more: &str, body: &str| {
-        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{more}\r\n{body}", body.len())
-    };
+    let message: u32 = body["message"].as_str().expect("a text").parse().expect("the text is a number");
+    let fate = ledger.enter(message);
     let json = "Content-Type: application/json\r\n";
     let well = response("200 OK", json, r#"{"status":200,"message":"success"}"#);
-    let write = match fate {
+    let text = match fate {
         Fate::Well | Fate::Late | Fate::InPieces => well,
         Fate::WellAndClosed => response("200 OK", "Connection: close\r\n", "{}"),
         Fate::ServerError => response("503 Service Unavailable", "Retry-After: 0\r\n", "busy"),
@@ -191,21 +124,13 @@ async fn answer(stream: &mut TcpStream, message: u32, fate: Fate) -> Option<()> 
         Fate::Refused => response("412 Precondition Failed", json, r#"{"code":9,"message":"restricted"}"#),
         Fate::Lost | Fate::Silent | Fate::Dropped | Fate::Ignored => String::new(),
     };
-    match fate {
-        Fate::Late => tokio::time::sleep(Duration::from_millis(random(message.into()) % 10)).await,
-        // For ever: until the caller has had enough, and closes.
-        Fate::Silent | Fate::Ignored => while stream.read(&mut [0; 1024]).await.ok()? > 0 {},
-        _ => {}
-    }
-    let pieces = if fate == Fate::InPieces { write.len().div_ceil(5) } else { write.len().max(1) };
-    for piece in write.as_bytes().chunks(pieces) {
-        stream.write_all(piece).await.ok()?;
-        tokio::task::yield_now().await;
-    }
-    let goes_on =
-        matches!(fate, Fate::Well | Fate::Late | Fate::InPieces | Fate::ServerError | Fate::HtmlPage | Fate::TooLarge)
-            || !fate.is_processed() && fate.is_quick() && fate != Fate::Dropped;
-    goes_on.then_some(())
+    let late = if fate == Fate::Late { random(message.into()) % 10 } else { 0 };
+    let then = match fate {
+        Fate::Silent | Fate::Ignored => Then::FallSilent,
+        Fate::WellAndClosed | Fate::Lost | Fate::HalfAnswered | Fate::Dropped => Then::BreakOff,
+        _ => Then::GoOn,
+    };
+    Reply { text, after: Duration::from_millis(late), in_pieces: fate == Fate::InPieces, then }
 }
 
 /// Every other one over hyper, the rest over reqwest.
@@ -242,7 +167,8 @@ async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
     let address = holder.local_addr().unwrap();
     let ledger = Ledger::default();
     let first = TcpListener::bind(address).await.unwrap();
-    let server = tokio::spawn(listen(address, first, ledger.clone()));
+    let entered = ledger.clone();
+    let server = tokio::spawn(listen(address, first, move |body| reply(body, &entered)));
 
     let mut senders = JoinSet::new();
     for number in 0..CLIENTS {
@@ -285,14 +211,6 @@ async fn what_reaches_nobody_is_tried_again_and_reported_as_not_sent() {
         assert!(!error.may_have_been_processed(), "{error}");
         check(message, &outcome, &[]);
     }
-}
-
-/// A port that is taken, and not listened on.
-fn bound() -> TcpSocket {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    socket
 }
 
 /// Compares what the caller was told with what the server knows.

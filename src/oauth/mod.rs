@@ -42,12 +42,16 @@
 //! let tokens = exchange.response(response)?;
 //! assert!(tokens.grants(&needed));
 //!
-//! // An hour later, make new tokens of them, and store those.
+//! // An hour later, make new tokens of them, and store those. `SharedTokens` does so for all your tasks.
 //! if tokens.needs_refresh(Timestamp::now()) {
 //!     let refresh = app.refresh(&tokens, Timestamp::now())?;
 //! }
 //! # Ok(()) }
 //! ```
+//!
+//! Permission is asked for once; its tokens are to be kept good after that. What there is to mind stands at [`TokenSet`].
+//! With the feature `tokio`, [`SharedTokens`] minds it: store what was exchanged, and ask it for an access token before each
+//! call.
 //!
 //! # When it does not work
 //!
@@ -63,6 +67,11 @@
 //! - **`invalid_client`**: the client secret is not the API key; the panel shows the two in different places.
 //! - **Calls fail although there are tokens**: [`TokenSet::grants`] says whether the scope was granted, and the API key
 //!   needs the endpoint's permission besides.
+//! - **A permission is over after some hours**: new tokens were lost before they were stored, or overwritten by a task
+//!   that refreshed the old ones at the same time.
+//!
+#![cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::SharedTokens")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: crate#features")]
 
 mod callback;
 mod parameters;

@@ -14,18 +14,21 @@ use crate::secret::{AccessToken, RefreshToken};
 /// # Refreshing
 ///
 /// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh`](super::OAuthApp::refresh)
-/// makes a new pair of the old one:
+/// makes a new pair of the old one. [`SharedTokens`] does it when it is due, and minds all of this:
 ///
 /// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.
 /// - The old pair works for two more minutes, so calls under way are not cut off, and a refresh that failed can be
 ///   tried again within them.
-/// - **Refresh once at a time** per user: have others wait for the one under way, and then read what it stored.
+/// - **Refresh once at a time** per permission: have others wait for the one under way, and then read what it stored.
 /// - **Event subscriptions end with the access token they were made with.** Subscribe again after each refresh.
 ///
 /// # Storing
 ///
 /// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
 /// [`expose_for_storage`](Self::expose_for_storage) gives what does.
+///
+#[cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::SharedTokens")]
+#[cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: crate#features")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenSet {

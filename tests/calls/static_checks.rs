@@ -23,8 +23,12 @@ fn types_are_what_programs_need_them_to_be() {
     cloned_and_printed::<Client>();
     cloned_and_printed::<MockTransport>();
     cloned_and_printed::<ReqwestTransport>();
+    cloned_and_printed::<Error>();
     cloned_and_printed::<Retry>();
     cloned_and_printed::<Hosts>();
+    cloned_and_printed::<SharedTokens>();
+    cloned_and_printed::<TokensError>();
+    shared::<Box<dyn TokenStore>>();
     shared::<ClientBuilder>();
     shared::<Media>();
     shared::<MediaSource>();
@@ -37,6 +41,7 @@ fn types_are_what_programs_need_them_to_be() {
     std_error::<ClientSetupError>();
     std_error::<InvalidMedia>();
     std_error::<InvalidSecret>();
+    std_error::<TokensError>();
 }
 
 #[test]
