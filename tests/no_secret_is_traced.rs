@@ -1,14 +1,14 @@
 //! Promise: no secret is traced. Everything that any crate tells `tracing` or `log`, at every level, is searched while
-//! every call succeeds and fails in every way, over the real transport and others.
-#![cfg(feature = "reqwest")]
+//! every call succeeds and fails in every way, over the real transports and others.
+#![cfg(all(feature = "hyper", feature = "reqwest"))]
 
 mod secrecy_support;
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use kenar::request::{Body, Hosts};
-use kenar::transport::{HttpTransport, ReqwestTransport, TransportError, TransportErrorKind};
+use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport, TransportError, TransportErrorKind};
 use kenar::webhook::Verifier;
 use kenar::{Client, ErrorKind, Retry};
 use proptest::proptest;
@@ -154,22 +154,26 @@ async fn fail(client: &Client, secrets: &Secrets, kind: ErrorKind) {
     }
 }
 
-async fn everything(secrets: &Secrets) {
+/// Makes every call over a real transport, to a server that answers well, badly and not at all.
+async fn over(transport: Arc<dyn HttpTransport>, secrets: &Secrets) {
     let answer = well(secrets).to_string();
-    let reqwest = ReqwestTransport::builder().no_proxy().build().unwrap();
-    let over_reqwest =
-        |scheme: &str, address: SocketAddr| client(secrets, &format!("{scheme}://{address}"), reqwest.clone());
-    let succeeds = over_reqwest("http", serve(200, answer.clone()).await);
+    let to = |scheme: &str, address: SocketAddr| client(secrets, &format!("{scheme}://{address}"), transport.clone());
+    let succeeds = to("http", serve(200, answer.clone()).await);
     every_call(&succeeds, secrets).await.into_iter().for_each(Result::unwrap);
     for status in [400, 401, 403, 429, 500] {
-        fail(&over_reqwest("http", serve(status, String::new()).await), secrets, ErrorKind::Api).await;
+        fail(&to("http", serve(status, String::new()).await), secrets, ErrorKind::Api).await;
     }
     let page = format!("<html>{answer}</html>");
-    fail(&over_reqwest("http", serve(200, page).await), secrets, ErrorKind::UnexpectedResponse).await;
+    fail(&to("http", serve(200, page).await), secrets, ErrorKind::UnexpectedResponse).await;
 
     let broken = broken().await;
-    fail(&over_reqwest("http", broken), secrets, ErrorKind::Interrupted).await;
-    fail(&over_reqwest("https", broken), secrets, ErrorKind::Connect).await;
+    fail(&to("http", broken), secrets, ErrorKind::Interrupted).await;
+    fail(&to("https", broken), secrets, ErrorKind::Connect).await;
+}
+
+async fn everything(secrets: &Secrets) {
+    over(Arc::new(HyperTransport::new().unwrap()), secrets).await;
+    over(Arc::new(ReqwestTransport::builder().no_proxy().build().unwrap()), secrets).await;
     for (kind, known_as) in [
         (TransportErrorKind::Connect, ErrorKind::Connect),
         (TransportErrorKind::Timeout, ErrorKind::Timeout),

@@ -4,7 +4,7 @@
 //! A server on loopback answers, delays, breaks off before and after it has given tokens, and falls silent, as a generator
 //! decides from a seed; thousands ask, report and are dropped, over the real transport and a store that fails. The time of
 //! day moves between rounds. `INTERLEAVING_SEED=7 cargo test --test refreshes_interleaved` takes another course.
-#![cfg(feature = "reqwest")]
+#![cfg(feature = "hyper")]
 
 mod interleaving_support;
 

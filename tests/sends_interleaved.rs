@@ -3,7 +3,7 @@
 //! A server on loopback answers, delays, breaks off before and after it has processed, refuses connections and falls
 //! silent, as a generator decides from a seed; thousands of messages go through the real transports, many at once and over
 //! shared connections. What the server knows is compared with what the callers were told.
-#![cfg(feature = "hyper")]
+#![cfg(all(feature = "hyper", feature = "reqwest"))]
 
 mod interleaving_support;
 
