@@ -230,7 +230,7 @@
 //!
 //! ## Fewer crates
 //!
-//! A fifth of all the crates are tables for host names in other scripts than Latin, by way of `url`. A program that meets no
+//! A quarter of all the crates are tables for host names in other scripts than Latin, by way of `url`. A program that meets no
 //! such names does without them by a line in its own lock file, as [`idna_adapter`] says:
 //! `cargo update -p idna_adapter --precise 1.0.0`.
 //!
