@@ -8,7 +8,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::Connector;
-use super::{HttpTransport, TransportError, TransportErrorKind, TransportSetupError, answer};
+use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, answer};
 use crate::request::Body;
 
 /// An [`HttpTransport`] over [hyper](https://hyper.rs) and its pool of connections: HTTP/1.1, connections kept and shared,
@@ -26,11 +26,7 @@ pub struct HyperTransport {
 /// Sets up a [`HyperTransport`].
 #[derive(Debug)]
 #[must_use]
-pub struct HyperTransportBuilder {
-    max_response_bytes: usize,
-    connect_timeout: Duration,
-    use_proxy: bool,
-}
+pub struct HyperTransportBuilder(Settings);
 
 impl HyperTransport {
     /// A transport with the usual settings.
@@ -44,31 +40,27 @@ impl HyperTransport {
 
     /// Sets one up.
     pub fn builder() -> HyperTransportBuilder {
-        HyperTransportBuilder {
-            max_response_bytes: super::DEFAULT_MAX_RESPONSE_BYTES,
-            connect_timeout: super::DEFAULT_CONNECT_TIMEOUT,
-            use_proxy: true,
-        }
+        HyperTransportBuilder(Settings::default())
     }
 }
 
 impl HyperTransportBuilder {
     /// How large an answer may be, in bytes: 16 MiB unless said otherwise, about 40,000 messages of a conversation.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
-        self.max_response_bytes = bytes;
+        self.0.max_response_bytes = bytes;
         self
     }
 
     /// How long making a connection may take, its TLS included: half a second unless said otherwise. A failure to
     /// connect is one that any call can be tried again after, so a short time here is worth more than a long one.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
+        self.0.connect_timeout = limit;
         self
     }
 
     /// Does without the proxies that the environment names.
     pub fn no_proxy(mut self) -> Self {
-        self.use_proxy = false;
+        self.0.use_proxy = false;
         self
     }
 
@@ -78,12 +70,12 @@ impl HyperTransportBuilder {
     ///
     /// Where TLS cannot be set up.
     pub fn build(self) -> Result<HyperTransport, TransportSetupError> {
-        let connector = Connector::new(self.connect_timeout, self.use_proxy)?;
+        let connector = Connector::new(self.0.connect_timeout, self.0.use_proxy)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(super::IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(HyperTransport { client, max_response_bytes: self.max_response_bytes })
+        Ok(HyperTransport { client, max_response_bytes: self.0.max_response_bytes })
     }
 }
 

@@ -65,12 +65,21 @@ pub use mock::MockTransport;
 #[cfg(feature = "reqwest")]
 pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
 
-/// Enough for about 40,000 messages of a conversation.
+/// What either transport can be told.
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
-const DEFAULT_MAX_RESPONSE_BYTES: usize = 16 << 20;
+#[derive(Debug)]
+struct Settings {
+    max_response_bytes: usize,
+    connect_timeout: Duration,
+    use_proxy: bool,
+}
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_response_bytes: 16 << 20, connect_timeout: Duration::from_millis(500), use_proxy: true }
+    }
+}
 
 /// A connection that the server is about to close is one that a send may be lost on.
 #[cfg(any(feature = "hyper", feature = "reqwest"))]

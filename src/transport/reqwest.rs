@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{HttpTransport, TransportError, TransportErrorKind, TransportSetupError, answer};
+use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, answer};
 use crate::request::Body;
 
 /// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest): connections are kept and shared, redirects are not
@@ -21,11 +21,7 @@ pub struct ReqwestTransport {
 /// Sets up a [`ReqwestTransport`].
 #[derive(Debug)]
 #[must_use]
-pub struct ReqwestTransportBuilder {
-    max_response_bytes: usize,
-    connect_timeout: Duration,
-    use_proxy: bool,
-}
+pub struct ReqwestTransportBuilder(Settings);
 
 impl ReqwestTransport {
     /// A transport with the usual settings.
@@ -39,25 +35,21 @@ impl ReqwestTransport {
 
     /// Sets one up.
     pub fn builder() -> ReqwestTransportBuilder {
-        ReqwestTransportBuilder {
-            max_response_bytes: super::DEFAULT_MAX_RESPONSE_BYTES,
-            connect_timeout: super::DEFAULT_CONNECT_TIMEOUT,
-            use_proxy: true,
-        }
+        ReqwestTransportBuilder(Settings::default())
     }
 }
 
 impl ReqwestTransportBuilder {
     /// How large an answer may be, in bytes: 16 MiB unless said otherwise, about 40,000 messages of a conversation.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
-        self.max_response_bytes = bytes;
+        self.0.max_response_bytes = bytes;
         self
     }
 
     /// How long making a connection may take: half a second unless said otherwise. A failure to connect is one that
     /// any call can be tried again after, so a short time here is worth more than a long one.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
+        self.0.connect_timeout = limit;
         self
     }
 
@@ -65,7 +57,7 @@ impl ReqwestTransportBuilder {
     /// settings. A proxy reads what goes over plain `http`, so do without where a sandbox or a gateway on this machine is
     /// what you send to.
     pub fn no_proxy(mut self) -> Self {
-        self.use_proxy = false;
+        self.0.use_proxy = false;
         self
     }
 
@@ -79,9 +71,9 @@ impl ReqwestTransportBuilder {
             .redirect(reqwest::redirect::Policy::none())
             // What may be sent again is for the client to decide.
             .retry(reqwest::retry::never())
-            .connect_timeout(self.connect_timeout)
+            .connect_timeout(self.0.connect_timeout)
             .pool_idle_timeout(super::IDLE_TIMEOUT);
-        if !self.use_proxy {
+        if !self.0.use_proxy {
             builder = builder.no_proxy();
         }
         #[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
@@ -89,7 +81,7 @@ impl ReqwestTransportBuilder {
             builder = builder.tls_backend_preconfigured(super::tls::config()?);
         }
         let client = builder.build().map_err(TransportSetupError::new)?;
-        Ok(ReqwestTransport { client, max_response_bytes: self.max_response_bytes })
+        Ok(ReqwestTransport { client, max_response_bytes: self.0.max_response_bytes })
     }
 }
 
