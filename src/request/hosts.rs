@@ -105,11 +105,7 @@ impl Hosts {
 
     /// Whether a request to `uri` would go to one of them.
     pub(crate) fn include(&self, uri: &Uri) -> bool {
-        self.all().any(|host| host.is_host_of(uri))
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Host> {
-        [&self.api, &self.oauth, &self.upload].into_iter()
+        [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))
     }
 }
 
@@ -177,7 +173,7 @@ impl Host {
     }
 
     /// Whether a request to `uri` would go here.
-    pub(crate) fn is_host_of(&self, uri: &Uri) -> bool {
+    fn is_host_of(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
         };

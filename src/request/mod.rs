@@ -128,7 +128,7 @@ pub fn post_json(operation: &'static str, uri: Uri, value: &(impl Serialize + ?S
     Ok(post(uri, HeaderValue::from_static("application/json"), json.into()))
 }
 
-/// Room for a message with a few buttons.
+/// Room for a message with all the buttons that it can have.
 const USUAL_JSON_BYTES: usize = 2048;
 
 /// A `POST` of names and values as a form.
