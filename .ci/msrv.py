@@ -11,10 +11,10 @@ def version(text):
 metadata = json.load(sys.stdin)
 packages = {package["id"]: package for package in metadata["packages"]}
 nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-root = metadata["resolve"]["root"]
-own = packages[root]["rust_version"]
+published = [id for id in metadata["workspace_members"] if packages[id]["publish"] is None]
+own = packages[published[0]]["rust_version"]
 
-seen, queue = set(), [root]
+seen, queue = set(published), list(published)
 while queue:
     for dependency in nodes[queue.pop()]["deps"]:
         built = any(kind["kind"] != "dev" for kind in dependency["dep_kinds"])

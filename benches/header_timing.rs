@@ -5,7 +5,7 @@
 //! One class has every character right but the last; the other is random. A comparison that ends at the first difference
 //! is measured beside it: a test that does not catch that one shows nothing.
 //!
-//! `cargo bench --bench header_timing` prints both values of t, and fails where the check leaks or the leaky comparison
+//! `cargo bench -p kenar-benches --bench header_timing` prints both values of t, and fails where the check leaks or the leaky comparison
 //! is not caught. Beyond 10, dudect holds a leak for certain.
 
 use std::hint::black_box;

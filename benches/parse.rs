@@ -1,9 +1,7 @@
 //! What reading costs: a webhook, verified and typed, and a long conversation.
 
-#[path = "../tests/allocation_support/mod.rs"]
+#[path = "../crates/kenar-tests/tests/allocation_support/mod.rs"]
 mod allocation_support;
-mod support;
-
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Duration;

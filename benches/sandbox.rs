@@ -1,16 +1,14 @@
 //! What a sandbox costs a test: the time to start, the memory that an idle one holds, and the calls that it answers.
 //!
-//! `cargo bench --bench sandbox`
+//! `cargo bench -p kenar-benches --bench sandbox`
 
-#[path = "../tests/allocation_support/live_bytes.rs"]
+#[path = "../crates/kenar-tests/tests/allocation_support/live_bytes.rs"]
 mod live_bytes;
-mod support;
-
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use kenar::sandbox::Sandbox;
 use kenar::{BotMessage, ChatApi as _, Client, ConversationId};
+use kenar_sandbox::Sandbox;
 use live_bytes::LIVE_BYTES;
 use support::is_bench;
 use tokio::task::JoinSet;

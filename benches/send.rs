@@ -1,7 +1,5 @@
 //! What a send costs the client: a message with nine buttons, built anew, sent over loopback, its answer read.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! What the upload of a file costs: time, and the most memory that the program ever had.
 
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
 //! What ten thousand sends at once cost in memory, where the answers take seconds; and that each of them ends.
 
-mod support;
-
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,6 @@
 //! What receiving an event costs a server: an axum handler that verifies and reads it with this crate, and one that
 //! does the same by hand.
 
-mod support;
-
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;

@@ -1,45 +1,40 @@
-//! Another HTTP stack under the client: a reqwest client of the program's own.
+//! Another HTTP stack under the client: one that your program has already. Here it is a pool of hyper's.
 //!
 //! `cargo run --example custom_transport`
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use kenar::request::Body;
-use kenar::sandbox::Sandbox;
 use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 use kenar::{BotMessage, ChatApi as _, Client};
+use kenar_sandbox::Sandbox;
 
-/// With whatever the program has set on it. Redirects and repetitions must be off: a request carries secrets for its host
-/// alone, and what may be sent again is for `kenar` to decide.
+/// An HTTP client of the program's own, without TLS.
 #[derive(Debug)]
-struct OwnReqwest(reqwest::Client);
+struct OwnPool(legacy::Client<HttpConnector, Body>);
 
-impl OwnReqwest {
+impl OwnPool {
     const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
-    fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .build()?;
-        Ok(Self(client))
+    fn new() -> Self {
+        Self(legacy::Client::builder(TokioExecutor::new()).build_http())
     }
 }
 
 #[async_trait]
-impl HttpTransport for OwnReqwest {
+impl HttpTransport for OwnPool {
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
-        let failure = |error: reqwest::Error| {
+        // A `kenar` body is an `http_body::Body`, so hyper takes it as it is.
+        let response = self.0.request(request).await.map_err(|error| {
             // Only a failure to connect promises that nothing was sent.
             let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
-            TransportError::with_source(kind, error.without_url())
-        };
-        // reqwest takes a `kenar` body as it is: it is an `http_body::Body`.
-        let request = request.map(reqwest::Body::wrap).try_into().map_err(failure)?;
-        let response = self.0.execute(request).await.map_err(failure)?;
-        let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+            TransportError::with_source(kind, error)
+        })?;
+        let (parts, body) = response.into_parts();
         let body = Limited::new(body, Self::MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
             let too_large = error.is::<LengthLimitError>();
             let kind = if too_large { TransportErrorKind::ResponseTooLarge } else { TransportErrorKind::Interrupted };
@@ -51,15 +46,12 @@ impl HttpTransport for OwnReqwest {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // reqwest is built here without a TLS provider; with its default features this is not needed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-
     let kenar = Sandbox::start().await?;
     let app = kenar.app("delivery");
     let chat = kenar.user("sara").chat_with_bot(&app);
 
-    let client = Client::builder(app.api_key()).hosts(kenar.hosts().clone()).transport(OwnReqwest::new()?).build()?;
-    client.send_bot_message(chat.id(), &BotMessage::text("سلام از reqwest")).await?;
+    let client = Client::builder(app.api_key()).hosts(kenar.hosts().clone()).transport(OwnPool::new()).build()?;
+    client.send_bot_message(chat.id(), &BotMessage::text("سلام از hyper")).await?;
 
     println!("{}", kenar.transcript());
     Ok(())

@@ -7,9 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
-use kenar::sandbox::Sandbox;
 use kenar::webhook::{Event, MessageEvent, Rejection, Verifier};
 use kenar::{AppUrl, BotMessage, Button, ChatApi as _, Client, Error, MessageContent};
+use kenar_sandbox::Sandbox;
 use tokio::net::TcpListener;
 
 #[derive(Clone)]

@@ -3,8 +3,8 @@
 //! `cargo run --example media_upload [FILE.mp4]`: without a file, two megabytes of nothing in particular.
 
 use kenar::operation::{Media, MediaSource};
-use kenar::sandbox::Sandbox;
 use kenar::{BotMessage, ChatApi as _};
+use kenar_sandbox::Sandbox;
 use tokio::io::AsyncReadExt as _;
 
 #[tokio::main]

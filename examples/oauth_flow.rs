@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kenar::oauth::StoredTokens;
-use kenar::sandbox::Sandbox;
 use kenar::{Callback, ChatApi as _, Scope, TokenSet, TokenStore};
+use kenar_sandbox::Sandbox;
 
 /// Where one user's tokens are kept: in an add-on, a row of its database, encrypted.
 #[derive(Clone, Default)]

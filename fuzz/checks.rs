@@ -1,6 +1,6 @@
 //! The promises that the fuzz targets ask for: those of the crate's own tests.
 
-#[path = "../tests/any_bytes/checks/mod.rs"]
+#[path = "../crates/kenar-tests/tests/it/any_bytes/checks/mod.rs"]
 pub mod checks;
 
 /// The check of this name.

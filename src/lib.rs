@@ -9,7 +9,7 @@
 //! - the [webhooks](guide#webhook) that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
 //! - permission and tokens, by OAuth: [`oauth`]; and [`SharedTokens`], which keeps them good;
-//! - a Kenar that runs on your own machine: [`sandbox`], behind a feature.
+//! - a Kenar that runs on your own machine: the crate [`kenar-sandbox`].
 //!
 //! # In five minutes
 //!
@@ -21,7 +21,7 @@
 //! tokio = { version = "1", features = ["full"] }
 //!
 //! [dev-dependencies]
-//! kenar = { version = "0.1", features = ["sandbox"] }
+//! kenar-sandbox = "0.1"
 //! ```
 //!
 //! **1. Be opened from a chat.** Divar asks your add-on for a page, and shows the
@@ -66,7 +66,7 @@
 //!     }
 //! }
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! # let kenar = kenar::sandbox::Sandbox::in_process().await;
+//! # let kenar = kenar_sandbox::Sandbox::in_process().await;
 //! # let (app, ali) = (kenar.app("delivery"), kenar.user("ali"));
 //! # let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
 //! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
@@ -97,7 +97,8 @@
 //! # // [end]
 //! # Ok(()) }
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! # use kenar::{Callback, Scope, sandbox::Sandbox};
+//! # use kenar::{Callback, Scope};
+//! # use kenar_sandbox::Sandbox;
 //! # let kenar = Sandbox::in_process().await;
 //! # let (app, ali) = (kenar.app("delivery"), kenar.user("ali"));
 //! # let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
@@ -116,7 +117,7 @@
 //! press; it checks keys, permissions and scopes.
 //!
 //! ```
-//! # use kenar::sandbox::Sandbox;
+//! # use kenar_sandbox::Sandbox;
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let kenar = Sandbox::in_process().await;
@@ -166,7 +167,7 @@
 //! | be a chatbot, and hear what happens | [`chatbot`](guide::chatbot) | [`Event`] |
 //! | send a picture, a document, a voice recording, a video | [`media`](guide::media) | [`operation::Media`] |
 //! | know what to do about a failure | [`errors`](guide::errors) | [`Error`] |
-//! | test all of it | [`testing`] | [`sandbox`] |
+//! | test all of it | [`testing`] | [`kenar-sandbox`] |
 //! | call what the crate lacks | | [`request`] |
 //! | use another HTTP stack | | [`transport`] |
 //!
@@ -206,7 +207,6 @@
 //! | `tokio` | by `hyper` | pauses and time limits on tokio; shared tokens; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
-//! | `sandbox` | | a Kenar on your own machine |
 //!
 //! ## Which TLS
 //!
@@ -234,11 +234,11 @@
 //! such names does without them by a line in its own lock file, as [`idna_adapter`] says:
 //! `cargo update -p idna_adapter --precise 1.0.0`.
 //!
+//! [`kenar-sandbox`]: https://docs.rs/kenar-sandbox
+//! [`testing`]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html
 //! [ring]: https://docs.rs/ring
 //! [`idna_adapter`]: https://docs.rs/crate/idna_adapter
 //!
-#![cfg_attr(feature = "sandbox", doc = "[`sandbox`]: crate::sandbox\n[`testing`]: crate::guide::testing")]
-#![cfg_attr(not(feature = "sandbox"), doc = "[`sandbox`]: #features\n[`testing`]: #features")]
 #![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -259,8 +259,6 @@ pub mod oauth;
 pub mod operation;
 mod redact;
 pub mod request;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 mod secret;
 pub mod transport;
 pub mod webhook;

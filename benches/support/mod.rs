@@ -1,5 +1,5 @@
 //! What the measurements share: rounds in turn, clocks, and a table. Each of them uses a part of it.
-#![allow(dead_code)]
+#![allow(missing_docs)]
 
 pub mod message;
 pub mod plain;

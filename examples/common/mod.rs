@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use axum::Router;
 use kenar::request::Hosts;
-use kenar::sandbox::{App, Sandbox};
 use kenar::webhook::Verifier;
 use kenar::{ApiKey, AppUrl, Client, ClientSecret, IdentificationKey, OAuthApp, OAuthClient};
+use kenar_sandbox::{App, Sandbox};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 

@@ -17,11 +17,11 @@ use kenar::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::notice;
-use crate::order::{Confirmed, Draft, Form, Mistakes, Order, Orders, Purpose};
-use crate::page::{self, Page};
-use crate::random::NoRandomness;
-use crate::visits::{Stage, Visit, Visits};
+use super::notice;
+use super::order::{Confirmed, Draft, Form, Mistakes, Order, Orders, Purpose};
+use super::page::{self, Page};
+use super::random::NoRandomness;
+use super::visits::{Stage, Visit, Visits};
 
 /// What the add-on needs: all of it made at the start, where a mistake can be reported.
 pub struct Settings {

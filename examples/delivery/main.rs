@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use kenar::OAuthClient;
-use kenar::sandbox::{App, Chat, Sandbox, User};
+use kenar_sandbox::{App, Chat, Sandbox, User};
 
 use addon::Settings;
 use common::{Mode, Outcome, Site, check, sandbox_with_page, say, stay, title};

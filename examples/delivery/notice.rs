@@ -5,9 +5,9 @@ use kenar::Error;
 use kenar::oauth::CallbackError;
 use kenar::webhook::COMPLETION_URL;
 
-use crate::page::{Page, notice};
-use crate::random::NoRandomness;
-use crate::visits::Visit;
+use super::page::{Page, notice};
+use super::random::NoRandomness;
+use super::visits::Visit;
 
 const BACK: &str = "بازگشت به دیوار";
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kenar::ConversationId;
 use serde::Deserialize;
 
-use crate::random::{NoRandomness, random_id};
+use super::random::{NoRandomness, random_id};
 
 /// One of the answers that a form offers.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use kenar::webhook::COMPLETION_URL;
 
-use crate::order::{Choice, DAYS, Form, HOURS, MAX_ADDRESS, Mistakes, Order, Purpose};
+use super::order::{Choice, DAYS, Form, HOURS, MAX_ADDRESS, Mistakes, Order, Purpose};
 
 /// A page, with a status for programs that read it.
 pub struct Page {

@@ -11,8 +11,8 @@ use kenar::ConversationId;
 use kenar::oauth::State;
 use url::Url;
 
-use crate::order::{Draft, Form, Purpose};
-use crate::random::{NoRandomness, random_id};
+use super::order::{Draft, Form, Purpose};
+use super::random::{NoRandomness, random_id};
 
 #[derive(Clone)]
 pub struct Visit {

@@ -19,7 +19,7 @@ use kenar::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::visits::{Visit, Visits};
+use super::visits::{Visit, Visits};
 
 /// What the add-on needs: all of it made at the start, where a mistake can be reported.
 pub struct Settings {

@@ -13,8 +13,8 @@ mod visits;
 use axum::http::{Request, StatusCode};
 use kenar::OAuthClient;
 use kenar::request::Body;
-use kenar::sandbox::Sandbox;
 use kenar::transport::{HttpTransport as _, HyperTransport};
+use kenar_sandbox::Sandbox;
 
 use addon::Settings;
 use common::{Outcome, Site, check, say, title};

@@ -13,16 +13,16 @@ use axum::routing::{get, post};
 use kenar::oauth::State;
 use kenar::operation::{Media, MediaSource};
 use kenar::request::Body;
-use kenar::sandbox::App;
 use kenar::transport::{HttpTransport as _, HyperTransport};
 use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
 use kenar::{
     Action, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, Callback, ChatApi as _, Client, ConversationId,
     ConversationMessage, Icon, MessageContent, OAuthClient, PostToken, Scope,
 };
+use kenar_sandbox::App;
 use serde_json::{Value, json};
 
-use crate::common::{Outcome, Site};
+use super::common::{Outcome, Site};
 
 struct Demo {
     verifier: Verifier,

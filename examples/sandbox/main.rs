@@ -24,7 +24,7 @@ use std::env;
 use std::time::Duration;
 
 use kenar::AppUrl;
-use kenar::sandbox::{App, Sandbox};
+use kenar_sandbox::{App, Sandbox};
 
 use common::Outcome;
 

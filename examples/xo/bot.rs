@@ -10,8 +10,8 @@ use axum::routing::post;
 use kenar::webhook::{DynamicActionReply, Event, MessageEvent, Rejection, Verifier};
 use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationId};
 
-use crate::game::{Cell, End, Mark};
-use crate::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
+use super::game::{Cell, End, Mark};
+use super::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
 
 struct Bot {
     verifier: Verifier,

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kenar::{ConversationId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::game::{Board, Cell, End, Mark, best_move};
+use super::game::{Board, Cell, End, Mark, best_move};
 
 /// The user's mark, whoever begins.
 pub const USER: Mark = Mark::X;

@@ -13,7 +13,7 @@ mod game;
 mod games;
 
 use common::{Mode, Outcome, Site, check, sandbox_with_page, say, stay, title};
-use kenar::sandbox::{App, ChatMessage, Sandbox};
+use kenar_sandbox::{App, ChatMessage, Sandbox};
 
 #[tokio::main]
 async fn main() -> Outcome {

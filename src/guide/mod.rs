@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 //!
-#![cfg_attr(feature = "sandbox", doc = "[sandbox]: crate::sandbox\n[testing]: crate::guide::testing")]
-#![cfg_attr(not(feature = "sandbox"), doc = "[sandbox]: crate#features\n[testing]: crate#features")]
+//! [sandbox]: https://docs.rs/kenar-sandbox
+//! [testing]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html
 
 pub mod open_app {
     #![doc = include_str!("open_app.md")]
@@ -28,9 +28,4 @@ pub mod media {
 
 pub mod errors {
     #![doc = include_str!("errors.md")]
-}
-
-#[cfg(feature = "sandbox")]
-pub mod testing {
-    #![doc = include_str!("testing.md")]
 }

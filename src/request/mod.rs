@@ -39,6 +39,7 @@
 pub mod answer;
 mod body;
 mod hosts;
+mod permission;
 
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ use crate::secret::{AccessToken, UploadToken};
 
 pub use body::Body;
 pub use hosts::{Host, Hosts, InvalidHost};
+pub use permission::ApiKeyPermission;
 
 /// One call to Divar, without any I/O: what to send, and what the answer means.
 pub trait Operation: Send + Sync {

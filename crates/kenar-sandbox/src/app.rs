@@ -1,0 +1,236 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use super::SandboxError;
+use super::engine::limits::Window;
+use super::engine::world;
+use super::network::SandboxTransport;
+use super::platform::Platform;
+use kenar::model::{AppSlug, AppUrl};
+use kenar::oauth::{InvalidRedirectUri, OAuthApp};
+use kenar::request::ApiKeyPermission;
+use kenar::webhook::{ApiVersion, PaymentTransaction, Verifier};
+use kenar::{ApiKey, ClientSecret, IdentificationKey};
+use kenar::{Client, OAuthClient};
+
+/// An app, as its owner sets it up in the Kenar [panel](https://docs.rs/kenar/latest/kenar/guide/index.html#panel): addresses, keys, and what they may do.
+///
+/// ```
+/// # use kenar::AppUrl;
+/// # use kenar_sandbox::Sandbox;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let addon: AppUrl = "http://127.0.0.1:4000".parse()?;
+/// let sandbox = Sandbox::start().await?;
+/// let app = sandbox.app("delivery");
+/// app.open_app_at(addon.at(["open"])).events_at(addon.at(["events"])).dynamic_actions_at(addon.at(["pressed"]));
+///
+/// let (client, verifier) = (app.client(), app.verifier());
+/// let oauth = app.oauth(addon.at(["oauth"]).as_str())?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct App {
+    platform: Arc<Platform>,
+    slug: AppSlug,
+}
+
+impl App {
+    pub(super) fn new(platform: Arc<Platform>, slug: AppSlug) -> Self {
+        let app = Self { platform, slug };
+        app.panel(|_| ());
+        app
+    }
+
+    /// Its slug, which is also its OAuth `client_id`.
+    #[must_use]
+    pub fn slug(&self) -> &AppSlug {
+        &self.slug
+    }
+
+    /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
+    pub fn titled(&self, title: impl Into<String>) -> &Self {
+        let title = title.into();
+        self.panel(|app| app.title = Some(title));
+        self
+    }
+
+    /// Sets the address that is called when a user opens the app ("Session Initialization URL").
+    pub fn open_app_at(&self, url: AppUrl) -> &Self {
+        self.panel(|app| app.open_app_url = Some(url));
+        self
+    }
+
+    /// Sets the address that events are sent to.
+    pub fn events_at(&self, url: AppUrl) -> &Self {
+        self.panel(|app| app.events_url = Some(url));
+        self
+    }
+
+    /// Sets the address that is asked when a user presses a `get_dynamic_action` button.
+    pub fn dynamic_actions_at(&self, url: AppUrl) -> &Self {
+        self.panel(|app| app.dynamic_action_url = Some(url));
+        self
+    }
+
+    /// Sets the address of the page that touch points on a post lead to directly ("Fallback URL").
+    pub fn direct_link_at(&self, url: AppUrl) -> &Self {
+        self.panel(|app| app.direct_link = Some(url));
+        self
+    }
+
+    /// Sets the form of the request that opens the app: the second, unless said otherwise.
+    pub fn opened_in_version(&self, version: ApiVersion) -> &Self {
+        self.panel(|app| app.open_app_version = version);
+        self
+    }
+
+    /// Sets how many calls of the API the app can make in a minute; without a limit unless said otherwise. One too many
+    /// is answered with status 429.
+    ///
+    /// That a minute is one of the clock, and that calls that are refused for other reasons count, is a guess.
+    pub fn limit_per_minute(&self, calls: u32) -> &Self {
+        self.limit(Window::Minute, Some(calls))
+    }
+
+    /// Sets how many calls of the API the app can make in a day, of UTC, as [`limit_per_minute`](Self::limit_per_minute)
+    /// does for a minute.
+    pub fn limit_per_day(&self, calls: u32) -> &Self {
+        self.limit(Window::Day, Some(calls))
+    }
+
+    /// Takes away the limits.
+    pub fn without_limits(&self) -> &Self {
+        self.limit(Window::Minute, None).limit(Window::Day, None)
+    }
+
+    fn limit(&self, window: Window, calls: Option<u32>) -> &Self {
+        self.platform.change(|engine, _| engine.limits.set(&self.slug, window, calls));
+        self
+    }
+
+    /// Tells the app how far a payment is, by the event `PAYMENT_TRANSACTION`. The app and the time are filled in where
+    /// they are left out.
+    ///
+    /// # Errors
+    ///
+    /// Where the app did not answer with a success.
+    pub async fn payment_goes_on(&self, payment: PaymentTransaction) -> Result<(), SandboxError> {
+        let delivery = self.platform.change(|engine, now| engine.payment_goes_on(&self.slug, payment, now));
+        let answers = self.platform.deliver_all(delivery.into_iter().collect()).await;
+        self.platform.all_well(answers, "the payment went on, but ", None)
+    }
+
+    /// Gives the app an address in this process, which a function answers in place of a server: for a test without any
+    /// socket. The requests are as a server would see them, and a request to any path of the address comes to it.
+    ///
+    /// ```
+    /// # use kenar_sandbox::Sandbox;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kenar::webhook::Event;
+    ///
+    /// let sandbox = Sandbox::in_process().await;
+    /// let app = sandbox.app("bot");
+    /// let verifier = app.verifier();
+    /// let addon = app.handled_by(move |request| {
+    ///     let event = verifier.event(request.headers(), request.body());
+    ///     async move {
+    ///         match event {
+    ///             Ok(Event::ChatbotMessage(_)) => http::Response::default(),
+    ///             Ok(event) => panic!("{event:?}"),
+    ///             Err(rejection) => rejection.into_http_response(),
+    ///         }
+    ///     }
+    /// });
+    /// app.events_at(addon.at(["events"]));
+    ///
+    /// let sara = sandbox.user("sara");
+    /// sara.write(&sara.chat_with_bot(&app), "سلام").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn handled_by<F>(&self, handler: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> AppUrl
+    where
+        F: Future<Output = Response<Bytes>> + Send + 'static,
+    {
+        self.platform.network.add(Arc::new(move |request| Box::pin(handler(request))))
+    }
+
+    /// Sets the identification key that webhooks show.
+    pub fn identified_by(&self, key: IdentificationKey) -> &Self {
+        self.panel(|app| app.identification_key = key);
+        self
+    }
+
+    /// Registers a redirect URI, and gives the client of the app's OAuth flow with it.
+    ///
+    /// # Errors
+    ///
+    /// Where the redirect URI cannot be one.
+    pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
+        let app = OAuthApp::new(self.slug.clone(), self.client_secret(), redirect_uri)?;
+        self.panel(|app| app.redirect_uris.insert(redirect_uri.to_owned()));
+        Ok(self.client().oauth(app))
+    }
+
+    /// A client of the sandbox's, with an API key that has every permission.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client_of(self.api_key())
+    }
+
+    /// A client of the sandbox's, with a new API key that has only these permissions.
+    #[must_use]
+    pub fn client_with_only(&self, permissions: impl IntoIterator<Item = ApiKeyPermission>) -> Client {
+        let permissions = permissions.into_iter().collect();
+        self.client_of(self.platform.change(|engine, _| engine.world.api_key(&self.slug, permissions)))
+    }
+
+    #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
+    fn client_of(&self, key: ApiKey) -> Client {
+        let clock = self.platform.clock.clone();
+        let client = Client::builder(key).hosts(self.platform.hosts.clone()).clock(move || clock.now());
+        client
+            .transport(SandboxTransport(Arc::clone(&self.platform)))
+            .build()
+            .expect("a client with a transport and a key of printable ASCII")
+    }
+
+    /// Its API key with every permission, for a client of your own.
+    #[must_use]
+    pub fn api_key(&self) -> ApiKey {
+        self.panel(|app| app.api_key.clone())
+    }
+
+    /// Its client secret, for an OAuth client of your own.
+    #[must_use]
+    pub fn client_secret(&self) -> ClientSecret {
+        self.panel(|app| app.client_secret.clone())
+    }
+
+    /// The identification key that webhooks show.
+    #[must_use]
+    pub fn identification_key(&self) -> IdentificationKey {
+        self.panel(|app| app.identification_key.clone())
+    }
+
+    /// What checks the webhooks that the sandbox sends.
+    #[must_use]
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(self.identification_key())
+    }
+
+    fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> T {
+        self.platform.change(|engine, _| set(engine.world.app(&self.slug)))
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("App").field(&self.slug).finish()
+    }
+}

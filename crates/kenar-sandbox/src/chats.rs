@@ -1,0 +1,166 @@
+//! Posts, the conversations about them, and those with chatbots.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::engine::world::Between;
+use super::platform::Platform;
+use super::{ChatMessage, SandboxError, User};
+use kenar::model::{ConversationId, PostToken};
+use kenar::webhook::{PostUpdateKind, StartCommand, TouchPoint};
+
+/// A post: a classified ad.
+#[derive(Clone)]
+pub struct Post {
+    platform: Arc<Platform>,
+    pub(super) token: PostToken,
+    owner: String,
+}
+
+/// A conversation, of two people about a post or of a person with a chatbot.
+///
+/// A clone reads the messages from where the first one had got to.
+pub struct Chat {
+    platform: Arc<Platform>,
+    pub(super) id: ConversationId,
+    /// How many messages have been looked at by [`Chat::next_message`].
+    read: AtomicUsize,
+}
+
+impl Post {
+    pub(super) fn new(platform: Arc<Platform>, owner: &User) -> Self {
+        let token = platform.change(|engine, _| engine.world.post(owner.name()));
+        Self { platform, token, owner: owner.name().to_owned() }
+    }
+
+    /// Its token.
+    #[must_use]
+    pub fn token(&self) -> &PostToken {
+        &self.token
+    }
+
+    /// Changes it. Apps that its owner subscribed to its changes get the event `POST_UPDATE`; those that are subscribed
+    /// to all posts, unless it is retired or archived. What the event tells of a post is little here.
+    ///
+    /// # Errors
+    ///
+    /// Where an app did not answer with a success.
+    pub async fn change(&self, kind: PostUpdateKind) -> Result<(), SandboxError> {
+        let deliveries = self.platform.change(|engine, now| engine.post_changes(&self.token, &kind, now));
+        let answers = self.platform.deliver_all(deliveries).await;
+        self.platform.all_well(answers, &format!("{} changed ({kind}), but ", self.token), None)
+    }
+
+    /// The conversation of its owner with this person.
+    #[must_use]
+    pub fn conversation_with(&self, buyer: &User) -> Chat {
+        let (post, seller, buyer) = (self.token.clone(), self.owner.clone(), buyer.name().to_owned());
+        Chat::new(Arc::clone(&self.platform), Between::Sides { post, seller, buyer })
+    }
+}
+
+impl Chat {
+    pub(super) fn new(platform: Arc<Platform>, between: Between) -> Self {
+        let (id, length) = platform.change(|engine, _| {
+            let id = engine.world.talk(between);
+            let length = engine.world.talks.get(&id).map_or(0, |talk| talk.messages.len());
+            (id, length)
+        });
+        Self { platform, id, read: AtomicUsize::new(length) }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &ConversationId {
+        &self.id
+    }
+
+    /// All that was said, first to last.
+    #[must_use]
+    pub fn messages(&self) -> Vec<ChatMessage> {
+        let messages = self.platform.look(|engine| engine.world.talks.get(&self.id).map(|talk| talk.messages.clone()));
+        messages.unwrap_or_default()
+    }
+
+    /// The next message that an app wrote here, since this value was made or the last one was asked for; waits for it
+    /// where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// Where none came within the time limit.
+    pub async fn next_message(&self) -> Result<ChatMessage, SandboxError> {
+        let found = self.platform.find(|engine| {
+            let talk = engine.world.talks.get(&self.id)?;
+            let read = self.read.load(Ordering::Relaxed);
+            let mut unread = talk.messages.iter().enumerate().skip(read);
+            let (place, message) = unread.find(|(_, message)| message.is_from_app())?;
+            self.read.store(place.saturating_add(1), Ordering::Relaxed);
+            Some(message.clone())
+        });
+        let found = found.await;
+        found.ok_or_else(|| self.error(format!("no message of an app's came within {:?}", self.platform.time_limit)))
+    }
+
+    /// What was said and what went over the wire, to be read.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.platform.look(|engine| super::transcript::of(engine, Some(&self.id)))
+    }
+
+    pub(super) fn error(&self, what: impl Into<String>) -> SandboxError {
+        self.platform.error(what, Some(&self.id))
+    }
+}
+
+impl Clone for Chat {
+    fn clone(&self) -> Self {
+        let read = AtomicUsize::new(self.read.load(Ordering::Relaxed));
+        Self { platform: Arc::clone(&self.platform), id: self.id.clone(), read }
+    }
+}
+
+/// Where a user starts a chatbot: the touch points, each with what it names. A [`TouchPoint`] alone is a start that
+/// names nothing, as the platform does where it has nothing to name.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StartFrom<'a> {
+    /// The page where an owner manages a post.
+    MyPost(&'a Post),
+    /// The page of a post, for those who do not own it.
+    DemandPost(&'a Post),
+    /// A post's conversation.
+    Chat(&'a Chat),
+    /// Anywhere, with nothing named.
+    Bare(TouchPoint),
+}
+
+impl From<TouchPoint> for StartFrom<'_> {
+    fn from(touch_point: TouchPoint) -> Self {
+        Self::Bare(touch_point)
+    }
+}
+
+impl StartFrom<'_> {
+    pub(super) fn command(self) -> StartCommand {
+        let (touch_point, argument) = match self {
+            Self::MyPost(post) => (TouchPoint::MyPost, Some(post.token.to_string())),
+            Self::DemandPost(post) => (TouchPoint::DemandPost, Some(post.token.to_string())),
+            Self::Chat(chat) => (TouchPoint::Chat, Some(chat.id.to_string())),
+            Self::Bare(touch_point) => (touch_point, None),
+        };
+        StartCommand::new(touch_point, argument)
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Post").field(&self.token).finish()
+    }
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Chat").field(&self.id).finish()
+    }
+}

@@ -1,0 +1,236 @@
+//! The consent page, and what it sends users back with.
+
+use http::{HeaderValue, StatusCode, header};
+
+use kenar::AuthorizationCode;
+use kenar::model::{AppSlug, ConversationId, PostToken, Timestamp};
+use kenar::oauth::{Callback, Denial, PermissionRequest, Scope};
+
+use super::answer::response;
+use super::grants::Grant;
+use super::world::App;
+use super::{Done, Engine, consent_page};
+
+/// Why there is nothing to consent to.
+enum Refused {
+    /// Nobody can be sent back: the app or the redirect URI is not known. Said on a page.
+    Page(String),
+    /// The user is sent back with an error.
+    Back { redirect_uri: String, state: Option<String>, error: &'static str, why: String },
+}
+
+/// What the platform's OpenAPI file lists, without an id.
+const PLAIN: [&str; 25] = [
+    "CHAT_BOT_USER_MESSAGE_SEND",
+    "CHAT_SUPPLIER_ALL_CONVERSATIONS_READ",
+    "CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND",
+    "NOTIFICATION_ACCESS_REVOCATION",
+    "USER_ID",
+    "USER_PHONE",
+    "USER_POSTS_GET",
+    "USER_POSTS_STATS_READ",
+    "USER_POSTS_ADDON_CREATE",
+    "USER_ADDON_CREATE",
+    "USER_VERIFICATION_CREATE",
+    "USER_BUSINESSES_READ",
+    "USER_SET_CUSTOMIZED_BUTTON",
+    "PRO_USER_PROFILE_IMAGE_READ",
+    "PAYMENT_ALL_POSTS_PRICING_READ",
+    "PAYMENT_ALL_POSTS_REORDER",
+    "PAYMENT_ALL_POSTS_RENEW",
+    "PAY_USER_POST_PROMOTION",
+    "SUBMIT_USER_POST",
+    "SUBMIT_USER_PAYMENT",
+    "EDIT_USER_POST",
+    "DELETE_USER_POST",
+    "SEND_EVENT",
+    "offline_access",
+    "openid",
+];
+
+/// Those with the id of a conversation.
+const OF_CONVERSATION: [&str; 2] = ["CONVERSATION_SEND_MESSAGE", "CHAT_CONVERSATION_READ"];
+
+/// Those with the token of a post.
+const OF_POST: [&str; 6] = [
+    "CHAT_POST_CONVERSATIONS_READ",
+    "CHAT_POST_CONVERSATIONS_MESSAGE_SEND",
+    "POST_ADDON_CREATE",
+    "POST_EDIT",
+    "POST_ONGOING_IMAGES_GET",
+    "POST_SEMANTIC_CREATE",
+];
+
+/// Those with an id of something that the sandbox has none of.
+const OF_OTHERS: [&str; 5] = [
+    "CHAT_MESSAGE_SEND",
+    "BUSINESS_ADDON_CREATE",
+    "BUSINESS_CREATE_CUSTOMIZED_BUTTON",
+    "MANAGEMENT_APPS_READ",
+    "MANAGEMENT_APPS_WRITE",
+];
+
+impl Engine {
+    /// `GET /oauth2/auth`: the page that asks.
+    pub(super) fn ask_consent(&self, query: &str) -> Done {
+        match self.permission_request(query) {
+            Ok(request) => {
+                let app = self.world.apps.get(&request.client_id).map_or(request.client_id.as_str(), App::title);
+                let people = self.world.people.keys().map(String::as_str);
+                page(StatusCode::OK, consent_page::asking(app, &request.scopes, people))
+            }
+            Err(refused) => refused.into_done(),
+        }
+    }
+
+    /// `POST /oauth2/auth`, with the query of the page: what a person answered. A platform's own page would know who
+    /// they are; this one is told, in `user`.
+    pub(super) fn decide_consent(&mut self, query: &str, form: &[u8], now: Timestamp) -> Done {
+        let field = |name| form_urlencoded::parse(form).find_map(|(key, value)| (key == name).then_some(value));
+        let user = field("user").unwrap_or_default();
+        let allowed = match field("decision").as_deref() {
+            Some("allow") => true,
+            Some("deny") => false,
+            _ => return Refused::Page("`decision` must be `allow` or `deny`".to_owned()).into_done(),
+        };
+        let request = match self.permission_request(query) {
+            Ok(request) => request,
+            Err(refused) => return refused.into_done(),
+        };
+        if !self.world.people.contains_key(&*user) {
+            return Refused::Page(format!("there is nobody called {user:?}")).into_done();
+        }
+        let foreign = request.scopes.iter().find(|scope| !self.may_grant(&user, scope));
+        let callback = match foreign {
+            Some(scope) => {
+                return request.refused("invalid_scope", format!("{scope} is not {user}'s to grant")).into_done();
+            }
+            None if allowed => self.grant_code(&request, &user, now),
+            None => Callback::Denied(Denial::new(
+                Some("access_denied".to_owned()),
+                Some("The resource owner denied the request.".to_owned()),
+            )),
+        };
+        see_other(&format!("{}?{}", request.redirect_uri, callback.to_query(&request.state)))
+    }
+
+    fn grant_code(&mut self, request: &PermissionRequest, user: &str, now: Timestamp) -> Callback {
+        let code: AuthorizationCode = self.world.ids.secret("code");
+        let grant = Grant { app: request.client_id.clone(), user: user.to_owned(), scopes: request.scopes.clone() };
+        self.grants.add_code(code.expose_secret().to_owned(), grant, request.redirect_uri.clone(), now);
+        Callback::Granted(code)
+    }
+
+    fn permission_request(&self, query: &str) -> Result<PermissionRequest, Refused> {
+        let field = |name: &str| {
+            form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        };
+        let client_id = AppSlug::new(field("client_id").unwrap_or_default());
+        let redirect_uri = field("redirect_uri").unwrap_or_default();
+        let app = self.world.apps.get(&client_id);
+        let app = app.ok_or_else(|| Refused::Page(format!("no app has the client_id {:?}", client_id.as_str())))?;
+        if !app.redirect_uris.contains(&redirect_uri) {
+            let registered: Vec<_> = app.redirect_uris.iter().map(String::as_str).collect();
+            return Err(Refused::Page(format!(
+                "the redirect_uri {redirect_uri:?} is not registered for {client_id}, letter by letter; registered: [{}]",
+                registered.join(", "),
+            )));
+        }
+        let back = |error, why: String| Refused::Back {
+            redirect_uri: redirect_uri.clone(),
+            state: field("state"),
+            error,
+            why,
+        };
+        let state_length = field("state").unwrap_or_default().len();
+        if state_length < 8 {
+            return Err(back("invalid_state", format!("the state has {state_length} characters, and needs 8 or more")));
+        }
+        if field("response_type").is_some_and(|kind| kind != "code") {
+            return Err(back("unsupported_response_type", "response_type must be `code`".to_owned()));
+        }
+        let request = PermissionRequest::parse(query).map_err(|why| back("invalid_request", why.to_string()))?;
+        match request.scopes.iter().find_map(|scope| self.wrong_with(scope)) {
+            Some(why) => Err(request.refused("invalid_scope", why)),
+            None => Ok(request),
+        }
+    }
+
+    /// What is wrong with a scope, whoever is asked for it.
+    fn wrong_with(&self, scope: &Scope) -> Option<String> {
+        let name = scope.name();
+        match scope.resource() {
+            None if PLAIN.contains(&name) => None,
+            Some(id) if OF_CONVERSATION.contains(&name) => {
+                let known = self.world.talks.contains_key(&ConversationId::new(id));
+                (!known).then(|| format!("{scope}: there is no such conversation"))
+            }
+            Some(id) if OF_POST.contains(&name) => {
+                let known = self.world.posts.contains_key(&PostToken::new(id));
+                (!known).then(|| format!("{scope}: there is no such post"))
+            }
+            Some(_) if OF_OTHERS.contains(&name) => None,
+            None if OF_CONVERSATION.contains(&name) || OF_POST.contains(&name) || OF_OTHERS.contains(&name) => {
+                Some(format!("{scope} needs the id of what it is about: {scope}.ID"))
+            }
+            Some(_) if PLAIN.contains(&name) => Some(format!("{name} takes no id, but {scope} has one")),
+            _ => Some(format!("{scope} is not a scope of the platform's")),
+        }
+    }
+
+    /// Whether a scope's resource is the user's own.
+    fn may_grant(&self, user: &str, scope: &Scope) -> bool {
+        let name = scope.name();
+        match scope.resource() {
+            Some(id) if OF_CONVERSATION.contains(&name) => {
+                self.world.talks.get(&ConversationId::new(id)).is_some_and(|talk| talk.between.includes(user))
+            }
+            Some(id) if OF_POST.contains(&name) => {
+                self.world.posts.get(&PostToken::new(id)).is_some_and(|owner| owner == user)
+            }
+            _ => true,
+        }
+    }
+}
+
+trait RefusedRequest {
+    fn refused(&self, error: &'static str, why: String) -> Refused;
+}
+
+impl RefusedRequest for PermissionRequest {
+    fn refused(&self, error: &'static str, why: String) -> Refused {
+        let state = Some(self.state.expose_secret().to_owned());
+        Refused::Back { redirect_uri: self.redirect_uri.clone(), state, error, why }
+    }
+}
+
+impl Refused {
+    fn into_done(self) -> Done {
+        match self {
+            Self::Page(why) => page(StatusCode::BAD_REQUEST, consent_page::refusing(&why)).note(why),
+            Self::Back { redirect_uri, state, error, why } => {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.append_pair("error", error).append_pair("error_description", &why);
+                if let Some(state) = &state {
+                    query.append_pair("state", state);
+                }
+                see_other(&format!("{redirect_uri}?{}", query.finish())).note(why)
+            }
+        }
+    }
+}
+
+fn page(status: StatusCode, html: String) -> Done {
+    let mut response = response(status, "text/html; charset=utf-8", html);
+    let policy = HeaderValue::from_static(consent_page::POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Done::new(response)
+}
+
+fn see_other(to: &str) -> Done {
+    let mut done = page(StatusCode::SEE_OTHER, String::new());
+    if let Ok(to) = HeaderValue::try_from(to) {
+        done.response.headers_mut().insert(header::LOCATION, to);
+    }
+    done
+}

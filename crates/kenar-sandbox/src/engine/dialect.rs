@@ -1,0 +1,305 @@
+//! The ways in which the platform's documents, its OpenAPI file and its traffic contradict each other.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::webhooks::Delivery;
+use kenar::model::Timestamp;
+
+/// Another of the platform's ways to write the same: its documents contradict each other, its OpenAPI file and its
+/// traffic. What a dialect has nothing to say about stays as it is.
+///
+/// It becomes a fault of a call ([`Fault::dialect`](crate::Fault::dialect)) or of a webhook
+/// ([`WebhookFault::Dialect`](crate::WebhookFault::Dialect)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// When a message was sent, in this form.
+    SentAt(TimeForm),
+    /// The text of a message as `message_text`, as the documents had it early in 2025.
+    MessageText,
+    /// A text message without its text, as the first documents of chatbots have it.
+    NoText,
+    /// `meta_data` for `metadata`, as a page on migration has it.
+    MetaData,
+    /// `transaction` for `payment_transaction`, as the table of events has it.
+    Transaction,
+    /// The sender type `USER` for `HUMAN`, as the examples of media have it.
+    SenderUser,
+    /// The side as the type of the sender, as the documents of October 2024 have it.
+    SenderSideAsType,
+    /// `extra_data` under the name `provider_data`, as examples of the second version have it.
+    ProviderData,
+    /// The data within `extra_data` as `provider_data`, as the first version has it.
+    WrappedExtraData,
+    /// `touchpoint` for `source`, as the dynamic action has it.
+    Touchpoint,
+    /// `POST_ADODN`, a slip in a table.
+    MisspeltSource,
+    /// The side as `Supply` or `Demand`, as the documents on buttons have it.
+    TitleCaseSide,
+    /// `Supplier` for `supplier`, as the first version had it until 2024.
+    CapitalSupplier,
+    /// A `return_url`, as the second version had it until September 2025.
+    ReturnUrl,
+    /// A `completion_url`, as the documents on touch points have it.
+    CompletionUrl,
+    /// The header `API_VERSION`.
+    UnderscoreHeader,
+    /// No header that tells the version.
+    NoVersionHeader,
+    /// `phone_numbers`, a list, for `phone_number`, as the OpenAPI file has both.
+    PhoneNumbers,
+    /// Numbers as texts, as protobuf's JSON writes those of 64 bits.
+    NumbersAsTexts,
+    /// What is not set as `null`.
+    Nulls,
+    /// An `@type` in each object, and a key that nobody knows.
+    UnknownKeys,
+    /// Each value of an enumeration is one that nobody knows.
+    UnknownValues,
+    /// A success without a body.
+    EmptyAnswer,
+}
+
+/// The forms of a time that were seen or documented, and some that were not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimeForm {
+    /// A number of seconds.
+    Seconds,
+    /// A number of milliseconds.
+    Millis,
+    /// A number of microseconds, as the documents have it.
+    Micros,
+    /// A number of nanoseconds.
+    Nanos,
+    /// Digits of microseconds in a text, as the webhook of 2024 had it.
+    MicrosText,
+    /// RFC 3339 with the offset of Iran.
+    Offset,
+    /// `null`.
+    Null,
+    /// Left out.
+    Missing,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::SentAt(TimeForm::Seconds),
+        Self::SentAt(TimeForm::Millis),
+        Self::SentAt(TimeForm::Micros),
+        Self::SentAt(TimeForm::Nanos),
+        Self::SentAt(TimeForm::MicrosText),
+        Self::SentAt(TimeForm::Offset),
+        Self::SentAt(TimeForm::Null),
+        Self::SentAt(TimeForm::Missing),
+        Self::MessageText,
+        Self::NoText,
+        Self::MetaData,
+        Self::Transaction,
+        Self::SenderUser,
+        Self::SenderSideAsType,
+        Self::ProviderData,
+        Self::WrappedExtraData,
+        Self::Touchpoint,
+        Self::MisspeltSource,
+        Self::TitleCaseSide,
+        Self::CapitalSupplier,
+        Self::ReturnUrl,
+        Self::CompletionUrl,
+        Self::UnderscoreHeader,
+        Self::NoVersionHeader,
+        Self::PhoneNumbers,
+        Self::NumbersAsTexts,
+        Self::Nulls,
+        Self::UnknownKeys,
+        Self::UnknownValues,
+        Self::EmptyAnswer,
+    ];
+
+    pub(super) fn apply(self, delivery: &mut Delivery) {
+        const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+        match self {
+            Self::UnderscoreHeader => {
+                if delivery.header(API_VERSION, None) {
+                    let underscore = HeaderName::from_static("api_version");
+                    delivery.header(underscore, Some(HeaderValue::from_static("2")));
+                }
+            }
+            Self::NoVersionHeader => drop(delivery.header(API_VERSION, None)),
+            // It is about answers.
+            Self::EmptyAnswer => return,
+            _ => {
+                if let Some(body) = self.rewrite(&delivery.body()) {
+                    delivery.rewrite(body);
+                }
+            }
+        }
+        delivery.note(&format!("fault: in the dialect {self:?}"));
+    }
+
+    /// Writes JSON in this dialect. `None` where it is none.
+    pub(super) fn rewrite(self, body: &Bytes) -> Option<Bytes> {
+        if self == Self::EmptyAnswer {
+            return Some(Bytes::new());
+        }
+        let mut value: Value = serde_json::from_slice(body).ok()?;
+        if let Value::Object(top) = &mut value {
+            self.top(top);
+        }
+        self.everywhere(&mut value, "");
+        serde_json::to_vec(&value).ok().map(Bytes::from)
+    }
+
+    /// What is said of the outermost object alone.
+    fn top(self, object: &mut Map<String, Value>) {
+        match self {
+            Self::MetaData => rename(object, "metadata", "meta_data"),
+            Self::Transaction => rename(object, "payment_transaction", "transaction"),
+            // Only the second version of opening an app is written so.
+            Self::ProviderData | Self::WrappedExtraData if !object.contains_key("source") => {}
+            Self::ProviderData => rename(object, "extra_data", "provider_data"),
+            Self::Touchpoint => rename(object, "source", "touchpoint"),
+            Self::CapitalSupplier => rename(object, "supplier", "Supplier"),
+            Self::MisspeltSource => replace(object, "source", |source| match source {
+                "POST_ADDON" => Some("POST_ADODN"),
+                _ => None,
+            }),
+            Self::TitleCaseSide => replace(object, "user_side", |side| match side {
+                "SUPPLY" => Some("Supply"),
+                "DEMAND" => Some("Demand"),
+                _ => None,
+            }),
+            Self::WrappedExtraData => {
+                if let Some(data) = object.remove("extra_data") {
+                    object.insert("extra_data".to_owned(), serde_json::json!({ "provider_data": data }));
+                }
+            }
+            Self::ReturnUrl | Self::CompletionUrl if object.contains_key("source") => {
+                let key = if self == Self::ReturnUrl { "return_url" } else { "completion_url" };
+                object.insert(key.to_owned(), kenar::webhook::COMPLETION_URL.into());
+            }
+            Self::PhoneNumbers => {
+                if let Some(number) = object.remove("phone_number") {
+                    object.insert("phone_numbers".to_owned(), vec![number].into());
+                }
+            }
+            Self::Nulls => {
+                for key in TOP_KEYS {
+                    object.entry(*key).or_insert(Value::Null);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is said of each value, by the key that it is under; an item of a list is under the key of the list.
+    fn everywhere(self, value: &mut Value, key: &str) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.everywhere(item, key)),
+            // What the add-on gave comes back as it was.
+            Value::Object(_) if matches!(key, "metadata" | "meta_data" | "extra_data" | "provider_data") => {}
+            Value::Object(object) => {
+                object.iter_mut().for_each(|(key, value)| self.everywhere(value, key));
+                self.object(object, key);
+            }
+            Value::Number(number) if self == Self::NumbersAsTexts => *value = number.to_string().into(),
+            _ => {}
+        }
+    }
+
+    fn object(self, object: &mut Map<String, Value>, key: &str) {
+        let is_message = matches!(key, "new_message" | "new_chatbot_message" | "messages");
+        match self {
+            Self::SentAt(form) if is_message => form.write(object),
+            Self::MessageText if is_message => rename(object, "text", "message_text"),
+            Self::NoText if is_message => drop(object.remove("text")),
+            Self::SenderUser if key == "sender" => {
+                replace(object, "type", |kind| (kind == "HUMAN").then_some("USER"));
+            }
+            Self::SenderSideAsType if key == "sender" => {
+                if let Some(side) = object.remove("side") {
+                    object.insert("type".to_owned(), side);
+                }
+            }
+            Self::Nulls => {
+                let keys = match key {
+                    _ if is_message => MESSAGE_KEYS,
+                    "conversation" => &["post_token"],
+                    "sender" => &["side", "type"],
+                    "post" => &["category", "city", "district", "first_published_at", "data"],
+                    _ => &[],
+                };
+                for key in keys {
+                    object.entry(*key).or_insert(Value::Null);
+                }
+            }
+            Self::UnknownKeys => {
+                object.insert("@type".to_owned(), "type.googleapis.com/newer.Than".into());
+                object.insert("newer_than_every_crate".to_owned(), serde_json::json!({ "a": [1, null, {}] }));
+            }
+            Self::UnknownValues => {
+                let keys: &[&str] = match key {
+                    _ if is_message => &["type"],
+                    "conversation" | "sender" | "post_update" | "payment_transaction" => &["type", "side", "state"],
+                    "" => &["source", "touchpoint", "user_side"],
+                    _ => &[],
+                };
+                for key in keys {
+                    replace(object, key, |_| Some("NEWER_THAN_EVERY_CRATE"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+const TOP_KEYS: &[&str] =
+    &["metadata", "post_token", "conversation_id", "user_id", "user_side", "extra_data", "phone_numbers", "status"];
+
+const MESSAGE_KEYS: &[&str] =
+    &["text", "image_data", "file_data", "voice_data", "video_data", "location_data", "contact_data", "from", "to"];
+
+fn rename(object: &mut Map<String, Value>, from: &str, to: &str) {
+    if let Some(value) = object.remove(from) {
+        object.insert(to.to_owned(), value);
+    }
+}
+
+fn replace(object: &mut Map<String, Value>, key: &str, with: impl Fn(&str) -> Option<&'static str>) {
+    if let Some(value) = object.get_mut(key) {
+        if let Some(new) = value.as_str().and_then(with) {
+            *value = new.into();
+        }
+    }
+}
+
+impl TimeForm {
+    fn write(self, message: &mut Map<String, Value>) {
+        let Some(at) = message.get("sent_at").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok())
+        else {
+            return;
+        };
+        let micros = at.unix_micros();
+        let form = match self {
+            Self::Seconds => (micros / 1_000_000).into(),
+            Self::Millis => (micros / 1000).into(),
+            Self::Micros => micros.into(),
+            Self::Nanos => micros.saturating_mul(1000).into(),
+            Self::MicrosText => micros.to_string().into(),
+            Self::Offset => in_iran(at).into(),
+            Self::Null => Value::Null,
+            Self::Missing => return drop(message.remove("sent_at")),
+        };
+        message.insert("sent_at".to_owned(), form);
+    }
+}
+
+/// The same instant, written as `…+03:30`.
+fn in_iran(at: Timestamp) -> String {
+    let there = at.saturating_add(std::time::Duration::from_secs(12_600)).to_string();
+    format!("{}+03:30", there.trim_end_matches('Z'))
+}

@@ -1,0 +1,288 @@
+//! What goes wrong on purpose.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+
+use kenar::RpcCode;
+
+use super::answer::{Refusal, response};
+use super::dialect::Dialect;
+use super::disturb::{Disturbance, Webhook};
+use super::{Cut, Done};
+
+/// What goes wrong with a call: given to [`Sandbox::inject`](crate::Sandbox::inject), and aimed at an
+/// operation.
+///
+/// Unless it is told otherwise, the call is not carried out.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    outcome: Outcome,
+    delay: Duration,
+    carried_out: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    /// The true answer.
+    Answer,
+    Dialect(Dialect),
+    Instead(Response<Bytes>),
+    Cut(Cut),
+}
+
+impl Fault {
+    fn new(outcome: Outcome) -> Self {
+        Self { outcome, delay: Duration::ZERO, carried_out: false }
+    }
+
+    /// An error of the API's: this status, and the JSON that goes with it. A status that is none, such as 42, becomes
+    /// 500.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let refusal = Refusal::new(status, rpc_code(status), "a fault of the sandbox's");
+        Self::new(Outcome::Instead(refusal.response()))
+    }
+
+    /// This status, and nothing else. A status that is none, such as 42, becomes 500.
+    #[must_use]
+    pub fn bare_status(status: u16) -> Self {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::new(Outcome::Instead(response))
+    }
+
+    /// A page of HTML with status 200, as a front end of Divar's answers what it does not know.
+    #[must_use]
+    pub fn html() -> Self {
+        let page = "<!doctype html><html><head><title>Kenar</title></head><body><div id=\"root\"></div></body></html>";
+        Self::new(Outcome::Instead(response(StatusCode::OK, "text/html; charset=utf-8", page)))
+    }
+
+    /// Any answer at all.
+    #[must_use]
+    pub fn answer<B: Into<Bytes>>(response: Response<B>) -> Self {
+        Self::new(Outcome::Instead(response.map(Into::into)))
+    }
+
+    /// The true answer, but late. The call is carried out at once.
+    #[must_use]
+    pub fn delay(delay: Duration) -> Self {
+        Self { carried_out: true, ..Self::new(Outcome::Answer) }.delayed(delay)
+    }
+
+    /// The connection breaks before the answer.
+    #[must_use]
+    pub fn no_answer() -> Self {
+        Self::new(Outcome::Cut(Cut::Before))
+    }
+
+    /// The connection breaks in the middle of the answer. The call is carried out.
+    #[must_use]
+    pub fn cut_off() -> Self {
+        Self { carried_out: true, ..Self::new(Outcome::Cut(Cut::Midway)) }
+    }
+
+    /// The true answer, in another of the platform's ways to write it.
+    #[must_use]
+    pub fn dialect(dialect: Dialect) -> Self {
+        Self { carried_out: true, ..Self::new(Outcome::Dialect(dialect)) }
+    }
+
+    /// The call is carried out all the same: only its answer goes wrong.
+    #[must_use]
+    pub fn carried_out(self) -> Self {
+        Self { carried_out: true, ..self }
+    }
+
+    /// What happens to the answer happens this much later.
+    #[must_use]
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    pub(crate) fn lets_through(&self) -> bool {
+        self.carried_out
+    }
+
+    /// What it is, and more about it where there is more than one.
+    pub(crate) fn told(&self) -> (&'static str, Option<String>) {
+        match &self.outcome {
+            Outcome::Answer => ("delay", Some(format!("{:?}", self.delay))),
+            Outcome::Dialect(dialect) => ("dialect", Some(format!("{dialect:?}"))),
+            Outcome::Instead(response) => {
+                let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+                let kind = match content_type {
+                    Some(content_type) if content_type.starts_with(b"text/html") => "html",
+                    _ if response.body().is_empty() => "bare_status",
+                    _ => "status",
+                };
+                (kind, Some(response.status().as_str().to_owned()))
+            }
+            Outcome::Cut(Cut::Before) => ("no_answer", None),
+            Outcome::Cut(Cut::Midway) => ("cut_off", None),
+        }
+    }
+
+    /// What becomes of the answer to a call that is carried out.
+    pub(crate) fn spoil(self, mut done: Done) -> Done {
+        let (note, mut done) = match self.outcome {
+            Outcome::Answer => ("a late answer".to_owned(), done),
+            Outcome::Dialect(dialect) => {
+                let response = done.response.map(|body| dialect.rewrite(&body).unwrap_or(body));
+                (format!("the answer in the dialect {dialect:?}"), Done { response, ..done })
+            }
+            Outcome::Instead(response) => {
+                (format!("{} in place of the true answer", response.status()), Done { response, ..done })
+            }
+            Outcome::Cut(cut) => {
+                done.manner.cut = Some(cut);
+                let place = if cut == Cut::Before { "before" } else { "in the middle of" };
+                (format!("the connection breaks {place} the answer"), done)
+            }
+        };
+        done.manner.delay = self.delay;
+        done.note(format!("fault: {note}"))
+    }
+}
+
+/// The code that a gateway would turn into this status.
+fn rpc_code(status: StatusCode) -> RpcCode {
+    match status.as_u16() {
+        400 => RpcCode::INVALID_ARGUMENT,
+        401 => RpcCode::UNAUTHENTICATED,
+        403 => RpcCode::PERMISSION_DENIED,
+        404 => RpcCode::NOT_FOUND,
+        409 => RpcCode::ABORTED,
+        412 => RpcCode::FAILED_PRECONDITION,
+        429 => RpcCode::RESOURCE_EXHAUSTED,
+        500 => RpcCode::INTERNAL,
+        501 => RpcCode::UNIMPLEMENTED,
+        503 => RpcCode::UNAVAILABLE,
+        504 => RpcCode::DEADLINE_EXCEEDED,
+        _ => RpcCode::UNKNOWN,
+    }
+}
+
+impl From<Dialect> for Fault {
+    fn from(dialect: Dialect) -> Self {
+        Self::dialect(dialect)
+    }
+}
+
+/// Which calls a fault is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    Operation(String),
+    AnyCall,
+}
+
+impl Target {
+    fn is(&self, operation: &str) -> bool {
+        match self {
+            Self::Operation(name) => name == operation,
+            Self::AnyCall => true,
+        }
+    }
+}
+
+/// Faults that wait for what they are aimed at, in the order in which they were injected.
+#[derive(Debug)]
+pub(crate) struct Aimed<T, F> {
+    waiting: Vec<Waiting<T, F>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiting<T, F> {
+    pub(crate) id: u64,
+    pub(crate) target: T,
+    pub(crate) fault: F,
+    /// How often it strikes yet; without end where there is none.
+    pub(crate) left: Option<u32>,
+}
+
+impl<T, F> Default for Aimed<T, F> {
+    fn default() -> Self {
+        Self { waiting: Vec::new() }
+    }
+}
+
+impl<T, F: Clone> Aimed<T, F> {
+    /// Takes the first that is for this.
+    fn take(&mut self, is_for: impl Fn(&T) -> bool) -> Option<(u64, F)> {
+        let place = self.waiting.iter().position(|waiting| waiting.left != Some(0) && is_for(&waiting.target))?;
+        let waiting = self.waiting.get_mut(place)?;
+        let taken = (waiting.id, waiting.fault.clone());
+        if let Some(left) = &mut waiting.left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.waiting.remove(place);
+            }
+        }
+        Some(taken)
+    }
+}
+
+/// All faults of one sandbox.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    count: u64,
+    calls: Aimed<Target, Fault>,
+    webhooks: Aimed<Webhook, Disturbance>,
+    strikes: BTreeMap<u64, u32>,
+}
+
+impl Faults {
+    pub(crate) fn on_calls(&mut self, target: Target, fault: Fault, left: Option<u32>) -> u64 {
+        self.count = self.count.saturating_add(1);
+        self.calls.waiting.push(Waiting { id: self.count, target, fault, left });
+        self.count
+    }
+
+    pub(crate) fn on_webhooks(&mut self, target: Webhook, fault: Disturbance, left: Option<u32>) -> u64 {
+        self.count = self.count.saturating_add(1);
+        self.webhooks.waiting.push(Waiting { id: self.count, target, fault, left });
+        self.count
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) {
+        self.calls.waiting.retain(|waiting| waiting.id != id);
+        self.webhooks.waiting.retain(|waiting| waiting.id != id);
+    }
+
+    /// Those that wait for calls.
+    pub(crate) fn of_calls(&self) -> impl Iterator<Item = &Waiting<Target, Fault>> {
+        self.calls.waiting.iter()
+    }
+
+    /// Those that wait for webhooks.
+    pub(crate) fn of_webhooks(&self) -> impl Iterator<Item = &Waiting<Webhook, Disturbance>> {
+        self.webhooks.waiting.iter()
+    }
+
+    /// How often a fault struck.
+    pub(crate) fn strikes(&self, id: u64) -> u32 {
+        self.strikes.get(&id).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn for_call(&mut self, operation: &str) -> Option<Fault> {
+        let taken = self.calls.take(|target| target.is(operation));
+        self.struck(taken)
+    }
+
+    pub(crate) fn for_webhook(&mut self, webhook: Webhook) -> Option<Disturbance> {
+        let taken = self.webhooks.take(|target| *target == webhook);
+        self.struck(taken)
+    }
+
+    fn struck<F>(&mut self, taken: Option<(u64, F)>) -> Option<F> {
+        let (id, fault) = taken?;
+        let strikes = self.strikes.entry(id).or_default();
+        *strikes = strikes.saturating_add(1);
+        Some(fault)
+    }
+}

@@ -1,0 +1,136 @@
+//! What went over the wire, kept for reading.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use kenar::model::{AppSlug, Timestamp};
+
+/// One request and its answer, as the sandbox saw them.
+///
+/// Headers are not kept, nor the secrets in bodies that are not the sandbox's own; `Display` prints a few readable
+/// lines.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// Its number in the journal, from 1.
+    pub number: u64,
+    /// When the request was made.
+    pub at: Timestamp,
+    /// How long the answer took.
+    pub took: Duration,
+    /// Who asked whom.
+    pub direction: Direction,
+    /// The operation: the [`NAME`](kenar::Operation::NAME) of one of the API's, `oauth.ask_consent`,
+    /// `oauth.decide_consent`, `webhook.open_app`, `webhook.event`, `webhook.dynamic_action`, or `unknown`.
+    pub operation: &'static str,
+    /// The app that asked or was asked, where it is known.
+    pub app: Option<AppSlug>,
+    /// The method and where to: a path of the sandbox's, or an address of the add-on's.
+    pub target: String,
+    /// The body of the request, cut to [`Exchange::MAX_BODY`] bytes.
+    pub request: String,
+    /// The HTTP status of the answer; none where no answer came.
+    pub status: Option<u16>,
+    /// The body of the answer, cut likewise.
+    pub response: String,
+    /// What the sandbox has to say about it: why it refused, what it guesses, what the platform would not accept.
+    pub notes: Vec<String>,
+    /// How many exchanges were at an end when it began.
+    pub(crate) began_after: u64,
+}
+
+/// Who asked whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Direction {
+    /// An add-on or a browser called the sandbox.
+    ToKenar,
+    /// The sandbox called a webhook of the add-on's.
+    ToAddOn,
+}
+
+impl Exchange {
+    /// How much of a body is kept.
+    pub const MAX_BODY: usize = 16 * 1024;
+
+    /// It in one line, without the bodies.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let arrow = match self.direction {
+            Direction::ToKenar => "→ kenar ",
+            Direction::ToAddOn => "→ add-on",
+        };
+        let answer = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        format!("#{} {arrow} {} ⇒ {answer}", self.number, self.operation)
+    }
+
+    /// Whether a fault had to do with it.
+    #[must_use]
+    pub fn is_faulty(&self) -> bool {
+        self.notes.iter().any(|note| note.starts_with("fault: "))
+    }
+
+    /// Whether the answer was a success.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| (200..400).contains(&status))
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.at, self.headline(), self.target)?;
+        if self.took > Duration::ZERO {
+            write!(f, " after {:.1?}", self.took)?;
+        }
+        for (mark, text) in [('>', &self.request), ('<', &self.response)] {
+            if !text.is_empty() {
+                write!(f, "\n     {mark} {text}")?;
+            }
+        }
+        self.notes.iter().try_for_each(|note| write!(f, "\n     ! {note}"))
+    }
+}
+
+/// The last exchanges.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    exchanges: VecDeque<Exchange>,
+    count: u64,
+}
+
+impl Journal {
+    /// A sandbox that runs for days keeps this many.
+    const MAX: usize = 10_000;
+
+    pub(crate) fn record(&mut self, mut exchange: Exchange) {
+        self.count += 1;
+        exchange.number = self.count;
+        if self.exchanges.len() == Self::MAX {
+            self.exchanges.pop_front();
+        }
+        self.exchanges.push_back(exchange);
+    }
+
+    /// How many there were, those included that are no longer kept.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(crate) fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.exchanges.iter()
+    }
+}
+
+/// A body as text for the journal.
+pub(crate) fn readable(body: &[u8]) -> String {
+    match std::str::from_utf8(body) {
+        Ok(text) if text.len() <= Exchange::MAX_BODY => text.to_owned(),
+        Ok(text) => {
+            let cut = (0..=Exchange::MAX_BODY).rev().find_map(|end| text.get(..end)).unwrap_or_default();
+            format!("{cut}… ({} bytes in all)", text.len())
+        }
+        Err(_) => format!("({} bytes that are not text)", body.len()),
+    }
+}

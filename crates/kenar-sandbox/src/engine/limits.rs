@@ -1,0 +1,142 @@
+//! How often an app may call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::{HeaderValue, header};
+use serde::Serialize;
+
+use kenar::model::{AppSlug, Timestamp};
+
+use super::Done;
+use super::answer::json;
+use kenar::RpcCode;
+
+/// The windows that calls are counted in. The platform documents a limit per minute and a quota per day; that the
+/// windows are whole minutes and days of UTC is a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Window {
+    Minute,
+    Day,
+}
+
+impl Window {
+    const ALL: [Self; 2] = [Self::Minute, Self::Day];
+
+    fn length(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Minute => 60,
+            Self::Day => 24 * 3600,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "per minute",
+            Self::Day => "per day",
+        }
+    }
+
+    fn micros(self) -> i64 {
+        i64::try_from(self.length().as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn number_at(self, now: Timestamp) -> i64 {
+        now.unix_micros().div_euclid(self.micros())
+    }
+
+    /// How long until the next one begins.
+    fn left_at(self, now: Timestamp) -> Duration {
+        let gone = now.unix_micros().rem_euclid(self.micros());
+        self.length().saturating_sub(Duration::from_micros(gone.unsigned_abs()))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    limits: BTreeMap<(AppSlug, Window), Limit>,
+}
+
+#[derive(Debug)]
+struct Limit {
+    calls: u32,
+    /// The window last counted in, and the calls in it.
+    window: i64,
+    used: u32,
+}
+
+/// An app that called too often.
+#[derive(Debug)]
+pub(crate) struct Exceeded {
+    window: Window,
+    calls: u32,
+    retry_after: Duration,
+}
+
+impl Limits {
+    /// Sets a limit, or takes it away.
+    pub(crate) fn set(&mut self, app: &AppSlug, window: Window, calls: Option<u32>) {
+        let place = (app.clone(), window);
+        match calls {
+            Some(calls) => {
+                let limit = self.limits.entry(place).or_insert(Limit { calls, window: i64::MIN, used: 0 });
+                limit.calls = calls;
+            }
+            None => drop(self.limits.remove(&place)),
+        }
+    }
+
+    /// Counts a call, unless it is one too many; those are not counted.
+    pub(crate) fn count(&mut self, app: &AppSlug, now: Timestamp) -> Result<(), Exceeded> {
+        for window in Window::ALL {
+            if let Some(limit) = self.limits.get_mut(&(app.clone(), window)) {
+                if limit.window != window.number_at(now) {
+                    (limit.window, limit.used) = (window.number_at(now), 0);
+                }
+                if limit.used >= limit.calls {
+                    return Err(Exceeded { window, calls: limit.calls, retry_after: window.left_at(now) });
+                }
+            }
+        }
+        for window in Window::ALL {
+            if let Some(limit) = self.limits.get_mut(&(app.clone(), window)) {
+                limit.used = limit.used.saturating_add(1);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The status is documented, and that the answer tells which limit it was; how it tells is the gRPC convention.
+impl From<Exceeded> for Done {
+    fn from(exceeded: Exceeded) -> Self {
+        #[derive(Serialize)]
+        struct Status<'a> {
+            code: i32,
+            message: &'a str,
+            details: [QuotaFailure<'a>; 1],
+        }
+        #[derive(Serialize)]
+        struct QuotaFailure<'a> {
+            #[serde(rename = "@type")]
+            kind: &'static str,
+            violations: [Violation<'a>; 1],
+        }
+        #[derive(Serialize)]
+        struct Violation<'a> {
+            subject: &'static str,
+            description: &'a str,
+        }
+
+        let Exceeded { window, calls, retry_after } = exceeded;
+        let message = format!("the app's limit of {calls} calls {} is used up", window.name());
+        let violations = [Violation { subject: window.name(), description: &message }];
+        let details = [QuotaFailure { kind: "type.googleapis.com/google.rpc.QuotaFailure", violations }];
+        let status = Status { code: RpcCode::RESOURCE_EXHAUSTED.0, message: &message, details };
+        let mut response = json(http::StatusCode::TOO_MANY_REQUESTS, &status);
+        // Whole seconds, of which none is too early.
+        let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        Self::new(response).note("the status is documented; the body and Retry-After are the sandbox's guess")
+    }
+}

@@ -1,0 +1,278 @@
+//! What the platform does, without any I/O and without a clock.
+//!
+//! A shell gives it requests ([`Engine::handle`]) and what people do (`user_…`), each with the time it is, and gets
+//! answers and [`Delivery`]s: requests to be made to add-ons, whose answers it gives back ([`Engine::delivered`]). All
+//! of it is taken down in the journal.
+
+mod answer;
+mod call;
+mod consent;
+mod consent_page;
+pub(crate) mod dialect;
+pub(crate) mod disturb;
+pub(crate) mod faults;
+mod grants;
+mod ids;
+pub(crate) mod journal;
+pub(crate) mod limits;
+mod people;
+mod rest;
+#[cfg(test)]
+mod tests;
+mod token;
+pub(crate) mod uploads;
+pub(crate) mod webhooks;
+pub(crate) mod world;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+
+use kenar::ApiKey;
+use kenar::model::{AppSlug, MediaToken, Timestamp};
+use kenar::operation::{MediaKind, UploadMedia};
+use kenar::request::Operation as _;
+
+pub(crate) use answer::{Refusal, response};
+use call::Call;
+use faults::{Fault, Faults};
+use grants::Grants;
+use journal::{Direction, Exchange, Journal, readable};
+use kenar::request::ApiKeyPermission;
+use limits::Limits;
+pub(crate) use people::Press;
+pub(crate) use uploads::Part;
+use uploads::Uploads;
+pub(crate) use webhooks::Delivery;
+use world::World;
+
+/// The platform.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) world: World,
+    grants: Grants,
+    uploads: Uploads,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
+    /// Events that a fault holds back.
+    held: Vec<Delivery>,
+    pub(crate) journal: Journal,
+    /// Where it can be reached; links to media begin with it.
+    origin: String,
+}
+
+/// An answer, and what it sets off.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) response: Response<Bytes>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) manner: Manner,
+}
+
+/// How a shell gives an answer: at once and whole, but for faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) delay: Duration,
+    pub(crate) cut: Option<Cut>,
+}
+
+/// Where a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Before,
+    Midway,
+}
+
+impl Done {
+    pub(crate) fn new(response: Response<Bytes>) -> Self {
+        Self { response, deliveries: Vec::new(), notes: Vec::new(), manner: Manner::default() }
+    }
+
+    fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+impl From<Refusal> for Done {
+    fn from(refusal: Refusal) -> Self {
+        let mut done = Self::new(refusal.response());
+        if let Some(topic) = refusal.topic {
+            done = done.note(format!("the platform's documents on {topic} say so"));
+        }
+        if refusal.is_documented() {
+            done
+        } else {
+            done.note("the platform documents no status for this; the sandbox answers by the gRPC convention")
+        }
+    }
+}
+
+/// An upload that has been let in.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    kind: MediaKind,
+    token: String,
+}
+
+impl Engine {
+    pub(crate) fn new(seed: u64, origin: String) -> Self {
+        Self {
+            world: World::new(seed),
+            grants: Grants::default(),
+            uploads: Uploads::default(),
+            limits: Limits::default(),
+            faults: Faults::default(),
+            held: Vec::new(),
+            journal: Journal::default(),
+            origin,
+        }
+    }
+
+    /// Answers a request; all but uploads, whose bytes should not be held.
+    pub(crate) fn handle(&mut self, request: &Request<Bytes>, now: Timestamp) -> Done {
+        let call = Call::of(request.method(), request.uri().path());
+        let operation = call.as_ref().map_or("unknown", |call| call.name(request.body()));
+        let body = match &call {
+            Ok(Call::Token) => token::without_secret(request.body()),
+            _ => readable(request.body()),
+        };
+        let fault = self.faults.for_call(operation);
+        let done = faulty(fault, || match call {
+            Ok(call) => self.perform(call, request, now),
+            Err(refusal) => refusal.into(),
+        });
+        let asked = Asked { method: request.method(), uri: request.uri(), headers: request.headers(), body };
+        self.record(asked, operation, &done, now, Duration::ZERO);
+        done
+    }
+
+    fn perform(&mut self, call: Call, request: &Request<Bytes>, now: Timestamp) -> Done {
+        if call.takes_api_key() {
+            let counted = self.asking_app(request.headers()).map(|app| self.limits.count(&app, now));
+            if let Some(Err(exceeded)) = counted {
+                return exceeded.into();
+            }
+        }
+        self.carry_out(call, request, now).unwrap_or_else(Done::from)
+    }
+
+    fn carry_out(&mut self, call: Call, request: &Request<Bytes>, now: Timestamp) -> Result<Done, Refusal> {
+        let (headers, body) = (request.headers(), request.body());
+        let query = request.uri().query().unwrap_or_default();
+        match call {
+            Call::SendMessage(to) => self.send_message(headers, &to, body, now),
+            Call::GetConversation(id) => self.get_conversation(headers, &id, now),
+            Call::SendBotMessage(to) => self.send_bot_message(headers, &to, body, now),
+            Call::SendBotMessageToUser(to) => self.send_bot_message_to_user(headers, &to, body, now),
+            Call::CreateUploadToken => self.create_upload_token(headers, now),
+            Call::Subscribe => self.subscribe(headers, body, now),
+            Call::GetUser => self.get_user(headers, now),
+            Call::AskConsent => Ok(self.ask_consent(query)),
+            Call::DecideConsent => Ok(self.decide_consent(query, body, now)),
+            Call::Token => Ok(self.token(headers, body, now)),
+        }
+    }
+
+    fn create_upload_token(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<Done, Refusal> {
+        let app = self.app_call(headers, &ApiKeyPermission::ChatUploadMedia)?;
+        let token = self.uploads.create_token(&mut self.world.ids, app, now);
+        Ok(rest::ok(&serde_json::json!({ "token": token })))
+    }
+
+    /// Which kind of medium a path is for, if it is for uploads.
+    pub(crate) fn upload_kind(path: &str) -> Option<MediaKind> {
+        call::upload_kind(path)
+    }
+
+    /// Lets an upload in, before its bytes.
+    pub(crate) fn begin_upload(&self, kind: MediaKind, headers: &HeaderMap, now: Timestamp) -> Result<Upload, Refusal> {
+        let token = rest::bearer(headers)?;
+        self.uploads.check_token(&token, now)?;
+        Ok(Upload { kind, token })
+    }
+
+    /// Answers an upload, after its bytes. Gives the token under which they are to be kept, if they are.
+    pub(crate) fn end_upload(
+        &mut self,
+        asked: Asked<'_>,
+        outcome: Result<(Upload, Vec<Part>), Refusal>,
+        now: Timestamp,
+        took: Duration,
+    ) -> (Done, Option<MediaToken>) {
+        let fault = self.faults.for_call(UploadMedia::NAME);
+        let mut token = None;
+        let done = faulty(fault, || {
+            let outcome = outcome.and_then(|(upload, parts)| {
+                self.uploads.finish(&mut self.world.ids, &upload.token, upload.kind, &parts, now)
+            });
+            match outcome {
+                Ok(id) => {
+                    let done = rest::ok(&serde_json::json!({ "id": id, "status": "ok" }));
+                    token = Some(id);
+                    done
+                }
+                Err(refusal) => refusal.into(),
+            }
+        });
+        self.record(asked, UploadMedia::NAME, &done, now, took);
+        (done, token)
+    }
+
+    /// Answers a request for a medium, as the shell has it.
+    pub(crate) fn fetched(&mut self, asked: Asked<'_>, response: Response<Bytes>, now: Timestamp) -> Done {
+        const NAME: &str = "media.fetch";
+        let fault = self.faults.for_call(NAME);
+        let done = faulty(fault, || Done::new(response));
+        self.record(asked, NAME, &done, now, Duration::ZERO);
+        done
+    }
+
+    /// Answers a request that was refused before it was read.
+    pub(crate) fn refuse(&mut self, asked: Asked<'_>, refusal: Refusal, now: Timestamp) -> Done {
+        let done = Done::from(refusal);
+        self.record(asked, "unknown", &done, now, Duration::ZERO);
+        done
+    }
+
+    fn record(&mut self, asked: Asked<'_>, operation: &'static str, done: &Done, at: Timestamp, took: Duration) {
+        self.journal.record(Exchange {
+            number: 0,
+            at,
+            took,
+            direction: Direction::ToKenar,
+            operation,
+            app: self.asking_app(asked.headers),
+            target: format!("{} {}", asked.method, asked.uri),
+            request: asked.body,
+            status: Some(done.response.status().as_u16()),
+            response: readable(done.response.body()),
+            notes: done.notes.clone(),
+            began_after: self.journal.count(),
+        });
+    }
+
+    fn asking_app(&self, headers: &HeaderMap) -> Option<AppSlug> {
+        let key = ApiKey::new(headers.get("x-api-key")?.to_str().ok()?).ok()?;
+        self.world.by_key(&key).map(|(app, _)| app.slug.clone())
+    }
+}
+
+/// Carries a call out, unless a fault keeps it from that, and lets the fault at the answer.
+fn faulty(fault: Option<Fault>, carry_out: impl FnOnce() -> Done) -> Done {
+    match fault {
+        None => carry_out(),
+        Some(fault) if fault.lets_through() => fault.spoil(carry_out()),
+        Some(fault) => fault.spoil(Done::new(Response::default())),
+    }
+}
+
+/// A request, as the journal keeps it.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a http::Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: String,
+}

@@ -1,0 +1,197 @@
+//! What people do in the chat, and which webhooks follow from it.
+
+use url::Url;
+
+use kenar::model::{Action, AppSlug, ConversationId, Location, MessageContent, PostToken, Timestamp};
+use kenar::oauth::Scope;
+use kenar::operation::SubscriptionEvent;
+use kenar::webhook::{
+    AccessRevoked, COMPLETION_URL, Event, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind,
+};
+
+use super::Engine;
+use super::webhooks::{Delivery, OpenedFrom, Opening};
+use super::world::{Author, Between, ChatMessage};
+
+/// What pressing a button leads to.
+#[derive(Debug)]
+pub(crate) enum Press {
+    /// An address to open.
+    Open(Url),
+    /// The add-on is asked which address to open.
+    OpenApp(Delivery),
+    /// The add-on is asked what to do.
+    Act(Delivery),
+    /// A post's page.
+    PostPage(PostToken),
+    /// The page where a post is managed.
+    PostManagePage(PostToken),
+}
+
+impl Engine {
+    /// Writes as a person. The error says why they cannot.
+    pub(crate) fn user_writes(
+        &mut self,
+        user: &str,
+        to: &ConversationId,
+        content: MessageContent,
+        now: Timestamp,
+    ) -> Result<(ChatMessage, Vec<Delivery>), String> {
+        let between = self.between(to, user)?.clone();
+        if self.world.talks.get(to).is_some_and(|talk| !talk.blocked_by.is_empty()) {
+            return Err(format!("{user} cannot write here: one of the two blocked the other"));
+        }
+        let author = Author::User(user.to_owned());
+        let written =
+            self.world.write(to, author, content, [None, None], now).ok_or("there is no such conversation")?;
+        let deliveries = match between {
+            Between::Sides { .. } => self.new_message_events(&written, now),
+            Between::Chatbot { app, .. } => {
+                let event = Event::ChatbotMessage(MessageEvent::new(written.message.clone()));
+                self.event(&app, &event).into_iter().collect()
+            }
+        };
+        Ok((written, deliveries))
+    }
+
+    /// Opens an app from a conversation, or on a message of it that shows a place.
+    pub(crate) fn user_opens(
+        &self,
+        user: &str,
+        app: &AppSlug,
+        from: &ConversationId,
+        location: Option<Location>,
+    ) -> Result<Delivery, String> {
+        self.between(from, user)?;
+        self.opening(user, app, Opening { from: OpenedFrom::Conversation(from.clone()), extra: None, location })
+    }
+
+    /// Opens an app on the page of a post.
+    pub(crate) fn user_opens_on_post(&self, user: &str, app: &AppSlug, post: &PostToken) -> Result<Delivery, String> {
+        self.opening(user, app, Opening { from: OpenedFrom::Post(post.clone()), extra: None, location: None })
+    }
+
+    /// Where a direct link on the page of a post leads.
+    pub(crate) fn direct_link(&self, app: &AppSlug, post: &PostToken) -> Result<Url, String> {
+        let link = self.world.apps.get(app).and_then(|app| app.direct_link.as_ref());
+        let link = link.ok_or_else(|| format!("{app} has no direct link: give it one, as in the panel"))?;
+        let link = link.with_query("post_token", post.as_str()).with_query("completion_url", COMPLETION_URL);
+        Ok(link.as_url().clone())
+    }
+
+    fn opening(&self, user: &str, app: &AppSlug, opening: Opening) -> Result<Delivery, String> {
+        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        self.open_app_delivery(app, user, opening).ok_or_else(|| "there is no such conversation".to_owned())
+    }
+
+    /// Changes a post, and tells the apps that are subscribed to it. An app that is subscribed to all posts is not told
+    /// of those that are gone, as documented.
+    pub(crate) fn post_changes(&self, post: &PostToken, kind: &PostUpdateKind, now: Timestamp) -> Vec<Delivery> {
+        let Some(owner) = self.world.posts.get(post) else { return Vec::new() };
+        let is_gone = matches!(kind, PostUpdateKind::Retire | PostUpdateKind::Archive);
+        let told = self.grants.subscriptions(now).filter(|held| {
+            held.grant.user == *owner
+                && held.subscription.event == SubscriptionEvent::PostUpdate
+                && held.subscription.resource.as_ref().map_or(!is_gone, |resource| resource == post)
+        });
+        let events = told.filter_map(|held| {
+            let mut update = PostUpdate::new(kind.clone(), post.clone());
+            if !is_gone {
+                (update.post.chat_enabled, update.post.is_phone_hidden) = (Some(true), Some(false));
+            }
+            update.metadata = held.subscription.metadata.as_ref().and_then(|data| data.json().ok()).cloned();
+            self.event(&held.grant.app, &Event::PostUpdate(update))
+        });
+        events.collect()
+    }
+
+    /// Tells an app how far a payment is.
+    pub(crate) fn payment_goes_on(
+        &self,
+        app: &AppSlug,
+        mut payment: PaymentTransaction,
+        now: Timestamp,
+    ) -> Option<Delivery> {
+        payment.app_slug.get_or_insert_with(|| app.clone());
+        payment.created_at.get_or_insert(now);
+        self.event(app, &Event::PaymentTransaction(payment))
+    }
+
+    /// Presses the button with this caption under a message, which is some app's.
+    pub(crate) fn user_presses(
+        &self,
+        user: &str,
+        message: &ChatMessage,
+        caption: &str,
+    ) -> Result<(AppSlug, Press), String> {
+        let within = &message.message.conversation.id;
+        self.between(within, user)?;
+        let app = message.app().ok_or("a person wrote the message, so it has no buttons")?;
+        let seen: Vec<_> = message.buttons_for(user).into_iter().flat_map(|grid| grid.buttons()).collect();
+        let button = seen.iter().find(|button| button.caption == caption).ok_or_else(|| {
+            let captions: Vec<_> = seen.iter().map(|button| format!("{:?}", button.caption)).collect();
+            format!("{user} sees no button {caption:?} there, but [{}]", captions.join(", "))
+        })?;
+        Ok((app.clone(), self.follow(user, app, within, &button.action)?))
+    }
+
+    /// Does what a button, or the answer to one, says.
+    pub(crate) fn follow(
+        &self,
+        user: &str,
+        app: &AppSlug,
+        within: &ConversationId,
+        action: &Action,
+    ) -> Result<Press, String> {
+        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        let extra = |data: &kenar::model::ActionData| data.json().cloned().map_err(|why| why.to_string());
+        let gone = || "there is no such conversation".to_owned();
+        Ok(match action {
+            Action::OpenDirectLink(url) => Press::Open(Url::clone(url)),
+            Action::OpenServerLink(data) => {
+                let from = OpenedFrom::Conversation(within.clone());
+                let opening = Opening { from, extra: Some(extra(data)?), location: None };
+                Press::OpenApp(self.open_app_delivery(app, user, opening).ok_or_else(gone)?)
+            }
+            Action::GetDynamicAction(data) => {
+                Press::Act(self.dynamic_action_delivery(app, within, user, extra(data)?).ok_or_else(gone)?)
+            }
+            Action::OpenPostPage(post) => Press::PostPage(post.clone()),
+            Action::OpenPostManagePage(post) => Press::PostManagePage(post.clone()),
+            _ => return Err("the sandbox does not know this button's action".to_owned()),
+        })
+    }
+
+    /// Takes back all that a person permitted an app. The app is told if it asked to be.
+    pub(crate) fn user_revokes(&mut self, user: &str, app: &AppSlug, now: Timestamp) -> Vec<Delivery> {
+        let ended = self.grants.revoke(app, user, now);
+        let told = [Scope::notification_access_revocation(), Scope::user_id()];
+        if !ended.iter().any(|grant| told.iter().all(|scope| grant.has(scope))) {
+            return Vec::new();
+        }
+        let event = Event::AccessRevoked(AccessRevoked::new(self.world.ids.user(app, user)));
+        self.event(app, &event).into_iter().collect()
+    }
+
+    /// Blocks the other side of a conversation, or lets them write again.
+    pub(crate) fn user_blocks(&mut self, user: &str, within: &ConversationId, blocks: bool) -> Result<(), String> {
+        self.between(within, user)?;
+        if let Some(talk) = self.world.talks.get_mut(within) {
+            if blocks {
+                talk.blocked_by.insert(user.to_owned());
+            } else {
+                talk.blocked_by.remove(user);
+            }
+        }
+        Ok(())
+    }
+
+    /// Between whom a conversation is, if the person is one of them.
+    fn between(&self, conversation: &ConversationId, user: &str) -> Result<&Between, String> {
+        match self.world.talks.get(conversation) {
+            Some(talk) if talk.between.includes(user) => Ok(&talk.between),
+            Some(_) => Err(format!("{user} is not in this conversation")),
+            None => Err("there is no such conversation".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Who and what there is: apps, people, posts and conversations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kenar::model::{
+    AppSlug, AppUrl, ButtonGrid, Conversation, ConversationId, ConversationKind, Message, MessageContent, MessageId,
+    PostToken, Sender, SenderKind, Side, Timestamp,
+};
+use kenar::request::ApiKeyPermission;
+use kenar::webhook::ApiVersion;
+use kenar::{ApiKey, ClientSecret, IdentificationKey};
+
+use super::ids::Ids;
+
+/// A person, by the name that a test calls them.
+pub(crate) type Name = String;
+
+/// An app, as its owner set it up in the panel.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) slug: AppSlug,
+    /// The name that users read; the slug where none was given.
+    pub(crate) title: Option<String>,
+    pub(crate) client_secret: ClientSecret,
+    pub(crate) identification_key: IdentificationKey,
+    /// The key that has every permission.
+    pub(crate) api_key: ApiKey,
+    /// Keys with these permissions and no others.
+    pub(crate) narrow_keys: Vec<(ApiKey, Vec<ApiKeyPermission>)>,
+    pub(crate) redirect_uris: BTreeSet<String>,
+    pub(crate) open_app_url: Option<AppUrl>,
+    pub(crate) events_url: Option<AppUrl>,
+    pub(crate) dynamic_action_url: Option<AppUrl>,
+    pub(crate) open_app_version: ApiVersion,
+    pub(crate) direct_link: Option<AppUrl>,
+}
+
+impl App {
+    /// What users read above its messages.
+    pub(crate) fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(self.slug.as_str())
+    }
+}
+
+/// A conversation and all that was said in it.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(crate) between: Between,
+    pub(crate) messages: Vec<ChatMessage>,
+    /// Who does not want to hear from the other.
+    pub(crate) blocked_by: BTreeSet<Name>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// The owner of a post and someone who asks about it.
+    Sides { post: PostToken, seller: Name, buyer: Name },
+    /// Someone and an app's chatbot.
+    Chatbot { app: AppSlug, user: Name },
+}
+
+/// A message as the chat shows it: what the platform would tell of it, who wrote it, and its buttons.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ChatMessage {
+    /// The message as the platform gives it to apps.
+    pub message: Message,
+    /// Who wrote it.
+    pub author: Author,
+    /// Under a message of an app's: the buttons shown to the user in whose name it was sent, or to the chatbot's user.
+    pub sender_buttons: Option<ButtonGrid>,
+    /// Under a message of an app's: the buttons shown to the other side.
+    pub receiver_buttons: Option<ButtonGrid>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Author {
+    /// A person, by name.
+    User(String),
+    /// An app, in the name of a person.
+    AppFor {
+        /// The app.
+        app: AppSlug,
+        /// Whose access token it used.
+        user: String,
+    },
+    /// An app's chatbot.
+    Chatbot(AppSlug),
+}
+
+impl ChatMessage {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Option<&MessageId> {
+        self.message.id.as_ref()
+    }
+
+    /// Its text, for a message that has one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.message.text()
+    }
+
+    /// Whether an app wrote it.
+    #[must_use]
+    pub fn is_from_app(&self) -> bool {
+        !matches!(self.author, Author::User(_))
+    }
+
+    /// The app that wrote it.
+    pub(crate) fn app(&self) -> Option<&AppSlug> {
+        match &self.author {
+            Author::User(_) => None,
+            Author::AppFor { app, .. } | Author::Chatbot(app) => Some(app),
+        }
+    }
+
+    /// The buttons that a person of the conversation sees.
+    pub(crate) fn buttons_for(&self, reader: &str) -> Option<&ButtonGrid> {
+        match &self.author {
+            Author::User(_) => None,
+            Author::AppFor { user, .. } if user != reader => self.receiver_buttons.as_ref(),
+            Author::AppFor { .. } | Author::Chatbot(_) => self.sender_buttons.as_ref(),
+        }
+    }
+}
+
+impl Talk {
+    pub(crate) fn new(between: Between) -> Self {
+        Self { between, messages: Vec::new(), blocked_by: BTreeSet::new() }
+    }
+}
+
+impl Between {
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        match self {
+            Self::Sides { seller, buyer, .. } => seller == name || buyer == name,
+            Self::Chatbot { user, .. } => user == name,
+        }
+    }
+
+    /// The side of a person of a post's conversation.
+    pub(crate) fn side_of(&self, name: &str) -> Option<Side> {
+        match self {
+            Self::Sides { seller, .. } if seller == name => Some(Side::Supply),
+            Self::Sides { buyer, .. } if buyer == name => Some(Side::Demand),
+            _ => None,
+        }
+    }
+
+    /// The post and its owner.
+    pub(crate) fn post(&self) -> Option<(&PostToken, &str)> {
+        match self {
+            Self::Sides { post, seller, .. } => Some((post, seller)),
+            Self::Chatbot { .. } => None,
+        }
+    }
+
+    pub(crate) fn conversation(&self, id: &ConversationId) -> Conversation {
+        let mut conversation = Conversation::new(id.clone());
+        conversation.kind = Some(match self {
+            Self::Sides { .. } => ConversationKind::Post,
+            Self::Chatbot { .. } => ConversationKind::Bot,
+        });
+        conversation.post_token = self.post().map(|(post, _)| post.clone());
+        conversation
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) ids: Ids,
+    pub(crate) apps: BTreeMap<AppSlug, App>,
+    /// People and their telephone numbers.
+    pub(crate) people: BTreeMap<Name, String>,
+    /// Posts and their owners.
+    pub(crate) posts: BTreeMap<PostToken, Name>,
+    pub(crate) talks: BTreeMap<ConversationId, Talk>,
+    last_message_at: Option<Timestamp>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            ids: Ids::new(seed),
+            apps: BTreeMap::new(),
+            people: BTreeMap::new(),
+            posts: BTreeMap::new(),
+            talks: BTreeMap::new(),
+            last_message_at: None,
+        }
+    }
+
+    /// The app of this slug, made with one key that may do everything if there is none yet.
+    pub(crate) fn app(&mut self, slug: &AppSlug) -> &mut App {
+        let ids = &mut self.ids;
+        self.apps.entry(slug.clone()).or_insert_with(|| App {
+            slug: slug.clone(),
+            title: None,
+            client_secret: ids.secret("client-secret"),
+            identification_key: ids.secret("identification-key"),
+            api_key: ids.secret("api-key"),
+            narrow_keys: Vec::new(),
+            redirect_uris: BTreeSet::new(),
+            open_app_url: None,
+            events_url: None,
+            dynamic_action_url: None,
+            open_app_version: ApiVersion::default(),
+            direct_link: None,
+        })
+    }
+
+    /// Another key of the app's, with these permissions.
+    pub(crate) fn api_key(&mut self, slug: &AppSlug, permissions: Vec<ApiKeyPermission>) -> ApiKey {
+        let key: ApiKey = self.ids.secret("api-key");
+        self.app(slug).narrow_keys.push((key.clone(), permissions));
+        key
+    }
+
+    /// The app whose key this is, and what the key may do.
+    pub(crate) fn by_key(&self, key: &ApiKey) -> Option<(&App, &[ApiKeyPermission])> {
+        self.apps.values().find_map(|app| {
+            if app.api_key == *key {
+                return Some((app, ApiKeyPermission::ALL));
+            }
+            let (_, permissions) = app.narrow_keys.iter().find(|(own, _)| own == key)?;
+            Some((app, permissions.as_slice()))
+        })
+    }
+
+    /// The person of this name, made with a telephone number of their own if there is none yet.
+    pub(crate) fn person(&mut self, name: &str) {
+        if !self.people.contains_key(name) {
+            let phone = format!("0999{:07}", self.people.len().saturating_add(1));
+            self.people.insert(name.to_owned(), phone);
+        }
+    }
+
+    pub(crate) fn post(&mut self, owner: &str) -> PostToken {
+        self.person(owner);
+        let post = self.ids.post();
+        self.posts.insert(post.clone(), owner.to_owned());
+        post
+    }
+
+    /// The conversation between these, made if there is none yet.
+    pub(crate) fn talk(&mut self, between: Between) -> ConversationId {
+        if let Some((id, _)) = self.talks.iter().find(|(_, talk)| talk.between == between) {
+            return id.clone();
+        }
+        let id = self.ids.conversation();
+        self.talks.insert(id.clone(), Talk::new(between));
+        id
+    }
+
+    /// The person whom an app knows by this id.
+    pub(crate) fn known_as(&self, app: &AppSlug, id: &str) -> Option<&Name> {
+        self.people.keys().find(|name| self.ids.user(app, name).as_str() == id)
+    }
+
+    /// Writes a message into a conversation. `None` where there is no such conversation.
+    pub(crate) fn write(
+        &mut self,
+        to: &ConversationId,
+        author: Author,
+        content: MessageContent,
+        [sender_buttons, receiver_buttons]: [Option<ButtonGrid>; 2],
+        now: Timestamp,
+    ) -> Option<ChatMessage> {
+        let talk = self.talks.get_mut(to)?;
+        // Messages are told apart, and put in order, by their time.
+        let sent_at = match self.last_message_at {
+            Some(last) if last >= now => last.saturating_add(std::time::Duration::from_micros(1)),
+            _ => now,
+        };
+        self.last_message_at = Some(sent_at);
+        let (kind, side) = match &author {
+            Author::User(name) => (SenderKind::Human, talk.between.side_of(name)),
+            Author::AppFor { user, .. } => (SenderKind::Bot, talk.between.side_of(user)),
+            Author::Chatbot(_) => (SenderKind::Bot, None),
+        };
+        let mut sender = Sender::default();
+        (sender.side, sender.kind) = (side, Some(kind));
+        let mut message = Message::new(talk.between.conversation(to), sender, content);
+        message.id = Some(self.ids.message(sent_at));
+        message.sent_at = Some(sent_at);
+        let message = ChatMessage { message, author, sender_buttons, receiver_buttons };
+        talk.messages.push(message.clone());
+        Some(message)
+    }
+}

@@ -1,0 +1,61 @@
+//! Plain HTTP/1.1 within this machine: the sandbox reaches nothing else.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use axum::body::to_bytes;
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::network::as_received;
+use kenar::request::Body;
+use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
+
+/// A connection for each request, and no TLS: what a sandbox starts with at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loopback;
+
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Whether an address is on this machine.
+pub(crate) fn is_loopback(uri: &Uri) -> bool {
+    let host = host(uri);
+    uri.scheme_str() == Some("http")
+        && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
+}
+
+fn host(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+}
+
+#[async_trait]
+impl HttpTransport for Loopback {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        let uri = request.uri().clone();
+        if !is_loopback(&uri) {
+            let why = "the sandbox reaches only this machine, by plain http";
+            return Err(TransportError::with_source(TransportErrorKind::Connect, why));
+        }
+        let stream = TcpStream::connect((host(&uri), uri.port_u16().unwrap_or(80)))
+            .await
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .map_err(|error| TransportError::with_source(TransportErrorKind::Connect, error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(interrupted)?;
+        let mut connections = JoinSet::new();
+        connections.spawn(connection);
+
+        let (parts, body) = sender.send_request(as_received(request)).await.map_err(interrupted)?.into_parts();
+        let body = to_bytes(axum::body::Body::new(body), MAX_ANSWER)
+            .await
+            .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+fn interrupted(error: hyper::Error) -> TransportError {
+    TransportError::with_source(TransportErrorKind::Interrupted, error)
+}

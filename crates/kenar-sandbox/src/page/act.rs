@@ -1,0 +1,303 @@
+//! What the person at the page does. Each act answers with JSON: what it led to, or `error`.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::faults::{SwitchOff, SwitchOn};
+use super::{Page, query};
+use crate::engine::uploads::medium;
+use crate::engine::webhooks::read;
+use crate::engine::world::Between;
+use crate::engine::{Delivery, Engine, Press};
+use crate::media::{Medium, shown_as};
+use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, MessageId, PostToken};
+use kenar::operation::MediaKind;
+use kenar::webhook::{DynamicActionReply, OpenAppReply};
+
+/// The longest name of a person.
+const MAX_NAME: usize = 40;
+
+/// What an act led to.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Outcome {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    /// The text of a dynamic action's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toast: Option<String>,
+    /// A page to open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// A post whose page is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post: Option<PostToken>,
+    /// Whether it is the page where the post is managed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    manage: bool,
+    /// The conversation that was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat: Option<ConversationId>,
+}
+
+type Done = Result<Outcome, String>;
+
+/// Why what was sent is nothing that could be done, which the page would not have sent.
+#[derive(Debug)]
+pub(super) struct BadInput(pub(super) String);
+
+impl<T: Into<String>> From<T> for BadInput {
+    fn from(why: T) -> Self {
+        Self(why.into())
+    }
+}
+
+#[derive(Deserialize)]
+struct Write {
+    me: String,
+    chat: ConversationId,
+    said: Said,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Text(String),
+    Location { latitude: f64, longitude: f64 },
+    Contact { name: String, phone: String },
+}
+
+#[derive(Deserialize)]
+struct WithApp {
+    me: String,
+    #[serde(default)]
+    chat: Option<ConversationId>,
+    app: AppSlug,
+}
+
+#[derive(Deserialize)]
+struct PressAt {
+    me: String,
+    chat: ConversationId,
+    message: MessageId,
+    row: usize,
+    column: usize,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    me: String,
+    chat: ConversationId,
+    blocks: bool,
+}
+
+#[derive(Deserialize)]
+struct About {
+    me: String,
+    post: PostToken,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    number: u64,
+}
+
+impl Page {
+    /// Does what a path below `act/` says; none where there is no such act.
+    pub(super) async fn act(&self, act: &str, body: &[u8]) -> Result<Option<Outcome>, BadInput> {
+        let done = match act {
+            "write" => self.write(with(body)?),
+            "open" => self.open(with(body)?).await,
+            "press" => self.press(with(body)?).await,
+            "start-bot" => self.start_bot(with(body)?),
+            "ask-about" => self.ask_about(with(body)?),
+            "block" => self.block(&with(body)?),
+            "revoke" => Ok(self.revoke(&with(body)?)),
+            "new-person" => self.new_person(&with(body)?),
+            "new-post" => self.new_post(&with(body)?),
+            "redeliver" => self.redeliver(&with(body)?),
+            "fault-on" => with::<SwitchOn>(body)?.switch_on(&self.platform).map(|()| Ok(Outcome::default()))?,
+            "fault-off" => {
+                with::<SwitchOff>(body)?.switch_off(&self.platform);
+                Ok(Outcome::default())
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() })))
+    }
+
+    fn write(&self, Write { me, chat, said }: Write) -> Done {
+        let content = match said {
+            Said::Text(text) if text.trim().is_empty() => return Err("the text is empty".to_owned()),
+            Said::Text(text) => MessageContent::Text(text),
+            Said::Location { latitude, longitude } => {
+                if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
+                    return Err("there is no such place".to_owned());
+                }
+                MessageContent::Location(Some(Location { latitude, longitude }))
+            }
+            Said::Contact { name, phone } => {
+                let name = Some(name).filter(|name| !name.is_empty());
+                let mut contact = Contact::default();
+                (contact.name, contact.phone) = (name, Some(phone));
+                MessageContent::Contact(contact)
+            }
+        };
+        self.say(&me, &chat, content)
+    }
+
+    fn say(&self, me: &str, chat: &ConversationId, content: MessageContent) -> Done {
+        let (_, deliveries) = self.platform.change(|engine, now| engine.user_writes(me, chat, content, now))?;
+        self.platform.deliver_later(deliveries);
+        Ok(Outcome::default())
+    }
+
+    /// Sends a medium: the body is its bytes, and the query says the rest.
+    pub(super) fn send_medium(&self, asked: &str, content_type: &str, bytes: Bytes) -> Outcome {
+        let done = self.keep_and_send(asked, content_type, bytes);
+        done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() })
+    }
+
+    fn keep_and_send(&self, asked: &str, content_type: &str, bytes: Bytes) -> Done {
+        let text = |name| query(asked, name).map(Cow::into_owned).unwrap_or_default();
+        let (me, chat) = (text("me"), ConversationId::new(text("chat")));
+        if bytes.is_empty() {
+            return Err("there is nothing in it".to_owned());
+        }
+        let shown = shown_as(content_type).unwrap_or_default();
+        let (id, name) = (self.platform.media.next_id(), text("name"));
+        let medium = |kind| medium(kind, format!("{}/media/{id}", self.origin), Some(name.clone()), bytes.len() as u64);
+        let content = match text("kind").as_str() {
+            "image" if shown.starts_with("image/") => {
+                let mut content = medium(MediaKind::Image);
+                if let MessageContent::Image(image) = &mut content {
+                    [image.height_px, image.width_px] = ["height", "width"].map(|side| text(side).parse().ok());
+                }
+                content
+            }
+            "video" if shown.starts_with("video/") => medium(MediaKind::Video),
+            // A browser's recorder may call a recording a video without pictures.
+            "voice" if shown.starts_with("audio/") || shown.starts_with("video/") => medium(MediaKind::Voice),
+            "file" => medium(MediaKind::File),
+            kind => return Err(format!("{content_type:?} cannot be sent as {kind:?}")),
+        };
+        let outcome = self.say(&me, &chat, content)?;
+        self.platform.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
+        Ok(outcome)
+    }
+
+    async fn open(&self, WithApp { me, chat, app }: WithApp) -> Done {
+        let chat = chat.ok_or("no conversation is named")?;
+        let delivery = self.platform.look(|engine| engine.user_opens(&me, &app, &chat, None))?;
+        self.open_by(delivery).await
+    }
+
+    async fn open_by(&self, delivery: Delivery) -> Done {
+        let reply: OpenAppReply = read(&self.platform.deliver(delivery).await?)?;
+        Ok(Outcome { url: Some(reply.url().to_string()), ..Outcome::default() })
+    }
+
+    async fn press(&self, press: PressAt) -> Done {
+        let (app, led_to) = self.platform.look(|engine| pressed(engine, &press))?;
+        let Press::Act(delivery) = led_to else { return self.follow(led_to).await };
+        let reply: DynamicActionReply = read(&self.platform.deliver(delivery).await?)?;
+        let toast = reply.toast_text().map(str::to_owned);
+        let Some(action) = reply.action() else { return Ok(Outcome { toast, ..Outcome::default() }) };
+        let led_to = self.platform.look(|engine| engine.follow(&press.me, &app, &press.chat, action))?;
+        Ok(Outcome { toast, ..self.follow(led_to).await? })
+    }
+
+    async fn follow(&self, led_to: Press) -> Done {
+        let mut outcome = Outcome::default();
+        match led_to {
+            Press::Open(url) if matches!(url.scheme(), "http" | "https") => outcome.url = Some(url.into()),
+            Press::Open(url) => return Err(format!("{url} is no page: the chat opens http and https only")),
+            Press::OpenApp(delivery) => return self.open_by(delivery).await,
+            Press::PostPage(post) => outcome.post = Some(post),
+            Press::PostManagePage(post) => (outcome.post, outcome.manage) = (Some(post), true),
+            Press::Act(_) => return Err("a dynamic action was answered with another dynamic action".to_owned()),
+        }
+        Ok(outcome)
+    }
+
+    /// Begins a conversation with a chatbot; from a post's conversation with the command that says so.
+    fn start_bot(&self, WithApp { me, chat: from, app }: WithApp) -> Done {
+        let chat = self.platform.change(|engine, _| {
+            let known = engine.world.people.contains_key(&me) && engine.world.apps.contains_key(&app);
+            known.then(|| engine.world.talk(Between::Chatbot { app, user: me.clone() }))
+        });
+        let chat = chat.ok_or("there is no such person or app")?;
+        if let Some(from) = from {
+            self.say(&me, &chat, MessageContent::Text(format!("/start CHAT {from}")))?;
+        }
+        Ok(Outcome { chat: Some(chat), ..Outcome::default() })
+    }
+
+    /// Begins a conversation about a post.
+    fn ask_about(&self, About { me, post }: About) -> Done {
+        let chat = self.platform.change(|engine, _| {
+            let seller = engine.world.posts.get(&post).ok_or("there is no such post")?.clone();
+            if seller == me || !engine.world.people.contains_key(&me) {
+                return Err("someone else asks about a post than its owner");
+            }
+            Ok(engine.world.talk(Between::Sides { post, seller, buyer: me }))
+        })?;
+        Ok(Outcome { chat: Some(chat), ..Outcome::default() })
+    }
+
+    fn block(&self, Block { me, chat, blocks }: &Block) -> Done {
+        self.platform.change(|engine, _| engine.user_blocks(me, chat, *blocks))?;
+        Ok(Outcome::default())
+    }
+
+    fn revoke(&self, WithApp { me, app, .. }: &WithApp) -> Outcome {
+        let deliveries = self.platform.change(|engine, now| engine.user_revokes(me, app, now));
+        self.platform.deliver_later(deliveries);
+        Outcome::default()
+    }
+
+    fn new_person(&self, Named { name }: &Named) -> Done {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME {
+            return Err(format!("a name has 1 to {MAX_NAME} characters"));
+        }
+        self.platform.change(|engine, _| engine.world.person(name));
+        Ok(Outcome::default())
+    }
+
+    fn new_post(&self, Named { name }: &Named) -> Done {
+        let post = self.platform.change(|engine, _| {
+            engine.world.people.contains_key(name).then(|| engine.world.post(name)).ok_or("there is no such person")
+        })?;
+        Ok(Outcome { post: Some(post), ..Outcome::default() })
+    }
+
+    fn redeliver(&self, Numbered { number }: &Numbered) -> Done {
+        let delivery = self.platform.look(|engine| engine.redelivery(*number))?;
+        self.platform.deliver_later(vec![delivery]);
+        Ok(Outcome::default())
+    }
+}
+
+/// What the button at a place leads to, and whose it is. Captions need not tell buttons apart.
+fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
+    let talk = engine.world.talks.get(&at.chat).filter(|talk| talk.between.includes(&at.me));
+    let talk = talk.ok_or_else(|| format!("{} is in no such conversation", at.me))?;
+    let message = talk.messages.iter().find(|message| message.id() == Some(&at.message));
+    let message = message.ok_or("the message is not in this conversation")?;
+    let app = message.app().ok_or("a person wrote the message, so it has no buttons")?;
+    let row = message.buttons_for(&at.me).and_then(|grid| grid.rows().get(at.row));
+    let button = row.and_then(|row| row.buttons().get(at.column)).ok_or("there is no button at this place")?;
+    Ok((app.clone(), engine.follow(&at.me, app, &at.chat, &button.action)?))
+}
+
+fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadInput> {
+    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}").into())
+}

@@ -1,0 +1,215 @@
+//! Faults, switched on and off on the page.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::act::BadInput;
+use crate::engine::Engine;
+use crate::engine::disturb::Disturbance;
+use crate::engine::faults::Target;
+use crate::platform::Platform;
+use crate::{Dialect, EventFault, Fault, Webhook, WebhookFault};
+use kenar::oauth::{ExchangeCode, RefreshTokens};
+use kenar::operation::{
+    CreateUploadToken, GetConversation, GetUser, SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe,
+    UploadMedia,
+};
+use kenar::request::Operation as _;
+
+/// The name of whatever is called.
+const ANY_CALL: &str = "any_call";
+
+/// The operations that an add-on calls.
+const OPERATIONS: [&str; 10] = [
+    SendBotMessage::NAME,
+    SendBotMessageToUser::NAME,
+    SendMessage::NAME,
+    GetConversation::NAME,
+    GetUser::NAME,
+    Subscribe::NAME,
+    CreateUploadToken::NAME,
+    UploadMedia::NAME,
+    ExchangeCode::NAME,
+    RefreshTokens::NAME,
+];
+
+/// The longest delay, in milliseconds: a minute.
+const MAX_DELAY: u64 = 60_000;
+
+/// What can be chosen.
+#[derive(Serialize)]
+pub(super) struct Choices {
+    webhooks: Vec<&'static str>,
+    calls: Vec<&'static str>,
+    dialects: Vec<String>,
+}
+
+/// A fault that waits.
+#[derive(Serialize)]
+pub(super) struct Active<'a> {
+    id: u64,
+    at: &'a str,
+    fault: &'static str,
+    told: Option<String>,
+    /// How often it strikes yet; none until it is switched off.
+    left: Option<u32>,
+    strikes: u32,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SwitchOn {
+    /// A webhook or an operation by its name in the journal, or [`ANY_CALL`].
+    at: String,
+    fault: Chosen,
+    times: Option<NonZeroU32>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SwitchOff {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Chosen {
+    Status(u16),
+    BareStatus(u16),
+    Html,
+    NoAnswer,
+    CutOff,
+    /// In milliseconds.
+    Delay(u64),
+    /// By its name.
+    Dialect(String),
+    Lost,
+    Duplicate,
+    WrongKey,
+    NoKey,
+    Garbled,
+    OutOfOrder,
+    UnknownKind,
+}
+
+impl Choices {
+    pub(super) fn all() -> Self {
+        Self {
+            webhooks: Webhook::ALL.iter().map(|webhook| webhook.as_str()).collect(),
+            calls: std::iter::once(ANY_CALL).chain(OPERATIONS).collect(),
+            dialects: Dialect::ALL.iter().map(name_of).collect(),
+        }
+    }
+}
+
+impl Active<'_> {
+    /// All of them, in the order in which they were switched on.
+    pub(super) fn all(engine: &Engine) -> Vec<Active<'_>> {
+        let faults = &engine.faults;
+        let active = |id, at, (fault, told), left| Active { id, at, fault, told, left, strikes: faults.strikes(id) };
+        let of_calls = faults.of_calls().map(|waiting| {
+            let at = match &waiting.target {
+                Target::Operation(name) => name,
+                Target::AnyCall => ANY_CALL,
+            };
+            active(waiting.id, at, waiting.fault.told(), waiting.left)
+        });
+        let of_webhooks = faults
+            .of_webhooks()
+            .map(|waiting| active(waiting.id, waiting.target.as_str(), told_of(&waiting.fault), waiting.left));
+        let mut all: Vec<_> = of_calls.chain(of_webhooks).collect();
+        all.sort_by_key(|active| active.id);
+        all
+    }
+}
+
+impl SwitchOn {
+    pub(super) fn switch_on(self, platform: &Platform) -> Result<(), BadInput> {
+        let Self { at, fault, times } = self;
+        let times = times.map(NonZeroU32::get);
+        if let Some(webhook) = Webhook::ALL.iter().copied().find(|webhook| webhook.as_str() == at) {
+            let fault = fault.of_webhook(webhook)?;
+            platform.change(|engine, _| engine.faults.on_webhooks(webhook, fault, times));
+        } else {
+            let fault = fault.of_call()?;
+            let target = match at.as_str() {
+                ANY_CALL => Target::AnyCall,
+                name if OPERATIONS.contains(&name) => Target::Operation(at),
+                _ => return Err(format!("there is nothing called {at:?} that could go wrong").into()),
+            };
+            platform.change(|engine, _| engine.faults.on_calls(target, fault, times));
+        }
+        Ok(())
+    }
+}
+
+impl SwitchOff {
+    pub(super) fn switch_off(&self, platform: &Platform) {
+        platform.change(|engine, _| engine.faults.remove(self.id));
+    }
+}
+
+impl Chosen {
+    fn of_call(self) -> Result<Fault, BadInput> {
+        Ok(match self {
+            Self::Status(status) => Fault::status(answerable(status)?),
+            Self::BareStatus(status) => Fault::bare_status(answerable(status)?),
+            Self::Html => Fault::html(),
+            Self::NoAnswer => Fault::no_answer(),
+            Self::CutOff => Fault::cut_off(),
+            Self::Delay(millis) => Fault::delay(bearable(millis)?),
+            Self::Dialect(name) => Fault::dialect(dialect(&name)?),
+            _ => return Err("this goes wrong with webhooks only".into()),
+        })
+    }
+
+    fn of_webhook(self, webhook: Webhook) -> Result<Disturbance, BadInput> {
+        Ok(Disturbance::Webhook(match self {
+            Self::Delay(millis) => WebhookFault::Delay(bearable(millis)?),
+            Self::Dialect(name) => WebhookFault::Dialect(dialect(&name)?),
+            Self::Lost => WebhookFault::Lost,
+            Self::Duplicate => WebhookFault::Duplicate,
+            Self::WrongKey => WebhookFault::WrongKey,
+            Self::NoKey => WebhookFault::NoKey,
+            Self::Garbled => WebhookFault::Garbled,
+            Self::OutOfOrder if webhook == Webhook::Event => return Ok(Disturbance::Event(EventFault::OutOfOrder)),
+            Self::UnknownKind if webhook == Webhook::Event => return Ok(Disturbance::Event(EventFault::UnknownKind)),
+            _ => return Err(format!("this does not go wrong with {}", webhook.as_str()).into()),
+        }))
+    }
+}
+
+/// A status that ends an exchange.
+fn answerable(status: u16) -> Result<u16, BadInput> {
+    if (200..600).contains(&status) { Ok(status) } else { Err("a status is from 200 to 599".into()) }
+}
+
+fn bearable(millis: u64) -> Result<Duration, BadInput> {
+    if millis <= MAX_DELAY { Ok(Duration::from_millis(millis)) } else { Err("a delay is a minute at most".into()) }
+}
+
+fn dialect(name: &str) -> Result<Dialect, BadInput> {
+    let known = Dialect::ALL.iter().copied().find(|dialect| name_of(dialect) == name);
+    known.ok_or_else(|| format!("there is no dialect {name:?}").into())
+}
+
+/// As the journal names it.
+fn name_of(dialect: &Dialect) -> String {
+    format!("{dialect:?}")
+}
+
+fn told_of(fault: &Disturbance) -> (&'static str, Option<String>) {
+    match fault {
+        Disturbance::Webhook(fault) => match fault {
+            WebhookFault::Delay(delay) => ("delay", Some(format!("{delay:?}"))),
+            WebhookFault::Lost => ("lost", None),
+            WebhookFault::Duplicate => ("duplicate", None),
+            WebhookFault::WrongKey => ("wrong_key", None),
+            WebhookFault::NoKey => ("no_key", None),
+            WebhookFault::Garbled => ("garbled", None),
+            WebhookFault::Dialect(dialect) => ("dialect", Some(name_of(dialect))),
+        },
+        Disturbance::Event(EventFault::OutOfOrder) => ("out_of_order", None),
+        Disturbance::Event(EventFault::UnknownKind) => ("unknown_kind", None),
+    }
+}

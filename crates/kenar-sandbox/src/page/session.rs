@@ -1,0 +1,88 @@
+//! The session, saved and played again.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::act::BadInput;
+use super::{Page, json, reply};
+use crate::recording::{Recording, Step};
+use crate::replay::Difference;
+use kenar::model::AppSlug;
+
+/// What became of a session that was played again, for each of its apps.
+#[derive(Serialize)]
+struct Played {
+    apps: Vec<PlayedApp>,
+}
+
+#[derive(Serialize)]
+struct PlayedApp {
+    app: AppSlug,
+    /// How many webhooks the app was to answer, and how many calls it was to make.
+    webhooks: usize,
+    calls: usize,
+    differences: Vec<ShownDifference>,
+    /// Why it was not played to its end.
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ShownDifference {
+    what: String,
+    expected: Option<Value>,
+    found: Option<Value>,
+}
+
+impl Page {
+    pub(super) fn save_session(&self) -> Response<Body> {
+        let recording = self.platform.look(Recording::of).to_json();
+        let Ok(recording) = recording else { return reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "") };
+        let mut response = reply(StatusCode::OK, "application/json", recording);
+        let name = HeaderValue::from_static("attachment; filename=\"platform-session.json\"");
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        response
+    }
+
+    /// Plays a session to the add-ons of this sandbox; one at a time, as what they do is compared.
+    pub(super) async fn play_session(&self, body: &[u8]) -> Result<Response<Body>, BadInput> {
+        let recording = read(body)?;
+        let Ok(_playing) = self.playing.try_lock() else {
+            return Ok(reply(StatusCode::CONFLICT, "text/plain; charset=utf-8", "a session is being played already"));
+        };
+        let mut apps = Vec::new();
+        for app in recording.steps.iter().map(Step::app).collect::<BTreeSet<_>>() {
+            apps.push(self.play_to(&recording, app).await);
+        }
+        Ok(json(&Played { apps }))
+    }
+
+    async fn play_to(&self, recording: &Recording, app: &AppSlug) -> PlayedApp {
+        let (differences, error) = match self.platform.replay(recording, app).await {
+            Ok(differences) => (differences, None),
+            Err(error) => (Vec::new(), Some(error.what)),
+        };
+        let steps = recording.steps.iter().filter(|step| step.app() == app);
+        let (webhooks, calls): (Vec<_>, Vec<_>) = steps.partition(|step| matches!(step, Step::Webhook { .. }));
+        let differences = differences.into_iter().map(ShownDifference::from).collect();
+        PlayedApp { app: app.clone(), webhooks: webhooks.len(), calls: calls.len(), differences, error }
+    }
+}
+
+impl From<Difference> for ShownDifference {
+    fn from(Difference { what, expected, found }: Difference) -> Self {
+        Self { what, expected, found }
+    }
+}
+
+fn read(body: &[u8]) -> Result<Recording, BadInput> {
+    let text = std::str::from_utf8(body).map_err(|_| "a session is text")?;
+    Recording::from_json(text).map_err(|error| {
+        let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{error}{why}").into()
+    })
+}

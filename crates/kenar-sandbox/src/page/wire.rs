@@ -1,0 +1,191 @@
+//! What went over the wire, as the page shows it: secrets masked, and a `curl` to copy.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::engine::webhooks::{DYNAMIC_ACTION, EVENT, OPEN_APP};
+use crate::{Direction, Exchange};
+use kenar::operation::{
+    CreateUploadToken, GetConversation, GetUser, SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe,
+    UploadMedia,
+};
+use kenar::request::Operation as _;
+
+/// What stands for the rest of a secret.
+const MASK: &str = "••••";
+
+/// The parameters of queries and forms that are secrets, or as good as one while they are fresh.
+const SECRET_PARAMETERS: [&str; 6] = ["code", "state", "client_secret", "refresh_token", "access_token", "token"];
+
+/// One line of the panel.
+#[derive(Serialize)]
+pub(super) struct Line {
+    number: u64,
+    at: String,
+    took_ms: f64,
+    to_add_on: bool,
+    operation: &'static str,
+    app: Option<String>,
+    target: String,
+    request: String,
+    status: Option<u16>,
+    success: bool,
+    response: String,
+    notes: Vec<String>,
+    curl: String,
+    /// Whether it is an event, which can be delivered again.
+    redeliverable: bool,
+}
+
+impl Line {
+    pub(super) fn of(exchange: &Exchange, origin: &str) -> Self {
+        let (target, request) = (mask(&exchange.target), mask(&exchange.request));
+        Self {
+            number: exchange.number,
+            at: exchange.at.to_string(),
+            took_ms: exchange.took.as_secs_f64() * 1000.0,
+            to_add_on: exchange.direction == Direction::ToAddOn,
+            operation: exchange.operation,
+            app: exchange.app.as_ref().map(ToString::to_string),
+            curl: curl(exchange.operation, &target, &request, origin),
+            status: exchange.status,
+            success: exchange.is_success(),
+            response: mask(&exchange.response),
+            notes: exchange.notes.iter().map(|note| mask(note)).collect(),
+            redeliverable: exchange.operation == EVENT && exchange.request.len() <= Exchange::MAX_BODY,
+            target,
+            request,
+        }
+    }
+}
+
+/// The command that makes the request again, with the names of the variables for what is secret.
+fn curl(operation: &str, target: &str, body: &str, origin: &str) -> String {
+    let called = target.split_once(' ').filter(|(method, _)| method.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let Some((method, address)) = called else { return String::new() };
+    let address = if address.starts_with('/') { format!("{origin}{address}") } else { address.to_owned() };
+    let mut command = format!("curl -X {method} {}", quoted(&address));
+    for header in headers(operation) {
+        // Double quotes, so that the shell fills in the variable. Writing to a text cannot fail.
+        let _ = write!(command, " \\\n  -H \"{header}\"");
+    }
+    if operation == UploadMedia::NAME {
+        command.push_str(" \\\n  -F 'file=@FILE'");
+    } else if !body.is_empty() {
+        let _ = write!(command, " \\\n  --data-raw {}", quoted(body));
+    }
+    command
+}
+
+fn headers(operation: &str) -> &'static [&'static str] {
+    const JSON: &str = "content-type: application/json";
+    const API_KEY: &str = "x-api-key: $KENAR_API_KEY";
+    const BEARER: &str = "authorization: Bearer $ACCESS_TOKEN";
+    const IDENTIFICATION: &str = "authorization: $KENAR_IDENTIFICATION_KEY";
+    match operation {
+        SendMessage::NAME | SendBotMessageToUser::NAME | Subscribe::NAME => &[API_KEY, BEARER, JSON],
+        GetConversation::NAME | GetUser::NAME => &[API_KEY, BEARER],
+        SendBotMessage::NAME | CreateUploadToken::NAME => &[API_KEY, JSON],
+        UploadMedia::NAME => &["authorization: Bearer $UPLOAD_TOKEN"],
+        OPEN_APP => &[IDENTIFICATION, JSON, "api-version: 2"],
+        EVENT | DYNAMIC_ACTION => &[IDENTIFICATION, JSON],
+        _ => &[],
+    }
+}
+
+/// Quoted for a shell: nothing in it means anything.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The text with its secrets cut short: those of the sandbox's, which say what they are, wherever they stand; and the
+/// parameters that hold one.
+fn mask(text: &str) -> String {
+    mask_parameters(&mask_own(text))
+}
+
+/// `sandbox-access-token-3-0123456789abcdef`, and an upload token, which is the same in Base64.
+fn mask_own(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, secret)) = next_own(rest) {
+        let (before, from) = rest.split_at(at);
+        let (secret, after) = from.split_at(secret);
+        masked.push_str(before);
+        let kept = secret.rsplit_once('-').map_or("c2FuZGJveC", |(kept, _)| kept);
+        let _ = write!(masked, "{kept}-{MASK}");
+        rest = after;
+    }
+    masked + rest
+}
+
+/// Where the next secret of the sandbox's begins, and how long it is.
+fn next_own(text: &str) -> Option<(usize, usize)> {
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let token = run(text, "sandbox-", of_token);
+    let upload_token = run(text, "c2FuZGJveC", of_base64);
+    token.into_iter().chain(upload_token).min()
+}
+
+/// The first run of these bytes that begins with a prefix.
+fn run(text: &str, prefix: &str, belongs: impl Fn(u8) -> bool) -> Option<(usize, usize)> {
+    let at = text.find(prefix)?;
+    Some((at, text.bytes().skip(at).take_while(|byte| belongs(*byte)).count()))
+}
+
+/// The values of secret parameters in a query or a form.
+fn mask_parameters(text: &str) -> String {
+    text.split_inclusive(['?', '&']).map(mask_parameter).collect()
+}
+
+fn mask_parameter(piece: &str) -> String {
+    let Some((name, value)) = piece.split_once('=').filter(|(name, _)| SECRET_PARAMETERS.contains(name)) else {
+        return piece.to_owned();
+    };
+    let end = value.find(['?', '&', '#', '"', '\'', '<', ' ']).unwrap_or(value.len());
+    let (value, after) = value.split_at(end);
+    if value.contains(MASK) { piece.to_owned() } else { format!("{name}={MASK}{after}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        for (text, masked) in [
+            ("nothing secret, سلام", "nothing secret, سلام"),
+            (
+                r#"{"access_token":"sandbox-access-token-3-0123456789abcdef","expires_in":3600}"#,
+                r#"{"access_token":"sandbox-access-token-3-••••","expires_in":3600}"#,
+            ),
+            (r#"{"token":"c2FuZGJveC11cGxvYWQtdG9rZW4t=="}"#, r#"{"token":"c2FuZGJveC-••••"}"#),
+            ("grant_type=refresh_token&refresh_token=real&a=b", "grant_type=refresh_token&refresh_token=••••&a=b"),
+            ("client_secret=x", "client_secret=••••"),
+            (
+                "GET http://127.0.0.1:1/oauth?code=sandbox-code-1-00ff&state=abc&x=1",
+                "GET http://127.0.0.1:1/oauth?code=sandbox-code-1-••••&state=••••&x=1",
+            ),
+            (r#"{"url":"http://a/?state=b"}"#, r#"{"url":"http://a/?state=••••"}"#),
+            ("sandbox-a-1-00 c2FuZGJveCxx sandbox-b-2-ff", "sandbox-a-1-•••• c2FuZGJveC-•••• sandbox-b-2-••••"),
+        ] {
+            assert_eq!(mask(text), masked);
+        }
+    }
+
+    #[test]
+    fn a_command_is_quoted_and_names_its_secrets() {
+        let command =
+            curl(SendBotMessage::NAME, "POST /v1/x", r#"{"text_message":"it's $HOME"}"#, "http://127.0.0.1:1");
+        assert_eq!(
+            command,
+            "curl -X POST 'http://127.0.0.1:1/v1/x' \\\n  -H \"x-api-key: $KENAR_API_KEY\" \\\n  \
+             -H \"content-type: application/json\" \\\n  --data-raw '{\"text_message\":\"it'\\''s $HOME\"}'"
+        );
+        let command = curl(OPEN_APP, "POST http://127.0.0.1:2/open", "{}", "http://127.0.0.1:1");
+        assert!(command.contains("'http://127.0.0.1:2/open'") && command.contains("$KENAR_IDENTIFICATION_KEY"));
+        assert_eq!(curl(EVENT, "(no address)", "{}", ""), "");
+    }
+}

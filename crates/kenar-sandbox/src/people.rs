@@ -1,0 +1,318 @@
+//! People, and what they do.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::engine::uploads::medium;
+use super::engine::webhooks::{Answer, read};
+use super::engine::world::Between;
+use super::engine::{Delivery, Press};
+use super::media::Medium;
+use super::platform::Platform;
+use super::visit::{Opened, Pressed, Visit};
+use super::{App, Chat, ChatMessage, Post, SandboxError, StartFrom};
+use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, UserId};
+use kenar::operation::MediaKind;
+use kenar::webhook::{DynamicActionReply, OpenAppReply};
+
+/// A person who uses Divar.
+#[derive(Clone)]
+pub struct User {
+    pub(super) platform: Arc<Platform>,
+    name: String,
+}
+
+impl User {
+    pub(super) fn new(platform: Arc<Platform>, name: String) -> Self {
+        platform.change(|engine, _| engine.world.person(&name));
+        Self { platform, name }
+    }
+
+    /// What the test calls them.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What an app knows them by: an id of its own for each app.
+    #[must_use]
+    pub fn id_for(&self, app: &App) -> UserId {
+        self.platform.look(|engine| engine.world.ids.user(app.slug(), &self.name))
+    }
+
+    /// Their telephone number.
+    #[must_use]
+    pub fn phone_number(&self) -> String {
+        self.platform.look(|engine| engine.world.people.get(&self.name).cloned()).unwrap_or_default()
+    }
+
+    /// Their conversation with an app's chatbot.
+    #[must_use]
+    pub fn chat_with_bot(&self, app: &App) -> Chat {
+        let between = Between::Chatbot { app: app.slug().clone(), user: self.name.clone() };
+        Chat::new(Arc::clone(&self.platform), between)
+    }
+
+    /// Writes a text. In a chatbot's conversation the app gets the event `NEW_CHATBOT_MESSAGE`; in a post's, the apps
+    /// that are subscribed get `NEW_MESSAGE`. It returns when they have answered.
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation, or an app did not answer with a success.
+    pub async fn write(&self, chat: &Chat, text: impl Into<String>) -> Result<ChatMessage, SandboxError> {
+        self.send(chat, MessageContent::Text(text.into())).await
+    }
+
+    /// Sends anything that a message can hold, as [`write`](Self::write) does a text.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send(&self, chat: &Chat, content: MessageContent) -> Result<ChatMessage, SandboxError> {
+        let written = self.platform.change(|engine, now| engine.user_writes(&self.name, &chat.id, content, now));
+        let (message, deliveries) = written.map_err(|why| chat.error(why))?;
+        let answers = self.platform.deliver_all(deliveries).await;
+        self.all_well(answers, &format!("{} wrote, but ", self.name), Some(&chat.id))?;
+        Ok(message)
+    }
+
+    /// Sends a photo, in JPEG as far as its name says. The link in the message leads to its bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_photo(&self, chat: &Chat, photo: impl Into<Bytes>) -> Result<ChatMessage, SandboxError> {
+        self.send_media(chat, MediaKind::Image, "photo.jpg", photo).await
+    }
+
+    /// Sends a medium of any kind. The link in the message leads to its bytes; the platform documents no formats or
+    /// sizes for what people send.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_media(
+        &self,
+        chat: &Chat,
+        kind: MediaKind,
+        file_name: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<ChatMessage, SandboxError> {
+        let (id, bytes) = (self.platform.media.next_id(), bytes.into());
+        let link = format!("{}/media/{id}", self.platform.hosts.api());
+        let content = medium(kind, link, Some(file_name.to_owned()), bytes.len() as u64);
+        let content_type = kind.content_type(file_name).unwrap_or_default().to_owned();
+        self.platform.media.keep(Medium { id, content_type, file_name: file_name.to_owned(), bytes });
+        self.send(chat, content).await
+    }
+
+    /// Sends a place.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_location(&self, chat: &Chat, place: Location) -> Result<ChatMessage, SandboxError> {
+        self.send(chat, MessageContent::Location(Some(place))).await
+    }
+
+    /// Sends a person's name and number.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn send_contact(&self, chat: &Chat, name: &str, phone: &str) -> Result<ChatMessage, SandboxError> {
+        let mut contact = Contact::default();
+        contact.name = Some(name.to_owned());
+        contact.phone = Some(phone.to_owned());
+        self.send(chat, MessageContent::Contact(contact)).await
+    }
+
+    /// Opens an app from the list of add-ons in a conversation: the app is asked for an address, and that page is
+    /// fetched.
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation, the app does not answer with an address, or the page cannot be
+    /// fetched.
+    pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
+        let delivery = self.platform.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id, None));
+        self.open(delivery.map_err(|why| chat.error(why))?, Some(&chat.id)).await
+    }
+
+    /// Opens an app on a message that shows a place. Only the first version of the request is documented to tell the
+    /// place: see [`App::opened_in_version`].
+    ///
+    /// # Errors
+    ///
+    /// Where the message shows no place, and as [`open_app`](Self::open_app).
+    pub async fn open_app_on(&self, message: &ChatMessage, app: &App) -> Result<Visit, SandboxError> {
+        let within = &message.message.conversation.id;
+        let MessageContent::Location(Some(location)) = message.message.content else {
+            return Err(self.error("the message shows no place", within));
+        };
+        let delivery = self.platform.look(|engine| engine.user_opens(&self.name, app.slug(), within, Some(location)));
+        self.open(delivery.map_err(|why| self.error(why, within))?, Some(within)).await
+    }
+
+    /// Opens an app on the page of a post.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_app`](Self::open_app).
+    pub async fn open_app_on_post(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
+        let delivery = self.platform.look(|engine| engine.user_opens_on_post(&self.name, app.slug(), &post.token));
+        self.open(delivery.map_err(|why| self.platform.error(why, None))?, None).await
+    }
+
+    /// Follows the direct link to an app on the page of a post: the app is not asked, but its page is fetched at once,
+    /// with the post in its query.
+    ///
+    /// # Errors
+    ///
+    /// Where the panel has no such address, or the page cannot be fetched.
+    pub async fn follow_direct_link(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
+        let url = self.platform.look(|engine| engine.direct_link(app.slug(), &post.token));
+        Visit::begin(self, url.map_err(|why| self.platform.error(why, None))?).await
+    }
+
+    /// Opens an app's chatbot from somewhere in Divar: it gets the start command of that place.
+    ///
+    /// ```
+    /// # use kenar_sandbox::{Sandbox, StartFrom};
+    /// # use kenar::webhook::TouchPoint;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = Sandbox::in_process().await;
+    /// # let app = sandbox.app("bot");
+    /// # app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    /// let sara = sandbox.user("sara");
+    /// let post = sandbox.post(&sara);
+    /// let chat = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
+    /// assert_eq!(chat.messages()[0].text(), Some(&*format!("/start MY_POST {}", post.token())));
+    ///
+    /// sara.start_bot(&app, TouchPoint::MyDivar).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn start_bot<'a>(&self, app: &App, from: impl Into<StartFrom<'a>>) -> Result<Chat, SandboxError> {
+        let chat = self.chat_with_bot(app);
+        self.write(&chat, from.into().command().to_string()).await?;
+        Ok(chat)
+    }
+
+    /// Opens an address in the browser: the consent page that your app sends them to, say.
+    ///
+    /// # Errors
+    ///
+    /// Where the address is no URL, or the page cannot be fetched.
+    pub async fn visit(&self, url: &str) -> Result<Visit, SandboxError> {
+        let url = Url::parse(url).map_err(|error| self.platform.error(format!("{url:?} is no URL: {error}"), None))?;
+        Visit::begin(self, url).await
+    }
+
+    /// Presses the button with this caption under a message, and does what it says.
+    ///
+    /// # Errors
+    ///
+    /// Where the person does not see such a button, or what it leads to fails.
+    pub async fn press(&self, message: &ChatMessage, caption: &str) -> Result<Pressed, SandboxError> {
+        let within = &message.message.conversation.id;
+        let press = self.platform.look(|engine| engine.user_presses(&self.name, message, caption));
+        match press.map_err(|why| self.error(why, within))? {
+            (app, Press::Act(delivery)) => {
+                let reply: DynamicActionReply = self.ask(delivery).await.map_err(|why| self.error(why, within))?;
+                self.act(reply, &app, within).await
+            }
+            (_, press) => Ok(Pressed { toast: None, opened: Some(self.led_to(press, within).await?) }),
+        }
+    }
+
+    async fn act(
+        &self,
+        reply: DynamicActionReply,
+        app: &AppSlug,
+        within: &ConversationId,
+    ) -> Result<Pressed, SandboxError> {
+        let toast = reply.toast_text().map(str::to_owned);
+        let Some(action) = reply.action() else {
+            return Ok(Pressed { toast, opened: None });
+        };
+        let press = self.platform.look(|engine| engine.follow(&self.name, app, within, action));
+        let opened = self.led_to(press.map_err(|why| self.error(why, within))?, within).await?;
+        Ok(Pressed { toast, opened: Some(opened) })
+    }
+
+    async fn led_to(&self, press: Press, within: &ConversationId) -> Result<Opened, SandboxError> {
+        match press {
+            Press::Open(url) => Visit::begin(self, url).await.map(Opened::Page),
+            Press::OpenApp(delivery) => self.open(delivery, Some(within)).await.map(Opened::Page),
+            Press::PostPage(post) => Ok(Opened::Post(post)),
+            Press::PostManagePage(post) => Ok(Opened::PostManagement(post)),
+            Press::Act(_) => Err(self.error("a dynamic action was answered with another dynamic action", within)),
+        }
+    }
+
+    async fn open(&self, delivery: Delivery, within: Option<&ConversationId>) -> Result<Visit, SandboxError> {
+        let reply: OpenAppReply = self.ask(delivery).await.map_err(|why| self.platform.error(why, within))?;
+        Visit::begin(self, reply.url().as_url().clone()).await
+    }
+
+    /// Asks an add-on, and reads its answer.
+    async fn ask<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
+        self.platform.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
+    }
+
+    fn error(&self, what: impl Into<String>, within: &ConversationId) -> SandboxError {
+        self.platform.error(what, Some(within))
+    }
+
+    /// Takes back all that they permitted an app. The app gets the event `USER_ACCESS_REVOCATION` where a token had
+    /// the scopes `NOTIFICATION_ACCESS_REVOCATION` and `USER_ID`.
+    ///
+    /// # Errors
+    ///
+    /// Where the app did not answer with a success.
+    pub async fn revoke_access(&self, app: &App) -> Result<(), SandboxError> {
+        let deliveries = self.platform.change(|engine, now| engine.user_revokes(&self.name, app.slug(), now));
+        let answers = self.platform.deliver_all(deliveries).await;
+        self.all_well(answers, &format!("{} revoked the access, but ", self.name), None)
+    }
+
+    /// Blocks the other side of a conversation: nobody can write there any more, and an app's message is answered with
+    /// status 412 and code 9.
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation.
+    pub fn block(&self, chat: &Chat) -> Result<(), SandboxError> {
+        let blocked = self.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, true));
+        blocked.map_err(|why| chat.error(why))
+    }
+
+    /// Undoes [`block`](Self::block).
+    ///
+    /// # Errors
+    ///
+    /// Where the person is not in the conversation.
+    pub fn unblock(&self, chat: &Chat) -> Result<(), SandboxError> {
+        let unblocked = self.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, false));
+        unblocked.map_err(|why| chat.error(why))
+    }
+
+    fn all_well(&self, answers: Vec<Answer>, but: &str, within: Option<&ConversationId>) -> Result<(), SandboxError> {
+        self.platform.all_well(answers, but, within)
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("User").field(&self.name).finish()
+    }
+}

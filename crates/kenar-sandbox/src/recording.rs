@@ -1,0 +1,364 @@
+//! Sessions on paper.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::Sandbox;
+use super::engine::Engine;
+use super::engine::disturb::Webhook;
+use super::engine::journal::{Direction, Exchange};
+use super::engine::world::{Author, Between, ChatMessage, Talk};
+use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken};
+
+/// What happened between a sandbox and add-ons: which webhooks came, what was answered, which calls were made. It is kept
+/// as JSON, and [replayed](Sandbox::replay) against an add-on to see whether it still does the same, or
+/// [restored](Sandbox::restore) to go on from there.
+///
+/// There are no secrets of the platform's in it: no header, no token, nothing of the consent page and of the token
+/// endpoint. Of the pages that an add-on opened, only the path is kept, without what looks like an id. What people wrote
+/// is in it, and so is what your add-on put into its messages.
+///
+/// ```
+/// # use kenar_sandbox::{App, Sandbox};
+/// # fn addon_of(app: &App) { app.events_at(app.handled_by(|_| async { http::Response::default() })); }
+/// use kenar_sandbox::Recording;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = std::env::temp_dir().join(format!("kenar-recording-{}.json", std::process::id()));
+/// // Once:
+/// let sandbox = Sandbox::in_process().await;
+/// addon_of(&sandbox.app("bot"));
+/// let sara = sandbox.user("sara");
+/// sara.write(&sara.chat_with_bot(&sandbox.app("bot")), "سلام").await?;
+/// sandbox.recording().save(&path)?;
+///
+/// // And in a test from then on:
+/// let sandbox = Sandbox::in_process().await;
+/// addon_of(&sandbox.app("bot"));
+/// let differences = sandbox.replay(&Recording::load(&path)?, &sandbox.app("bot")).await?;
+/// assert_eq!(differences, []);
+/// # std::fs::remove_file(path)?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The version of the format; [`Self::VERSION`].
+    version: u32,
+    /// What the ids of users follow from.
+    pub(super) seed: u64,
+    pub(super) people: Vec<String>,
+    pub(super) posts: BTreeMap<PostToken, String>,
+    pub(super) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// Why a recording cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// The file cannot be read or written.
+    #[error("the file of the recording")]
+    Io(#[from] std::io::Error),
+    /// It is not the JSON of a recording.
+    #[error("not a recording")]
+    Json(#[from] serde_json::Error),
+    /// It is of a version that this version of the crate does not read.
+    #[error("a recording of version {0}, which this version of the crate does not read")]
+    Version(u32),
+}
+
+/// A conversation, and all that was said in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Conversation {
+    pub(super) parties: Parties,
+    said: Vec<Said>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    blocked_by: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Said {
+    by: Speaker,
+    message: Message,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender_buttons: Option<ButtonGrid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    receiver_buttons: Option<ButtonGrid>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Speaker {
+    User(String),
+    AppFor { app: AppSlug, user: String },
+    Chatbot(AppSlug),
+}
+
+/// Who is in a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Parties {
+    Post { post: PostToken, seller: String, buyer: String },
+    Bot { app: AppSlug, user: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Step {
+    /// A webhook, and what the add-on answered.
+    Webhook { webhook: WebhookName, app: AppSlug, body: Value, status: Option<u16>, answer: Value },
+    /// A call that the add-on made.
+    Call { operation: String, app: AppSlug, request: String, body: Value },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WebhookName {
+    OpenApp,
+    Event,
+    DynamicAction,
+}
+
+impl WebhookName {
+    fn of(operation: &str) -> Option<Self> {
+        Some(match Webhook::ALL.iter().find(|webhook| webhook.as_str() == operation)? {
+            Webhook::OpenApp => Self::OpenApp,
+            Webhook::Event => Self::Event,
+            Webhook::DynamicAction => Self::DynamicAction,
+        })
+    }
+
+    pub(super) fn webhook(self) -> Webhook {
+        match self {
+            Self::OpenApp => Webhook::OpenApp,
+            Self::Event => Webhook::Event,
+            Self::DynamicAction => Webhook::DynamicAction,
+        }
+    }
+}
+
+impl Sandbox {
+    /// What happened so far, to be kept. What faults did is left out.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        self.platform.look(Recording::of)
+    }
+
+    /// Makes the people, the posts and the conversations of a recording, with all that was said in them, to go on from
+    /// there. What is there already stays; the bytes of media, tokens and subscriptions are not in a recording.
+    pub fn restore(&self, recording: &Recording) {
+        self.platform.change(|engine, _| engine.restore(recording, Conversation::talk));
+    }
+}
+
+impl Engine {
+    /// Makes what a recording is about.
+    pub(super) fn restore(&mut self, recording: &Recording, talk: impl Fn(&Conversation) -> Talk) {
+        let world = &mut self.world;
+        world.ids.reseed_users(recording.seed);
+        recording.people.iter().for_each(|name| world.person(name));
+        for (post, owner) in &recording.posts {
+            world.person(owner);
+            world.posts.insert(post.clone(), owner.clone());
+        }
+        for (id, conversation) in &recording.conversations {
+            world.talks.entry(id.clone()).or_insert_with(|| talk(conversation));
+        }
+    }
+}
+
+impl Recording {
+    /// The version of the format that this version of the crate writes and reads.
+    pub const VERSION: u32 = 1;
+
+    pub(super) fn of(engine: &Engine) -> Self {
+        let world = &engine.world;
+        let conversations = world.talks.iter().map(|(id, talk)| (id.clone(), Conversation::of(talk)));
+        Self {
+            version: Self::VERSION,
+            seed: world.ids.seed(),
+            people: world.people.keys().cloned().collect(),
+            posts: world.posts.clone(),
+            conversations: conversations.collect(),
+            steps: Step::all(engine),
+        }
+    }
+
+    /// Reads a recording from a file.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError`], where the file cannot be read or is no recording.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        Self::from_json(&std::fs::read_to_string(path)?)
+    }
+
+    /// Writes it into a file, whatever was there before.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError`], where the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordingError> {
+        Ok(std::fs::write(path, self.to_json()?)?)
+    }
+
+    /// Reads a recording from its JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError`], where it is no recording.
+    pub fn from_json(json: &str) -> Result<Self, RecordingError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_str(json)?;
+        if version != Self::VERSION {
+            return Err(RecordingError::Version(version));
+        }
+        Ok(serde_json::from_str(json)?)
+    }
+
+    /// Its JSON, for people to read.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordingError`]; none is known.
+    pub fn to_json(&self) -> Result<String, RecordingError> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+impl Conversation {
+    fn of(talk: &Talk) -> Self {
+        let said = talk.messages.iter().map(|said| Said {
+            by: match said.author.clone() {
+                Author::User(name) => Speaker::User(name),
+                Author::AppFor { app, user } => Speaker::AppFor { app, user },
+                Author::Chatbot(app) => Speaker::Chatbot(app),
+            },
+            message: without_link(said.message.clone()),
+            sender_buttons: said.sender_buttons.clone(),
+            receiver_buttons: said.receiver_buttons.clone(),
+        });
+        Self { parties: Parties::of(&talk.between), said: said.collect(), blocked_by: talk.blocked_by.clone() }
+    }
+
+    fn talk(&self) -> Talk {
+        let messages = self.said.iter().cloned().map(|said| ChatMessage {
+            message: said.message,
+            author: match said.by {
+                Speaker::User(name) => Author::User(name),
+                Speaker::AppFor { app, user } => Author::AppFor { app, user },
+                Speaker::Chatbot(app) => Author::Chatbot(app),
+            },
+            sender_buttons: said.sender_buttons,
+            receiver_buttons: said.receiver_buttons,
+        });
+        Talk { between: self.parties.between(), messages: messages.collect(), blocked_by: self.blocked_by.clone() }
+    }
+}
+
+impl Parties {
+    fn of(between: &Between) -> Self {
+        match between.clone() {
+            Between::Sides { post, seller, buyer } => Self::Post { post, seller, buyer },
+            Between::Chatbot { app, user } => Self::Bot { app, user },
+        }
+    }
+
+    pub(super) fn between(&self) -> Between {
+        match self.clone() {
+            Self::Post { post, seller, buyer } => Between::Sides { post, seller, buyer },
+            Self::Bot { app, user } => Between::Chatbot { app, user },
+        }
+    }
+}
+
+impl Step {
+    /// A webhook comes before the calls that were made while it was answered.
+    fn all(engine: &Engine) -> Vec<Self> {
+        let mut exchanges: Vec<_> = engine.journal.exchanges().collect();
+        exchanges.sort_by_key(|exchange| (exchange.began_after, exchange.direction == Direction::ToKenar));
+        exchanges.into_iter().filter_map(Self::of).collect()
+    }
+
+    /// What is kept of an exchange, if anything is.
+    pub(super) fn of(exchange: &Exchange) -> Option<Self> {
+        if exchange.is_faulty() || exchange.request.len() > Exchange::MAX_BODY {
+            return None;
+        }
+        let app = exchange.app.clone()?;
+        let body = json(&exchange.request);
+        match exchange.direction {
+            Direction::ToAddOn => {
+                let webhook = WebhookName::of(exchange.operation)?;
+                let answer = without_ids(json(&exchange.response));
+                Some(Self::Webhook { webhook, app, body, status: exchange.status, answer })
+            }
+            Direction::ToKenar => {
+                let (family, _) = exchange.operation.split_once('.')?;
+                let kept = matches!(family, "conversation" | "bot" | "events" | "user");
+                let (operation, request) = (exchange.operation.to_owned(), exchange.target.clone());
+                kept.then(|| Self::Call { operation, app, request, body: without_media_token(body) })
+            }
+        }
+    }
+
+    pub(super) fn app(&self) -> &AppSlug {
+        match self {
+            Self::Webhook { app, .. } | Self::Call { app, .. } => app,
+        }
+    }
+}
+
+/// The bytes of media are not kept, so that a link would lead nowhere.
+fn without_link(mut message: Message) -> Message {
+    let (link, thumbnail) = match &mut message.content {
+        MessageContent::Image(image) => (&mut image.link, None),
+        MessageContent::File(file) => (&mut file.link, None),
+        MessageContent::Voice(voice) => (&mut voice.link, None),
+        MessageContent::Video(video) => (&mut video.link, Some(&mut video.thumbnail_link)),
+        _ => return message,
+    };
+    *link = None;
+    if let Some(thumbnail) = thumbnail {
+        *thumbnail = None;
+    }
+    message
+}
+
+/// JSON, or else the text.
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// The answer to an opened app with nothing of its address but the path, and of that, what looks like no id.
+fn without_ids(mut answer: Value) -> Value {
+    if let Some(url) = answer.get_mut("url") {
+        if let Some(address) = url.as_str().and_then(|url| Url::parse(url).ok()) {
+            *url = path_of(&address).into();
+        }
+    }
+    answer
+}
+
+fn path_of(address: &Url) -> String {
+    let is_id = |segment: &&str| segment.len() > 20 || segment.bytes().any(|byte| byte.is_ascii_digit());
+    let segments = address.path().split('/').map(|segment| if is_id(&segment) { "…" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// A media token is another one each time.
+fn without_media_token(mut body: Value) -> Value {
+    if let Some(token) = body.get_mut("media_token") {
+        *token = "…".into();
+    }
+    body
+}

@@ -1,0 +1,246 @@
+//! What a person sees when an app is opened: a small browser.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use url::Url;
+
+use super::platform::Platform;
+use super::{SandboxError, User};
+use kenar::model::PostToken;
+use kenar::request::{self, Body};
+use kenar::webhook::COMPLETION_URL;
+
+/// More redirects than this in a row go round in circles.
+const MAX_REDIRECTS: usize = 20;
+
+/// What pressing a button led to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Pressed {
+    /// The text that the add-on showed the person, for a button with a dynamic action.
+    pub toast: Option<String>,
+    /// What was opened.
+    pub opened: Option<Opened>,
+}
+
+/// What a button opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Opened {
+    /// A page, by a link or by the add-on.
+    Page(Visit),
+    /// The page of a post.
+    Post(PostToken),
+    /// The page where a post is managed.
+    PostManagement(PostToken),
+}
+
+impl Pressed {
+    /// The page that was opened, if it was one.
+    #[must_use]
+    pub fn page(self) -> Option<Visit> {
+        match self.opened {
+            Some(Opened::Page(visit)) => Some(visit),
+            _ => None,
+        }
+    }
+}
+
+/// A page that a person is on, in the browser that Divar opened. It keeps cookies and follows redirects, but runs no
+/// scripts, and goes nowhere but to this machine: an address elsewhere is kept as it is, and not fetched.
+#[derive(Clone)]
+pub struct Visit {
+    platform: Arc<Platform>,
+    user: String,
+    cookies: Arc<Mutex<Vec<Cookie>>>,
+    page: Page,
+}
+
+#[derive(Clone)]
+struct Page {
+    url: Url,
+    status: StatusCode,
+    body: Bytes,
+}
+
+struct Cookie {
+    authority: String,
+    name: String,
+    value: String,
+}
+
+impl Visit {
+    pub(super) async fn begin(user: &User, url: Url) -> Result<Self, SandboxError> {
+        let page = Page { url: url.clone(), status: StatusCode::OK, body: Bytes::new() };
+        let visit =
+            Self { platform: Arc::clone(&user.platform), user: user.name().to_owned(), cookies: Arc::default(), page };
+        visit.go(Method::GET, url, None).await
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.page.url
+    }
+
+    /// The status that the page came with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.page.status
+    }
+
+    /// What is on it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.page.body).into_owned()
+    }
+
+    /// Whether the person is back in Divar.
+    #[must_use]
+    pub fn has_returned(&self) -> bool {
+        self.page.url.as_str().starts_with(COMPLETION_URL)
+    }
+
+    /// Whether it is the page where permission is asked for.
+    #[must_use]
+    pub fn asks_permission(&self) -> bool {
+        let url = &self.page.url;
+        self.page.status == StatusCode::OK
+            && url.path() == "/oauth2/auth"
+            && url.origin().ascii_serialization() == self.platform.hosts.oauth().as_str()
+    }
+
+    /// Follows a link on it.
+    ///
+    /// # Errors
+    ///
+    /// Where the link is no URL, or the page cannot be fetched.
+    pub async fn follow(&self, link: &str) -> Result<Self, SandboxError> {
+        self.go(Method::GET, self.resolve(link)?, None).await
+    }
+
+    /// Sends a form of it.
+    ///
+    /// # Errors
+    ///
+    /// Where `action` is no URL, or the page that comes next cannot be fetched.
+    pub async fn post_form(&self, action: &str, fields: &[(&str, &str)]) -> Result<Self, SandboxError> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.go(Method::POST, self.resolve(action)?, Some(form.into())).await
+    }
+
+    /// Gives the permission that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Where the page asks for none, or the page that comes next cannot be fetched.
+    pub async fn allow(&self) -> Result<Self, SandboxError> {
+        self.decide("allow").await
+    }
+
+    /// Refuses the permission that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Where the page asks for none, or the page that comes next cannot be fetched.
+    pub async fn deny(&self) -> Result<Self, SandboxError> {
+        self.decide("deny").await
+    }
+
+    async fn decide(&self, decision: &str) -> Result<Self, SandboxError> {
+        if !self.asks_permission() {
+            let Page { url, status, .. } = &self.page;
+            return Err(self.error(format!("{} is on {url} ({status}), where no permission is asked for", self.user)));
+        }
+        self.post_form("", &[("user", &self.user), ("decision", decision)]).await
+    }
+
+    fn resolve(&self, link: &str) -> Result<Url, SandboxError> {
+        self.page.url.join(link).map_err(|error| self.error(format!("{link:?} is no link: {error}")))
+    }
+
+    async fn go(&self, mut method: Method, mut url: Url, mut form: Option<Bytes>) -> Result<Self, SandboxError> {
+        for _ in 0..MAX_REDIRECTS {
+            let uri = Uri::try_from(without_fragment(&url)).map_err(|error| self.error(format!("{url}: {error}")))?;
+            if !self.platform.reaches(&uri) {
+                return Ok(self.at(Page { url, status: StatusCode::OK, body: Bytes::new() }));
+            }
+            let request = self.request(method.clone(), uri, form.clone());
+            let answer = self.platform.send(request).await.map_err(|why| self.error(why))?;
+            self.keep_cookies(&url, answer.headers());
+            let status = answer.status();
+            let location = answer.headers().get(header::LOCATION).filter(|_| status.is_redirection());
+            let Some(location) = location.and_then(|location| location.to_str().ok()) else {
+                return Ok(self.at(Page { url, status, body: answer.into_body() }));
+            };
+            url =
+                url.join(location).map_err(|error| self.error(format!("{url} redirects to {location:?}: {error}")))?;
+            if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+                (method, form) = (Method::GET, None);
+            }
+        }
+        Err(self.error(format!("more than {MAX_REDIRECTS} redirects, at last to {url}")))
+    }
+
+    fn request(&self, method: Method, uri: Uri, form: Option<Bytes>) -> Request<Body> {
+        let cookies = self.cookies_for(&uri);
+        let mut request = match form {
+            Some(form) => {
+                let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+                request::post(uri, form_type, form.into())
+            }
+            None => request::get(uri),
+        };
+        *request.method_mut() = method;
+        request.headers_mut().extend(cookies.map(|cookies| (header::COOKIE, cookies)));
+        request
+    }
+
+    fn cookies_for(&self, uri: &Uri) -> Option<HeaderValue> {
+        let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = cookies.iter().filter(|cookie| uri.authority().is_some_and(|own| own.as_str() == cookie.authority));
+        let pairs: Vec<_> = own.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
+        HeaderValue::try_from(pairs.join("; ")).ok().filter(|value| !value.is_empty())
+    }
+
+    /// Cookies are kept until they are deleted, for the host and port that set them, whatever their path.
+    fn keep_cookies(&self, url: &Url, headers: &HeaderMap) {
+        let mut cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        for set in headers.get_all(header::SET_COOKIE) {
+            let Some((pair, attributes)) = set.to_str().ok().map(|set| set.split_once(';').unwrap_or((set, ""))) else {
+                continue;
+            };
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            let authority = url.authority().to_owned();
+            let deleted = attributes.split(';').any(|attribute| attribute.trim().eq_ignore_ascii_case("max-age=0"));
+            cookies.retain(|cookie| cookie.authority != authority || cookie.name != name);
+            if !deleted {
+                cookies.push(Cookie { authority, name, value });
+            }
+        }
+    }
+
+    fn at(&self, page: Page) -> Self {
+        Self { page, ..self.clone() }
+    }
+
+    fn error(&self, what: impl Into<String>) -> SandboxError {
+        self.platform.error(what, None)
+    }
+}
+
+fn without_fragment(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    url.into()
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Visit({} is on {}, {})", self.user, self.page.url, self.page.status)
+    }
+}

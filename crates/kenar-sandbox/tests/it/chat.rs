@@ -1,0 +1,361 @@
+//! The promise: what is said in the chat reaches the add-on as the platform would deliver it, and nothing else does.
+
+use crate::support::{AddOn, TestResult, grant};
+use http::StatusCode;
+use kenar::model::{Contact, SenderKind};
+use kenar::operation::Subscription;
+use kenar::webhook::{DynamicActionReply, Event};
+use kenar::{Action, BotMessage, Button, ChatApi as _, ConversationMessage, MessageContent, Scope, Side};
+use kenar_sandbox::{Direction, Opened, Sandbox, User};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let addon = AddOn::of(&app).await;
+    let client = app.client();
+    addon.on_event({
+        let client = client.clone();
+        move |event| {
+            let client = client.clone();
+            async move {
+                let Event::ChatbotMessage(message) = event else { panic!("{event:?}") };
+                assert_eq!(message.sender.kind, Some(SenderKind::Human));
+                let echo = BotMessage::text(format!("{}!", message.text().unwrap()));
+                client.send_bot_message(&message.conversation.id, &echo).await.unwrap();
+            }
+        }
+    });
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+
+    let written = sara.write(&chat, "سلام").await?;
+    let answer = chat.next_message().await?;
+    kenar.settled().await;
+
+    assert_eq!(answer.text(), Some("سلام!"));
+    assert_eq!(answer.message.sender.kind, Some(SenderKind::Bot));
+    assert_eq!(
+        addon.seen(),
+        [json!({
+            "type": "NEW_CHATBOT_MESSAGE",
+            "new_chatbot_message": {
+                "id": written.id(), "conversation": { "id": chat.id(), "type": "BOT" }, "sender": { "type": "HUMAN" },
+                "type": "TEXT", "text": "سلام", "sent_at": written.message.sent_at,
+            },
+        })]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_of_another_kind_arrives_as_it_is() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let addon = AddOn::of(&app).await;
+    let sara = kenar.user("sara");
+    let mut contact = Contact::default();
+    contact.phone = Some("+989990000001".to_owned());
+
+    sara.send(&sara.chat_with_bot(&app), MessageContent::Contact(contact.clone())).await?;
+
+    let [Event::ChatbotMessage(message)] = &addon.events()[..] else { panic!("{:?}", addon.events()) };
+    assert_eq!(message.content, MessageContent::Contact(contact));
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_subscribers_hear_of_a_post_conversation() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let (subscriber, other) = (kenar.app("reader"), kenar.app("other"));
+    let (reader, deaf) = (AddOn::of(&subscriber).await, AddOn::of(&other).await);
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let (post, second) = (kenar.post(&sara), kenar.post(&sara));
+    let tokens = grant(&kenar, &subscriber, &sara, [Scope::post_conversations_read(post.token())]).await;
+    let subscription = Subscription::to_messages_on(post.token()).metadata(json!({ "for": "sara" }));
+    subscriber.client().subscribe(&subscription, &tokens.access_token).await?;
+
+    ali.write(&post.conversation_with(&ali), "هنوز هست؟").await?;
+    ali.write(&second.conversation_with(&ali), "این یکی چطور؟").await?;
+
+    let [Event::NewMessage(message)] = &reader.events()[..] else { panic!("{}", kenar.transcript()) };
+    assert_eq!(message.text(), Some("هنوز هست؟"));
+    assert_eq!(message.sender.side, Some(Side::Demand));
+    assert_eq!(message.conversation.post_token.as_ref(), Some(post.token()));
+    assert_eq!(reader.seen()[0]["metadata"], json!({ "for": "sara" }));
+    assert_eq!(reader.seen()[0]["new_message"]["sender"], json!({ "side": "BUYER", "type": "HUMAN" }));
+    assert_eq!(deaf.seen(), [json!(null); 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_app_hears_of_its_own_messages_as_a_bot_on_the_side_of_the_user() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("assistant");
+    let addon = AddOn::of(&app).await;
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let post = kenar.post(&sara);
+    let chat = post.conversation_with(&ali);
+    let scopes = [
+        Scope::supplier_all_conversations_read(),
+        Scope::supplier_all_conversations_message_send(),
+        Scope::conversation_read(chat.id()),
+    ];
+    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let client = app.client();
+    client.subscribe(&Subscription::to_messages_on_all_posts(), &tokens.access_token).await?;
+
+    client.send_message(chat.id(), &ConversationMessage::text("موجود است"), &tokens.access_token).await?;
+    kenar.settled().await;
+
+    let seen = addon.seen();
+    assert_eq!(seen.len(), 1, "{}", kenar.transcript());
+    assert_eq!(seen[0]["type"], "NEW_MESSAGE");
+    assert_eq!(seen[0]["new_message"]["sender"], json!({ "side": "SELLER", "type": "BOT" }));
+    assert!(!seen[0].as_object().unwrap().contains_key("metadata"), "{}", seen[0]);
+    let history = client.get_conversation(chat.id(), &tokens.access_token).await?;
+    assert_eq!(history.messages, [chat.next_message().await?.message]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_texts_are_read_back_in_order() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("reader");
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let chat = kenar.post(&sara).conversation_with(&ali);
+    ali.write(&chat, "یک").await?;
+    ali.send(&chat, MessageContent::Location(None)).await?;
+    sara.write(&chat, "دو").await?;
+    let tokens = grant(&kenar, &app, &ali, [Scope::conversation_read(chat.id())]).await;
+
+    let history = app.client().get_conversation(chat.id(), &tokens.access_token).await?;
+
+    let texts: Vec<_> = history.messages.iter().map(|message| message.text()).collect();
+    assert_eq!(texts, [Some("یک"), Some("دو")]);
+    assert_eq!(history.conversation.id, *chat.id());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let sara = kenar.user("sara");
+    let scopes = [Scope::user_id(), Scope::user_phone(), Scope::chat_bot_user_message_send()];
+    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let client = app.client();
+
+    let user = client.get_user(&tokens.access_token).await?;
+    assert_eq!(user.phone_number, Some(sara.phone_number()));
+    let id = user.user_id.unwrap();
+    let message = BotMessage::text("خوش آمدید").buttons([[Button::server_link("باز کن", json!({ "page": "1" }))]]);
+    let sent = client.send_bot_message_to_user(&id, &message, &tokens.access_token).await?;
+
+    let chat = sara.chat_with_bot(&app);
+    assert_eq!(sent.conversation_id.as_ref(), Some(chat.id()));
+    assert_eq!(chat.messages()[0].text(), Some("خوش آمدید"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_is_another_one_for_each_app_and_the_same_each_time() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let (one, two) = (kenar.app("one"), kenar.app("two"));
+    let id = kenar.user("sara").id_for(&one);
+    assert_eq!(kenar.user("sara").id_for(&one), id);
+    assert_ne!(kenar.user("sara").id_for(&two), id);
+    assert_ne!(kenar.user("ali").id_for(&one), id);
+    Ok(())
+}
+
+#[tokio::test]
+async fn buttons_do_what_they_say() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let addon = AddOn::of(&app).await;
+    let sara = kenar.user("sara");
+    let post = kenar.post(&sara);
+    let chat = sara.chat_with_bot(&app);
+    let message = BotMessage::text("؟").buttons([
+        [Button::open_link("link", addon.url.at(["there"])), Button::server_link("open", json!({ "page": "2" }))],
+        [Button::dynamic_action("act", json!({ "move": "3" })), Button::post_page("post", post.token())],
+    ]);
+    app.client().send_bot_message(chat.id(), &message).await?;
+    let message = chat.next_message().await?;
+
+    assert_eq!(sara.press(&message, "link").await?.page().unwrap().text(), "page /there");
+    assert_eq!(sara.press(&message, "open").await?.page().unwrap().text(), "page /page");
+    let opened = sara.press(&message, "post").await?.opened;
+    assert!(matches!(&opened, Some(Opened::Post(token)) if token == post.token()), "{opened:?}");
+
+    addon.replies(DynamicActionReply::nothing());
+    let nothing = sara.press(&message, "act").await?;
+    assert!(nothing.toast.is_none() && nothing.opened.is_none(), "{nothing:?}");
+    addon.replies(DynamicActionReply::toast("نوبت شماست").and_open(Action::server_link(json!({ "page": "4" }))));
+    let pressed = sara.press(&message, "act").await?;
+    assert_eq!(pressed.toast.as_deref(), Some("نوبت شماست"));
+    assert_eq!(pressed.page().unwrap().text(), "page /page");
+    addon.replies(DynamicActionReply::open(Action::dynamic_action(json!({}))));
+    assert!(sara.press(&message, "act").await.is_err());
+
+    let user = sara.id_for(&app);
+    let open = |page| {
+        json!({
+            "source": "CHAT_MESSAGE_ACTION", "conversation_id": chat.id(), "user_id": user,
+            "extra_data": { "page": page },
+        })
+    };
+    let act = json!({
+        "touchpoint": "CHAT", "conversation_id": chat.id(), "user_id": user, "extra_data": { "move": "3" },
+    });
+    assert_eq!(addon.seen(), [open("2"), act.clone(), act.clone(), open("4"), act]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn opening_an_app_from_a_post_conversation_says_who_and_where() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("delivery");
+    let addon = AddOn::of(&app).await;
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let post = kenar.post(&sara);
+    let chat = post.conversation_with(&ali);
+
+    sara.open_app(&chat, &app).await?;
+    ali.open_app(&chat, &app).await?;
+
+    let opened = |user: &User, side| {
+        json!({
+            "source": "CHAT", "post_token": post.token(), "conversation_id": chat.id(), "user_id": user.id_for(&app),
+            "user_side": side,
+        })
+    };
+    assert_eq!(addon.seen(), [opened(&sara, "SUPPLY"), opened(&ali, "DEMAND")]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn taking_the_access_back_ends_the_tokens_and_tells_the_app() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let (told, not_told) = (kenar.app("told"), kenar.app("not-told"));
+    let (hears, deaf) = (AddOn::of(&told).await, AddOn::of(&not_told).await);
+    let sara = kenar.user("sara");
+    let tokens = grant(&kenar, &told, &sara, [Scope::user_id(), Scope::notification_access_revocation()]).await;
+    let kept = grant(&kenar, &not_told, &sara, [Scope::user_id()]).await;
+
+    sara.revoke_access(&told).await?;
+
+    assert_eq!(
+        hears.seen(),
+        [json!({ "type": "USER_ACCESS_REVOCATION", "user_access_revocation": { "user_id": sara.id_for(&told) } })]
+    );
+    assert!(told.client().get_user(&tokens.access_token).await.unwrap_err().needs_new_permission());
+    assert!(not_told.client().get_user(&kept.access_token).await.is_ok());
+    sara.revoke_access(&not_told).await?;
+    assert_eq!(deaf.seen(), [json!(null); 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let addon = AddOn::of(&app).await;
+    addon.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+
+    let error = sara.write(&chat, "سلام").await.unwrap_err();
+
+    for part in ["sara wrote, but the add-on answered 500", "sara: سلام", "webhook.event ⇒ 500 POST"] {
+        assert!(error.to_string().contains(part), "{part:?} is not in:\n{error}");
+    }
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert_eq!(chat.messages().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_address_in_the_panel_is_named() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let sara = kenar.user("sara");
+
+    let error = sara.open_app(&sara.chat_with_bot(&app), &app).await.unwrap_err().to_string();
+
+    assert!(error.contains("bot has no address for webhook.open_app"), "{error}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_never_comes_is_waited_for_no_longer_than_the_limit() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let chat = kenar.post(&sara).conversation_with(&ali);
+    ali.write(&chat, "کسی هست؟").await?;
+
+    let error = chat.next_message().await.unwrap_err().to_string();
+
+    assert!(error.starts_with("no message of an app's came within 5s"), "{error}");
+    assert!(error.contains("sara (seller) and ali (buyer)") && error.contains("ali: کسی هست؟"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_is_waited_for() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let chat = kenar.user("sara").chat_with_bot(&app);
+    let (client, message) = (app.client(), BotMessage::text("سلام"));
+
+    let (came, sent) = tokio::join!(biased; chat.next_message(), client.send_bot_message(chat.id(), &message));
+
+    sent?;
+    assert_eq!(came?.text(), Some("سلام"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    AddOn::of(&app).await;
+    let sara = kenar.user("sara");
+    grant(&kenar, &app, &sara, [Scope::user_id()]).await;
+    sara.write(&sara.chat_with_bot(&app), "سلام").await?;
+
+    let journal = kenar.journal();
+
+    let told: Vec<_> =
+        journal.iter().map(|exchange| (exchange.operation, exchange.status, exchange.direction)).collect();
+    let expected = [
+        ("oauth.decide_consent", Some(303), Direction::ToKenar),
+        ("oauth.exchange_code", Some(200), Direction::ToKenar),
+        ("webhook.event", Some(200), Direction::ToAddOn),
+    ];
+    assert_eq!(told, expected);
+    assert!(journal[1].request.contains("client_secret=%5Bredacted%5D"), "{}", journal[1]);
+    assert!(!kenar.transcript().contains("sandbox-client-secret"), "{}", kenar.transcript());
+    assert_eq!(journal[2].app.as_ref(), Some(app.slug()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn sandboxes_run_side_by_side_and_end() -> TestResult {
+    let (one, two) = (Sandbox::start().await?, Sandbox::start().await?);
+    assert_ne!(one.url(), two.url());
+    let (client, still) = (one.app("bot").client(), two.app("bot").client());
+    let chat = one.user("sara").chat_with_bot(&one.app("bot"));
+    let same = two.user("sara").chat_with_bot(&two.app("bot"));
+    assert_eq!(chat.id(), same.id(), "the same seed and the same course of events");
+    client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+
+    one.shutdown().await;
+
+    let error = client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await.unwrap_err();
+    assert_eq!(error.kind(), kenar::ErrorKind::Connect);
+    still.send_bot_message(same.id(), &BotMessage::text("سلام")).await?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The promise: what happened can be read, sent again, and sent in floods; and a test that fails prints it.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::support::{AddOn, TestResult};
+use http::{Response, StatusCode};
+use kenar_sandbox::{Sandbox, User, Webhook, WebhookFault};
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_says_how_long_the_add_on_took() -> TestResult {
+    let kenar = Sandbox::in_process().await;
+    let app = kenar.app("slow");
+    app.events_at(app.handled_by(|_| async {
+        // A real wait: the journal tells real time, whatever a test's clocks say.
+        std::thread::sleep(Duration::from_millis(20));
+        Response::default()
+    }));
+    let sara = kenar.user("sara");
+    sara.write(&sara.chat_with_bot(&app), "سلام").await?;
+    let exchange = kenar.journal().pop().unwrap();
+    assert!(exchange.took >= Duration::from_millis(20), "{exchange}");
+    assert!(exchange.to_string().contains(" after "), "{exchange}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_webhook_is_delivered_again_to_where_the_panel_says_now() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let (old, new) = (AddOn::of(&app).await, AddOn::of(&app).await);
+    app.events_at(old.url.at(["events"])).open_app_at(old.url.at(["open"]));
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    sara.write(&sara.chat_with_bot(&app), "سلام").await?;
+    let chat = kenar.post(&sara).conversation_with(&ali);
+    ali.open_app(&chat, &app).await?;
+    let numbers: Vec<_> = kenar.journal().iter().map(|exchange| exchange.number).collect();
+
+    app.events_at(new.url.at(["events"])).open_app_at(new.url.at(["open"]));
+    for number in &numbers {
+        kenar.redeliver(*number).await?;
+    }
+    assert_eq!(numbers.len(), 2, "{}", kenar.transcript());
+    assert_eq!(new.seen(), old.seen());
+
+    let error = kenar.redeliver(999).await.unwrap_err().to_string();
+    assert!(error.starts_with("there is no #999 in the journal"), "{error}");
+    new.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
+    let error = kenar.redeliver(numbers[0]).await.unwrap_err().to_string();
+    assert!(error.starts_with("#1 was delivered again, but the add-on answered 500"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_webhook_is_not_delivered_again() -> TestResult {
+    let kenar = Sandbox::in_process().await;
+    kenar.client().execute(&kenar::operation::CreateUploadToken).await?;
+    let error = kenar.redeliver(1).await.unwrap_err().to_string();
+    assert!(error.starts_with("#1 is no webhook"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_comes_all_at_once_and_is_counted() -> TestResult {
+    let kenar = Sandbox::in_process().await;
+    let app = kenar.app("bot");
+    let (at_once, most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), 300);
+    let (counted, highest) = (Arc::clone(&at_once), Arc::clone(&most));
+    app.events_at(app.handled_by(move |request| {
+        let (counted, highest) = (Arc::clone(&counted), Arc::clone(&highest));
+        async move {
+            highest.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            counted.fetch_sub(1, Ordering::SeqCst);
+            let event: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            let number: usize = event["new_chatbot_message"]["text"].as_str().unwrap().parse().unwrap();
+            let mut response = Response::default();
+            if number % 100 == 0 {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            response
+        }
+    }));
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+    kenar.inject(WebhookFault::Lost).times(2).on_webhook(Webhook::Event);
+    let flood = sara.flood(&chat, all).await?;
+    assert_eq!((flood.events(), flood.failed(), chat.messages().len()), (all, 3, all), "{flood}");
+    assert!(flood.percentile(50) <= flood.percentile(99) && flood.percentile(99) <= flood.percentile(100), "{flood}");
+    assert!((2..=64).contains(&most.load(Ordering::SeqCst)), "{most:?} at a time");
+
+    let error = sara.flood(&chat, User::MAX_FLOOD + 1).await.unwrap_err().to_string();
+    assert!(error.starts_with("a flood of 10001 messages is more than 10000"), "{error}");
+    assert_eq!(chat.messages().len(), all);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flood_without_anything_is_one() -> TestResult {
+    let kenar = Sandbox::in_process().await;
+    let sara = kenar.user("sara");
+    let flood = sara.flood(&sara.chat_with_bot(&kenar.app("bot")), 0).await?;
+    assert_eq!((flood.events(), flood.percentile(99)), (0, Duration::ZERO));
+    Ok(())
+}
+
+/// Fails, for the test below to look at.
+#[tokio::test]
+#[ignore = "it fails on purpose"]
+async fn fails() {
+    let kenar = Sandbox::in_process().await;
+    let app = kenar.app("bot");
+    app.events_at(app.handled_by(|_| async { Response::default() }));
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+    sara.write(&chat, "سلام").await.unwrap();
+    assert_eq!(chat.messages().len(), 2);
+}
+
+#[test]
+fn a_test_that_fails_prints_the_transcript() {
+    let test = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "journal::fails"])
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&test.stdout);
+    assert!(!test.status.success(), "{output}");
+    for expected in ["what happened in the sandbox", "sara: سلام", "→ add-on webhook.event ⇒ 200"] {
+        assert!(output.contains(expected), "no {expected:?} in:\n{output}");
+    }
+}

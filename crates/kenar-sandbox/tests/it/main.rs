@@ -1,0 +1,19 @@
+//! The promises of the sandbox, each in a module.
+
+mod chat;
+mod clock;
+mod errors;
+mod faults;
+mod in_process;
+mod journal;
+mod limits;
+mod oauth;
+mod page;
+mod people;
+mod promises;
+mod recording;
+mod shared_tokens;
+mod support;
+mod ten_lines;
+mod uploads;
+mod webhook_faults;

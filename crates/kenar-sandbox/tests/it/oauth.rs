@@ -1,0 +1,269 @@
+//! The promise: permission is asked for and turned into tokens as RFC 6749 and the platform's documents say.
+
+use crate::support::{Ask, REDIRECT, TestResult, grant};
+use http::Response;
+use kenar::oauth::State;
+use kenar::{Callback, Scope};
+use kenar_sandbox::{App, Sandbox};
+use serde_json::Value;
+
+const STATE: &str = "12345678";
+
+fn consent(fields: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    format!("/oauth2/auth?{query}")
+}
+
+fn location(answer: &Response<bytes::Bytes>) -> Option<&str> {
+    answer.headers().get("location").map(|value| value.to_str().unwrap())
+}
+
+/// An app with [`REDIRECT`] registered, and a user.
+async fn scene() -> (Sandbox, App) {
+    let kenar = Sandbox::start().await.unwrap();
+    let app = kenar.app("delivery");
+    app.oauth(REDIRECT).unwrap();
+    kenar.user("sara");
+    (kenar, app)
+}
+
+#[tokio::test]
+async fn the_page_is_shown_for_a_proper_request_and_escapes_what_it_shows() -> TestResult {
+    let (kenar, _) = scene().await;
+    kenar.user("<b>");
+    let query = [
+        ("response_type", "code"),
+        ("client_id", "delivery"),
+        ("redirect_uri", REDIRECT),
+        ("scope", "USER_ID offline_access"),
+        ("state", STATE),
+    ];
+    let answer = Ask::new(&kenar, "GET", &consent(&query)).answer().await;
+    let page = std::str::from_utf8(answer.body())?;
+    assert_eq!(answer.status(), 200);
+    for part in
+        ["<code>USER_ID</code>", "<code>offline_access</code>", "<option>sara</option>", "<option>&lt;b&gt;</option>"]
+    {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_an_address_that_is_not_registered() -> TestResult {
+    let (kenar, _) = scene().await;
+    for (client_id, redirect_uri) in [
+        ("nobody", REDIRECT),
+        ("", REDIRECT),
+        ("delivery", ""),
+        ("delivery", "https://evil.example/"),
+        ("delivery", &format!("{REDIRECT}/")),
+        ("delivery", &format!("{REDIRECT}?a=b")),
+    ] {
+        let query = consent(&[
+            ("response_type", "code"),
+            ("client_id", client_id),
+            ("redirect_uri", redirect_uri),
+            ("state", STATE),
+        ]);
+        for (method, form) in [("GET", &[][..]), ("POST", &[("user", "sara"), ("decision", "allow")][..])] {
+            let answer = Ask::new(&kenar, method, &query).form(form).answer().await;
+            assert_eq!((answer.status().as_u16(), location(&answer)), (400, None), "{client_id} {redirect_uri}");
+        }
+    }
+    let journal = kenar.journal();
+    assert!(journal[0].notes[0].contains("no app has the client_id \"nobody\""), "{}", journal[0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn other_faults_are_told_to_the_app() -> TestResult {
+    let (kenar, _) = scene().await;
+    let post = kenar.post(&kenar.user("sara"));
+    let of_unknown = "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001";
+    let with_id = format!("USER_ID.{}", post.token());
+    for (kind, scope, state, error, said) in [
+        ("code", "USER_ID", "1234567", "invalid_state", "7 characters"),
+        ("code", "USER_ID", "", "invalid_state", "0 characters"),
+        ("token", "USER_ID", STATE, "unsupported_response_type", "`code`"),
+        ("code", "CHAT_CONVERSATION_REDE", STATE, "invalid_scope", "CHAT_CONVERSATION_REDE is not a scope"),
+        ("code", "CHAT_CONVERSATION_READ", STATE, "invalid_scope", "needs the id"),
+        ("code", "CHAT_MESSAGE_SEND", STATE, "invalid_scope", "needs the id"),
+        ("code", of_unknown, STATE, "invalid_scope", "no such conversation"),
+        ("code", "CHAT_POST_CONVERSATIONS_READ.nothing1", STATE, "invalid_scope", "no such post"),
+        ("code", &with_id, STATE, "invalid_scope", "takes no id"),
+        ("code", "USER_ID__x", STATE, "invalid_scope", "not a scope"),
+    ] {
+        let query = consent(&[
+            ("response_type", kind),
+            ("client_id", "delivery"),
+            ("redirect_uri", REDIRECT),
+            ("scope", scope),
+            ("state", state),
+        ]);
+        let answer = Ask::new(&kenar, "GET", &query).answer().await;
+        assert_eq!(answer.status(), 303, "{scope}");
+        let (to, query) = location(&answer).unwrap().split_once('?').unwrap();
+        let fields: std::collections::BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        assert_eq!((to, fields["error"].as_str(), fields["state"].as_str()), (REDIRECT, error, state), "{scope}");
+        assert!(fields["error_description"].contains(said), "{fields:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
+    let (kenar, app) = scene().await;
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let post = kenar.post(&sara);
+    let chat = post.conversation_with(&ali);
+    kenar.user("reza");
+    let oauth = app.oauth(REDIRECT)?;
+    for (user, scope, granted) in [
+        ("sara", Scope::post_conversations_read(post.token()), true),
+        ("ali", Scope::post_conversations_read(post.token()), false),
+        ("ali", Scope::conversation_send_message(chat.id()), true),
+        ("reza", Scope::conversation_send_message(chat.id()), false),
+    ] {
+        let (url, state) = oauth.permission_url([&scope]);
+        let path = url.as_str().strip_prefix(kenar.url()).unwrap();
+        let answer = Ask::new(&kenar, "POST", path).form(&[("user", user), ("decision", "allow")]).answer().await;
+        let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state)?;
+        assert_eq!(matches!(callback, Callback::Granted(_)), granted, "{user} {scope}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decision_is_somebodys_and_one_of_two() -> TestResult {
+    let (kenar, app) = scene().await;
+    let (url, state) = app.oauth(REDIRECT)?.permission_url([Scope::user_id()]);
+    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
+    for form in [
+        &[][..],
+        &[("user", "sara")],
+        &[("user", "sara"), ("decision", "perhaps")],
+        &[("user", "nobody"), ("decision", "allow")],
+    ] {
+        assert_eq!(Ask::new(&kenar, "POST", path).form(form).answer().await.status(), 400, "{form:?}");
+    }
+    let denied = Ask::new(&kenar, "POST", path).form(&[("user", "sara"), ("decision", "deny")]).answer().await;
+    let callback = app.oauth(REDIRECT)?.callback(location(&denied).unwrap().split_once('?').unwrap().1, &state)?;
+    let Callback::Denied(why) = callback else { panic!("{callback:?}") };
+    assert_eq!(why.error.as_deref(), Some("access_denied"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_say_what_was_granted_and_that_they_are_the_sandboxs() -> TestResult {
+    let (kenar, app) = scene().await;
+    let sara = kenar.user("sara");
+
+    let short = grant(&kenar, &app, &sara, [Scope::user_id()]).await;
+    assert_eq!(short.scopes(), [Scope::user_id()]);
+    assert!(short.refresh_token.is_none());
+    assert!(short.access_token.expose_secret().starts_with("sandbox-access-token-"));
+
+    let long = grant(&kenar, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
+    assert!(long.refresh_token.unwrap().expose_secret().starts_with("sandbox-refresh-token-"));
+    let exchange = kenar.journal().pop().unwrap();
+    let answer: Value = serde_json::from_str(&exchange.response)?;
+    assert_eq!(answer["expires_in"], 3600);
+    assert_eq!(answer["token_type"], "bearer");
+    assert_eq!(answer["scope"], "USER_ID offline_access");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refresh_gives_a_new_pair_and_the_old_one_goes_on_for_a_while() -> TestResult {
+    let (kenar, app) = scene().await;
+    let oauth = app.oauth(REDIRECT)?;
+    let sara = kenar.user("sara");
+    let old = grant(&kenar, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
+
+    let new = oauth.refresh(&old).await?;
+    assert_ne!(new.access_token, old.access_token);
+    assert_ne!(new.refresh_token, old.refresh_token);
+    assert_eq!(new.scopes(), old.scopes());
+    for tokens in [&old, &new] {
+        kenar::ChatApi::get_user(&app.client(), &tokens.access_token).await?;
+        oauth.refresh(tokens).await?;
+    }
+    Ok(())
+}
+
+/// A code, and the fields that exchange it.
+async fn code(kenar: &Sandbox, app: &App) -> Vec<(String, String)> {
+    let oauth = app.oauth(REDIRECT).unwrap();
+    let (url, state) = oauth.permission_url([Scope::user_id()]);
+    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
+    let answer = Ask::new(kenar, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
+    let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state).unwrap();
+    let Callback::Granted(code) = callback else { panic!("{callback:?}") };
+    let request =
+        kenar::Operation::request(&oauth.app().exchange(code, kenar::Timestamp::now()), kenar.hosts()).unwrap();
+    let form = request.body().as_bytes().unwrap().clone();
+    form_urlencoded::parse(&form).into_owned().collect()
+}
+
+async fn exchange(kenar: &Sandbox, fields: &[(String, String)]) -> (u16, Value) {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Ask::new(kenar, "POST", "/oauth2/token").form(&fields).json_answer().await
+}
+
+#[tokio::test]
+async fn a_bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
+    let (kenar, app) = scene().await;
+    kenar.app("other").oauth(REDIRECT)?;
+    for (field, value, status, error) in [
+        ("redirect_uri", None, 400, "invalid_grant"),
+        ("redirect_uri", Some("http://127.0.0.1:1/other"), 400, "invalid_grant"),
+        ("code", Some("placeholder"), 400, "invalid_grant"),
+        ("code", None, 400, "invalid_request"),
+        ("grant_type", Some("password"), 400, "unsupported_grant_type"),
+        ("grant_type", None, 400, "invalid_request"),
+        ("client_secret", Some("placeholder"), 401, "invalid_client"),
+        ("client_secret", None, 401, "invalid_client"),
+        ("client_id", Some("nobody"), 401, "invalid_client"),
+        ("client_id", Some("other"), 401, "invalid_client"),
+    ] {
+        let mut fields = code(&kenar, &app).await;
+        fields.retain(|(name, _)| name != field);
+        fields.extend(value.map(|value| (field.to_owned(), value.to_owned())));
+        let (got, answer) = exchange(&kenar, &fields).await;
+        assert_eq!((got, answer["error"].as_str()), (status, Some(error)), "{field} {value:?}: {answer}");
+        assert!(answer["error_description"].is_string(), "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_works_once_and_only_as_a_form() -> TestResult {
+    let (kenar, app) = scene().await;
+    let fields = code(&kenar, &app).await;
+    let json: serde_json::Map<_, _> =
+        fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+
+    let (status, answer) = Ask::new(&kenar, "POST", "/oauth2/token").json(json.into()).json_answer().await;
+    assert_eq!((status, answer["error"].as_str()), (400, Some("invalid_request")));
+
+    let (status, _) = exchange(&kenar, &fields).await;
+    assert_eq!(status, 200);
+    let (status, answer) = exchange(&kenar, &fields).await;
+    assert_eq!((status, answer["error"].as_str()), (400, Some("invalid_grant")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_clients_own_flow_works_with_a_state_that_was_stored() -> TestResult {
+    let (kenar, app) = scene().await;
+    let oauth = app.oauth(REDIRECT)?;
+    let (url, state) = oauth.permission_url([Scope::user_phone()]);
+    let kept = state.expose_secret().to_owned();
+    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
+    let answer = Ask::new(&kenar, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
+    let query = location(&answer).unwrap().split_once('?').unwrap().1;
+    let Callback::Granted(code) = oauth.callback(query, &State::restore(kept)?)? else { panic!("{query}") };
+    assert!(oauth.exchange(code).await?.grants(&Scope::user_phone()));
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The promise: a session is kept, without secrets, and shows later whether an add-on still does the same.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::support::{TestResult, grant};
+use bytes::Bytes;
+use http::{Request, Response};
+use kenar::operation::{Media, MediaSource};
+use kenar::webhook::{DynamicActionReply, Event, OpenAppReply};
+use kenar::{BotMessage, Button, ChatApi as _, MessageContent, Scope};
+use kenar_sandbox::{App, Difference, Recording, RecordingError, Sandbox, StartFrom, Webhook, WebhookFault};
+use serde_json::{Value, json};
+
+/// A chatbot that counts, with an excuse for each thing that a test wants it to do otherwise.
+#[derive(Clone, Copy, Default)]
+struct Moods {
+    rude: bool,
+    silent: bool,
+    talkative: bool,
+    broken: bool,
+}
+
+static VISITS: AtomicU64 = AtomicU64::new(0);
+
+fn bot(app: &App, moods: Moods) {
+    let (verifier, client) = (app.verifier(), app.client());
+    let answer = move |request: Request<Bytes>| {
+        let (verifier, client) = (verifier.clone(), client.clone());
+        async move {
+            let (headers, body) = (request.headers(), request.body());
+            match request.uri().path() {
+                "/open" => {
+                    verifier.open_app(headers, body).unwrap();
+                    // Another id each time, as an add-on should.
+                    let id = format!("visit-{:016x}", VISITS.fetch_add(1, Ordering::Relaxed));
+                    let page = format!("https://addon.example/visits/{id}?secret=hunter2");
+                    OpenAppReply::to(page.parse().unwrap()).into_http_response()
+                }
+                "/pressed" => {
+                    verifier.dynamic_action(headers, body).unwrap();
+                    DynamicActionReply::toast(if moods.rude { "نه" } else { "بله" }).into_http_response()
+                }
+                _ => {
+                    if moods.broken {
+                        return Response::builder().status(500).body(Bytes::new()).unwrap();
+                    }
+                    let Event::ChatbotMessage(message) = verifier.event(headers, body).unwrap() else { panic!() };
+                    let text = format!("{}!", message.text().unwrap_or("؟"));
+                    // The answer comes after the webhook's, as it should.
+                    tokio::spawn(async move {
+                        let id = &message.conversation.id;
+                        let button = Button::dynamic_action("این", json!({ "text": text }));
+                        let times = if moods.silent { 0 } else { 1 + usize::from(moods.talkative) };
+                        for _ in 0..times {
+                            let message = BotMessage::text(&*text).buttons([[button.clone()]]);
+                            client.send_bot_message(id, &message).await.unwrap();
+                        }
+                    });
+                    Response::default()
+                }
+            }
+        }
+    };
+    let url = app.handled_by(answer);
+    app.open_app_at(url.at(["open"])).events_at(url.at(["events"])).dynamic_actions_at(url.at(["pressed"]));
+}
+
+/// A conversation with the bot, an opening and a press.
+async fn session(seed: u64) -> Result<(Sandbox, Recording), Box<dyn std::error::Error>> {
+    let kenar = Sandbox::builder().seed(seed).manual_clock().in_process().await;
+    let app = kenar.app("bot");
+    bot(&app, Moods::default());
+    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    let post = kenar.post(&sara);
+    let chat = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
+    chat.next_message().await?;
+    sara.write(&chat, "سلام").await?;
+    let message = chat.next_message().await?;
+    sara.press(&message, "این").await?;
+    ali.open_app(&post.conversation_with(&ali), &app).await?;
+    kenar.inject(WebhookFault::WrongKey).on_webhook(Webhook::OpenApp);
+    assert!(ali.open_app(&post.conversation_with(&ali), &app).await.is_err());
+    let recording = kenar.recording();
+    Ok((kenar, recording))
+}
+
+async fn replay(recording: &Recording, moods: Moods) -> Result<Vec<Difference>, Box<dyn std::error::Error>> {
+    // Another seed: the ids are the recording's all the same.
+    let kenar = Sandbox::builder().seed(99).in_process().await;
+    let app = kenar.app("bot");
+    bot(&app, moods);
+    Ok(kenar.replay(recording, &app).await?)
+}
+
+#[tokio::test]
+async fn the_same_add_on_does_the_same() -> TestResult {
+    let (_kenar, recording) = session(1).await?;
+    let read = Recording::from_json(&recording.to_json()?)?;
+    assert_eq!(read, recording);
+    assert_eq!(replay(&read, Moods::default()).await?, []);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_does_otherwise_is_told() -> TestResult {
+    let (_kenar, recording) = session(1).await?;
+
+    let [difference] = &replay(&recording, Moods { rude: true, ..Moods::default() }).await?[..] else { panic!() };
+    assert_eq!(difference.what, "the answer to webhook.dynamic_action");
+    assert_eq!(difference.expected, Some(json!({ "status": 200, "body": { "text_message": "بله" } })));
+    assert_eq!(difference.found, Some(json!({ "status": 200, "body": { "text_message": "نه" } })));
+    assert!(difference.to_string().contains("found {"), "{difference}");
+
+    let silent = replay(&recording, Moods { silent: true, ..Moods::default() }).await?;
+    assert_eq!(silent.len(), 2, "{silent:?}");
+    assert!(silent.iter().all(|missing| missing.what == "the call bot.send_message" && missing.found.is_none()));
+
+    let talkative = replay(&recording, Moods { talkative: true, ..Moods::default() }).await?;
+    assert!(talkative.iter().any(|extra| extra.expected.is_none()), "{talkative:?}");
+
+    let broken = replay(&recording, Moods { broken: true, ..Moods::default() }).await?;
+    let statuses = broken.iter().filter(|difference| difference.what == "the answer to webhook.event");
+    assert_eq!(statuses.count(), 2, "{broken:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_people_and_what_they_said_are_there_again() -> TestResult {
+    let (before, recording) = session(1).await?;
+    let kenar = Sandbox::builder().seed(5).in_process().await;
+    let app = kenar.app("bot");
+    bot(&app, Moods::default());
+    assert_eq!(kenar.replay(&recording, &app).await?, []);
+    let said = |kenar: &Sandbox| {
+        let chat = kenar.user("sara").chat_with_bot(&kenar.app("bot"));
+        let said: Vec<_> = chat.messages().iter().map(ToString::to_string).collect();
+        (chat.id().clone(), kenar.user("sara").id_for(&kenar.app("bot")), said)
+    };
+    assert_eq!(said(&kenar), said(&before));
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_secret_is_kept() -> TestResult {
+    let (kenar, _) = session(1).await?;
+    let app = kenar.app("bot");
+    let sara = kenar.user("sara");
+    let tokens = grant(&kenar, &app, &sara, [Scope::chat_bot_user_message_send(), Scope::offline_access()]).await;
+    let media = app.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
+    let to = sara.id_for(&app);
+    app.client().send_bot_message_to_user(&to, &BotMessage::media(media), &tokens.access_token).await?;
+
+    let photo = sara.chat_with_bot(&app).messages().pop().unwrap();
+    assert!(matches!(&photo.message.content, MessageContent::Image(image) if image.link.is_some()), "{photo}");
+
+    let json = kenar.recording().to_json()?;
+    assert!(json.contains("bot.send_message_to_user"), "{json}");
+    for secret in ["sandbox-", "hunter2", "visit-", "redacted", "identification"] {
+        assert!(!json.contains(secret), "{secret:?} in {json}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_recording_is_a_file_with_a_version() -> TestResult {
+    let (_kenar, recording) = session(1).await?;
+    let path = std::env::temp_dir().join(format!("kenar-recording-{}.json", std::process::id()));
+    recording.save(&path)?;
+    assert_eq!(Recording::load(&path)?, recording);
+    std::fs::remove_file(&path)?;
+    assert!(matches!(Recording::load(&path), Err(RecordingError::Io(_))));
+
+    let mut newer: Value = serde_json::from_str(&recording.to_json()?)?;
+    assert_eq!(newer["version"], json!(Recording::VERSION));
+    newer["version"] = json!(Recording::VERSION + 1);
+    assert!(matches!(Recording::from_json(&newer.to_string()), Err(RecordingError::Version(2))));
+    for broken in ["", "{}", "[]", r#"{"version":1}"#, r#"{"version":"1"}"#] {
+        assert!(matches!(Recording::from_json(broken), Err(RecordingError::Json(_))), "{broken}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_recording_of_another_app_has_nothing_to_compare() -> TestResult {
+    let (_kenar, recording) = session(1).await?;
+    let kenar = Sandbox::in_process().await;
+    let app = kenar.app("another");
+    assert_eq!(kenar.replay(&recording, &app).await?, []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_webhook_without_an_answer_is_an_error() -> TestResult {
+    let (_kenar, recording) = session(1).await?;
+    let kenar = Sandbox::in_process().await;
+    let error = kenar.replay(&recording, &kenar.app("bot")).await.unwrap_err().to_string();
+    assert!(error.contains("has no address for webhook.event"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_gone_on_with() -> TestResult {
+    let (before, _) = session(1).await?;
+    let chat = before.user("sara").chat_with_bot(&before.app("bot"));
+    before.user("sara").block(&chat)?;
+    let recording = Recording::from_json(&before.recording().to_json()?)?;
+
+    let after = Sandbox::builder().seed(8).in_process().await;
+    after.restore(&recording);
+    let app = after.app("bot");
+    bot(&app, Moods::default());
+    let sara = after.user("sara");
+    let again = sara.chat_with_bot(&app);
+    assert_eq!((again.id(), again.messages()), (chat.id(), chat.messages()));
+    assert_eq!(sara.id_for(&app), before.user("sara").id_for(&before.app("bot")));
+    assert!(sara.write(&again, "سلام").await.is_err(), "she blocked it");
+
+    sara.unblock(&again)?;
+    let asked = again.messages().pop().unwrap();
+    assert_eq!(sara.press(&asked, "این").await?.toast.as_deref(), Some("بله"));
+    sara.write(&again, "باز هم").await?;
+    assert_eq!(again.next_message().await?.text(), Some("باز هم!"));
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The promise: media are taken in the documented formats and sizes, and are then sent by their tokens.
+
+use crate::support::{Ask, TestResult};
+use kenar::model::MessageKind;
+use kenar::operation::{Media, MediaKind, MediaSource};
+use kenar::{BotMessage, ChatApi as _, MessageContent};
+use kenar_sandbox::{App, Sandbox};
+
+async fn token(app: &App) -> String {
+    let token = app.client().execute(&kenar::operation::CreateUploadToken).await.unwrap();
+    token.expose_secret().to_owned()
+}
+
+/// One part by hand, to get it wrong.
+async fn upload(kenar: &Sandbox, kind: &str, token: &str, disposition: &str, size: usize) -> (u16, serde_json::Value) {
+    let body = format!(
+        "--x\r\nContent-Disposition: form-data; {disposition}\r\nContent-Type: text/plain\r\n\r\n{}\r\n--x--\r\n",
+        "a".repeat(size)
+    );
+    Ask::new(kenar, "POST", &format!("/upload/{kind}"))
+        .bearer(token)
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(body)
+        .json_answer()
+        .await
+}
+
+#[tokio::test]
+async fn each_kind_is_uploaded_and_sent() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let client = app.client();
+    let chat = kenar.user("sara").chat_with_bot(&app);
+    for (kind, name, shown) in [
+        (MediaKind::Image, "photo.JPG", MessageKind::Image),
+        (MediaKind::File, "قرارداد.pdf", MessageKind::File),
+        (MediaKind::Voice, "voice.m4a", MessageKind::Voice),
+        (MediaKind::Video, "unboxing.mp4", MessageKind::Video),
+    ] {
+        let media = client.upload_media(Media::new(kind, name, MediaSource::bytes(vec![7; 1000]))?).await?;
+        client.send_bot_message(chat.id(), &BotMessage::media(media)).await?;
+        let message = chat.next_message().await?;
+        assert_eq!(message.message.content.kind(), Some(shown));
+        if let MessageContent::File(file) = &message.message.content {
+            assert_eq!((file.name.as_deref(), file.size_bytes), (Some("قرارداد.pdf"), Some(1000)));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_video_of_the_greatest_size_goes_through() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let source = MediaSource::bytes(vec![0; usize::try_from(MediaKind::Video.max_bytes())?]);
+    kenar.app("bot").client().upload_media(Media::video("long.mp4", source)?).await?;
+    let exchange = kenar.journal().pop().unwrap();
+    assert_eq!((exchange.operation, exchange.request.as_str()), ("media.upload", "(52428800 bytes of video)"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let token = token(&app).await;
+    let voice = usize::try_from(MediaKind::Voice.max_bytes())?;
+    for (kind, disposition, size, status) in [
+        ("image", r#"name="file"; filename="a.gif""#, 10, 400),
+        ("image", r#"name="file"; filename="png""#, 10, 400),
+        ("image", r#"name="file""#, 10, 400),
+        ("image", r#"name="media"; filename="a.png""#, 10, 400),
+        ("image", r#"name="file"; filename="a.png""#, 0, 400),
+        ("video", r#"name="file"; filename="a.png""#, 10, 400),
+        ("voice", r#"name="file"; filename="a.m4a""#, voice + 1, 413),
+        ("voice", r#"name="file"; filename="a.m4a""#, voice, 200),
+    ] {
+        let (got, answer) = upload(&kenar, kind, &token, disposition, size).await;
+        assert_eq!(got, status, "{kind} {disposition} {size}: {answer}");
+        assert_eq!(answer["status"] == "ok", status == 200, "{answer}");
+    }
+    let not_multipart =
+        Ask::new(&kenar, "POST", "/upload/image").bearer(&token).json(serde_json::json!({})).refusal().await;
+    assert_eq!(not_multipart, (401, 16), "the token was used by the one that went through");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upload_needs_a_token_of_its_own() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let app = kenar.app("bot");
+    let good = r#"name="file"; filename="a.png""#;
+    let key = app.api_key();
+    for wrong in ["placeholder", key.expose_secret()] {
+        assert_eq!(upload(&kenar, "image", wrong, good, 10).await.0, 401);
+    }
+    assert_eq!(Ask::new(&kenar, "POST", "/upload/image").refusal().await, (401, 16));
+    let token = token(&app).await;
+    assert_eq!(Ask::new(&kenar, "POST", "/upload/image").bearer(&token).body("x").refusal().await, (400, 3));
+    assert_eq!(Ask::new(&kenar, "GET", "/upload/image").bearer(&token).refusal().await, (404, 5));
+    assert_eq!(Ask::new(&kenar, "POST", "/upload/music").bearer(&token).refusal().await, (404, 5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
+    let kenar = Sandbox::start().await?;
+    let (one, two) = (kenar.app("one"), kenar.app("two"));
+    let media = one.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
+    let chat = kenar.user("sara").chat_with_bot(&two);
+    let error = two.client().send_bot_message(chat.id(), &BotMessage::media(media)).await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 400);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_link_in_a_message_leads_to_the_bytes() -> TestResult {
+    for kenar in [Sandbox::in_process().await, Sandbox::start().await?] {
+        let app = kenar.app("bot");
+        app.events_at(app.handled_by(|_| async { http::Response::default() }));
+        let client = app.client();
+        let sara = kenar.user("sara");
+        let chat = sara.chat_with_bot(&app);
+        let photo: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+
+        let sent = sara.send_photo(&chat, photo.clone()).await?;
+        let token = client.upload_media(Media::image("a.png", MediaSource::bytes(photo.clone()))?).await?;
+        client.send_bot_message(chat.id(), &BotMessage::media(token)).await?;
+        let received = chat.next_message().await?;
+        for (message, content_type) in [(&sent, "image/jpeg"), (&received, "image/png")] {
+            let MessageContent::Image(image) = &message.message.content else { panic!("{message}") };
+            assert_eq!(image.size_bytes, Some(100_000));
+            let link = image.link.as_deref().unwrap();
+            let path = link.strip_prefix(kenar.url()).unwrap();
+            let answer = Ask::new(&kenar, "GET", path).answer().await;
+            assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &content_type.parse()?));
+            assert!(*answer.body() == photo, "{} bytes", answer.body().len());
+        }
+        let last = kenar.journal().pop().unwrap();
+        assert_eq!((last.operation, last.response.as_str()), ("media.fetch", "(100000 bytes that are not text)"));
+        assert_eq!(Ask::new(&kenar, "GET", "/media/nothing").answer().await.status(), 404);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn people_send_all_that_a_message_can_hold() -> TestResult {
+    let kenar = Sandbox::in_process().await;
+    let app = kenar.app("bot");
+    app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    let sara = kenar.user("sara");
+    let chat = sara.chat_with_bot(&app);
+    sara.send_media(&chat, MediaKind::Voice, "voice.ogg", "a").await?;
+    sara.send_media(&chat, MediaKind::Video, "video.mp4", "a").await?;
+    sara.send_media(&chat, MediaKind::File, "file.pdf", "a").await?;
+    sara.send_location(&chat, kenar::model::Location { latitude: 35.7, longitude: 51.4 }).await?;
+    sara.send_contact(&chat, "علی", "+989990000001").await?;
+    let kinds: Vec<_> = chat.messages().iter().map(|message| message.message.content.kind().unwrap()).collect();
+    use MessageKind::{Contact, File, Location, Video, Voice};
+    assert_eq!(kinds, [Voice, Video, File, Location, Contact]);
+    Ok(())
+}

@@ -1,0 +1,320 @@
+//! No secret is ever told: not by an error, whatever a server or an HTTP stack repeats, and not by `Debug`.
+
+use std::collections::HashSet;
+use std::error::Error as _;
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use kenar::operation::{CreateUploadToken, GetUser, Media, MediaSource, UploadMedia};
+use kenar::request::{self, Body, Credential, Hosts, Operation, answer};
+use kenar::transport::{HttpTransport, MockTransport, TransportError, TransportErrorKind};
+use kenar::*;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+
+/// The secrets of one round.
+struct Secrets {
+    api_key: String,
+    access_token: String,
+    upload_token: String,
+    in_body: String,
+}
+
+impl Secrets {
+    /// The same ones in each run; of letters, digits and whatever else `pattern` has.
+    fn rounds(pattern: &str, count: usize) -> Vec<Self> {
+        let mut runner = TestRunner::deterministic();
+        let strategy = proptest::string::string_regex(pattern).unwrap();
+        let mut secret = || strategy.new_tree(&mut runner).unwrap().current();
+        (0..count)
+            .map(|_| Self { api_key: secret(), access_token: secret(), upload_token: secret(), in_body: secret() })
+            .collect()
+    }
+
+    fn all(&self) -> [&str; 4] {
+        [&self.api_key, &self.access_token, &self.upload_token, &self.in_body]
+    }
+
+    /// Fails where `text` holds nine characters in a row of one of them.
+    #[track_caller]
+    fn assert_not_in(&self, text: &str, context: &str) {
+        let parts: HashSet<&[u8]> = self.all().into_iter().flat_map(|secret| secret.as_bytes().windows(9)).collect();
+        if let Some(part) = text.as_bytes().windows(9).find(|part| parts.contains(part)) {
+            panic!("{context}: {:?} was told in {text}", String::from_utf8_lossy(part));
+        }
+    }
+}
+
+type Outcome = Result<Response<Bytes>, TransportError>;
+
+/// What a server makes of a secret.
+type Shape = fn(&str) -> Outcome;
+
+/// A transport that gives what it is made with.
+struct Echo(Box<dyn Fn() -> Outcome + Send + Sync>);
+
+impl std::fmt::Debug for Echo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Echo")
+    }
+}
+
+#[async_trait]
+impl HttpTransport for Echo {
+    async fn send(&self, _: Request<Body>) -> Outcome {
+        (self.0)()
+    }
+}
+
+fn respond(status: u16, body: impl Into<Bytes>) -> Outcome {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    Ok(response)
+}
+
+/// An operation of the caller's, with a secret in its body and an answer that says what it met.
+struct Exchange<'a>(&'a str);
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exchanged {
+    #[serde(rename = "lifetime")]
+    _lifetime: u32,
+}
+
+impl Operation for Exchange<'_> {
+    type Response = Exchanged;
+    const NAME: &'static str = "test.exchange";
+    const IDEMPOTENT: bool = false;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::None
+    }
+
+    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+        Ok(request::post_form(hosts.oauth().path(Self::NAME, &["oauth2", "token"])?, [("refresh_token", self.0)]))
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Exchanged, Error> {
+        answer::json(Self::NAME, &response)
+    }
+
+    fn body_secrets(&self) -> Vec<&str> {
+        vec![self.0]
+    }
+}
+
+/// All that can be read off an error.
+fn told_by(error: &Error) -> String {
+    let mut told = format!("{error}\n{error:?}\n{error:#?}\n{}\n{:?}\n", error.body_excerpt(), error.api_error());
+    match error.api_error() {
+        Some(ApiError::Rpc(status)) => {
+            write!(told, "{}\n{}\n", status.message, serde_json::to_string(&status.details).unwrap()).unwrap();
+        }
+        Some(ApiError::OAuth(error)) => write!(told, "{}\n{:?}\n", error.error, error.description).unwrap(),
+        _ => {}
+    }
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(told, "{error}\n{error:?}\n{error:#?}\n").unwrap();
+        source = error.source();
+    }
+    told
+}
+
+/// Makes calls of every kind of credential, all of which must fail without telling a secret of their own.
+async fn assert_untold(
+    secrets: &Secrets,
+    context: &str,
+    secret_to_outcome: impl Fn(&str) -> Outcome + Clone + Send + Sync + 'static,
+) {
+    let client = |told: &str| {
+        let (told, outcome) = (told.to_owned(), secret_to_outcome.clone());
+        Client::builder(ApiKey::new(&*secrets.api_key).unwrap())
+            .transport(Echo(Box::new(move || outcome(&told))))
+            .retry(Retry::never())
+            .build()
+            .unwrap()
+    };
+    let by = AccessToken::new(&*secrets.access_token).unwrap();
+    let upload_token = UploadToken::new(&*secrets.upload_token).unwrap();
+    let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
+    let to = ConversationId::new("c-1");
+
+    let mut errors = Vec::new();
+    for told in [&secrets.api_key, &secrets.access_token] {
+        errors.push(client(told).execute(&GetUser { by: &by }).await.err());
+        errors.push(client(told).send_message(&to, &ConversationMessage::text("سلام"), &by).await.err());
+    }
+    errors.push(client(&secrets.api_key).send_bot_message(&to, &BotMessage::text("سلام")).await.err());
+    errors.push(client(&secrets.api_key).execute(&CreateUploadToken).await.err());
+    for told in [&secrets.api_key, &secrets.upload_token] {
+        errors.push(client(told).execute(&UploadMedia { media: &media, token: &upload_token }).await.err());
+    }
+    for told in [&secrets.api_key, &secrets.in_body] {
+        errors.push(client(told).execute(&Exchange(&secrets.in_body)).await.err());
+    }
+    for error in errors {
+        let error = error.unwrap_or_else(|| panic!("{context}: taken for a success"));
+        secrets.assert_not_in(&told_by(&error), context);
+    }
+}
+
+const TOKENS: &str = "[A-Za-z0-9+/_.-]{30,80}={0,2}";
+/// Whatever a header can carry.
+const ANY: &str = "[!-~]{12,60}";
+
+#[tokio::test]
+async fn a_secret_repeated_in_an_answer_is_taken_out() {
+    for secrets in Secrets::rounds(TOKENS, 8).into_iter().chain(Secrets::rounds(ANY, 12)) {
+        let shapes: [(&str, Shape); 9] = [
+            ("rpc message", |secret| {
+                respond(401, json!({ "code": 16, "message": format!("the key '{secret}' is bad") }).to_string())
+            }),
+            ("rpc details", |secret| {
+                let details = json!([{ "@type": "a", "deep": [{ "er": secret }], secret: 1 }]);
+                respond(400, json!({ "code": 3, "message": "bad", "details": details }).to_string())
+            }),
+            ("OAuth", |secret| {
+                respond(400, json!({ "error": secret, "error_description": format!("not {secret}") }).to_string())
+            }),
+            ("error of an unknown shape", |secret| respond(500, json!({ "error": { "said": secret } }).to_string())),
+            ("page", |secret| respond(502, format!("<html>{secret} {secret}</html>"))),
+            ("page in place of an answer", |secret| respond(200, format!("<html>{secret}{secret}</html>"))),
+            ("text in place of an object", |secret| respond(200, json!(secret).to_string())),
+            ("object cut off", |secret| respond(200, format!("{{\"id\":{}", json!(secret)))),
+            ("list", |secret| respond(200, json!([secret]).to_string())),
+        ];
+        for (context, shape) in shapes {
+            assert_untold(&secrets, context, shape).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_another_writing_is_taken_out_too() {
+    for secrets in Secrets::rounds(TOKENS, 16) {
+        assert_untold(&secrets, "percent-encoded", |secret| {
+            let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            respond(404, format!("no page /?token={encoded}"))
+        })
+        .await;
+        assert_untold(&secrets, "HTML", |secret| {
+            respond(404, secret.replace('+', "&#43;").replace('=', "&#61;").replace('/', "&#47;"))
+        })
+        .await;
+        assert_untold(&secrets, "JSON with escaped slashes", |secret| {
+            respond(500, json!([secret]).to_string().replace('/', "\\/"))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_the_excerpt_cuts_in_two_is_taken_out() {
+    let secrets = Secrets::rounds("[A-Za-z0-9]{60}", 1).remove(0);
+    for before in (Error::MAX_EXCERPT_BYTES - 61..Error::MAX_EXCERPT_BYTES).step_by(5) {
+        for status in [200, 500] {
+            assert_untold(&secrets, "cut in two", move |secret| {
+                respond(status, format!("{}{secret}", "-".repeat(before)))
+            })
+            .await;
+        }
+        let long = move |secret: &str| format!("{}{secret} and more", "-".repeat(before));
+        assert_untold(&secrets, "a long rpc message", move |secret| {
+            respond(401, json!({ "code": 16, "message": long(secret) }).to_string())
+        })
+        .await;
+        assert_untold(&secrets, "a long OAuth error", move |secret| {
+            respond(400, json!({ "error": "invalid_grant", "error_description": long(secret) }).to_string())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_an_upload_or_an_operation_of_yours_meets_is_taken_out() {
+    for secrets in Secrets::rounds(TOKENS, 16) {
+        let token = UploadToken::new(&*secrets.upload_token).unwrap();
+        let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
+        let mock = MockTransport::new();
+        let client = Client::builder(ApiKey::new(&*secrets.api_key).unwrap()).transport(mock.clone()).build().unwrap();
+
+        mock.answer(200, &json!({ "id": "medium", "status": secrets.upload_token }));
+        let error = client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
+        secrets.assert_not_in(&told_by(&error), "the status of an upload");
+
+        for body in [json!({ "lifetime": secrets.in_body }), json!({ secrets.in_body.as_str(): 1 })] {
+            mock.answer(200, &body);
+            let error = client.execute(&Exchange(&secrets.in_body)).await.unwrap_err();
+            assert!(error.source().unwrap().to_string().contains("[redacted]"), "{error:?}");
+            secrets.assert_not_in(&told_by(&error), "what serde quotes");
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the stack failed")]
+struct StackError(#[source] std::io::Error);
+
+#[tokio::test]
+async fn a_secret_that_the_http_stack_quotes_is_taken_out() {
+    for secrets in Secrets::rounds(TOKENS, 8) {
+        for kind in [TransportErrorKind::Connect, TransportErrorKind::Interrupted, TransportErrorKind::Other] {
+            assert_untold(&secrets, "transport", move |secret| {
+                let quoted = std::io::Error::other(format!("cannot send x-secret: {secret}"));
+                Err(TransportError::with_source(kind, StackError(quoted)))
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_without_a_secret_stays_what_it_was() {
+    let mock = Echo(Box::new(|| {
+        Err(TransportError::with_source(TransportErrorKind::Other, StackError(std::io::Error::other("no route"))))
+    }));
+    let error = kenar_tests::support::calls::client(mock)
+        .get_user(&kenar_tests::support::calls::access_token())
+        .await
+        .unwrap_err();
+    let transport = error.source().unwrap().downcast_ref::<TransportError>().expect("the transport's own error");
+    assert!(transport.source().unwrap().is::<StackError>());
+}
+
+#[tokio::test]
+async fn debug_tells_no_secret() {
+    let secrets = Secrets::rounds("[A-Za-z0-9]{40}", 1).remove(0);
+    let mock = MockTransport::new();
+    mock.answer(200, &json!({ "token": secrets.upload_token }));
+    mock.answer(200, &json!({ "id": "medium" }));
+    mock.answer(200, &json!({}));
+    let builder = Client::builder(ApiKey::new(&*secrets.api_key).unwrap()).transport(mock.clone());
+    secrets.assert_not_in(&format!("{builder:?} {builder:#?}"), "builder");
+    let client = builder.build().unwrap();
+    let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
+    let by = AccessToken::new(&*secrets.access_token).unwrap();
+    client.upload_media(media).await.unwrap();
+    client.get_user(&by).await.unwrap();
+
+    secrets.assert_not_in(&format!("{client:?} {client:#?}"), "client");
+    secrets.assert_not_in(&format!("{mock:?} {mock:#?}"), "mock");
+    // The headers of the requests are marked sensitive, so that they may be printed.
+    let requests = mock.requests();
+    assert_eq!(requests[2].headers()["x-api-key"], *secrets.api_key);
+    secrets.assert_not_in(&format!("{requests:?} {requests:#?}"), "requests");
+
+    let upload_token = UploadToken::new(&*secrets.upload_token).unwrap();
+    let media = Media::image("a.png", MediaSource::bytes(secrets.in_body.clone())).unwrap();
+    let upload = UploadMedia { media: &media, token: &upload_token };
+    let body: Body = secrets.in_body.clone().into();
+    let told = format!("{:?} {upload:?} {media:?} {body:?} {:?}", GetUser { by: &by }, upload.credential());
+    secrets.assert_not_in(&told, "operations and bodies");
+
+    let over_reqwest = Client::new(ApiKey::new(&*secrets.api_key).unwrap()).unwrap();
+    secrets.assert_not_in(&format!("{over_reqwest:?} {over_reqwest:#?}"), "client over reqwest");
+}

@@ -1,0 +1,15 @@
+//! Promises of the SDK that hold for any input, any schedule, both transports and real TLS.
+
+mod any_bytes;
+mod call_retry;
+mod call_secrecy;
+mod call_transports;
+mod no_secret_shows;
+mod oauth_properties;
+mod read_by_others;
+mod refreshes_interleaved;
+mod sends_interleaved;
+mod tls;
+mod webhook_open_app;
+mod webhook_tolerance;
+mod wire_round_trips;

@@ -1,0 +1,221 @@
+//! Promise: no secret is traced. Everything that any crate tells `tracing` or `log`, at every level, is searched while
+//! every call succeeds and fails in every way, over the real transports and others.
+
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Write as _};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::Request as Received;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::{Request, Response, StatusCode};
+use kenar::request::{Body, Hosts};
+use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport, TransportError, TransportErrorKind};
+use kenar::webhook::Verifier;
+use kenar::{Client, ErrorKind, Retry};
+use kenar_tests::secrecy::{Pieces, Secrets, block_on, every_call, same_cases, secrets, shared_tokens, well};
+use proptest::proptest;
+use proptest::test_runner::Config;
+use tokio::net::TcpListener;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Everything that was told, each thing once.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Hears of everything, of each target and at each level.
+struct Everything;
+
+/// Writes down the fields of a span or an event.
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        write!(self.0, " {field}={value}").unwrap();
+    }
+}
+
+fn tell(what: &Metadata<'_>, record: impl FnOnce(&mut Fields<'_>)) {
+    let mut told = format!("{} {} {}:", what.level(), what.target(), what.name());
+    record(&mut Fields(&mut told));
+    TOLD.lock().unwrap().insert(told);
+}
+
+impl Subscriber for Everything {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        static SPANS: AtomicUsize = AtomicUsize::new(1);
+        tell(span.metadata(), |fields| span.record(fields));
+        Id::from_u64(SPANS.fetch_add(1, Ordering::Relaxed) as u64)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        let mut told = String::new();
+        values.record(&mut Fields(&mut told));
+        TOLD.lock().unwrap().insert(told);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        tell(event.metadata(), |fields| event.record(fields));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+impl log::Log for Everything {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        TOLD.lock().unwrap().insert(format!("{} {}: {}", record.level(), record.target(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// From here on, everything is heard of.
+fn listen() {
+    tracing::subscriber::set_global_default(Everything).expect("the only subscriber");
+    log::set_boxed_logger(Box::new(Everything)).expect("the only logger");
+    log::set_max_level(log::LevelFilter::Trace);
+}
+
+/// A server that answers everything with this status, and where it is no success, with everything that was sent.
+async fn serve(status: u16, answer: String) -> SocketAddr {
+    let answer = move |request: Received| async move {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let headers: Vec<_> = parts.headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let echo = format!("{} {} {}", parts.uri, headers.join(" "), String::from_utf8_lossy(&body));
+        let mut response = Response::new(if status == 200 { answer } else { echo });
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response.headers_mut().insert("retry-after", 0.into());
+        response
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+    address
+}
+
+/// A server that breaks off whatever comes.
+async fn broken() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    address
+}
+
+/// An HTTP stack that fails, and says all that it was to send and more.
+#[derive(Debug)]
+struct Talkative(TransportErrorKind, String);
+
+#[async_trait]
+impl HttpTransport for Talkative {
+    async fn send(&self, _: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        Err(TransportError::with_source(self.0, self.1.clone()))
+    }
+}
+
+fn client(secrets: &Secrets, hosts: &str, transport: impl HttpTransport) -> Client {
+    Client::builder(secrets.api_key.clone())
+        .hosts(Hosts::at(hosts).unwrap())
+        .transport(transport)
+        .retry(Retry::default().first_pause(Duration::from_millis(1)))
+        .build()
+        .unwrap()
+}
+
+/// Makes every call, all of which fail in the same way.
+async fn fail(client: &Client, secrets: &Secrets, kind: ErrorKind) {
+    for outcome in every_call(client, secrets).await {
+        assert_eq!(outcome.unwrap_err().kind(), kind);
+    }
+}
+
+/// Makes every call over a real transport, to a server that answers well, badly and not at all.
+async fn over(transport: Arc<dyn HttpTransport>, secrets: &Secrets) {
+    let answer = well(secrets).to_string();
+    let to = |scheme: &str, address: SocketAddr| client(secrets, &format!("{scheme}://{address}"), transport.clone());
+    let succeeds = to("http", serve(200, answer.clone()).await);
+    every_call(&succeeds, secrets).await.into_iter().for_each(Result::unwrap);
+    for status in [400, 401, 403, 429, 500] {
+        fail(&to("http", serve(status, String::new()).await), secrets, ErrorKind::Api).await;
+    }
+    let page = format!("<html>{answer}</html>");
+    fail(&to("http", serve(200, page).await), secrets, ErrorKind::UnexpectedResponse).await;
+
+    let broken = broken().await;
+    fail(&to("http", broken), secrets, ErrorKind::Interrupted).await;
+    fail(&to("https", broken), secrets, ErrorKind::Connect).await;
+}
+
+async fn everything(secrets: &Secrets) {
+    over(Arc::new(HyperTransport::new().unwrap()), secrets).await;
+    over(Arc::new(ReqwestTransport::builder().no_proxy().build().unwrap()), secrets).await;
+    for (kind, known_as) in [
+        (TransportErrorKind::Connect, ErrorKind::Connect),
+        (TransportErrorKind::Timeout, ErrorKind::Timeout),
+        (TransportErrorKind::Interrupted, ErrorKind::Interrupted),
+        (TransportErrorKind::Other, ErrorKind::Transport),
+    ] {
+        let transport = Talkative(kind, secrets.all().join(" "));
+        fail(&client(secrets, "http://127.0.0.1:1", transport), secrets, known_as).await;
+    }
+    shared_tokens(secrets).await;
+
+    let verifier = Verifier::new(secrets.identification_key.clone());
+    for shown in [&secrets.identification_key.expose_secret(), &secrets.access_token.expose_secret()] {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(shown).unwrap())]);
+        let _ = verifier.event(&headers, shown.as_bytes());
+        let _ = verifier.open_app(&headers, shown.as_bytes());
+        let _ = verifier.dynamic_action(&headers, shown.as_bytes());
+    }
+}
+
+#[test]
+fn nothing_that_is_traced_shows_one() {
+    listen();
+    let all = same_cases();
+    // Each case is a hundred and more calls.
+    let some = Config { cases: all.cases / 4, ..all };
+    proptest!(some, |(secrets in secrets())| {
+        TOLD.lock().unwrap().clear();
+        tracing::trace!(target: "elsewhere", "in a trace");
+        log::trace!(target: "elsewhere", "in the log");
+        block_on(everything(&secrets));
+        let told = TOLD.lock().unwrap().iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+        // That it was heard of, or nothing was shown.
+        for what in [
+            "DEBUG kenar::",
+            "operation=conversation.send_message",
+            "operation=oauth.refresh_tokens",
+            "message=Divar answered",
+            "message=no answer",
+            "message=waiting before the next attempt",
+            "TRACE elsewhere event",
+            "TRACE elsewhere: in the log",
+        ] {
+            assert!(told.contains(what), "{what} is not told: {told}");
+        }
+        Pieces::of(secrets.all()).assert_not_in(&told);
+    });
+}

@@ -1,0 +1,6 @@
+//! Calls to Divar: what is sent and how responses are read.
+
+mod answers;
+mod operations;
+mod static_checks;
+mod upload;

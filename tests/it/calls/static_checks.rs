@@ -1,0 +1,123 @@
+//! What the compiler promises to those who spawn, share and wrap: this file compiling is most of the test.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use kenar::operation::*;
+use kenar::request::{Body, Hosts};
+use kenar::transport::{HttpTransport, MockTransport, ReqwestTransport, TransportError};
+use kenar::*;
+use serde_json::json;
+
+use crate::support::calls::{access_token, client, conversation};
+
+fn shared<T: Send + Sync + 'static>() {}
+fn spawnable<T: Send>(value: T) -> T {
+    value
+}
+fn std_error<T: std::error::Error + Send + Sync + 'static>() {}
+
+#[test]
+fn types_are_what_programs_need_them_to_be() {
+    fn cloned_and_printed<T: Clone + Debug + Send + Sync + 'static>() {}
+    cloned_and_printed::<Client>();
+    cloned_and_printed::<MockTransport>();
+    cloned_and_printed::<ReqwestTransport>();
+    cloned_and_printed::<Error>();
+    cloned_and_printed::<Retry>();
+    cloned_and_printed::<Hosts>();
+    cloned_and_printed::<SharedTokens>();
+    cloned_and_printed::<TokensError>();
+    shared::<Box<dyn TokenStore>>();
+    shared::<ClientBuilder>();
+    shared::<Media>();
+    shared::<MediaSource>();
+    shared::<Body>();
+    shared::<Arc<dyn ChatApi>>();
+    shared::<Arc<dyn HttpTransport>>();
+    shared::<Box<dyn Timer>>();
+    std_error::<Error>();
+    std_error::<TransportError>();
+    std_error::<ClientSetupError>();
+    std_error::<InvalidMedia>();
+    std_error::<InvalidSecret>();
+    std_error::<TokensError>();
+}
+
+#[test]
+fn a_shared_api_is_an_api() {
+    fn takes(_: impl ChatApi) {}
+    let api: Arc<dyn ChatApi> = Arc::new(client(MockTransport::new()));
+    takes(api);
+}
+
+#[tokio::test]
+async fn the_oauth_flow_can_be_spawned() {
+    let mock = MockTransport::new();
+    let app = OAuthApp::new("delivery", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth");
+    let oauth = client(mock.clone()).oauth(app.unwrap());
+    let answer = json!({ "access_token": "placeholder-1", "refresh_token": "placeholder-2", "expires_in": 3600 });
+    (0..2).for_each(|_| mock.answer(200, &answer));
+
+    let tokens = spawnable(oauth.exchange(AuthorizationCode::new("placeholder").unwrap())).await.unwrap();
+    spawnable(oauth.refresh(&tokens)).await.unwrap();
+    for request in mock.requests() {
+        let headers: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
+        assert!(!headers.contains(&"x-api-key") && !headers.contains(&"authorization"), "{headers:?}");
+        assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+    }
+    spawnable(MediaSource::file("Cargo.toml")).await.unwrap();
+}
+
+#[test]
+fn every_icon_has_a_name_of_its_own() {
+    let names: std::collections::HashSet<_> = Icon::ALL.iter().map(Icon::name).collect();
+    assert_eq!((Icon::ALL.len(), names.len()), (822, 822), "as many as the platform publishes");
+}
+
+#[test]
+fn an_error_is_as_small_as_a_pointer() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+}
+
+#[tokio::test]
+async fn every_call_can_be_spawned() {
+    let mock = MockTransport::new();
+    let api: Arc<dyn ChatApi> = Arc::new(client(mock.clone()));
+    let (by, to, user) = (access_token(), conversation(), UserId::new("u"));
+    let (message, bot) = (ConversationMessage::text("سلام"), BotMessage::text("سلام"));
+    let subscription = Subscription::to_messages_on_all_posts();
+    let media = || Media::image("a.png", MediaSource::bytes("a")).unwrap();
+    (0..8).for_each(|_| mock.answer(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
+
+    spawnable(api.send_message(&to, &message, &by)).await.unwrap();
+    spawnable(api.get_conversation(&to, &by)).await.unwrap();
+    spawnable(api.send_bot_message(&to, &bot)).await.unwrap();
+    spawnable(api.send_bot_message_to_user(&user, &bot, &by)).await.unwrap();
+    spawnable(api.upload_media(media())).await.unwrap();
+    spawnable(api.subscribe(&subscription, &by)).await.unwrap();
+    spawnable(api.get_user(&by)).await.unwrap();
+    assert_eq!(mock.requests().len(), 8);
+}
+
+#[tokio::test]
+async fn every_operation_can_be_spawned() {
+    let mock = MockTransport::new();
+    let client = client(mock.clone());
+    let (by, to, user) = (access_token(), conversation(), UserId::new("u"));
+    let (message, bot) = (ConversationMessage::text("سلام"), BotMessage::text("سلام"));
+    let subscription = Subscription::to_messages_on_all_posts();
+    let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
+    let token = UploadToken::new("upload-token-of-the-test").unwrap();
+    (0..8).for_each(|_| mock.answer(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
+
+    spawnable(client.execute(&SendMessage { conversation: &to, message: &message, by: &by })).await.unwrap();
+    spawnable(client.execute(&GetConversation { conversation: &to, by: &by })).await.unwrap();
+    spawnable(client.execute(&SendBotMessage { conversation: &to, message: &bot })).await.unwrap();
+    spawnable(client.execute(&SendBotMessageToUser { user: &user, message: &bot, by: &by })).await.unwrap();
+    spawnable(client.execute(&CreateUploadToken)).await.unwrap();
+    spawnable(client.execute(&UploadMedia { media: &media, token: &token })).await.unwrap();
+    spawnable(client.execute(&Subscribe { subscription: &subscription, by: &by })).await.unwrap();
+    spawnable(client.execute(&GetUser { by: &by })).await.unwrap();
+    assert_eq!(mock.requests().len(), 8);
+}

@@ -1,0 +1,305 @@
+//! Uploads: what arrives is what was given, read by a multipart parser that is not ours; what cannot arrive is refused
+//! before anything is sent.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart};
+use bytes::Bytes;
+use http::Request;
+use http_body::Frame;
+use kenar::operation::{InvalidMedia, Media, MediaKind, MediaSource, UploadMedia};
+use kenar::transport::MockTransport;
+use kenar::*;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::calls::{client, only_request};
+use crate::support::loopback::{Server, json};
+
+fn token() -> UploadToken {
+    UploadToken::new("upload-token-of-the-test").unwrap()
+}
+
+/// What a parser finds in an upload.
+#[derive(Debug, PartialEq)]
+struct Parsed {
+    name: String,
+    file_name: String,
+    content_type: String,
+    bytes: Bytes,
+}
+
+/// The parts of a request's form.
+async fn parse(request: Request<Bytes>) -> Vec<Parsed> {
+    let mut request = request.map(axum::body::Body::from);
+    DefaultBodyLimit::disable().apply(&mut request);
+    let mut form = Multipart::from_request(request, &()).await.unwrap();
+    let mut parts = Vec::new();
+    while let Some(field) = form.next_field().await.unwrap() {
+        parts.push(Parsed {
+            name: field.name().unwrap().to_owned(),
+            file_name: field.file_name().unwrap().to_owned(),
+            content_type: field.content_type().unwrap().to_owned(),
+            bytes: field.bytes().await.unwrap(),
+        });
+    }
+    parts
+}
+
+/// Uploads over a mock and parses what it got.
+async fn upload(media: &Media) -> Parsed {
+    let mock = MockTransport::new();
+    mock.answer(200, &json!({ "id": "medium", "status": "ok" }));
+    client(mock.clone()).execute(&UploadMedia { media, token: &token() }).await.unwrap();
+    let request = only_request(&mock);
+    assert_eq!(request.uri().path(), format!("/upload/{}", media.kind()));
+    let mut parts = parse(request).await;
+    assert_eq!(parts.len(), 1, "parts");
+    parts.remove(0)
+}
+
+/// Bytes of every value, boundaries and line breaks among them.
+fn awkward() -> Bytes {
+    let mut bytes: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+    bytes.extend_from_slice(b"\r\n--kenar-00000000000000000000000000000000--\r\n--\r\n\r\n");
+    bytes.into()
+}
+
+/// A stream of given frames.
+struct Frames(std::vec::IntoIter<Bytes>);
+
+fn frames(frames: impl IntoIterator<Item = Bytes>) -> Frames {
+    Frames(frames.into_iter().collect::<Vec<_>>().into_iter())
+}
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.next().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[tokio::test]
+async fn every_source_arrives_byte_for_byte() {
+    let bytes = awkward();
+    let length = bytes.len() as u64;
+    let path = std::env::temp_dir().join(format!("kenar-upload-{}.png", std::process::id()));
+    std::fs::write(&path, &bytes).unwrap();
+    let (mut writer, reader) = tokio::io::duplex(1000);
+    let written = bytes.clone();
+    tokio::spawn(async move { writer.write_all(&written).await.unwrap() });
+    let with_empty_frames = [Bytes::new(), bytes.slice(..7), Bytes::new(), bytes.slice(7..), Bytes::new()];
+
+    for (what, source) in [
+        ("bytes", MediaSource::bytes(bytes.clone())),
+        ("a reader", MediaSource::reader(length, std::io::Cursor::new(bytes.clone()))),
+        ("a reader of small pieces", MediaSource::reader(length, reader)),
+        ("a file", MediaSource::file(&path).await.unwrap()),
+        ("a stream", MediaSource::stream(length, frames(bytes.chunks(4096).map(Bytes::copy_from_slice)))),
+        ("a stream with empty frames", MediaSource::stream(length, frames(with_empty_frames))),
+    ] {
+        assert_eq!(source.length(), length, "{what}");
+        let media = Media::image("photo.png", source).unwrap();
+        assert_eq!(media.length(), length, "{what}");
+        let parsed = upload(&media).await;
+        assert_eq!((parsed.name.as_str(), parsed.file_name.as_str()), ("file", "photo.png"), "{what}");
+        assert_eq!(parsed.content_type, "image/png", "{what}");
+        assert!(parsed.bytes == bytes, "{what}: other bytes arrived");
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert!(MediaSource::file(&path).await.is_err(), "a file that is not there");
+}
+
+#[tokio::test]
+async fn a_file_name_arrives_and_breaks_nothing() {
+    for (name, arrives) in [
+        ("photo.png", "photo.png"),
+        ("عکس خانه.png", "عکس خانه.png"),
+        ("🚚.png", "🚚.png"),
+        ("a\"b.png", "a%22b.png"),
+        ("a\r\nX-Injected: 1\r\n\r\n.png", "a%0D%0AX-Injected: 1%0D%0A%0D%0A.png"),
+        ("a\"; name=\"other.png", "a%22; name=%22other.png"),
+        ("a;b=c.png", "a;b=c.png"),
+        ("../../a/b.png", "b.png"),
+        ("C:\\photos\\b.png", "b.png"),
+        ("%22.png", "%22.png"),
+    ] {
+        let media = Media::image(name, MediaSource::bytes("image")).unwrap();
+        assert!(name.ends_with(media.file_name()), "{name:?} became {:?}", media.file_name());
+        let parsed = upload(&media).await;
+        assert_eq!((parsed.name.as_str(), parsed.file_name.as_str()), ("file", arrives), "{name:?}");
+        assert_eq!(parsed.bytes, "image", "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_format_has_its_address_and_content_type() {
+    for (kind, endings) in [
+        (MediaKind::Image, &[("png", "image/png"), ("jpg", "image/jpeg"), ("jpeg", "image/jpeg")][..]),
+        (
+            MediaKind::File,
+            &[
+                ("pdf", "application/pdf"),
+                ("doc", "application/msword"),
+                ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+                ("xls", "application/vnd.ms-excel"),
+                ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+                ("ppt", "application/vnd.ms-powerpoint"),
+                ("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+            ],
+        ),
+        (MediaKind::Voice, &[("m4a", "audio/mp4"), ("3gp", "audio/3gpp")]),
+        (MediaKind::Video, &[("mp4", "video/mp4")]),
+    ] {
+        assert_eq!(kind.extensions().len(), endings.len(), "{kind}");
+        for (ending, content_type) in endings {
+            for name in [format!("a.{ending}"), format!("a.gif.{}", ending.to_uppercase())] {
+                let media = Media::new(kind, &*name, MediaSource::bytes("a")).unwrap();
+                assert_eq!(media.content_type(), *content_type, "{name}");
+                assert_eq!(upload(&media).await.content_type, *content_type, "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_divar_does_not_take_is_refused_before_anything_is_sent() {
+    let one = || MediaSource::bytes("a");
+    for (kind, name) in [
+        (MediaKind::Image, "a.gif"),
+        (MediaKind::Image, "a.mp4"),
+        (MediaKind::Image, "png"),
+        (MediaKind::Image, "a.png "),
+        (MediaKind::Image, ""),
+        (MediaKind::File, "a.txt"),
+        (MediaKind::Voice, "a.ogg"),
+        (MediaKind::Video, "a.3gp"),
+    ] {
+        let refused = Media::new(kind, name, one()).expect_err(name);
+        let InvalidMedia::Format { kind: told, file_name, .. } = &refused else { panic!("{name}: {refused:?}") };
+        assert_eq!((*told, file_name.as_str()), (kind, name));
+        assert!(refused.to_string().contains(kind.extensions()[0]), "does not say what is taken: {refused}");
+    }
+
+    const MIB: u64 = 1024 * 1024;
+    for (kind, name, max) in [
+        (MediaKind::Image, "a.png", 5 * MIB),
+        (MediaKind::File, "a.pdf", 5 * MIB),
+        (MediaKind::Voice, "a.m4a", MIB + MIB / 2),
+        (MediaKind::Video, "a.mp4", 50 * MIB),
+    ] {
+        let of = |length| Media::new(kind, name, MediaSource::reader(length, tokio::io::empty()));
+        assert!(of(max).is_ok() && of(1).is_ok(), "{kind}");
+        assert_eq!(of(0).unwrap_err(), InvalidMedia::Empty, "{kind}");
+        for too_long in [max + 1, u64::MAX] {
+            let refused = of(too_long).unwrap_err();
+            assert!(matches!(refused, InvalidMedia::TooLarge { length, .. } if length == too_long), "{refused:?}");
+        }
+    }
+    assert_eq!(Media::image("a.png", MediaSource::bytes("")).unwrap_err(), InvalidMedia::Empty);
+}
+
+#[tokio::test]
+async fn a_stream_of_another_length_than_announced_fails_and_is_not_repeated() {
+    for (what, announced, frames) in [
+        ("short", 10, frames(["12345".into()])),
+        ("empty", 10, frames([])),
+        ("long in one frame", 4, frames(["12345".into()])),
+        ("long by a frame", 5, frames(["12345".into(), "6".into()])),
+    ] {
+        let media = Media::video("a.mp4", MediaSource::stream(announced, frames)).unwrap();
+        let mock = MockTransport::new();
+        mock.answer(200, &json!({ "id": "medium" }));
+        let error =
+            client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.expect_err(what);
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "{what}");
+        assert!(mock.requests().is_empty(), "{what} went out whole");
+    }
+}
+
+#[tokio::test]
+async fn on_the_wire_the_length_is_announced_and_exact() {
+    let bytes = awkward();
+    let source = MediaSource::reader(bytes.len() as u64, std::io::Cursor::new(bytes.clone()));
+    let media = Media::video("v.mp4", source).unwrap();
+    let server = Server::start().await;
+    let client = server.client();
+    // The server reads exactly what is announced; what came beyond would be taken for a second request.
+    let (outcome, received) = tokio::join!(client.upload_media(media), async {
+        let mut connection = server.accept().await;
+        connection.request().await.unwrap();
+        connection.write(&json(r#"{"token":"upload-token-of-the-test"}"#)).await;
+        let upload = connection.request().await.unwrap();
+        connection.write(&json(r#"{"id":"medium","status":"ok"}"#)).await;
+        upload
+    });
+    assert_eq!(outcome.unwrap(), MediaToken::new("medium"));
+
+    assert!(received.head.starts_with("POST /upload/video HTTP/1.1\r\n"), "{}", received.head);
+    assert_eq!(received.headers("content-length"), [received.body.len().to_string()]);
+    assert_eq!(received.headers("authorization"), ["Bearer upload-token-of-the-test"]);
+    assert!(received.headers("x-api-key").is_empty(), "the upload host was shown the API key");
+    let content_type = received.headers("content-type")[0].to_owned();
+    let request = Request::post("/").header("content-type", content_type).body(received.body.into()).unwrap();
+    let parts = parse(request).await;
+    assert_eq!(parts.len(), 1);
+    assert!(parts[0].bytes == bytes, "other bytes arrived");
+}
+
+#[tokio::test]
+async fn on_the_wire_a_stream_of_another_length_is_never_a_whole_request() {
+    for (what, announced, frames) in [
+        ("short", 10, frames(["12345".into()])),
+        ("long", 4, frames(["12345".into()])),
+        ("long by a frame", 5, frames(["12345".into(), "6".into()])),
+    ] {
+        let media = Media::video("a.mp4", MediaSource::stream(announced, frames)).unwrap();
+        let server = Server::start().await;
+        let client = server.client();
+        let token = token();
+        let upload = UploadMedia { media: &media, token: &token };
+        let (outcome, received) =
+            tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
+        assert_eq!(outcome.expect_err(what).kind(), ErrorKind::Interrupted, "{what}");
+        assert!(received.is_none(), "{what}: the server took it for a whole request");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_fails_says_why() {
+    struct Broken;
+    impl tokio::io::AsyncRead for Broken {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Err(std::io::Error::other("the disk is on fire")))
+        }
+    }
+    let media = Media::video("a.mp4", MediaSource::reader(10, Broken)).unwrap();
+    let server = Server::start().await;
+    let client = server.client();
+    let token = token();
+    let upload = UploadMedia { media: &media, token: &token };
+    let (outcome, _) = tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
+    let error = outcome.unwrap_err();
+    let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let said: Vec<_> = chain.map(ToString::to_string).collect();
+    assert!(said.iter().any(|said| said.contains("the disk is on fire")), "{said:?}");
+}
+
+#[tokio::test]
+async fn no_boundary_is_used_twice() {
+    let mock = MockTransport::new();
+    let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
+    for _ in 0..2 {
+        mock.answer(200, &json!({ "id": "medium" }));
+        client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.unwrap();
+    }
+    let requests = mock.requests();
+    assert_ne!(requests[0].headers()["content-type"], requests[1].headers()["content-type"]);
+}

@@ -1,0 +1,18 @@
+//! The promises of the SDK, each in a module. Those that need more than the SDK and its sandbox are in
+//! `crates/kenar-tests`.
+
+#[path = "../../examples/common/mod.rs"]
+mod common;
+mod support;
+
+mod calls;
+mod guide_links;
+mod lines;
+mod oauth_fixtures;
+mod oauth_flow;
+mod shared_tokens;
+mod showcase_delivery;
+mod showcase_xo;
+mod webhook_dynamic_action;
+mod webhook_event;
+mod webhook_verifier;

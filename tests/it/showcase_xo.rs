@@ -1,0 +1,419 @@
+//! The chatbot of `examples/xo`: it never loses, and what is delivered twice, late or out of order changes nothing.
+
+#[path = "../../examples/xo/bot.rs"]
+mod bot;
+#[path = "../../examples/xo/game.rs"]
+mod game;
+#[path = "../../examples/xo/games.rs"]
+mod games;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::common::{Outcome, Site};
+use axum::http::Request;
+use kenar::model::{Conversation, Sender, SenderKind};
+use kenar::request::Body;
+use kenar::transport::{HttpTransport as _, HyperTransport};
+use kenar::webhook::{DynamicAction, DynamicActionReply, Event, MessageEvent};
+use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId, RawJson};
+use kenar_sandbox::{Chat, ChatMessage, Sandbox, User};
+
+use self::game::{Board, Cell, End, Mark, best_move};
+use self::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
+
+mod the_player {
+    use super::*;
+
+    /// What a board is worth to who has the turn (1, 0 or -1), by trying everything: slow, plain, and not the player's
+    /// own search.
+    fn worth(board: Board, mark: Mark, known: &mut HashMap<(Board, Mark), i8>) -> i8 {
+        if let Some(worth) = known.get(&(board, mark)) {
+            return *worth;
+        }
+        let worth = match board.end() {
+            Some(End::Draw) => 0,
+            Some(End::Won(winner)) if winner == mark => 1,
+            Some(End::Won(_)) => -1,
+            None => moves(board, mark).map(|after| -self::worth(after, mark.other(), known)).max().unwrap(),
+        };
+        known.insert((board, mark), worth);
+        worth
+    }
+
+    fn moves(board: Board, mark: Mark) -> impl Iterator<Item = Board> {
+        Cell::ALL.into_iter().filter_map(move |cell| board.with(mark, cell))
+    }
+
+    #[test]
+    fn plays_as_well_as_can_be_from_every_board_that_play_can_lead_to() {
+        let mut known = HashMap::new();
+        let mut decided = 0;
+        for first in [Mark::X, Mark::O] {
+            let mut seen = HashSet::new();
+            let mut left = vec![(Board::default(), first)];
+            while let Some((board, mark)) = left.pop() {
+                if !seen.insert(board) {
+                    continue;
+                }
+                if board.end().is_some() {
+                    assert_eq!(best_move(board, mark), None, "no move is left on {board:?}");
+                    continue;
+                }
+                let cell = best_move(board, mark).unwrap();
+                let after = board.with(mark, cell).unwrap_or_else(|| panic!("{cell:?} is taken on {board:?}"));
+                let (could, did) = (worth(board, mark, &mut known), -worth(after, mark.other(), &mut known));
+                assert_eq!(did, could, "{mark:?} played {cell:?} on {board:?}");
+                decided += 1;
+                left.extend(moves(board, mark).map(|after| (after, mark.other())));
+            }
+            assert_eq!(seen.len(), 5478, "the boards that play can lead to, as everyone counts them");
+        }
+        assert_eq!(decided, 2 * (5478 - 958), "all of them but the 958 on which the game is over");
+    }
+
+    #[test]
+    fn never_loses_whoever_begins_and_whatever_the_user_does() {
+        for first in [USER, BOT] {
+            let games = Games::default();
+            let chat = ConversationId::new("c");
+            let start = begin(&games, &chat, first);
+            let ended = play_everything(&start);
+            assert!(!ended.contains(&End::Won(USER)), "{first:?} began");
+            assert!(ended.contains(&End::Won(BOT)), "a user who plays badly loses, where {first:?} began");
+        }
+    }
+
+    /// How the games ended that a user can make of this one.
+    fn play_everything(game: &Game) -> Vec<End> {
+        if let Some(end) = game.end() {
+            return vec![end];
+        }
+        let free = Cell::ALL.into_iter().filter(|cell| game.board().is_free(*cell));
+        let after = free.map(|cell| {
+            let mut game = game.clone();
+            game.play(cell);
+            game
+        });
+        after.flat_map(|game| play_everything(&game)).collect()
+    }
+
+    #[test]
+    fn takes_the_win_that_is_there_before_it_thinks_of_anything_else() {
+        let [a, b, c, d, e, ..] = Cell::ALL;
+        let marks = [(Mark::O, a), (Mark::O, b), (Mark::X, d), (Mark::X, e)];
+        let board = marks.into_iter().fold(Board::default(), |board, (mark, cell)| board.with(mark, cell).unwrap());
+        assert_eq!(best_move(board, Mark::O), Some(c));
+    }
+}
+
+fn begin(games: &Games, chat: &ConversationId, first: Mark) -> Game {
+    let game = games.hear(chat, None, true).unwrap();
+    if first == USER {
+        return game;
+    }
+    changed(games.press(&press(chat, &game, Choice::Again(BOT))))
+}
+
+fn press(chat: &ConversationId, game: &Game, choice: Choice) -> Press {
+    Press { chat: chat.clone(), game: game.number, turn: game.turn(), choice }
+}
+
+#[track_caller]
+fn changed(pressed: Pressed) -> Game {
+    match pressed {
+        Pressed::Changed(game) => game,
+        other => panic!("the press changed nothing: {other:?}"),
+    }
+}
+
+mod the_games {
+    use super::*;
+
+    /// A conversation, and a game that the user has begun in it.
+    fn at_the_table() -> (Games, ConversationId, Game) {
+        let (games, chat) = (Games::default(), ConversationId::new("c"));
+        let game = begin(&games, &chat, USER);
+        (games, chat, game)
+    }
+
+    /// The game as the store has it now.
+    fn now(games: &Games, chat: &ConversationId) -> Game {
+        games.hear(chat, None, false).unwrap()
+    }
+
+    #[test]
+    fn a_press_delivered_again_changes_nothing_at_any_later_time() {
+        let (games, chat, mut game) = at_the_table();
+        let mut made = Vec::new();
+        while game.end().is_none() {
+            let free = Cell::ALL.into_iter().find(|cell| game.board().is_free(*cell)).unwrap();
+            made.push(press(&chat, &game, Choice::Mark(free)));
+            game = changed(games.press(made.last().unwrap()));
+            for earlier in made.iter().rev() {
+                assert_eq!(games.press(earlier), Pressed::Repeated, "{earlier:?}");
+            }
+            assert_eq!(now(&games, &chat), game);
+        }
+    }
+
+    #[test]
+    fn another_cell_of_an_old_board_is_stale() {
+        let (games, chat, game) = at_the_table();
+        let [a, _, _, _, _, _, _, _, i] = Cell::ALL;
+        let after = changed(games.press(&press(&chat, &game, Choice::Mark(a))));
+        assert_eq!(games.press(&press(&chat, &game, Choice::Mark(i))), Pressed::Stale);
+        assert_eq!(now(&games, &chat), after);
+    }
+
+    #[test]
+    fn a_press_that_arrives_before_its_turn_changes_nothing() {
+        let (games, chat, game) = at_the_table();
+        let early = Press { turn: 2, ..press(&chat, &game, Choice::Mark(Cell::ALL[8])) };
+        assert_eq!(games.press(&early), Pressed::Stale);
+        assert_eq!(now(&games, &chat), game);
+    }
+
+    #[test]
+    fn a_cell_that_belongs_to_someone_is_taken() {
+        let (games, chat, game) = at_the_table();
+        let game = changed(games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))));
+        for cell in [Cell::ALL[0], game.answered().unwrap()] {
+            assert_eq!(games.press(&press(&chat, &game, Choice::Mark(cell))), Pressed::Taken, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn another_game_begins_once_however_often_the_press_for_it_is_delivered() {
+        let (games, chat, game) = at_the_table();
+        let again = press(&chat, &game, Choice::Again(BOT));
+        let another = changed(games.press(&again));
+        assert_eq!((another.number != game.number, another.turn()), (true, 1));
+        assert_eq!(games.press(&again), Pressed::Stale);
+        assert_eq!(games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))), Pressed::Stale, "of the old game");
+        assert_eq!(now(&games, &chat), another);
+    }
+
+    #[test]
+    fn a_message_delivered_again_begins_no_game_also_after_others() {
+        let (games, chat) = (Games::default(), ConversationId::new("c"));
+        let ids: Vec<_> = (0..20).map(|n| MessageId::new(n.to_string())).collect();
+        let numbers: HashSet<_> = ids.iter().map(|id| games.hear(&chat, Some(id), true).unwrap().number).collect();
+        assert_eq!(numbers.len(), ids.len(), "each of them began a game");
+        for id in &ids {
+            assert_eq!(games.hear(&chat, Some(id), true), None, "message {id}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_messages_has_a_limit() {
+        let (games, chat) = (Games::default(), ConversationId::new("c"));
+        let ids: Vec<_> = (0..1000).map(|n| MessageId::new(n.to_string())).collect();
+        for id in &ids {
+            games.hear(&chat, Some(id), false).unwrap();
+        }
+        assert_eq!(games.hear(&chat, Some(&ids[999]), false), None, "the last is remembered");
+        assert!(games.hear(&chat, Some(&ids[0]), false).is_some(), "the first is not");
+    }
+
+    #[test]
+    fn a_press_from_a_game_that_nobody_remembers_is_said_to_be_one() {
+        let (games, chat, game) = at_the_table();
+        let elsewhere = press(&ConversationId::new("elsewhere"), &game, Choice::Mark(Cell::ALL[0]));
+        assert_eq!(games.press(&elsewhere), Pressed::Unknown);
+        let restarted = Games::default();
+        assert_eq!(restarted.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))), Pressed::Unknown);
+        begin(&restarted, &chat, USER);
+        let old = restarted.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0])));
+        assert_eq!(old, Pressed::Stale, "numbers are not given again after a restart");
+    }
+
+    #[test]
+    fn of_presses_that_arrive_at_once_one_counts() {
+        let (games, chat, game) = at_the_table();
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let presses = Cell::ALL.map(|cell| press(&chat, &game, Choice::Mark(cell)));
+            let games = &games;
+            let running = presses.map(|press| scope.spawn(move || games.press(&press)));
+            running.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let counted = outcomes.iter().filter(|pressed| matches!(pressed, Pressed::Changed(_))).count();
+        assert_eq!(counted, 1, "{outcomes:?}");
+        assert_eq!(now(&games, &chat).turn(), 2);
+    }
+
+    #[test]
+    fn what_a_button_carries_is_text_and_comes_back_as_it_went() {
+        let choices = Cell::ALL.map(Choice::Mark).into_iter().chain([Choice::Again(USER), Choice::Again(BOT)]);
+        for choice in choices {
+            let press = Press { chat: "c".into(), game: u64::MAX, turn: 8, choice };
+            let sent = serde_json::to_value(&press).unwrap();
+            assert!(sent.as_object().unwrap().values().all(serde_json::Value::is_string), "{sent}");
+            assert_eq!(serde_json::from_value::<Press>(sent).unwrap(), press);
+        }
+    }
+}
+
+mod in_the_chat {
+    use super::*;
+
+    struct Table {
+        kenar: Sandbox,
+        user: User,
+        chat: Chat,
+    }
+
+    /// A user, and the bot on a sandbox.
+    async fn table() -> Outcome<Table> {
+        let kenar = Sandbox::start().await?;
+        let app = kenar.app("xo");
+        let site = Site::of_sandbox(&app).await?;
+        let bot = bot::router(site.verifier.clone(), site.client.clone());
+        site.serve_aside(bot);
+        let user = kenar.user("sara");
+        let chat = user.chat_with_bot(&app);
+        Ok(Table { kenar, user, chat })
+    }
+
+    fn captions(message: &ChatMessage) -> Vec<&str> {
+        let grid = message.sender_buttons.as_ref().expect("the message has buttons");
+        grid.buttons().map(|button| button.caption.as_str()).collect()
+    }
+
+    fn is_over(message: &ChatMessage) -> bool {
+        captions(message).len() == 2
+    }
+
+    /// Plays on, always on the last free cell; gives the message that says how it ended.
+    async fn play_on(user: &User, chat: &Chat, mut board: ChatMessage) -> Outcome<ChatMessage> {
+        while !is_over(&board) {
+            let free = *captions(&board).iter().rfind(|caption| !["❌", "⭕"].contains(caption)).unwrap();
+            user.press(&board, free).await?;
+            board = chat.next_message().await?;
+        }
+        Ok(board)
+    }
+
+    #[tokio::test]
+    async fn nine_buttons_are_the_board_and_keep_their_places() -> Outcome {
+        let Table { kenar: _running, user, chat } = table().await?;
+        user.write(&chat, "/start MY_DIVAR").await?;
+        let board = chat.next_message().await?;
+        assert_eq!(captions(&board), ["۱", "۲", "۳", "۴", "۵", "۶", "۷", "۸", "۹"]);
+        let pressed = user.press(&board, "۳").await?;
+        assert_eq!(pressed.toast.as_deref(), Some("نوبت شماست"));
+        let board = chat.next_message().await?;
+        assert_eq!(captions(&board), ["۱", "۲", "❌", "۴", "⭕", "۶", "۷", "۸", "۹"]);
+        assert_eq!(board.text(), Some("خانهٔ ۵ را گرفتم. نوبت شماست."));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_game_is_played_to_its_end_and_another_begins() -> Outcome {
+        let Table { kenar: _running, user, chat } = table().await?;
+        user.write(&chat, "سلام").await?;
+        let first = chat.next_message().await?;
+        let over = play_on(&user, &chat, first).await?;
+        let drawn = over.text().unwrap().lines().skip(2).collect::<Vec<_>>();
+        assert_eq!(drawn.len(), 3, "{drawn:?}");
+        assert!(drawn.iter().all(|line| line.starts_with('\u{200f}')), "each row runs as the buttons do: {drawn:?}");
+
+        let [you, me] = captions(&over)[..] else { panic!("two ways to go on") };
+        assert_eq!(user.press(&over, you).await?.toast.as_deref(), Some("بازی تازه شروع شد"));
+        assert_eq!(captions(&chat.next_message().await?).len(), 9);
+        let late = user.press(&over, me).await?;
+        assert_eq!(late.toast.as_deref(), Some("این صفحه قدیمی است، با آخرین صفحه بازی کنید"));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn any_text_shows_the_board_again_and_some_begin_another_game() -> Outcome {
+        let Table { kenar: _running, user, chat } = table().await?;
+        user.write(&chat, "/start").await?;
+        let first = chat.next_message().await?;
+        user.press(&first, "۱").await?;
+        let board = chat.next_message().await?;
+        user.write(&chat, "کجا بودیم؟").await?;
+        assert_eq!(captions(&chat.next_message().await?), captions(&board));
+        for text in ["/start", "/restart", " شروع دوباره ", "/start CHAT 00000000-0000-4000-8000-000000000001"]
+        {
+            user.write(&chat, text).await?;
+            assert_eq!(captions(&chat.next_message().await?), captions(&first), "{text:?}");
+        }
+        let pressed = user.press(&board, "۹").await?;
+        assert!(pressed.toast.unwrap().starts_with("این صفحه قدیمی است"), "of the game before");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn pressing_twice_answers_twice_and_moves_once() -> Outcome {
+        let Table { kenar: _running, user, chat } = table().await?;
+        user.write(&chat, "/start").await?;
+        let board = chat.next_message().await?;
+        let toasts = tokio::try_join!(user.press(&board, "۱"), user.press(&board, "۱"), user.press(&board, "۱"))?;
+        let mut toasts = [toasts.0, toasts.1, toasts.2].map(|pressed| pressed.toast.unwrap());
+        toasts.sort();
+        assert_eq!(toasts, ["این حرکت ثبت شده است", "این حرکت ثبت شده است", "نوبت شماست"]);
+        let board = chat.next_message().await?;
+        assert_eq!(captions(&board), ["❌", "۲", "۳", "۴", "⭕", "۶", "۷", "۸", "۹"]);
+        play_on(&user, &chat, board).await?;
+        let texts: Vec<_> = chat.messages().iter().filter_map(|message| message.text().map(str::to_owned)).collect();
+        let different: HashSet<_> = texts.iter().collect();
+        assert_eq!(different.len(), texts.len(), "no board was shown twice: {texts:#?}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
+        let kenar = Sandbox::start().await?;
+        let app = kenar.app("xo");
+        let key = "placeholder-identification-key";
+        app.identified_by(IdentificationKey::new(key)?);
+        let site = Site::of_sandbox(&app).await?;
+        let (base, bot) = (site.base.clone(), bot::router(site.verifier.clone(), site.client.clone()));
+        site.serve_aside(bot);
+        let http = HyperTransport::new()?;
+        let post = async |path: &str, key: &str, body: Vec<u8>| {
+            let url = base.at(["kenar", path]);
+            http.send(Request::post(url.as_str()).header("authorization", key).body(Body::from(body)).unwrap()).await
+        };
+        for (kind, key, status) in [(SenderKind::Bot, key, 200), (SenderKind::Human, "another key", 401)] {
+            let mut sender = Sender::default();
+            sender.kind = Some(kind);
+            let message = Message::new(Conversation::new("c"), sender, MessageContent::Text("/start".to_owned()));
+            let event = Event::ChatbotMessage(MessageEvent::new(message));
+            assert_eq!(post("event", key, serde_json::to_vec(&event)?).await?.status(), status);
+        }
+        let press = Press { chat: "c".into(), game: 1, turn: 0, choice: Choice::Mark(Cell::ALL[0]) };
+        let pressed = DynamicAction::builder().extra(RawJson::of(&press)?).build();
+        let answer = post("action", key, serde_json::to_vec(&pressed)?).await?;
+        let reply: DynamicActionReply = serde_json::from_slice(answer.body())?;
+        assert_eq!(reply.toast_text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn many_play_at_once_each_their_own_game() -> Outcome {
+        let Table { kenar, .. } = table().await?;
+        let kenar = Arc::new(kenar);
+        let mut games = tokio::task::JoinSet::new();
+        for player in 0..40 {
+            let kenar = Arc::clone(&kenar);
+            games.spawn(async move {
+                let user = kenar.user(format!("player {player}"));
+                let chat = user.chat_with_bot(&kenar.app("xo"));
+                let over = async {
+                    user.write(&chat, "/start").await?;
+                    let board = chat.next_message().await?;
+                    play_on(&user, &chat, board).await
+                };
+                over.await.map(|over| over.text().unwrap_or_default().to_owned()).map_err(|error| error.to_string())
+            });
+        }
+        let ended = games.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        assert_eq!(ended.len(), 40);
+        assert_eq!(ended.iter().collect::<HashSet<_>>().len(), 1, "who plays the same gets the same answers");
+        assert!(!ended[0].starts_with("شما بردید"), "{}", ended[0]);
+        Ok(())
+    }
+}

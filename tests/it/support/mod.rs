@@ -1,0 +1,6 @@
+//! Helpers that the tests share. No test uses all of them.
+#![allow(dead_code)]
+
+pub mod calls;
+pub mod loopback;
+pub mod webhook;

@@ -1,0 +1,199 @@
+//! Promise: a request that does not show the key is turned away before anything of it is read, and nothing that is
+//! ever printed or answered tells the key.
+
+use crate::support::webhook::fixture;
+use http::{HeaderMap, HeaderValue, header};
+use kenar::IdentificationKey;
+use kenar::webhook::{OpenApp, Rejection, Verifier, is_documented_event_source};
+
+const KEY: &str = "placeholder-current";
+const PREVIOUS: &str = "placeholder-previous";
+
+fn key(text: &str) -> IdentificationKey {
+    IdentificationKey::new(text).unwrap()
+}
+
+fn showing(values: &[&[u8]]) -> HeaderMap {
+    values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap())).collect()
+}
+
+#[test]
+fn a_key_must_be_shown_once_and_to_the_letter() {
+    let verifier = Verifier::new(key(KEY)).also_accept(key(PREVIOUS)).also_accept(key("x"));
+    for shown in [KEY, PREVIOUS, "x"] {
+        assert!(verifier.verify(&showing(&[shown.as_bytes()])).is_ok(), "{shown}");
+    }
+
+    let k = KEY.as_bytes();
+    for (values, expected) in [
+        (&[][..], "MissingKey"),
+        (&[k, k], "RepeatedKey"),
+        (&[k, b"other"], "RepeatedKey"),
+        (&[b"other", k], "RepeatedKey"),
+        (&["کلید".as_bytes()], "NonAsciiKey"),
+        (&[b"placeholder-current\xff"], "NonAsciiKey"),
+        (&[b""], "WrongKey"),
+        (&[b"other"], "WrongKey"),
+        (&[b"placeholder-curren"], "WrongKey"),
+        (&[b"placeholder-currentt"], "WrongKey"),
+        (&[b"Placeholder-current"], "WrongKey"),
+        (&[b"placeholder-current,placeholder-current"], "WrongKey"),
+        (&[b"Bearer placeholder-current"], "WrongKey"),
+    ] {
+        let rejection = verifier.verify(&showing(values)).unwrap_err();
+        assert_eq!(format!("{rejection:?}"), expected, "{values:?}");
+        assert_eq!(rejection.status(), 401, "{values:?}");
+    }
+}
+
+#[test]
+fn all_three_entry_points_ask_for_the_key_then_the_size_then_json() {
+    let verifier = Verifier::new(key(KEY)).max_body_bytes(10);
+    let authentic = showing(&[KEY.as_bytes()]);
+    type EntryPoint = fn(&Verifier, &HeaderMap, &[u8]) -> Option<Rejection>;
+    let entry_points: [(&str, EntryPoint); 3] = [
+        ("open_app", |verifier, headers, body| verifier.open_app(headers, body).err()),
+        ("event", |verifier, headers, body| verifier.event(headers, body).err()),
+        ("dynamic_action", |verifier, headers, body| verifier.dynamic_action(headers, body).err()),
+    ];
+    for (name, enter) in entry_points {
+        let status = |headers: &HeaderMap, body: &[u8]| {
+            enter(&verifier, headers, body).map(|rejection| rejection.status().as_u16())
+        };
+        assert_eq!(status(&HeaderMap::new(), b"not JSON, and too large"), Some(401), "{name}");
+        assert_eq!(status(&authentic, b"not JSON, and too large"), Some(413), "{name}");
+        assert_eq!(status(&authentic, b"not JSON"), Some(400), "{name}");
+        assert_eq!(status(&authentic, b"[]"), Some(400), "{name}");
+        assert_eq!(status(&authentic, b""), Some(400), "{name}");
+        assert_eq!(status(&authentic, b"{}        "), None, "{name}, exactly as large as allowed");
+    }
+}
+
+#[test]
+fn a_body_may_have_a_mebibyte_unless_told_otherwise() {
+    let verifier = Verifier::new(key(KEY));
+    let authentic = showing(&[KEY.as_bytes()]);
+    let mut body = b"{}".to_vec();
+    body.resize(1024 * 1024, b' ');
+    assert!(verifier.event(&authentic, &body).is_ok());
+    body.push(b' ');
+    let rejection = verifier.event(&authentic, &body).unwrap_err();
+    assert!(matches!(rejection, Rejection::TooLarge { bytes: 1_048_577, limit: 1_048_576 }), "{rejection:?}");
+}
+
+#[test]
+fn the_bearer_scheme_is_ignored_only_on_demand() {
+    for (configured, shown, strictly) in [
+        ("abc", "abc", true),
+        ("abc", "Bearer abc", false),
+        ("Bearer abc", "abc", false),
+        ("Bearer abc", "Bearer abc", true),
+        ("Bearer abc", "bearer  abc", false),
+    ] {
+        let headers = showing(&[shown.as_bytes()]);
+        let strict = Verifier::new(key(configured));
+        assert_eq!(strict.verify(&headers).is_ok(), strictly, "strictly, {shown:?} for {configured:?}");
+        let tolerant = strict.ignore_bearer_scheme();
+        assert!(tolerant.verify(&headers).is_ok(), "tolerantly, {shown:?} for {configured:?}");
+        for wrong in ["", "Bearer", "Bearer ", "Bearer abd", "Basic abc", "Bearerabc", "BearerBearer abc"] {
+            assert!(tolerant.verify(&showing(&[wrong.as_bytes()])).is_err(), "{wrong:?} for {configured:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_printed_or_answered_tells_a_key_or_what_was_shown() {
+    let shown = "placeholder-guess";
+    let verifier = Verifier::new(key(KEY)).also_accept(key(PREVIOUS)).max_body_bytes(64);
+    let guess = showing(&[shown.as_bytes()]);
+    let authentic = showing(&[KEY.as_bytes()]);
+    let repeated = showing(&[KEY.as_bytes(), shown.as_bytes()]);
+    let non_ascii = showing(&[b"placeholder-guess\xff"]);
+
+    let mut texts = vec![format!("{verifier:?}"), format!("{:#?}", verifier.clone().ignore_bearer_scheme())];
+    for (headers, body) in [
+        (&HeaderMap::new(), &b"{}"[..]),
+        (&guess, b"{}"),
+        (&repeated, b"{}"),
+        (&non_ascii, b"{}"),
+        (&authentic, &[b' '; 65]),
+        (&authentic, b"{ placeholder-current"),
+        (&authentic, b"\"placeholder-current\""),
+    ] {
+        let rejection = verifier.event(headers, body).unwrap_err();
+        texts.push(format!("{rejection} {rejection:?} {rejection:#?}"));
+        let response = rejection.into_http_response();
+        if response.status() == 401 {
+            assert!(response.body().is_empty(), "a 401 tells nothing: {response:?}");
+        } else {
+            assert!(!response.body().is_empty(), "who shows the key is told what is wrong: {response:?}");
+        }
+        texts.push(format!("{response:?}"));
+    }
+    let opened = verifier.open_app(&authentic, b"{}").unwrap();
+    texts.push(format!("{opened:?} {:?}", opened.headers()));
+    for text in texts {
+        assert!(!text.contains("placeholder"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_verifier_reads_is_what_is_read_without_it() {
+    let verifier = Verifier::new(key(KEY));
+    let mut headers = showing(&[KEY.as_bytes()]);
+    headers.insert("api-version", HeaderValue::from_static("2"));
+    let body = fixture("open_app", "v1_minimal.json");
+    let opened = verifier.open_app(&headers, &body).unwrap();
+    assert_eq!(opened, OpenApp::from_unverified_body(&headers, &body).unwrap());
+}
+
+#[test]
+fn the_documented_sources_of_events_are_known() {
+    for (address, documented) in [
+        ("78.111.6.40", false),
+        ("78.111.6.41", true),
+        ("78.111.6.42", true),
+        ("78.111.6.43", true),
+        ("78.111.6.44", false),
+        ("31.214.250.127", false),
+        ("31.214.250.128", true),
+        ("31.214.250.159", true),
+        ("31.214.250.160", false),
+        ("::ffff:78.111.6.41", true),
+        ("::ffff:78.111.6.44", false),
+        ("::78.111.6.41", false),
+        ("::1", false),
+        ("127.0.0.1", false),
+    ] {
+        assert_eq!(is_documented_event_source(address.parse().unwrap()), documented, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn replies_and_rejections_are_axum_responses() {
+    use axum::response::IntoResponse;
+    use kenar::Action;
+    use kenar::webhook::{DynamicActionReply, OpenAppReply};
+
+    async fn answer(response: impl IntoResponse) -> (u16, String, String) {
+        let response = response.into_response();
+        let kind = response.headers().get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+        (status, kind, String::from_utf8(body.to_vec()).unwrap())
+    }
+    let json = "application/json".to_owned();
+
+    let page = "https://addon.example/".parse().unwrap();
+    assert_eq!(
+        answer(OpenAppReply::to(page)).await,
+        (200, json.clone(), r#"{"url":"https://addon.example/"}"#.to_owned())
+    );
+    assert_eq!(answer(DynamicActionReply::nothing()).await, (200, json, "{}".to_owned()));
+    assert_eq!(answer(Rejection::WrongKey).await, (401, String::new(), String::new()));
+    assert_eq!(answer(Rejection::NotAnObject).await.0, 400);
+
+    let (status, _, why) = answer(DynamicActionReply::open(Action::dynamic_action(7))).await;
+    assert_eq!(status, 500);
+    assert!(why.contains("JSON object"), "{why}");
+}
