@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use kenar::IdentificationKey;
+use kenar::secret::IdentificationKey;
 use kenar::webhook::Verifier;
 
 /// Beyond it, the two classes differ for certain.
@@ -31,7 +31,7 @@ enum Class {
     Random,
 }
 
-/// The generator of Steele, Lea and Flood (splitmix64): the same guesses in the same order on each run.
+/// The generator of Steele, Lea and LoadReport (splitmix64): the same guesses in the same order on each run.
 struct Generator(u64);
 
 impl Generator {

@@ -9,9 +9,11 @@ use std::time::Duration;
 use allocation_support::counted;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
+use kenar::model::ConversationId;
 use kenar::operation::GetConversation;
+use kenar::request::Operation as _;
+use kenar::secret::{AccessToken, IdentificationKey};
 use kenar::webhook::{Event, OpenApp, Verifier};
-use kenar::{AccessToken, ConversationId, IdentificationKey, Operation as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use support::{Contestant, Effort, Times, cpu_time, measure, median, plain, print_table};
@@ -64,11 +66,11 @@ fn main() {
         [
             (OURS, &|body| {
                 let opened = OpenApp::from_unverified_body(&headers, body).unwrap();
-                black_box(opened.extra::<plain::Order>().unwrap());
+                black_box(opened.data::<plain::Order>().unwrap());
             }),
             ("kenar, verified", &|body| {
                 let opened = verifier.open_app(&headers, body).unwrap();
-                black_box(opened.extra::<plain::Order>().unwrap());
+                black_box(opened.data::<plain::Order>().unwrap());
             }),
             (DERIVE, &|body| read::<plain::OpenApp<plain::Order>>(body)),
             ("Value", &|body| read::<Value>(body)),

@@ -7,7 +7,8 @@ mod live_bytes;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use kenar::{BotMessage, ChatApi as _, Client, ConversationId};
+use kenar::model::ConversationId;
+use kenar::{BotMessage, ChatApi as _, Client};
 use kenar_sandbox::Sandbox;
 use live_bytes::LIVE_BYTES;
 use support::is_bench;
@@ -59,10 +60,10 @@ async fn start_and_stop(door: Door, sandboxes: usize) -> [Duration; 2] {
     let (mut starts, mut stops) = (Vec::new(), Vec::new());
     for _ in 0..sandboxes {
         let began = Instant::now();
-        let kenar = door.open().await;
+        let sandbox = door.open().await;
         starts.push(began.elapsed());
         let began = Instant::now();
-        kenar.shutdown().await;
+        sandbox.shutdown().await;
         stops.push(began.elapsed());
     }
     [median(&mut starts), median(&mut stops)]
@@ -87,9 +88,9 @@ async fn memory(door: Door, sandboxes: usize) -> isize {
 async fn rate(door: Door, in_flight: usize, calls: usize, rounds: usize) -> f64 {
     let mut times = Vec::new();
     for _ in 0..rounds {
-        let kenar = door.open().await;
-        let app = kenar.app("bot");
-        let chat = kenar.user("sara").chat_with_bot(&app);
+        let sandbox = door.open().await;
+        let app = sandbox.app("bot");
+        let chat = sandbox.user("sara").chat_with_bot(&app);
         let client = app.client();
         let began = Instant::now();
         let mut under_way = JoinSet::new();

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kenar::request::Hosts;
+use kenar::model::ConversationId;
+use kenar::request::BaseUrls;
+use kenar::secret::{AccessToken, ApiKey};
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
-use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage};
+use kenar::{ChatApi as _, Client, ConversationMessage};
 use serde_json::Value;
 use support::message::{json_message, plain_message, typed_message};
 use support::plain;
@@ -116,7 +118,7 @@ fn kenar_over_reqwest(origin: &str) -> Kenar {
 }
 
 fn over(transport: impl HttpTransport, origin: &str) -> Kenar {
-    let builder = Client::builder(ApiKey::new(API_KEY).unwrap()).hosts(Hosts::at(origin).unwrap());
+    let builder = Client::builder(ApiKey::new(API_KEY).unwrap()).base_urls(BaseUrls::single(origin).unwrap());
     let client = builder.transport(transport).build().unwrap();
     Kenar { client, token: AccessToken::new(TOKEN).unwrap(), kept: typed_message() }
 }

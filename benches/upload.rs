@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use kenar::Client;
 use kenar::operation::{Media, MediaSource, UploadMedia};
-use kenar::request::Hosts;
-use kenar::{ApiKey, Client, UploadToken};
+use kenar::request::BaseUrls;
+use kenar::secret::{ApiKey, UploadToken};
 use support::stub::Stub;
 use support::{Effort, argument, cpu_time, is_bench, median, memory_kib, stay_on_one_core};
 
@@ -76,8 +77,8 @@ fn upload(contestant: &str, file: &Path, port: u16) {
 
 fn with_kenar(file: &Path, port: u16) -> (Duration, Duration) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let hosts = Hosts::at(&format!("http://127.0.0.1:{port}")).unwrap();
-    let client = Client::builder(ApiKey::new("placeholder").unwrap()).hosts(hosts).build().unwrap();
+    let base_urls = BaseUrls::single(&format!("http://127.0.0.1:{port}")).unwrap();
+    let client = Client::builder(ApiKey::new("placeholder").unwrap()).base_urls(base_urls).build().unwrap();
     let token = UploadToken::new("placeholder").unwrap();
     timed(|| {
         runtime.block_on(async {

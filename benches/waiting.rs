@@ -4,8 +4,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kenar::request::Hosts;
-use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId};
+use kenar::model::ConversationId;
+use kenar::request::BaseUrls;
+use kenar::secret::{AccessToken, ApiKey};
+use kenar::{ChatApi as _, Client};
 use support::message::{plain_message, typed_message};
 use support::stub::Stub;
 use support::{argument, is_bench, memory_kib, plain};
@@ -51,7 +53,7 @@ type Send = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = bool> + std::m
 fn sender(contestant: &str, origin: &str) -> Send {
     if contestant == "kenar" {
         let client = Client::builder(ApiKey::new("placeholder").unwrap())
-            .hosts(Hosts::at(origin).unwrap())
+            .base_urls(BaseUrls::single(origin).unwrap())
             .time_limit(Duration::from_secs(60))
             .build()
             .unwrap();

@@ -46,13 +46,14 @@ impl HttpTransport for OwnPool {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
-    let chat = kenar.user("sara").chat_with_bot(&app);
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
+    let chat = sandbox.user("sara").chat_with_bot(&app);
 
-    let client = Client::builder(app.api_key()).hosts(kenar.hosts().clone()).transport(OwnPool::new()).build()?;
+    let client =
+        Client::builder(app.api_key()).base_urls(sandbox.base_urls().clone()).transport(OwnPool::new()).build()?;
     client.send_bot_message(chat.id(), &BotMessage::text("سلام از hyper")).await?;
 
-    println!("{}", kenar.transcript());
+    println!("{}", sandbox.transcript());
     Ok(())
 }

@@ -7,8 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
+use kenar::model::{AppUrl, MessageContent};
 use kenar::webhook::{Event, MessageEvent, Rejection, Verifier};
-use kenar::{AppUrl, BotMessage, Button, ChatApi as _, Client, Error, MessageContent};
+use kenar::{BotMessage, Button, ChatApi as _, Client, Error};
 use kenar_sandbox::Sandbox;
 use tokio::net::TcpListener;
 
@@ -51,16 +52,16 @@ impl Bot {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("echo");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("echo");
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
-    app.events_at(base.at(["event"]));
+    app.set_events_url(base.join(["event"]));
     let bot = Bot { verifier: app.verifier(), client: app.client() };
     tokio::spawn(async { axum::serve(listener, Router::new().route("/event", post(event)).with_state(bot)).await });
 
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
     sara.write(&chat, "/start MY_POST QYabcdef").await?;
     chat.next_message().await?;

@@ -9,10 +9,10 @@ use tokio::io::AsyncReadExt as _;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     let client = app.client();
-    let chat = kenar.user("sara").chat_with_bot(&app);
+    let chat = sandbox.user("sara").chat_with_bot(&app);
 
     // The format and the size are checked here, before anything is sent.
     let media = match std::env::args().nth(1) {

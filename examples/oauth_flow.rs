@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kenar::oauth::StoredTokens;
-use kenar::{Callback, ChatApi as _, Scope, TokenSet, TokenStore};
+use kenar::client::TokenStore;
+use kenar::oauth::{Callback, StoredTokens, TokenSet};
+use kenar::{ChatApi as _, Scope};
 use kenar_sandbox::Sandbox;
 
 /// Where one user's tokens are kept: in an add-on, a row of its database, encrypted.
@@ -35,10 +36,10 @@ impl TokenStore for Row {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let kenar = Sandbox::builder().manual_clock().start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::builder().manual_clock().start().await?;
+    let app = sandbox.app("delivery");
     let (client, oauth) = (app.client(), app.oauth("https://addon.example/oauth/callback")?);
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
 
     // 1. Send the user's browser to the URL, and keep the state with the visit.
     // [permission]
@@ -66,7 +67,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     println!("user        {:?}", user.user_id);
 
     // 5. An hour later it is another one: many ask, and there is one refresh.
-    kenar.advance(Duration::from_secs(3600));
+    sandbox.advance(Duration::from_secs(3600));
     let (one, another) = tokio::join!(tokens.access_token(), tokens.access_token());
     assert_eq!(one?, another?);
     client.get_user(&tokens.access_token().await?).await?;

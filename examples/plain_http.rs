@@ -4,8 +4,9 @@
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use kenar::model::AppUrl;
+use kenar::secret::IdentificationKey;
 use kenar::webhook::{DynamicActionReply, Event, Rejection, Verifier};
-use kenar::{AppUrl, IdentificationKey};
 
 /// The three webhooks of an add-on. Whatever serves HTTP can call it.
 struct Webhooks {
@@ -26,7 +27,7 @@ impl Webhooks {
         match request.uri().path() {
             "/kenar/open" => {
                 let opened = self.verifier.open_app(headers, body)?;
-                Ok(opened.reply(self.base.at(["hello"])).into_http_response())
+                Ok(opened.reply(self.base.join(["hello"])).into_http_response())
             }
             "/kenar/event" => {
                 if let Event::ChatbotMessage(message) = self.verifier.event(headers, body)? {
@@ -36,7 +37,7 @@ impl Webhooks {
             }
             "/kenar/action" => {
                 let pressed = self.verifier.dynamic_action(headers, body)?;
-                println!("pressed: {:?}", pressed.extra_json());
+                println!("pressed: {:?}", pressed.data_json());
                 Ok(DynamicActionReply::toast("انجام شد").into_http_response())
             }
             _ => {

@@ -208,7 +208,7 @@ impl fmt::Debug for RpcCode {
 
 impl Error {
     /// A failure with no answer of Divar's in it: what an [`HttpTransport`](crate::transport::HttpTransport) or an
-    /// [`Operation`](crate::Operation) of yours reports.
+    /// [`Operation`](crate::request::Operation) of yours reports.
     #[must_use]
     pub fn new(kind: ErrorKind, operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self(Box::new(Repr {
@@ -228,7 +228,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The operation, by its [`NAME`](crate::Operation::NAME).
+    /// The operation, by its [`NAME`](crate::request::Operation::NAME).
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.0.operation

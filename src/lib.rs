@@ -30,7 +30,9 @@
 //!
 //! ```
 //! # use axum::{body::Bytes, extract::State, http::HeaderMap};
-//! # use kenar::{AppUrl, Client, OAuthClient, OpenAppReply, Rejection, Verifier};
+//! # use kenar::{Client, OAuthClient, Verifier};
+//! # use kenar::model::AppUrl;
+//! # use kenar::webhook::{OpenAppReply, Rejection};
 //! #[derive(Clone)]
 //! struct AddOn { verifier: Verifier, client: Client, oauth: OAuthClient, base: AppUrl }
 //!
@@ -39,7 +41,7 @@
 //!     add_on: State<AddOn>, headers: HeaderMap, body: Bytes,
 //! ) -> Result<OpenAppReply, Rejection> {
 //!     let opened = add_on.verifier.open_app(&headers, &body)?; // else 401, 400 or 413
-//!     Ok(opened.reply(add_on.base.at(["order"])))
+//!     Ok(opened.reply(add_on.base.join(["order"])))
 //! }
 //! # // [end]
 //! # let _: axum::Router<AddOn> = axum::Router::new().route("/open", axum::routing::post(open_app));
@@ -49,16 +51,18 @@
 //! [state](guide#state). The user comes back with a code, which becomes an [access token](guide#access-token).
 //!
 //! ```
-//! # use kenar::{AccessToken, Callback, ConversationId, OAuthClient, Scope};
-//! # use kenar::oauth::{PermissionUrl, State};
-//! fn ask(oauth: &OAuthClient, conversation: &ConversationId) -> (PermissionUrl, State) {
+//! # use kenar::{OAuthClient, Scope};
+//! # use kenar::model::ConversationId;
+//! # use kenar::oauth::{Callback, OAuthState, PermissionUrl};
+//! # use kenar::secret::AccessToken;
+//! fn ask(oauth: &OAuthClient, conversation: &ConversationId) -> (PermissionUrl, OAuthState) {
 //! # // [permission]
 //!     oauth.permission_url([Scope::conversation_send_message(conversation)])
 //! # // [end]
 //! }
 //!
 //! async fn permitted(
-//!     oauth: &OAuthClient, query: &str, state: &State,
+//!     oauth: &OAuthClient, query: &str, state: &OAuthState,
 //! ) -> Result<Option<AccessToken>, Box<dyn std::error::Error>> {
 //!     match oauth.callback(query, state)? {
 //!         Callback::Granted(code) => Ok(Some(oauth.exchange(code).await?.access_token)),
@@ -66,9 +70,9 @@
 //!     }
 //! }
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! # let kenar = kenar_sandbox::Sandbox::in_process().await;
-//! # let (app, ali) = (kenar.app("delivery"), kenar.user("ali"));
-//! # let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
+//! # let sandbox = kenar_sandbox::Sandbox::in_process().await;
+//! # let (app, ali) = (sandbox.app("delivery"), sandbox.user("ali"));
+//! # let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
 //! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
 //! # let (url, state) = ask(&oauth, chat.id());
 //! # let back = ali.visit(url.as_str()).await.unwrap().allow().await.unwrap();
@@ -79,9 +83,10 @@
 //! **3. Write into the chat**, with a button for the user who permitted it, and one for the other side.
 //!
 //! ```
-//! # use kenar::{
-//! #     AccessToken, AppUrl, Button, ChatApi as _, Client, ConversationId, ConversationMessage, Error, Icon,
-//! # };
+//! # use kenar::{Button, ChatApi as _, Client, ConversationMessage, Error};
+//! # use kenar::model::{AppUrl, ConversationId};
+//! # use kenar::model::icon::Icon;
+//! # use kenar::secret::AccessToken;
 //! # async fn announce(
 //! #     client: &Client, conversation: &ConversationId, token: &AccessToken, tracking: AppUrl,
 //! # ) -> Result<(), Error> {
@@ -97,11 +102,12 @@
 //! # // [end]
 //! # Ok(()) }
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! # use kenar::{Callback, Scope};
+//! # use kenar::Scope;
+//! # use kenar::oauth::Callback;
 //! # use kenar_sandbox::Sandbox;
-//! # let kenar = Sandbox::in_process().await;
-//! # let (app, ali) = (kenar.app("delivery"), kenar.user("ali"));
-//! # let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
+//! # let sandbox = Sandbox::in_process().await;
+//! # let (app, ali) = (sandbox.app("delivery"), sandbox.user("ali"));
+//! # let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
 //! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
 //! # let (url, state) = oauth.permission_url([Scope::conversation_send_message(chat.id())]);
 //! # let back = ali.visit(url.as_str()).await.unwrap().allow().await.unwrap();
@@ -120,19 +126,19 @@
 //! # use kenar_sandbox::Sandbox;
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let kenar = Sandbox::in_process().await;
-//! let app = kenar.app("delivery");
+//! let sandbox = Sandbox::in_process().await;
+//! let app = sandbox.app("delivery");
 //! // Your add-on: here a function, or else the address of your server.
-//! # let (verifier, base) = (app.verifier(), "https://addon.example".parse::<kenar::AppUrl>()?);
-//! let add_on = app.handled_by(move |request| {
+//! # let (verifier, base) = (app.verifier(), "https://addon.example".parse::<kenar::model::AppUrl>()?);
+//! let add_on = app.set_handler(move |request| {
 //!     let opened = verifier.open_app(request.headers(), request.body());
-//!     let page = base.at(["order"]);
+//!     let page = base.join(["order"]);
 //!     async move { opened.unwrap().reply(page).into_http_response() }
 //! });
-//! app.open_app_at(add_on.at(["open"]));
+//! app.set_open_app_url(add_on.join(["open"]));
 //!
-//! let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-//! let chat = kenar.post(&sara).conversation_with(&ali);
+//! let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+//! let chat = sandbox.add_post(&sara).conversation_with(&ali);
 //! let page = ali.open_app(&chat, &app).await?;
 //! assert_eq!(page.url().path(), "/order");
 //! # Ok(()) }
@@ -141,7 +147,9 @@
 //! Outside of tests, the keys come from the panel, once, where the program starts:
 //!
 //! ```no_run
-//! # use kenar::{ApiKey, Client, ClientSecret, IdentificationKey, OAuthApp, Verifier};
+//! # use kenar::{Client, Verifier};
+//! # use kenar::oauth::OAuthApp;
+//! # use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 //! # use std::env::var;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let verifier = Verifier::new(IdentificationKey::new(var("KENAR_IDENTIFICATION_KEY")?)?);
@@ -189,7 +197,7 @@
 //! | [ask for permission](oauth::PermissionRequest) | [`permission_url`](OAuthClient::permission_url), [`callback`](OAuthClient::callback) | none | none |
 //! | [exchange the code](oauth::ExchangeCode) | [`exchange`](OAuthClient::exchange) | none | none |
 //! | [refresh the tokens](oauth::RefreshTokens) | [`refresh`](OAuthClient::refresh) | none | none |
-//! | any other call | [`execute`](Client::execute), with an [`Operation`] of yours | | |
+//! | any other call | [`execute`](Client::execute), with an [`Operation`](request::Operation) of yours | | |
 //!
 //! What the platform calls on an app is in [`webhook`].
 //!
@@ -239,6 +247,7 @@
 //! [ring]: https://docs.rs/ring
 //! [`idna_adapter`]: https://docs.rs/crate/idna_adapter
 //!
+#![cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::client::SharedTokens")]
 #![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -249,8 +258,8 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod client;
-mod error;
+pub mod client;
+pub mod error;
 // Documentation only: it is compiled for documentation and for its examples, and for no one who uses the crate.
 #[cfg(any(doc, doctest))]
 pub mod guide;
@@ -259,29 +268,19 @@ pub mod oauth;
 pub mod operation;
 mod redact;
 pub mod request;
-mod secret;
+pub mod secret;
 pub mod transport;
 pub mod webhook;
 
-pub use client::{ChatApi, Client, ClientBuilder, ClientSetupError, OAuthClient, Retry, Timer};
-#[cfg(feature = "tokio")]
-pub use client::{SharedTokens, TokenStore, TokensError, TokioTimer};
-pub use error::{ApiError, Error, ErrorKind, OAuthError, RpcCode, RpcStatus};
-#[doc(inline)]
-pub use model::{
-    Action, ActionData, AppSlug, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, ConversationId,
-    ConversationMessage, Icon, MediaToken, Message, MessageContent, MessageId, PostToken, RawJson, Side, Timestamp,
-    UserId,
+// The everyday names. Everything else has one path, in its module.
+#[doc(no_inline)]
+pub use self::{
+    client::{ChatApi, Client, OAuthClient},
+    error::Error,
+    model::{BotMessage, Button, ConversationMessage},
+    oauth::Scope,
+    webhook::{DynamicAction, Event, OpenApp, Verifier},
 };
-#[doc(inline)]
-pub use oauth::{Callback, OAuthApp, Scope, TokenSet};
-#[doc(inline)]
-pub use request::Operation;
-pub use secret::{
-    AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, InvalidSecret, RefreshToken, UploadToken,
-};
-#[doc(inline)]
-pub use webhook::{DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, Rejection, Verifier};
 
 /// The README's example, compiled.
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 //! One message, with nine buttons, made in three ways.
 
-use kenar::{Button, ConversationMessage, Icon, PostToken};
+use kenar::model::PostToken;
+use kenar::model::icon::Icon;
+use kenar::{Button, ConversationMessage};
 use serde_json::{Value, json};
 
 use super::plain::{self, Action, Grid, Order, Row};

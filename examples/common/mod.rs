@@ -9,9 +9,12 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use axum::Router;
-use kenar::request::Hosts;
+use kenar::model::AppUrl;
+use kenar::oauth::OAuthApp;
+use kenar::request::BaseUrls;
+use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use kenar::webhook::Verifier;
-use kenar::{ApiKey, AppUrl, Client, ClientSecret, IdentificationKey, OAuthApp, OAuthClient};
+use kenar::{Client, OAuthClient};
 use kenar_sandbox::{App, Sandbox};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -46,14 +49,14 @@ pub async fn sandbox_with_page() -> Outcome<Sandbox> {
 }
 
 /// Says where the chat page is, and goes on until Ctrl-C, or for `KENAR_SANDBOX_SECONDS`.
-pub async fn stay(kenar: Sandbox, what_to_do: &str) -> Outcome {
-    println!("Open the chat page in a browser:\n\n   {}\n", kenar.chat_page_url().unwrap_or_default());
+pub async fn stay(sandbox: Sandbox, what_to_do: &str) -> Outcome {
+    println!("Open the chat page in a browser:\n\n   {}\n", sandbox.chat_page_url().unwrap_or_default());
     println!("{what_to_do} Ctrl-C ends it.");
     match setting("KENAR_SANDBOX_SECONDS") {
         Ok(seconds) => tokio::time::sleep(Duration::from_secs(seconds.parse()?)).await,
         Err(_) => std::future::pending().await,
     }
-    kenar.shutdown().await;
+    sandbox.shutdown().await;
     Ok(())
 }
 
@@ -73,7 +76,7 @@ impl Site {
         let Ok(key) = env::var("KENAR_API_KEY") else { return Ok(None) };
         let client = Client::builder(ApiKey::new(key)?);
         let client = match env::var("KENAR_HOSTS") {
-            Ok(sandbox) => client.hosts(Hosts::at(&sandbox)?),
+            Ok(sandbox) => client.base_urls(BaseUrls::single(&sandbox)?),
             Err(_) => client,
         };
         let listen = setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());
@@ -89,9 +92,9 @@ impl Site {
     pub async fn of_sandbox(app: &App) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
-        app.open_app_at(base.at(["kenar", "open"]));
-        app.events_at(base.at(["kenar", "event"]));
-        app.dynamic_actions_at(base.at(["kenar", "action"]));
+        app.set_open_app_url(base.join(["kenar", "open"]));
+        app.set_events_url(base.join(["kenar", "event"]));
+        app.set_dynamic_action_url(base.join(["kenar", "action"]));
         Ok(Self { verifier: app.verifier(), client: app.client(), base, listener })
     }
 
@@ -103,7 +106,7 @@ impl Site {
 
     /// Where the consent page sends users back to.
     pub fn redirect_uri(&self) -> AppUrl {
-        self.base.at(["oauth", "callback"])
+        self.base.join(["oauth", "callback"])
     }
 
     /// Serves it for as long as the program runs.

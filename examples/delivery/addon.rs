@@ -11,10 +11,12 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use kenar::model::AppUrl;
+use kenar::model::icon::Icon;
+use kenar::oauth::Callback;
+use kenar::secret::AuthorizationCode;
 use kenar::webhook::{DynamicActionReply, OpenAppReply, Rejection, Verifier};
-use kenar::{
-    AppUrl, AuthorizationCode, Button, Callback, ChatApi as _, Client, ConversationMessage, Icon, OAuthClient, Scope,
-};
+use kenar::{Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::notice;
@@ -66,16 +68,16 @@ pub fn router(settings: Settings) -> Router {
 async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Problem> {
     let opened = app.settings.verifier.open_app(&headers, &body)?;
     let Some(conversation) = opened.conversation_id().cloned() else {
-        return Ok(opened.reply(app.settings.base.at(["pages", "only-in-chats"])));
+        return Ok(opened.reply(app.settings.base.join(["pages", "only-in-chats"])));
     };
-    let button: Option<Proposal> = opened.extra().unwrap_or_default(); // a button of an older version, perhaps
+    let button: Option<Proposal> = opened.data().unwrap_or_default(); // a button of an older version, perhaps
     let order = button.and_then(|button| app.orders.get(&button.order));
     let purpose = match order.filter(|order| order.conversation == conversation) {
         Some(order) => Purpose::OtherTime(order),
         None => Purpose::NewOrder,
     };
     let visit = app.visits.begin(conversation, purpose, opened.return_url())?;
-    Ok(opened.reply(app.settings.base.at(["visits", &visit.id])))
+    Ok(opened.reply(app.settings.base.join(["visits", &visit.id])))
 }
 
 async fn show_form(State(app): App, Path(id): Path<String>) -> Result<Page, Page> {
@@ -116,7 +118,7 @@ async fn track(State(app): App, Path(id): Path<String>) -> Result<Page, Page> {
 
 /// The other side confirms the time, and waits for this answer.
 async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Rejection> {
-    let button: Proposal = app.settings.verifier.dynamic_action(&headers, &body)?.extra()?;
+    let button: Proposal = app.settings.verifier.dynamic_action(&headers, &body)?.data()?;
     Ok(DynamicActionReply::toast(match app.orders.confirm(&button.order, &button.proposal) {
         Confirmed::Now => "زمان تأیید شد",
         Confirmed::Before => "این زمان پیش‌تر تأیید شده است",
@@ -163,7 +165,7 @@ impl AddOn {
         let button = Proposal { order: order.id.clone(), proposal: order.proposal.clone() };
         ConversationMessage::text(format!("{what}\n{}", order.when))
             .sender_buttons([[
-                Button::open_link("پیگیری", self.settings.base.at(["orders", &order.id])).icon(Icon::SEND)
+                Button::open_link("پیگیری", self.settings.base.join(["orders", &order.id])).icon(Icon::SEND)
             ]])
             .receiver_buttons([[
                 Button::dynamic_action("تأیید زمان", &button).icon(Icon::CHECKED),

@@ -47,9 +47,9 @@ fn settings(site: &Site, oauth: OAuthClient) -> Settings {
 }
 
 /// The app, as its owner has set it up, with the add-on behind it.
-async fn app_of(kenar: &Sandbox) -> Outcome<App> {
-    let app = kenar.app("delivery");
-    app.titled("ارسال کالا");
+async fn app_of(sandbox: &Sandbox) -> Outcome<App> {
+    let app = sandbox.app("delivery");
+    app.set_title("ارسال کالا");
     let site = Site::of_sandbox(&app).await?;
     let settings = settings(&site, app.oauth(site.redirect_uri().as_str())?);
     site.serve_aside(addon::router(settings));
@@ -57,8 +57,8 @@ async fn app_of(kenar: &Sandbox) -> Outcome<App> {
 }
 
 /// Two people, talking about a post.
-async fn chat_between(seller: &User, buyer: &User, kenar: &Sandbox) -> Outcome<Chat> {
-    let chat = kenar.post(seller).conversation_with(buyer);
+async fn chat_between(seller: &User, buyer: &User, sandbox: &Sandbox) -> Outcome<Chat> {
+    let chat = sandbox.add_post(seller).conversation_with(buyer);
     buyer.write(&chat, "سلام، ارسال هم دارید؟").await?;
     seller.write(&chat, "بله، با افزونهٔ ارسال کالا").await?;
     Ok(chat)
@@ -66,18 +66,18 @@ async fn chat_between(seller: &User, buyer: &User, kenar: &Sandbox) -> Outcome<C
 
 /// Lets you be both people, in the browser.
 async fn let_try() -> Outcome {
-    let kenar = sandbox_with_page().await?;
-    app_of(&kenar).await?;
-    chat_between(&kenar.user("سارا"), &kenar.user("علی"), &kenar).await?;
-    stay(kenar, "Be علی, and open the add-on in the chat; then be سارا, and answer.").await
+    let sandbox = sandbox_with_page().await?;
+    app_of(&sandbox).await?;
+    chat_between(&sandbox.user("سارا"), &sandbox.user("علی"), &sandbox).await?;
+    stay(sandbox, "Be علی, and open the add-on in the chat; then be سارا, and answer.").await
 }
 
 /// Plays it against the sandbox, and tells it.
 async fn play() -> Outcome {
-    let kenar = Sandbox::start().await?;
-    let app = app_of(&kenar).await?;
-    let (sara, ali) = (kenar.user("Sara"), kenar.user("Ali"));
-    let chat = chat_between(&sara, &ali, &kenar).await?;
+    let sandbox = Sandbox::start().await?;
+    let app = app_of(&sandbox).await?;
+    let (sara, ali) = (sandbox.user("Sara"), sandbox.user("Ali"));
+    let chat = chat_between(&sara, &ali, &sandbox).await?;
 
     title("1. Ali opens the add-on in his chat with Sara, and sends the form without an address");
     let page = ali.open_app(&chat, &app).await?;
@@ -128,7 +128,7 @@ async fn play() -> Outcome {
     for message in chat.messages() {
         println!("   {message}");
     }
-    kenar.shutdown().await;
+    sandbox.shutdown().await;
     println!("\nThe add-on is in examples/delivery/; begin with addon.rs. Copy it.");
     Ok(())
 }

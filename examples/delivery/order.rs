@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kenar::ConversationId;
+use kenar::model::ConversationId;
 use serde::Deserialize;
 
 use super::random::{NoRandomness, random_id};

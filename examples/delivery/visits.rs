@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use kenar::ConversationId;
-use kenar::oauth::State;
+use kenar::model::ConversationId;
+use kenar::oauth::OAuthState;
 use url::Url;
 
 use super::order::{Draft, Form, Purpose};
@@ -23,7 +23,7 @@ pub struct Visit {
     /// What the user has filled in last.
     pub form: Form,
     /// What the consent page gives back. It is one for the visit, so that a form that is sent twice leads to one answer.
-    pub state: State,
+    pub state: OAuthState,
     pub stage: Stage,
     begun: Instant,
 }
@@ -57,7 +57,7 @@ impl Visits {
         return_url: Url,
     ) -> Result<Visit, NoRandomness> {
         let (form, stage, begun) = (Form::default(), Stage::Filling, Instant::now());
-        let (id, state) = (random_id()?, State::random()?);
+        let (id, state) = (random_id()?, OAuthState::random()?);
         let visit = Visit { id: id.clone(), conversation, purpose, return_url, form, state, stage, begun };
         let mut all = self.all();
         all.retain(|_, visit| visit.begun.elapsed() < self.lifetime);
@@ -87,7 +87,7 @@ impl Visits {
 
     /// Lets the user try again, with another state: each is for one answer.
     pub fn reopen(&self, id: &str) -> Result<(), NoRandomness> {
-        let state = State::random()?;
+        let state = OAuthState::random()?;
         if let Some(visit) = self.all().get_mut(id) {
             (visit.state, visit.stage) = (state, Stage::Filling);
         }

@@ -11,12 +11,12 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use kenar::oauth::NoRandomness;
+use kenar::model::icon::Icon;
+use kenar::model::{Action, AppUrl};
+use kenar::oauth::{Callback, NoRandomness};
+use kenar::secret::AuthorizationCode;
 use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
-use kenar::{
-    Action, AppUrl, AuthorizationCode, BotMessage, Button, Callback, ChatApi as _, Client, ConversationMessage, Error,
-    Icon, OAuthClient, Scope,
-};
+use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage, Error, OAuthClient, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::visits::{Visit, Visits};
@@ -59,7 +59,7 @@ async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<Op
     let opened = app.settings.verifier.open_app(&headers, &body)?;
     let conversation = opened.conversation_id().cloned().ok_or(Problem::NoConversation)?;
     let visit = app.visits.begin(conversation, opened.return_url())?;
-    Ok(opened.reply(app.settings.base.at(["visits", &visit.id])))
+    Ok(opened.reply(app.settings.base.join(["visits", &visit.id])))
 }
 // [end]
 
@@ -116,10 +116,10 @@ async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), R
 /// A button was pressed that asks the add-on what to do. The user waits for this answer.
 async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Rejection> {
     let pressed = app.settings.verifier.dynamic_action(&headers, &body)?;
-    let Confirm { order } = pressed.extra()?;
+    let Confirm { order } = pressed.data()?;
     let reply = DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد"));
     Ok(match pressed.post_token() {
-        Some(post) => reply.and_open(Action::post_page(post)),
+        Some(post) => reply.with_action(Action::post_page(post)),
         None => reply,
     })
 }
@@ -132,7 +132,7 @@ impl AddOn {
         // [send]
         let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
             .sender_buttons([[
-                Button::open_link("پیگیری سفارش", self.settings.base.at(["orders", "17"])).icon(Icon::SEND)
+                Button::open_link("پیگیری سفارش", self.settings.base.join(["orders", "17"])).icon(Icon::SEND)
             ]])
             .receiver_buttons([[Button::dynamic_action("تأیید زمان", &order)]]);
         match self.settings.client.send_message(&visit.conversation, &message, &tokens.access_token).await {

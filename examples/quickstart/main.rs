@@ -37,17 +37,17 @@ fn settings(site: &Site, oauth: OAuthClient) -> Settings {
 /// Plays the flow against the sandbox, and tells it.
 async fn play() -> Outcome {
     title("A Kenar on this machine, and a delivery add-on");
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     let site = Site::of_sandbox(&app).await?;
     let base = site.base.clone();
     let settings = settings(&site, app.oauth(site.redirect_uri().as_str())?);
     site.serve_aside(addon::router(settings));
-    say("sandbox", kenar.url());
+    say("sandbox", sandbox.url());
     say("add-on", &base);
 
-    let (sara, ali) = (kenar.user("Sara"), kenar.user("Ali"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
+    let (sara, ali) = (sandbox.user("Sara"), sandbox.user("Ali"));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     ali.write(&chat, "سلام، ارسال هم دارید؟").await?;
     sara.write(&chat, "بله، با افزونه").await?;
 
@@ -78,7 +78,7 @@ async fn play() -> Outcome {
     check(answer.text() == Some("سفارش «17» در راه است."), "the chatbot answered")?;
 
     title("6. Someone else sends a forged request");
-    let forged = Request::post(base.at(["kenar", "open"]).as_str())
+    let forged = Request::post(base.join(["kenar", "open"]).as_str())
         .header("authorization", "a guess")
         .body(Body::from(r#"{"source":"CHAT"}"#.to_owned()))?;
     let answer = HyperTransport::new()?.send(forged).await?;
@@ -92,10 +92,10 @@ async fn play() -> Outcome {
         println!();
     }
     title("What went over the wire");
-    for exchange in kenar.journal() {
+    for exchange in sandbox.journal() {
         println!("   {}", exchange.headline());
     }
-    kenar.shutdown().await;
+    sandbox.shutdown().await;
     println!("\nAll six steps went as they should. The add-on is in examples/quickstart/addon.rs: copy it.");
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use kenar::ConversationId;
-use kenar::oauth::{NoRandomness, State};
+use kenar::model::ConversationId;
+use kenar::oauth::{NoRandomness, OAuthState};
 use url::Url;
 
 /// How long a user may take, from opening the add-on to giving permission.
@@ -19,7 +19,7 @@ pub struct Visit {
     pub conversation: ConversationId,
     pub return_url: Url,
     /// What the consent page gives back.
-    pub state: State,
+    pub state: OAuthState,
     begun: Instant,
 }
 
@@ -28,8 +28,9 @@ pub struct Visits(Mutex<HashMap<String, Visit>>);
 
 impl Visits {
     pub fn begin(&self, conversation: ConversationId, return_url: Url) -> Result<Visit, NoRandomness> {
-        let id = State::random()?.expose_secret().to_owned(); // another 128 bits that nobody can guess
-        let visit = Visit { id: id.clone(), conversation, return_url, state: State::random()?, begun: Instant::now() };
+        let id = OAuthState::random()?.expose_secret().to_owned(); // another 128 bits that nobody can guess
+        let visit =
+            Visit { id: id.clone(), conversation, return_url, state: OAuthState::random()?, begun: Instant::now() };
         let mut visits = self.all();
         visits.retain(|_, visit| visit.begun.elapsed() < LIFETIME);
         visits.insert(id, visit.clone());

@@ -10,15 +10,14 @@ use axum::extract::{Path, RawQuery, State as Shared};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use kenar::oauth::State;
+use kenar::model::icon::Icon;
+use kenar::model::{Action, AppUrl, ButtonGrid, ButtonRow, ConversationId, MessageContent, PostToken};
+use kenar::oauth::{Callback, OAuthState};
 use kenar::operation::{Media, MediaSource};
 use kenar::request::Body;
 use kenar::transport::{HttpTransport as _, HyperTransport};
 use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
-use kenar::{
-    Action, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, Callback, ChatApi as _, Client, ConversationId,
-    ConversationMessage, Icon, MessageContent, OAuthClient, PostToken, Scope,
-};
+use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
 use kenar_sandbox::App;
 use serde_json::{Value, json};
 
@@ -38,7 +37,7 @@ struct Visit {
     conversation: ConversationId,
     post: Option<PostToken>,
     told: String,
-    state: Option<State>,
+    state: Option<OAuthState>,
 }
 
 type This = Shared<Arc<Demo>>;
@@ -65,7 +64,7 @@ impl IntoResponse for Failure {
 
 pub async fn serve(app: &App) -> Outcome {
     let site = Site::of_sandbox(app).await?;
-    app.titled("افزونهٔ نمونه");
+    app.set_title("افزونهٔ نمونه");
     let demo = Demo {
         verifier: site.verifier.clone(),
         client: site.client.clone(),
@@ -96,7 +95,7 @@ async fn open(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<Ope
     };
     let id = demo.visits().len().to_string();
     demo.visits().insert(id.clone(), visit);
-    Ok(opened.reply(demo.base.at(["visits", &id])))
+    Ok(opened.reply(demo.base.join(["visits", &id])))
 }
 
 async fn page(Shared(demo): This, Path(id): Path<String>) -> Result<Html<String>, Failure> {
@@ -140,9 +139,9 @@ async fn callback(Shared(demo): This, RawQuery(query): RawQuery) -> Result<Redir
 
 async fn action(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Failure> {
     let pressed = demo.verifier.dynamic_action(&headers, &body)?;
-    let data: Value = pressed.extra()?;
+    let data: Value = pressed.data()?;
     Ok(match data["then"].as_str() {
-        Some("open") => DynamicActionReply::toast("باز شد").and_open(Action::open_link(demo.base.at(["about"]))),
+        Some("open") => DynamicActionReply::toast("باز شد").with_action(Action::open_link(demo.base.join(["about"]))),
         _ => DynamicActionReply::toast(format!("افزونه پاسخ داد: {data}")),
     })
 }
@@ -183,7 +182,7 @@ impl Demo {
     /// A button of each kind.
     fn buttons(&self, post: Option<&PostToken>) -> ButtonGrid {
         let links = ButtonRow::from([
-            Button::open_link("لینک مستقیم", self.base.at(["about"])).icon(Icon::LINK),
+            Button::open_link("لینک مستقیم", self.base.join(["about"])).icon(Icon::LINK),
             Button::server_link("باز کردن افزونه", json!({ "order": "17" })).icon(Icon::PUZZLE),
         ]);
         let actions = ButtonRow::from([

@@ -23,7 +23,7 @@ mod demo;
 use std::env;
 use std::time::Duration;
 
-use kenar::AppUrl;
+use kenar::model::AppUrl;
 use kenar_sandbox::{App, Sandbox};
 
 use common::Outcome;
@@ -31,7 +31,7 @@ use common::Outcome;
 #[tokio::main]
 async fn main() -> Outcome {
     let port = setting("KENAR_SANDBOX_PORT", "4040").parse()?;
-    let kenar = Sandbox::builder()
+    let sandbox = Sandbox::builder()
         .port(port)
         .chat_page(true)
         .time_limit(Duration::from_secs(10))
@@ -39,24 +39,24 @@ async fn main() -> Outcome {
         .await
         .map_err(|error| format!("port {port}: {error}; KENAR_SANDBOX_PORT chooses another"))?;
 
-    let app = kenar.app(setting("KENAR_APP_SLUG", "my-addon"));
+    let app = sandbox.app(setting("KENAR_APP_SLUG", "my-addon"));
     let base: AppUrl = setting("KENAR_BASE_URL", "http://127.0.0.1:8080").parse()?;
     enter_addresses(&app, &base)?;
     let bot = if env::var_os("KENAR_BASE_URL").is_some() {
         app.clone()
     } else {
-        let demo = kenar.app("demo");
+        let demo = sandbox.app("demo");
         demo::serve(&demo).await?;
         demo
     };
-    fill(&kenar, &bot).await;
-    tell(&kenar, &app, &base);
+    fill(&sandbox, &bot).await;
+    tell(&sandbox, &app, &base);
 
     match env::var("KENAR_SANDBOX_SECONDS") {
         Ok(seconds) => tokio::time::sleep(Duration::from_secs(seconds.parse()?)).await,
         Err(_) => std::future::pending().await,
     }
-    kenar.shutdown().await;
+    sandbox.shutdown().await;
     Ok(())
 }
 
@@ -66,19 +66,19 @@ fn setting(name: &str, otherwise: &str) -> String {
 
 /// What the owner of an app enters in the Kenar panel.
 fn enter_addresses(app: &App, base: &AppUrl) -> Outcome {
-    let address = |name, path: [&str; 2]| setting(name, base.at(path).as_str()).parse::<AppUrl>();
-    app.titled("افزونهٔ شما")
-        .open_app_at(address("KENAR_OPEN_APP_URL", ["kenar", "open"])?)
-        .events_at(address("KENAR_EVENTS_URL", ["kenar", "event"])?)
-        .dynamic_actions_at(address("KENAR_DYNAMIC_ACTION_URL", ["kenar", "action"])?);
-    app.oauth(&setting("KENAR_REDIRECT_URI", base.at(["oauth", "callback"]).as_str()))?;
+    let address = |name, path: [&str; 2]| setting(name, base.join(path).as_str()).parse::<AppUrl>();
+    app.set_title("افزونهٔ شما")
+        .set_open_app_url(address("KENAR_OPEN_APP_URL", ["kenar", "open"])?)
+        .set_events_url(address("KENAR_EVENTS_URL", ["kenar", "event"])?)
+        .set_dynamic_action_url(address("KENAR_DYNAMIC_ACTION_URL", ["kenar", "action"])?);
+    app.oauth(&setting("KENAR_REDIRECT_URI", base.join(["oauth", "callback"]).as_str()))?;
     Ok(())
 }
 
 /// Two people, a post that one of them asks about, and a chatbot.
-async fn fill(kenar: &Sandbox, bot: &App) {
-    let (sara, ali) = (kenar.user("سارا"), kenar.user("علی"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
+async fn fill(sandbox: &Sandbox, bot: &App) {
+    let (sara, ali) = (sandbox.user("سارا"), sandbox.user("علی"));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     for (person, text) in [
         (&ali, "سلام، دوچرخه هنوز هست؟"),
         (&sara, "سلام، بله. سالم است و تازه سرویس شده."),
@@ -93,11 +93,11 @@ async fn fill(kenar: &Sandbox, bot: &App) {
     let _ = [&sara, &ali].map(|person| person.chat_with_bot(bot));
 }
 
-fn tell(kenar: &Sandbox, app: &App, base: &AppUrl) {
+fn tell(sandbox: &Sandbox, app: &App, base: &AppUrl) {
     println!("A Kenar on this machine. Open its chat page in a browser:\n");
-    println!("  {}\n", kenar.chat_page_url().unwrap_or_default());
+    println!("  {}\n", sandbox.chat_page_url().unwrap_or_default());
     println!("Start your add-on with this, in another terminal; the quickstart example reads it too:\n");
-    println!("  export KENAR_HOSTS={}", kenar.url());
+    println!("  export KENAR_HOSTS={}", sandbox.url());
     println!("  export KENAR_APP_SLUG={}", app.slug());
     println!("  export KENAR_API_KEY={}", app.api_key().expose_secret());
     println!("  export KENAR_CLIENT_SECRET={}", app.client_secret().expose_secret());

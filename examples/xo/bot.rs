@@ -7,8 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
+use kenar::model::ConversationId;
 use kenar::webhook::{DynamicActionReply, Event, MessageEvent, Rejection, Verifier};
-use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationId};
+use kenar::{BotMessage, Button, ChatApi as _, Client};
 
 use super::game::{Cell, End, Mark};
 use super::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
@@ -41,7 +42,7 @@ async fn dynamic_action(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<DynamicActionReply, Rejection> {
-    let press: Press = bot.verifier.dynamic_action(&headers, &body)?.extra()?;
+    let press: Press = bot.verifier.dynamic_action(&headers, &body)?.data()?;
     let pressed = bot.games.press(&press);
     if let Pressed::Changed(game) = &pressed {
         bot.show_later(&press.chat, game);

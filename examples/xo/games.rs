@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kenar::{ConversationId, MessageId, Timestamp};
+use kenar::model::{ConversationId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::game::{Board, Cell, End, Mark, best_move};

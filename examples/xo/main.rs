@@ -28,9 +28,9 @@ async fn main() -> Outcome {
 }
 
 /// The app, as its owner has set it up, with the bot behind it.
-async fn app_of(kenar: &Sandbox) -> Outcome<App> {
-    let app = kenar.app("xo");
-    app.titled("دوز");
+async fn app_of(sandbox: &Sandbox) -> Outcome<App> {
+    let app = sandbox.app("xo");
+    app.set_title("دوز");
     let site = Site::of_sandbox(&app).await?;
     let bot = bot::router(site.verifier.clone(), site.client.clone());
     site.serve_aside(bot);
@@ -39,22 +39,22 @@ async fn app_of(kenar: &Sandbox) -> Outcome<App> {
 
 /// Lets you play in the browser.
 async fn let_play() -> Outcome {
-    let kenar = sandbox_with_page().await?;
-    let app = app_of(&kenar).await?;
+    let sandbox = sandbox_with_page().await?;
+    let app = app_of(&sandbox).await?;
     for name in ["سارا", "علی"] {
-        let user = kenar.user(name);
+        let user = sandbox.user(name);
         user.write(&user.chat_with_bot(&app), "/start MY_DIVAR").await?;
     }
-    stay(kenar, "Be one of the two, and press a cell.").await
+    stay(sandbox, "Be one of the two, and press a cell.").await
 }
 
 /// Plays against the sandbox, and tells it.
 async fn play() -> Outcome {
-    let kenar = Sandbox::start().await?;
-    let app = app_of(&kenar).await?;
+    let sandbox = Sandbox::start().await?;
+    let app = app_of(&sandbox).await?;
 
     title("1. Sara opens the chatbot from her own pages in Divar");
-    let sara = kenar.user("Sara");
+    let sara = sandbox.user("Sara");
     let chat = sara.chat_with_bot(&app);
     sara.write(&chat, "/start MY_DIVAR").await?;
     let first = chat.next_message().await?;
@@ -85,7 +85,7 @@ async fn play() -> Outcome {
     for message in chat.messages() {
         println!("   {message}");
     }
-    kenar.shutdown().await;
+    sandbox.shutdown().await;
     println!("\nThe bot is in examples/xo/: game.rs has the rules, games.rs the state, bot.rs the chat. Copy it.");
     Ok(())
 }

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use super::{Client, Clock, Inner, Retry, Timer};
 use crate::error::BoxError;
 use crate::model::Timestamp;
-use crate::request::Hosts;
+use crate::request::BaseUrls;
 use crate::secret::ApiKey;
 use crate::transport::HttpTransport;
 
@@ -14,11 +14,13 @@ use crate::transport::HttpTransport;
 ///
 /// ```
 /// use std::time::Duration;
-/// use kenar::request::Hosts;
-/// use kenar::{ApiKey, Client, Retry};
+/// use kenar::Client;
+/// use kenar::client::Retry;
+/// use kenar::request::BaseUrls;
+/// use kenar::secret::ApiKey;
 ///
 /// let client = Client::builder(ApiKey::new("placeholder")?)
-///     .hosts(Hosts::at("http://127.0.0.1:8080")?)
+///     .base_urls(BaseUrls::single("http://127.0.0.1:8080")?)
 ///     .time_limit(Duration::from_secs(5))
 ///     .retry(Retry::never())
 ///     .build()?;
@@ -28,7 +30,7 @@ use crate::transport::HttpTransport;
 #[must_use]
 pub struct ClientBuilder {
     api_key: ApiKey,
-    hosts: Hosts,
+    base_urls: BaseUrls,
     transport: Option<Arc<dyn HttpTransport>>,
     timer: Option<Arc<dyn Timer>>,
     clock: Clock,
@@ -54,7 +56,7 @@ impl ClientBuilder {
     pub(super) fn new(api_key: ApiKey) -> Self {
         Self {
             api_key,
-            hosts: Hosts::default(),
+            base_urls: BaseUrls::default(),
             transport: None,
             timer: default_timer(),
             clock: Clock::default(),
@@ -63,8 +65,8 @@ impl ClientBuilder {
     }
 
     /// Sends to other hosts than Divar's: a sandbox, or a gateway of yours.
-    pub fn hosts(mut self, hosts: Hosts) -> Self {
-        self.hosts = hosts;
+    pub fn base_urls(mut self, base_urls: BaseUrls) -> Self {
+        self.base_urls = base_urls;
         self
     }
 
@@ -93,7 +95,7 @@ impl ClientBuilder {
     /// How long a call may take in all, attempts and pauses together: 1.5 seconds unless said otherwise. For a single
     /// call or a part of the program, [`Client::with_time_limit`] gives a client with another one.
     ///
-    /// An upload has [longer](crate::Operation::time_limit).
+    /// An upload has [longer](crate::request::Operation::time_limit).
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.retry.time_limit = limit;
         self
@@ -122,7 +124,7 @@ impl ClientBuilder {
             transport,
             timer: self.timer,
             clock: self.clock,
-            hosts: self.hosts,
+            base_urls: self.base_urls,
             api_key: self.api_key,
             api_key_header,
             user_agent: HeaderValue::from_static(concat!("kenar-rust/", env!("CARGO_PKG_VERSION"))),

@@ -7,8 +7,9 @@ use super::Client;
 use crate::error::Error;
 use crate::model::{BotMessage, ConversationId, ConversationMessage, MediaToken, UserId};
 use crate::operation::{
-    BotMessageSent, ConversationHistory, CreateUploadToken, GetConversation, GetUser, Media, MessageSent,
-    SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe, Subscription, UploadMedia, User,
+    CreateUploadToken, GetConversation, GetConversationResponse, GetUser, GetUserResponse, Media, SendBotMessage,
+    SendBotMessageResponse, SendBotMessageToUser, SendMessage, SendMessageResponse, Subscribe, Subscription,
+    UploadMedia,
 };
 use crate::secret::AccessToken;
 
@@ -21,8 +22,10 @@ use crate::secret::AccessToken;
 /// ```
 /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
 /// use async_trait::async_trait;
+/// use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
+/// use kenar::model::{ConversationId, MediaToken, UserId};
 /// use kenar::operation::*;
-/// use kenar::*;
+/// use kenar::secret::AccessToken;
 ///
 /// /// Counts the messages sent into conversations, and passes everything on.
 /// #[derive(Debug)]
@@ -32,17 +35,17 @@ use crate::secret::AccessToken;
 /// impl ChatApi for Counted {
 ///     async fn send_message(
 ///         &self, to: &ConversationId, message: &ConversationMessage, by: &AccessToken,
-///     ) -> Result<MessageSent, Error> {
+///     ) -> Result<SendMessageResponse, Error> {
 ///         self.sent.fetch_add(1, Ordering::Relaxed);
 ///         self.inner.send_message(to, message, by).await
 ///     }
 ///     // … and so on.
-/// #   async fn get_conversation(&self, id: &ConversationId, by: &AccessToken) -> Result<ConversationHistory, Error> { self.inner.get_conversation(id, by).await }
-/// #   async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error> { self.inner.send_bot_message(to, message).await }
-/// #   async fn send_bot_message_to_user(&self, to: &UserId, message: &BotMessage, by: &AccessToken) -> Result<BotMessageSent, Error> { self.inner.send_bot_message_to_user(to, message, by).await }
+/// #   async fn get_conversation(&self, id: &ConversationId, by: &AccessToken) -> Result<GetConversationResponse, Error> { self.inner.get_conversation(id, by).await }
+/// #   async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message(to, message).await }
+/// #   async fn send_bot_message_to_user(&self, to: &UserId, message: &BotMessage, by: &AccessToken) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message_to_user(to, message, by).await }
 /// #   async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> { self.inner.upload_media(media).await }
 /// #   async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> { self.inner.subscribe(to, by).await }
-/// #   async fn get_user(&self, by: &AccessToken) -> Result<User, Error> { self.inner.get_user(by).await }
+/// #   async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> { self.inner.get_user(by).await }
 /// }
 /// ```
 ///
@@ -58,17 +61,21 @@ pub trait ChatApi: Debug + Send + Sync {
         to: &ConversationId,
         message: &ConversationMessage,
         by: &AccessToken,
-    ) -> Result<MessageSent, Error>;
+    ) -> Result<SendMessageResponse, Error>;
 
     /// Reads a conversation's text messages: [`GetConversation`].
     async fn get_conversation(
         &self,
         conversation: &ConversationId,
         by: &AccessToken,
-    ) -> Result<ConversationHistory, Error>;
+    ) -> Result<GetConversationResponse, Error>;
 
     /// Writes a message of your chatbot into one of its conversations: [`SendBotMessage`].
-    async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error>;
+    async fn send_bot_message(
+        &self,
+        to: &ConversationId,
+        message: &BotMessage,
+    ) -> Result<SendBotMessageResponse, Error>;
 
     /// Writes a message of your chatbot to the user who granted the token: [`SendBotMessageToUser`].
     async fn send_bot_message_to_user(
@@ -76,7 +83,7 @@ pub trait ChatApi: Debug + Send + Sync {
         to: &UserId,
         message: &BotMessage,
         by: &AccessToken,
-    ) -> Result<BotMessageSent, Error>;
+    ) -> Result<SendBotMessageResponse, Error>;
 
     /// Uploads a medium, for a message to show: [`CreateUploadToken`], then [`UploadMedia`].
     async fn upload_media(&self, media: Media) -> Result<MediaToken, Error>;
@@ -85,7 +92,7 @@ pub trait ChatApi: Debug + Send + Sync {
     async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error>;
 
     /// Asks who granted a token: [`GetUser`].
-    async fn get_user(&self, by: &AccessToken) -> Result<User, Error>;
+    async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error>;
 }
 
 #[async_trait]
@@ -95,7 +102,7 @@ impl<T: ChatApi + ?Sized> ChatApi for Arc<T> {
         to: &ConversationId,
         message: &ConversationMessage,
         by: &AccessToken,
-    ) -> Result<MessageSent, Error> {
+    ) -> Result<SendMessageResponse, Error> {
         (**self).send_message(to, message, by).await
     }
 
@@ -103,11 +110,15 @@ impl<T: ChatApi + ?Sized> ChatApi for Arc<T> {
         &self,
         conversation: &ConversationId,
         by: &AccessToken,
-    ) -> Result<ConversationHistory, Error> {
+    ) -> Result<GetConversationResponse, Error> {
         (**self).get_conversation(conversation, by).await
     }
 
-    async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error> {
+    async fn send_bot_message(
+        &self,
+        to: &ConversationId,
+        message: &BotMessage,
+    ) -> Result<SendBotMessageResponse, Error> {
         (**self).send_bot_message(to, message).await
     }
 
@@ -116,7 +127,7 @@ impl<T: ChatApi + ?Sized> ChatApi for Arc<T> {
         to: &UserId,
         message: &BotMessage,
         by: &AccessToken,
-    ) -> Result<BotMessageSent, Error> {
+    ) -> Result<SendBotMessageResponse, Error> {
         (**self).send_bot_message_to_user(to, message, by).await
     }
 
@@ -128,7 +139,7 @@ impl<T: ChatApi + ?Sized> ChatApi for Arc<T> {
         (**self).subscribe(to, by).await
     }
 
-    async fn get_user(&self, by: &AccessToken) -> Result<User, Error> {
+    async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> {
         (**self).get_user(by).await
     }
 }
@@ -140,7 +151,7 @@ impl ChatApi for Client {
         to: &ConversationId,
         message: &ConversationMessage,
         by: &AccessToken,
-    ) -> Result<MessageSent, Error> {
+    ) -> Result<SendMessageResponse, Error> {
         self.execute(&SendMessage { conversation: to, message, by }).await
     }
 
@@ -148,11 +159,15 @@ impl ChatApi for Client {
         &self,
         conversation: &ConversationId,
         by: &AccessToken,
-    ) -> Result<ConversationHistory, Error> {
+    ) -> Result<GetConversationResponse, Error> {
         self.execute(&GetConversation { conversation, by }).await
     }
 
-    async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<BotMessageSent, Error> {
+    async fn send_bot_message(
+        &self,
+        to: &ConversationId,
+        message: &BotMessage,
+    ) -> Result<SendBotMessageResponse, Error> {
         self.execute(&SendBotMessage { conversation: to, message }).await
     }
 
@@ -161,7 +176,7 @@ impl ChatApi for Client {
         to: &UserId,
         message: &BotMessage,
         by: &AccessToken,
-    ) -> Result<BotMessageSent, Error> {
+    ) -> Result<SendBotMessageResponse, Error> {
         self.execute(&SendBotMessageToUser { user: to, message, by }).await
     }
 
@@ -174,7 +189,7 @@ impl ChatApi for Client {
         self.execute(&Subscribe { subscription: to, by }).await
     }
 
-    async fn get_user(&self, by: &AccessToken) -> Result<User, Error> {
+    async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> {
         self.execute(&GetUser { by }).await
     }
 }

@@ -24,7 +24,7 @@ use http::{HeaderName, HeaderValue, Request, header};
 use crate::error::{Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::redact::Secrets;
-use crate::request::{Body, Credential, Hosts, Operation};
+use crate::request::{BaseUrls, Body, Credential, Operation};
 use crate::secret::ApiKey;
 use crate::transport::HttpTransport;
 
@@ -49,7 +49,8 @@ pub use tokens_error::TokensError;
 /// or a wrapper; [`execute`](Self::execute) runs any other [`Operation`].
 ///
 /// ```
-/// use kenar::{ApiKey, Client};
+/// use kenar::Client;
+/// use kenar::secret::ApiKey;
 ///
 /// let client = Client::new(ApiKey::new("placeholder")?)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -87,7 +88,7 @@ struct Inner {
     transport: Arc<dyn HttpTransport>,
     timer: Option<Arc<dyn Timer>>,
     clock: Clock,
-    hosts: Hosts,
+    base_urls: BaseUrls,
     api_key: ApiKey,
     api_key_header: HeaderValue,
     user_agent: HeaderValue,
@@ -144,8 +145,8 @@ impl Client {
 
     /// Where its calls go.
     #[must_use]
-    pub fn hosts(&self) -> &Hosts {
-        &self.0.hosts
+    pub fn base_urls(&self) -> &BaseUrls {
+        &self.0.base_urls
     }
 
     fn now(&self) -> Timestamp {
@@ -154,8 +155,8 @@ impl Client {
 
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
         let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::NAME, why);
-        let mut request = operation.request(&self.0.hosts)?;
-        if !self.0.hosts.include(request.uri()) {
+        let mut request = operation.request(&self.0.base_urls)?;
+        if !self.0.base_urls.include(request.uri()) {
             return Err(invalid("the request would take a secret to a host that is not one of the client's"));
         }
         let headers = request.headers_mut();
@@ -198,7 +199,7 @@ fn bearer_header(token: &str) -> Result<HeaderValue, http::header::InvalidHeader
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("hosts", &self.0.hosts)
+            .field("hosts", &self.0.base_urls)
             .field("retry", &self.0.retry)
             .field("transport", &self.0.transport)
             .field("timer", &self.0.timer)

@@ -2,17 +2,18 @@ use std::borrow::Borrow;
 
 use super::Client;
 use crate::error::{Error, ErrorKind};
-use crate::oauth::{Callback, CallbackError, OAuthApp, PermissionUrl, RefreshTokens, Scope, State, TokenSet};
+use crate::oauth::{Callback, CallbackError, OAuthApp, OAuthState, PermissionUrl, RefreshTokens, Scope, TokenSet};
 use crate::request::Operation as _;
 use crate::secret::AuthorizationCode;
 
 /// The whole OAuth flow of your app: an [`OAuthApp`], and a [`Client`] that sends. Made by [`Client::oauth`].
 ///
 /// ```no_run
-/// # use kenar::{Callback, ConversationId, OAuthClient, Scope};
-/// # use kenar::oauth::State;
-/// # fn keep_with_the_visit(_: State) {} fn redirect(_: &str) {} fn store(_: kenar::oauth::StoredTokens) {}
-/// # async fn flow(oauth: OAuthClient, conversation: ConversationId, query: &str, state: State) -> Result<(), Box<dyn std::error::Error>> {
+/// # use kenar::{OAuthClient, Scope};
+/// # use kenar::model::ConversationId;
+/// # use kenar::oauth::{Callback, OAuthState};
+/// # fn keep_with_the_visit(_: OAuthState) {} fn redirect(_: &str) {} fn store(_: kenar::oauth::StoredTokens) {}
+/// # async fn flow(oauth: OAuthClient, conversation: ConversationId, query: &str, state: OAuthState) -> Result<(), Box<dyn std::error::Error>> {
 /// let (url, state_to_keep) =
 ///     oauth.permission_url([Scope::conversation_send_message(&conversation), Scope::offline_access()]);
 /// keep_with_the_visit(state_to_keep);
@@ -43,8 +44,8 @@ impl Client {
 impl OAuthClient {
     /// Where to send the user to be asked for permission, and the state to check the answer with:
     /// [`OAuthApp::permission_url`] for the client's hosts.
-    pub fn permission_url<S: Borrow<Scope>>(&self, scopes: impl IntoIterator<Item = S>) -> (PermissionUrl, State) {
-        self.app.permission_url(self.client.hosts(), scopes)
+    pub fn permission_url<S: Borrow<Scope>>(&self, scopes: impl IntoIterator<Item = S>) -> (PermissionUrl, OAuthState) {
+        self.app.permission_url(self.client.base_urls(), scopes)
     }
 
     /// Where to send the user with a state of your own, such as the one that the visit has already: a form that is sent
@@ -53,9 +54,9 @@ impl OAuthClient {
     pub fn permission_url_with_state<S: Borrow<Scope>>(
         &self,
         scopes: impl IntoIterator<Item = S>,
-        state: State,
+        state: OAuthState,
     ) -> PermissionUrl {
-        self.app.permission_request(scopes, state).url(self.client.hosts())
+        self.app.permission_request(scopes, state).url(self.client.base_urls())
     }
 
     /// Reads the query with which a user came back: [`OAuthApp::callback`].
@@ -63,7 +64,7 @@ impl OAuthClient {
     /// # Errors
     ///
     /// [`CallbackError`], where the query cannot be believed or used.
-    pub fn callback(&self, query: &str, state: &State) -> Result<Callback, CallbackError> {
+    pub fn callback(&self, query: &str, state: &OAuthState) -> Result<Callback, CallbackError> {
         self.app.callback(query, state)
     }
 

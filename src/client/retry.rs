@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 
 use super::{Timer, trace};
 use crate::error::{Attempts, Error, ErrorKind};
-use crate::request::{Body, answer};
+use crate::request::{Body, response};
 use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 
 /// How often and when a call is tried again, where that is safe.
@@ -196,7 +196,7 @@ fn pause_after_answer(response: &Response<Bytes>, idempotent: bool) -> Option<Op
         StatusCode::TOO_MANY_REQUESTS => true,
         status => status.is_server_error() && idempotent,
     };
-    again.then(|| answer::retry_after(response.headers()))
+    again.then(|| response::retry_after(response.headers()))
 }
 
 fn pause_after_failure(kind: TransportErrorKind, idempotent: bool) -> Option<Option<Duration>> {
@@ -255,7 +255,7 @@ mod tests {
     async fn without_a_timer_there_is_one_attempt() {
         let transport = crate::transport::MockTransport::new();
         transport.fail(TransportErrorKind::Connect);
-        transport.answer(200, &serde_json::json!({}));
+        transport.respond_json(200, &serde_json::json!({}));
         let request = || Ok(Request::new(Body::empty()));
         let call = Call { operation: "test", idempotent: true, time_limit: None, request: &request };
         let error = run(&transport, None, &Retry::default(), call).await.unwrap_err();
@@ -285,7 +285,7 @@ mod tests {
     async fn no_attempt_begins_after_the_time_is_up() {
         let transport = crate::transport::MockTransport::new();
         transport.fail(TransportErrorKind::Connect);
-        transport.answer(200, &serde_json::json!({}));
+        transport.respond_json(200, &serde_json::json!({}));
         let request = || Ok(Request::new(Body::empty()));
         let call = Call { operation: "test", idempotent: false, time_limit: None, request: &request };
         let retry = Retry::default().first_pause(Duration::from_millis(400));

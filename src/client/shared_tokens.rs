@@ -29,8 +29,10 @@ use crate::secret::{AccessToken, RefreshToken};
 /// #     async fn set_tokens_of(&self, user: &str, tokens: String) -> Result<(), std::io::Error> { self.0.lock().unwrap().insert(user.into(), tokens); Ok(()) }
 /// # }
 /// use async_trait::async_trait;
-/// use kenar::oauth::StoredTokens;
-/// use kenar::{ChatApi, Client, ConversationId, ConversationMessage, SharedTokens, TokenSet, TokenStore};
+/// use kenar::{ChatApi, Client, ConversationMessage};
+/// use kenar::client::{SharedTokens, TokenStore};
+/// use kenar::model::ConversationId;
+/// use kenar::oauth::{StoredTokens, TokenSet};
 ///
 /// /// The tokens of one user.
 /// struct Row { database: Database, user: String }

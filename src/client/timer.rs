@@ -21,7 +21,7 @@ pub trait Timer: Debug + Send + Sync + 'static {
 /// # Panics
 ///
 /// `sleep` panics outside a tokio runtime, as tokio's own does: on another runtime, give the client
-/// [another timer](crate::ClientBuilder::timer).
+/// [another timer](crate::client::ClientBuilder::timer).
 #[cfg(feature = "tokio")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioTimer;

@@ -10,7 +10,7 @@ pub mod open_app {
 pub mod permission {
     #![doc = include_str!("permission.md")]
     //!
-    #![cfg_attr(feature = "tokio", doc = "[shared]: crate::SharedTokens")]
+    #![cfg_attr(feature = "tokio", doc = "[shared]: crate::client::SharedTokens")]
     #![cfg_attr(not(feature = "tokio"), doc = "[shared]: crate#features")]
 }
 

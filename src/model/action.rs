@@ -14,11 +14,11 @@ pub enum Action {
     /// `open_direct_link`: Divar opens this address.
     OpenDirectLink(Box<Url>),
     /// `open_server_link`: Divar asks your add-on for an address to open, as it does when a user opens the app, with
-    /// this data as [`OpenApp::extra`](crate::webhook::OpenApp::extra).
-    OpenServerLink(ActionData),
+    /// this data as [`OpenApp::data`](crate::webhook::OpenApp::data).
+    OpenServerLink(ButtonData),
     /// `get_dynamic_action`: Divar asks your add-on what to do, with this data as
-    /// [`DynamicAction::extra`](crate::webhook::DynamicAction::extra).
-    GetDynamicAction(ActionData),
+    /// [`DynamicAction::data`](crate::webhook::DynamicAction::data).
+    GetDynamicAction(ButtonData),
     /// `open_post_page`: Divar opens the page of a post.
     OpenPostPage(PostToken),
     /// `open_post_manage_page`: Divar opens the page where its owner manages a post.
@@ -32,16 +32,16 @@ impl Action {
         Self::OpenDirectLink(Box::new(url.into()))
     }
 
-    /// Asks your add-on for an address to open; see [`ActionData::new`] for `data`.
+    /// Asks your add-on for an address to open; see [`ButtonData::new`] for `data`.
     #[must_use]
     pub fn server_link(data: impl Serialize) -> Self {
-        Self::OpenServerLink(ActionData::new(data))
+        Self::OpenServerLink(ButtonData::new(data))
     }
 
-    /// Asks your add-on what to do; see [`ActionData::new`] for `data`.
+    /// Asks your add-on what to do; see [`ButtonData::new`] for `data`.
     #[must_use]
     pub fn dynamic_action(data: impl Serialize) -> Self {
-        Self::GetDynamicAction(ActionData::new(data))
+        Self::GetDynamicAction(ButtonData::new(data))
     }
 
     /// Opens a post's page.
@@ -56,7 +56,7 @@ impl Action {
         Self::OpenPostManagePage(post.clone())
     }
 
-    pub(crate) fn check(&self) -> Result<(), InvalidActionData> {
+    pub(crate) fn check(&self) -> Result<(), InvalidButtonData> {
         match self {
             Self::OpenServerLink(data) | Self::GetDynamicAction(data) => data.json().map(drop),
             _ => Ok(()),
@@ -70,12 +70,12 @@ impl Action {
 /// Divar passes it through a protobuf [`Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct), whose only number is the double: an integer may come back as a float,
 /// and one above 2^53 changed. Text values come back as they went.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ActionData(Result<RawJson, InvalidActionData>);
+pub struct ButtonData(Result<RawJson, InvalidButtonData>);
 
 /// Why data cannot travel with a button or a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum InvalidActionData {
+pub enum InvalidButtonData {
     /// It is JSON, but no object.
     #[error("data must be a JSON object: a struct, a map or json!({{…}})")]
     NotAnObject,
@@ -84,7 +84,7 @@ pub enum InvalidActionData {
     NotJson(String),
 }
 
-impl ActionData {
+impl ButtonData {
     /// Takes whatever serialises to a JSON object: a struct of yours, a map, `json!({…})`.
     ///
     /// Anything else is remembered as what it is, so that building a message needs no error handling: sending it is
@@ -93,8 +93,8 @@ impl ActionData {
     pub fn new(data: impl Serialize) -> Self {
         Self(match RawJson::of(&data) {
             Ok(json) if json.is_object() => Ok(json),
-            Ok(_) => Err(InvalidActionData::NotAnObject),
-            Err(error) => Err(InvalidActionData::NotJson(error.to_string())),
+            Ok(_) => Err(InvalidButtonData::NotAnObject),
+            Err(error) => Err(InvalidButtonData::NotJson(error.to_string())),
         })
     }
 
@@ -103,12 +103,12 @@ impl ActionData {
     /// # Errors
     ///
     /// Where what was given cannot be one.
-    pub fn json(&self) -> Result<&RawJson, InvalidActionData> {
+    pub fn json(&self) -> Result<&RawJson, InvalidButtonData> {
         self.0.as_ref().map_err(Clone::clone)
     }
 }
 
-impl fmt::Debug for ActionData {
+impl fmt::Debug for ButtonData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Ok(json) => json.fmt(f),
@@ -117,22 +117,22 @@ impl fmt::Debug for ActionData {
     }
 }
 
-impl Serialize for ActionData {
+impl Serialize for ButtonData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.json().map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for ActionData {
+impl<'de> Deserialize<'de> for ButtonData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = RawJson::deserialize(deserializer)?;
-        if json.is_object() { Ok(Self(Ok(json))) } else { Err(D::Error::custom(InvalidActionData::NotAnObject)) }
+        if json.is_object() { Ok(Self(Ok(json))) } else { Err(D::Error::custom(InvalidButtonData::NotAnObject)) }
     }
 }
 
 #[derive(Serialize)]
 struct Data<'a> {
-    data: &'a ActionData,
+    data: &'a ButtonData,
 }
 
 #[derive(Serialize)]
@@ -158,7 +158,7 @@ impl Serialize for Action {
 
 #[derive(Deserialize)]
 struct DataIn {
-    data: ActionData,
+    data: ButtonData,
 }
 
 #[derive(Deserialize)]

@@ -10,10 +10,10 @@ use url::{Host, Url};
 /// leave the base's host.
 ///
 /// ```
-/// use kenar::AppUrl;
+/// use kenar::model::AppUrl;
 ///
 /// let base: AppUrl = "https://addon.example/kenar".parse()?;
-/// let page = base.at(["visits", "42/7"]).with_query("lang", "fa");
+/// let page = base.join(["visits", "42/7"]).with_query("lang", "fa");
 /// assert_eq!(page.as_str(), "https://addon.example/kenar/visits/42%2F7?lang=fa");
 ///
 /// assert!("http://addon.example".parse::<AppUrl>().is_err());
@@ -43,7 +43,7 @@ impl AppUrl {
     /// `.` and `..` are left out, and tabs and line breaks dropped, since no address can hold them. A query and a fragment
     /// of the base are dropped.
     #[must_use]
-    pub fn at<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Self {
+    pub fn join<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Self {
         let mut url = self.0.clone();
         url.set_query(None);
         url.set_fragment(None);
@@ -177,6 +177,6 @@ mod tests {
     #[test]
     fn segments_stay_below_the_base() {
         let base: AppUrl = "https://addon.example/kenar/?a=b#c".parse().unwrap();
-        assert_eq!(base.at(["..", "/x", "y?z"]).as_str(), "https://addon.example/kenar/%2Fx/y%3Fz");
+        assert_eq!(base.join(["..", "/x", "y?z"]).as_str(), "https://addon.example/kenar/%2Fx/y%3Fz");
     }
 }

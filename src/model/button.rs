@@ -1,13 +1,15 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use super::action::InvalidActionData;
-use super::{Action, Icon, PostToken};
+use super::action::InvalidButtonData;
+use super::icon::Icon;
+use super::{Action, PostToken};
 
 /// A button under a message: a caption, what pressing it does, and perhaps an icon.
 ///
 /// ```
-/// use kenar::{Button, Icon};
+/// use kenar::Button;
+/// use kenar::model::icon::Icon;
 /// use serde_json::json;
 ///
 /// let confirm = Button::dynamic_action("تأیید", json!({ "order": "17" })).icon(Icon::CHECKED);
@@ -41,20 +43,20 @@ impl Button {
     }
 
     /// A button that opens your add-on (`open_server_link`): the press arrives as an
-    /// [`OpenApp`](crate::webhook::OpenApp) with `data` as its extra data. See [`ActionData::new`] for what `data` may
+    /// [`OpenApp`](crate::webhook::OpenApp) with `data` as its extra data. See [`ButtonData::new`] for what `data` may
     /// be.
     ///
-    /// [`ActionData::new`]: super::ActionData::new
+    /// [`ButtonData::new`]: super::ButtonData::new
     #[must_use]
     pub fn server_link(caption: impl Into<String>, data: impl Serialize) -> Self {
         Self::new(caption, Action::server_link(data))
     }
 
     /// A button whose press your add-on answers in the chat (`get_dynamic_action`): it arrives as a
-    /// [`DynamicAction`](crate::webhook::DynamicAction) with `data` as its extra data. See [`ActionData::new`] for what
+    /// [`DynamicAction`](crate::webhook::DynamicAction) with `data` as its extra data. See [`ButtonData::new`] for what
     /// `data` may be.
     ///
-    /// [`ActionData::new`]: super::ActionData::new
+    /// [`ButtonData::new`]: super::ButtonData::new
     #[must_use]
     pub fn dynamic_action(caption: impl Into<String>, data: impl Serialize) -> Self {
         Self::new(caption, Action::dynamic_action(data))
@@ -85,14 +87,16 @@ impl Button {
 /// Made from an array, the compiler counts them; made from a list, the list's length is checked:
 ///
 /// ```
-/// # use kenar::{Button, ButtonRow, PostToken};
+/// # use kenar::Button;
+/// # use kenar::model::{ButtonRow, PostToken};
 /// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
 /// let row = ButtonRow::from([button(), button(), button()]);
 /// assert!(ButtonRow::try_from(vec![button(); 4]).is_err());
 /// ```
 ///
 /// ```compile_fail
-/// # use kenar::{Button, ButtonRow, PostToken};
+/// # use kenar::Button;
+/// # use kenar::model::{ButtonRow, PostToken};
 /// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
 /// let row = ButtonRow::from([button(), button(), button(), button()]);
 /// ```
@@ -102,7 +106,8 @@ pub struct ButtonRow(Vec<Button>);
 /// One to three rows of buttons under a message.
 ///
 /// ```
-/// # use kenar::{Button, ButtonGrid, ButtonRow, PostToken};
+/// # use kenar::Button;
+/// # use kenar::model::{ButtonGrid, ButtonRow, PostToken};
 /// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
 /// let even = ButtonGrid::from([[button(), button()], [button(), button()]]);
 /// let uneven = ButtonGrid::from([ButtonRow::from([button(), button()]), ButtonRow::from([button()])]);
@@ -157,7 +162,7 @@ impl ButtonGrid {
         self.0.iter().flat_map(|row| &row.0)
     }
 
-    pub(crate) fn check(&self) -> Result<(), InvalidActionData> {
+    pub(crate) fn check(&self) -> Result<(), InvalidButtonData> {
         self.buttons().try_for_each(|button| button.action.check())
     }
 }

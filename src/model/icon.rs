@@ -1,3 +1,5 @@
+//! The icons of buttons, by their names in Divar's icon set.
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// the set grows.
 ///
 /// ```
-/// use kenar::Icon;
+/// use kenar::model::icon::Icon;
 ///
 /// assert_eq!(Icon::SEND.name(), "SEND");
 /// assert_eq!(Icon::named("NEWER_THAN_THIS_CRATE").name(), "NEWER_THAN_THIS_CRATE");

@@ -7,7 +7,7 @@
 //! grid of more than 3 × 3 buttons, or a text with a medium, cannot be built.
 //!
 //! ```
-//! use kenar::Message;
+//! use kenar::model::Message;
 //!
 //! let message: Message = serde_json::from_str(r#"{
 //!     "id": null, "conversation": { "id": "c-1", "type": "BOT" }, "sender": { "type": "HUMAN" },
@@ -21,7 +21,7 @@
 mod action;
 mod app_url;
 mod button;
-mod icon;
+pub mod icon;
 mod id;
 pub(crate) mod lenient;
 mod location;
@@ -32,10 +32,9 @@ mod raw_json;
 mod side;
 mod timestamp;
 
-pub use action::{Action, ActionData, InvalidActionData};
+pub use action::{Action, ButtonData, InvalidButtonData};
 pub use app_url::{AppUrl, InvalidAppUrl};
 pub use button::{Button, ButtonGrid, ButtonRow, InvalidButtons};
-pub use icon::Icon;
 pub use id::{AppSlug, ConversationId, MediaToken, MessageId, PostToken, TransactionId, UserId};
 pub use location::Location;
 pub use message::{

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::action::InvalidActionData;
+use super::action::InvalidButtonData;
 use super::{ButtonGrid, MediaToken};
 
 /// What a message of yours says: a text or a medium, never both.
@@ -17,7 +17,8 @@ pub enum OutgoingContent {
 /// prints your app's title above it. The guide has [the flow](crate::guide::sending).
 ///
 /// ```
-/// use kenar::{Button, ConversationMessage, Icon};
+/// use kenar::{Button, ConversationMessage};
+/// use kenar::model::icon::Icon;
 /// # let tracking: url::Url = "https://addon.example/track/17".parse().unwrap();
 ///
 /// let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
@@ -28,7 +29,8 @@ pub enum OutgoingContent {
 /// A text with a medium does not exist, so it does not compile:
 ///
 /// ```compile_fail
-/// # use kenar::{ConversationMessage, MediaToken};
+/// # use kenar::ConversationMessage;
+/// # use kenar::model::MediaToken;
 /// ConversationMessage::text("سلام").media(MediaToken::new("token"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ pub enum InvalidMessage {
     EmptyMediaToken,
     /// The data of a button is no JSON object.
     #[error(transparent)]
-    ActionData(#[from] InvalidActionData),
+    ButtonData(#[from] InvalidButtonData),
 }
 
 impl ConversationMessage {

@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 /// older traffic as digits in a text. All of them are read; RFC 3339 in UTC is written.
 ///
 /// ```
-/// use kenar::Timestamp;
+/// use kenar::model::Timestamp;
 ///
 /// let sent_at: Timestamp = "2025-07-16T10:41:42.648410Z".parse()?;
 /// assert_eq!(sent_at, Timestamp::from_unix_micros(1_752_662_502_648_410).unwrap());

@@ -1,5 +1,5 @@
 use super::parameters::{self, Parameters, Repeated};
-use super::{OAuthApp, State};
+use super::{OAuthApp, OAuthState};
 use crate::secret::AuthorizationCode;
 
 /// How the user came back from the consent page.
@@ -62,7 +62,7 @@ impl OAuthApp {
     /// # Errors
     ///
     /// [`CallbackError`], where the query cannot be believed or used. A refusal is none: it is [`Callback::Denied`].
-    pub fn callback(&self, query: &str, state: &State) -> Result<Callback, CallbackError> {
+    pub fn callback(&self, query: &str, state: &OAuthState) -> Result<Callback, CallbackError> {
         let parameters = Parameters::of_query(query);
         match parameters.once("state")? {
             None => return Err(CallbackError::MissingState),
@@ -87,7 +87,7 @@ impl OAuthApp {
 impl Callback {
     /// The query that says so, without a question mark: what a stand-in for the platform appends to the redirect URI.
     #[must_use]
-    pub fn to_query(&self, state: &State) -> String {
+    pub fn to_query(&self, state: &OAuthState) -> String {
         let mut parameters = Vec::new();
         match self {
             Self::Granted(code) => parameters.push(("code", code.expose_secret())),

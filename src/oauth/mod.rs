@@ -3,13 +3,15 @@
 //! A call in a user's name takes two things: the [API key](crate::guide#api-key), to which the
 //! [panel](crate::guide#panel) gave the permission to use the endpoint, and an [access token](crate::guide#access-token),
 //! to which the user gave the [`Scope`]. This module is about the second. It does no I/O: what it makes of a code or of
-//! old tokens is an [`Operation`](crate::Operation), for a client to send; [`OAuthClient`](crate::OAuthClient) does both.
+//! old tokens is an [`Operation`](crate::request::Operation), for a client to send; [`OAuthClient`](crate::OAuthClient) does both.
 //! The flow, step by step, is in the guide: [permission](crate::guide::permission).
 //!
 //! ```
-//! use kenar::oauth::State;
-//! use kenar::request::{Hosts, Operation};
-//! use kenar::{Callback, ClientSecret, ConversationId, OAuthApp, Scope, Timestamp};
+//! use kenar::Scope;
+//! use kenar::model::{ConversationId, Timestamp};
+//! use kenar::oauth::{Callback, OAuthApp, OAuthState};
+//! use kenar::request::{BaseUrls, Operation};
+//! use kenar::secret::ClientSecret;
 //!
 //! # fn sorry() {}
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,20 +21,20 @@
 //! // Send the user off, and keep the state with the visit.
 //! let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 //! let needed = Scope::conversation_send_message(&conversation);
-//! let (url, state) = app.permission_url(&Hosts::default(), [&needed, &Scope::offline_access()]);
+//! let (url, state) = app.permission_url(&BaseUrls::default(), [&needed, &Scope::offline_access()]);
 //! assert!(url.as_str().starts_with("https://oauth.divar.ir/oauth2/auth?response_type=code&client_id=delivery&"));
 //! let kept = state.expose_secret().to_owned();
 //!
 //! // The user comes back to the redirect URI.
 //! # let query = format!("code=placeholder&state={kept}");
-//! let code = match app.callback(&query, &State::restore(kept)?)? {
+//! let code = match app.callback(&query, &OAuthState::restore(kept)?)? {
 //!     Callback::Granted(code) => code,
 //!     Callback::Denied(why) => return Ok(sorry()),
 //! };
 //!
 //! // Make tokens of the code. A client sends the request and hands over the answer.
 //! let exchange = app.exchange(code, Timestamp::now());
-//! let request = exchange.request(&Hosts::default())?;
+//! let request = exchange.request(&BaseUrls::default())?;
 //! # assert_eq!(request.uri(), "https://oauth.divar.ir/oauth2/token");
 //! # let scope = format!("{needed} offline_access");
 //! # let answer = serde_json::json!({
@@ -70,7 +72,7 @@
 //! - **A permission is over after some hours**: new tokens were lost before they were stored, or overwritten by a task
 //!   that refreshed the old ones at the same time.
 //!
-#![cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::SharedTokens")]
+#![cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::client::SharedTokens")]
 #![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: crate#features")]
 
 mod callback;
@@ -79,7 +81,7 @@ mod permission_url;
 mod scope;
 mod state;
 mod token;
-mod token_answer;
+mod token_response;
 mod token_set;
 
 use crate::model::{AppSlug, AppUrl, InvalidAppUrl};
@@ -89,9 +91,9 @@ pub use callback::{Callback, CallbackError, Denial};
 pub use parameters::InvalidOAuthRequest;
 pub use permission_url::{PermissionRequest, PermissionUrl};
 pub use scope::{InvalidScope, Scope};
-pub use state::{InvalidState, NoRandomness, State};
+pub use state::{InvalidState, NoRandomness, OAuthState};
 pub use token::{ExchangeCode, Grant, NoRefreshToken, RefreshTokens, TokenRequest};
-pub use token_answer::{TokenAnswer, TokenType};
+pub use token_response::{TokenResponse, TokenType};
 pub use token_set::{StoredTokens, TokenSet};
 
 /// Your app, as the OAuth server knows it. Make one at the start of the program, where a mistake can be reported.

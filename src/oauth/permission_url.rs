@@ -2,9 +2,9 @@ use std::borrow::Borrow;
 use std::fmt;
 
 use super::parameters::{self, InvalidOAuthRequest, Parameters};
-use super::{OAuthApp, Scope, State};
+use super::{OAuthApp, OAuthState, Scope};
 use crate::model::AppSlug;
-use crate::request::Hosts;
+use crate::request::BaseUrls;
 
 impl OAuthApp {
     /// Where to send the user to be asked for permission, and the state to check the answer with.
@@ -15,16 +15,16 @@ impl OAuthApp {
     /// # Panics
     ///
     /// Where the operating system gives no random bytes for the state, which the platforms that Rust's standard library
-    /// runs on do not do in practice. To handle it all the same, make the state with [`State::random`] and the URL with
+    /// runs on do not do in practice. To handle it all the same, make the state with [`OAuthState::random`] and the URL with
     /// [`permission_request`](Self::permission_request).
     #[expect(clippy::panic, reason = "nothing from outside leads here, and the way around it is documented")]
     pub fn permission_url<S: Borrow<Scope>>(
         &self,
-        hosts: &Hosts,
+        base_urls: &BaseUrls,
         scopes: impl IntoIterator<Item = S>,
-    ) -> (PermissionUrl, State) {
-        let state = State::random().unwrap_or_else(|error| panic!("{error}"));
-        (self.permission_request(scopes, state.clone()).url(hosts), state)
+    ) -> (PermissionUrl, OAuthState) {
+        let state = OAuthState::random().unwrap_or_else(|error| panic!("{error}"));
+        (self.permission_request(scopes, state.clone()).url(base_urls), state)
     }
 
     /// What the user is asked, with a state of your own.
@@ -32,7 +32,7 @@ impl OAuthApp {
     pub fn permission_request<S: Borrow<Scope>>(
         &self,
         scopes: impl IntoIterator<Item = S>,
-        state: State,
+        state: OAuthState,
     ) -> PermissionRequest {
         PermissionRequest {
             client_id: self.slug.clone(),
@@ -45,7 +45,7 @@ impl OAuthApp {
 
 /// The address of the consent page, with what is asked in its query. Send the user's browser there with a redirect.
 ///
-/// It holds the [`State`], so `Debug` leaves the query out.
+/// It holds the [`OAuthState`], so `Debug` leaves the query out.
 #[derive(Clone)]
 pub struct PermissionUrl(String);
 
@@ -96,7 +96,7 @@ pub struct PermissionRequest {
     /// What the app asks for.
     pub scopes: Vec<Scope>,
     /// What the app wants to see again.
-    pub state: State,
+    pub state: OAuthState,
 }
 
 impl PermissionRequest {
@@ -118,7 +118,7 @@ impl PermissionRequest {
             scopes: Scope::list(&scopes)
                 .collect::<Result<_, _>>()
                 .map_err(|_| InvalidOAuthRequest::Unusable("scope"))?,
-            state: parameters.required_as("state", |text| State::restore(text))?,
+            state: parameters.required_as("state", |text| OAuthState::restore(text))?,
         })
     }
 
@@ -136,7 +136,7 @@ impl PermissionRequest {
 
     /// The address that asks it.
     #[must_use]
-    pub fn url(&self, hosts: &Hosts) -> PermissionUrl {
-        PermissionUrl(format!("{}/oauth2/auth?{}", hosts.oauth().as_str(), self.to_query()))
+    pub fn url(&self, base_urls: &BaseUrls) -> PermissionUrl {
+        PermissionUrl(format!("{}/oauth2/auth?{}", base_urls.oauth().as_str(), self.to_query()))
     }
 }

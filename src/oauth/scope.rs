@@ -15,7 +15,8 @@ use crate::model::{ConversationId, PostToken};
 /// platform's list there are [`named`](Self::named) and [`with_resource`](Self::with_resource).
 ///
 /// ```
-/// use kenar::{ConversationId, Scope};
+/// use kenar::Scope;
+/// use kenar::model::ConversationId;
 ///
 /// let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 /// assert_eq!(

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 /// It carries nothing. What you want to find again on the way back, keep beside it.
 #[derive(Clone)]
 #[must_use = "keep the state with the visit: without it, the callback cannot be checked"]
-pub struct State(SecretString);
+pub struct OAuthState(SecretString);
 
 /// The text cannot be a state: one has 8 or more characters, all of them printable ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub struct InvalidState;
 #[error("the operating system gave no random bytes: {0}")]
 pub struct NoRandomness(String);
 
-impl State {
+impl OAuthState {
     /// The platform's OAuth server refuses shorter ones.
     const MIN_LENGTH: usize = 8;
 
@@ -66,17 +66,17 @@ impl State {
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for OAuthState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("State([redacted])")
+        f.write_str("OAuthState([redacted])")
     }
 }
 
 /// In constant time for texts of one length.
-impl PartialEq for State {
+impl PartialEq for OAuthState {
     fn eq(&self, other: &Self) -> bool {
         self.is(other.expose_secret())
     }
 }
 
-impl Eq for State {}
+impl Eq for OAuthState {}

@@ -2,12 +2,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::parameters::{InvalidOAuthRequest, Parameters};
-use super::token_answer::AnswerFields;
-use super::{OAuthApp, Scope, TokenAnswer, TokenSet};
+use super::token_response::TokenResponseFields;
+use super::{OAuthApp, Scope, TokenResponse, TokenSet};
 use crate::error::Error;
 use crate::model::{AppSlug, Timestamp};
 use crate::redact::Secrets;
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
 impl OAuthApp {
@@ -78,8 +78,8 @@ impl Operation for ExchangeCode {
         Credential::None
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        self.asks.post(Self::NAME, hosts)
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        self.asks.post(Self::NAME, base_urls)
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<TokenSet, Error> {
@@ -113,8 +113,8 @@ impl Operation for RefreshTokens {
         Credential::None
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        self.asks.post(Self::NAME, hosts)
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        self.asks.post(Self::NAME, base_urls)
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<TokenSet, Error> {
@@ -196,7 +196,7 @@ impl TokenRequest {
         })
     }
 
-    fn post(&self, operation: &'static str, hosts: &Hosts) -> Result<Request<Body>, Error> {
+    fn post(&self, operation: &'static str, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
         let grant = match &self.grant {
             Grant::AuthorizationCode(code) => {
                 [Some(("grant_type", "authorization_code")), Some(("code", code.expose_secret())), None]
@@ -212,14 +212,14 @@ impl TokenRequest {
             ("client_secret", self.client_secret.expose_secret()),
             ("redirect_uri", &self.redirect_uri),
         ];
-        let uri = hosts.oauth().path(operation, &["oauth2", "token"])?;
+        let uri = base_urls.oauth().uri(operation, &["oauth2", "token"])?;
         Ok(request::post_form(uri, grant.into_iter().flatten().chain(app)))
     }
 
-    fn read(&self, operation: &'static str, response: &Response<Bytes>) -> Result<TokenAnswer, Error> {
-        answer::secret_json::<AnswerFields>(operation, response)
+    fn read(&self, operation: &'static str, response: &Response<Bytes>) -> Result<TokenResponse, Error> {
+        response::secret_json::<TokenResponseFields>(operation, response)
             .and_then(|fields| {
-                TokenAnswer::try_from(fields)
+                TokenResponse::try_from(fields)
                     .map_err(|error| Error::unexpected(operation, response.status(), String::new(), error))
             })
             .map_err(|error| error.without(&Secrets::new(self.secrets())))

@@ -27,7 +27,7 @@ use crate::secret::{AccessToken, RefreshToken};
 /// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
 /// [`expose_for_storage`](Self::expose_for_storage) gives what does.
 ///
-#[cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::SharedTokens")]
+#[cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::client::SharedTokens")]
 #[cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: crate#features")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -89,7 +89,7 @@ impl TokenSet {
 /// that describes itself.
 ///
 /// ```
-/// # fn store(tokens: &kenar::TokenSet) -> Result<(), serde_json::Error> {
+/// # fn store(tokens: &kenar::oauth::TokenSet) -> Result<(), serde_json::Error> {
 /// use kenar::oauth::StoredTokens;
 ///
 /// let row = serde_json::to_string(&tokens.expose_for_storage())?;

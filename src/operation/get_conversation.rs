@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::Error;
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::{Conversation, ConversationFields, ConversationId, Message, MessageFields};
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::AccessToken;
 
 /// Reads a conversation: its text messages, oldest first, up to the time when the token expires. There is no paging.
@@ -23,14 +23,14 @@ pub struct GetConversation<'a> {
 /// A conversation and its messages.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct ConversationHistory {
+pub struct GetConversationResponse {
     /// The conversation.
     pub conversation: Conversation,
     /// Its messages, oldest first.
     pub messages: Vec<Message>,
 }
 
-impl ConversationHistory {
+impl GetConversationResponse {
     /// A conversation and its messages, for tests and for wrapping frameworks.
     #[must_use]
     pub fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
@@ -39,7 +39,7 @@ impl ConversationHistory {
 }
 
 impl Operation for GetConversation<'_> {
-    type Response = ConversationHistory;
+    type Response = GetConversationResponse;
 
     const NAME: &'static str = "conversation.get";
     const IDEMPOTENT: bool = true;
@@ -48,13 +48,13 @@ impl Operation for GetConversation<'_> {
         Credential::User(self.by)
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
         let path = ["v1", "open-platform", "chat", "conversations", self.conversation.as_str()];
-        Ok(request::get(hosts.api().path(Self::NAME, &path)?))
+        Ok(request::get(base_urls.api().uri(Self::NAME, &path)?))
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<ConversationHistory, Error> {
-        let Fields(fields) = answer::json(Self::NAME, &response).map_err(Error::by_user)?;
+    fn response(&self, response: Response<Bytes>) -> Result<GetConversationResponse, Error> {
+        let Fields(fields) = response::json(Self::NAME, &response).map_err(Error::by_user)?;
         Ok(fields.history(self.conversation))
     }
 }
@@ -77,7 +77,7 @@ impl FromObject for HistoryFields {
 
 impl HistoryFields {
     /// A message that does not name its conversation belongs to the one that was read, and that one is the one asked for.
-    fn history(self, asked: &ConversationId) -> ConversationHistory {
+    fn history(self, asked: &ConversationId) -> GetConversationResponse {
         let conversation = self.conversation.unwrap_or_default().or(asked);
         let mut messages = self.messages.unwrap_or_default();
         for message in &mut messages {
@@ -87,7 +87,7 @@ impl HistoryFields {
                 message.conversation.id.clone_from(&conversation.id);
             }
         }
-        ConversationHistory { conversation, messages }
+        GetConversationResponse { conversation, messages }
     }
 }
 
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for ConversationHistory {
+impl<'de> Deserialize<'de> for GetConversationResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields: HistoryFields = lenient::object(deserializer)?;
         let id = fields.conversation.as_ref().and_then(|conversation| conversation.id.clone());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::Error;
 use crate::model::UserId;
 use crate::model::lenient::{self, Entry, FromObject};
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::AccessToken;
 
 /// Asks who granted a token.
@@ -22,7 +22,7 @@ pub struct GetUser<'a> {
 /// Who granted a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct User {
+pub struct GetUserResponse {
     /// The user's id for your app, with the scope `USER_ID`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
@@ -33,7 +33,7 @@ pub struct User {
 }
 
 impl Operation for GetUser<'_> {
-    type Response = User;
+    type Response = GetUserResponse;
 
     const NAME: &'static str = "user.get";
     const IDEMPOTENT: bool = true;
@@ -42,12 +42,12 @@ impl Operation for GetUser<'_> {
         Credential::User(self.by)
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        Ok(request::get(hosts.api().path(Self::NAME, &["v1", "open-platform", "users"])?))
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        Ok(request::get(base_urls.api().uri(Self::NAME, &["v1", "open-platform", "users"])?))
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<User, Error> {
-        answer::json(Self::NAME, &response).map_err(Error::by_user)
+    fn response(&self, response: Response<Bytes>) -> Result<GetUserResponse, Error> {
+        response::json(Self::NAME, &response).map_err(Error::by_user)
     }
 }
 
@@ -70,7 +70,7 @@ impl FromObject for UserFields {
     }
 }
 
-impl<'de> Deserialize<'de> for User {
+impl<'de> Deserialize<'de> for GetUserResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let UserFields { user_id, phone_number, phone_numbers } = lenient::object(deserializer)?;
         let given = |number: &String| !number.is_empty();

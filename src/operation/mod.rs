@@ -6,14 +6,15 @@
 //! Any HTTP client can send an operation; the crate's own adds retries, time limits and redaction:
 //!
 //! ```
+//! use kenar::BotMessage;
+//! use kenar::model::ConversationId;
 //! use kenar::operation::SendBotMessage;
-//! use kenar::request::{Hosts, Operation};
-//! use kenar::{BotMessage, ConversationId};
+//! use kenar::request::{BaseUrls, Operation};
 //!
 //! let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 //! let message = BotMessage::text("سلام");
 //! let send = SendBotMessage { conversation: &conversation, message: &message };
-//! let request = send.request(&Hosts::default())?;
+//! let request = send.request(&BaseUrls::default())?;
 //! assert_eq!(request.method(), "POST");
 //! // … add the API key, send, and give the answer to `response`.
 //! # Ok::<(), kenar::Error>(())
@@ -27,10 +28,10 @@ mod send_message;
 mod subscribe;
 mod upload_media;
 
-pub use get_conversation::{ConversationHistory, GetConversation};
-pub use get_user::{GetUser, User};
+pub use get_conversation::{GetConversation, GetConversationResponse};
+pub use get_user::{GetUser, GetUserResponse};
 pub use media::{InvalidMedia, Media, MediaKind, MediaSource};
-pub use send_bot_message::{BotMessageSent, SendBotMessage, SendBotMessageToUser};
-pub use send_message::{MessageSent, SendMessage};
+pub use send_bot_message::{SendBotMessage, SendBotMessageResponse, SendBotMessageToUser};
+pub use send_message::{SendMessage, SendMessageResponse};
 pub use subscribe::{Subscribe, Subscription, SubscriptionEvent};
 pub use upload_media::{CreateUploadToken, UploadMedia};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::{BotMessage, ConversationId, UserId};
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::AccessToken;
 
 /// Writes a message of your chatbot into one of its conversations: the answer to a message that arrived from there.
@@ -39,14 +39,14 @@ pub struct SendBotMessageToUser<'a> {
 /// What Divar says of a chatbot's message that was sent. An empty answer is a success as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct BotMessageSent {
+pub struct SendBotMessageResponse {
     /// Where it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
 }
 
 impl Operation for SendBotMessage<'_> {
-    type Response = BotMessageSent;
+    type Response = SendBotMessageResponse;
 
     const NAME: &'static str = "bot.send_message";
     const IDEMPOTENT: bool = false;
@@ -55,17 +55,17 @@ impl Operation for SendBotMessage<'_> {
         Credential::ApiKey
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        post(Self::NAME, hosts, "conversations", self.conversation.as_str(), self.message)
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        post(Self::NAME, base_urls, "conversations", self.conversation.as_str(), self.message)
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<BotMessageSent, Error> {
-        answer::json_or_empty(Self::NAME, &response).map_err(Error::addressed)
+    fn response(&self, response: Response<Bytes>) -> Result<SendBotMessageResponse, Error> {
+        response::json_or_empty(Self::NAME, &response).map_err(Error::addressed)
     }
 }
 
 impl Operation for SendBotMessageToUser<'_> {
-    type Response = BotMessageSent;
+    type Response = SendBotMessageResponse;
 
     const NAME: &'static str = "bot.send_message_to_user";
     const IDEMPOTENT: bool = false;
@@ -74,28 +74,28 @@ impl Operation for SendBotMessageToUser<'_> {
         Credential::User(self.by)
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        post(Self::NAME, hosts, "users", self.user.as_str(), self.message)
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        post(Self::NAME, base_urls, "users", self.user.as_str(), self.message)
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<BotMessageSent, Error> {
-        answer::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
+    fn response(&self, response: Response<Bytes>) -> Result<SendBotMessageResponse, Error> {
+        response::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
     }
 }
 
 fn post(
     operation: &'static str,
-    hosts: &Hosts,
+    base_urls: &BaseUrls,
     to: &str,
     id: &str,
     message: &BotMessage,
 ) -> Result<Request<Body>, Error> {
     message.check().map_err(|why| Error::new(ErrorKind::InvalidRequest, operation, why))?;
     let path = ["v1", "open-platform", "chat", "bot", to, id, "messages"];
-    request::post_json(operation, hosts.api().path(operation, &path)?, message)
+    request::post_json(operation, base_urls.api().uri(operation, &path)?, message)
 }
 
-impl FromObject for BotMessageSent {
+impl FromObject for SendBotMessageResponse {
     fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
         match key {
             "conversation_id" => entry.scalar(&mut self.conversation_id),
@@ -104,7 +104,7 @@ impl FromObject for BotMessageSent {
     }
 }
 
-impl<'de> Deserialize<'de> for BotMessageSent {
+impl<'de> Deserialize<'de> for SendBotMessageResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::object(deserializer)
     }

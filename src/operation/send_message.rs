@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::{Error, ErrorKind};
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::{ConversationId, ConversationMessage};
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::AccessToken;
 
 /// Writes a message into a post's conversation, in the name of the user who granted the token.
@@ -34,7 +34,7 @@ pub struct SendMessage<'a> {
 /// What Divar says of a message that was sent. All of it may be missing: an empty answer is a success as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct MessageSent {
+pub struct SendMessageResponse {
     /// A status of its own, beside the HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
@@ -44,7 +44,7 @@ pub struct MessageSent {
 }
 
 impl Operation for SendMessage<'_> {
-    type Response = MessageSent;
+    type Response = SendMessageResponse;
 
     const NAME: &'static str = "conversation.send_message";
     const IDEMPOTENT: bool = false;
@@ -53,18 +53,18 @@ impl Operation for SendMessage<'_> {
         Credential::User(self.by)
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
         self.message.check().map_err(|why| Error::new(ErrorKind::InvalidRequest, Self::NAME, why))?;
         let path = ["v2", "open-platform", "conversations", self.conversation.as_str(), "messages"];
-        request::post_json(Self::NAME, hosts.api().path(Self::NAME, &path)?, self.message)
+        request::post_json(Self::NAME, base_urls.api().uri(Self::NAME, &path)?, self.message)
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<MessageSent, Error> {
-        answer::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
+    fn response(&self, response: Response<Bytes>) -> Result<SendMessageResponse, Error> {
+        response::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
     }
 }
 
-impl FromObject for MessageSent {
+impl FromObject for SendMessageResponse {
     fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
         match key {
             "status" => entry.scalar(&mut self.status),
@@ -74,7 +74,7 @@ impl FromObject for MessageSent {
     }
 }
 
-impl<'de> Deserialize<'de> for MessageSent {
+impl<'de> Deserialize<'de> for SendMessageResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::object(deserializer)
     }

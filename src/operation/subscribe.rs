@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::model::open_enum::open_enum;
-use crate::model::{ActionData, PostToken};
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::model::{ButtonData, PostToken};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::AccessToken;
 
 /// Has Divar deliver events of a user's posts to your add-on.
@@ -28,8 +28,8 @@ pub struct Subscribe<'a> {
 /// Messages to your chatbot, payments and revoked permissions need no subscription.
 ///
 /// ```
+/// use kenar::model::PostToken;
 /// use kenar::operation::Subscription;
-/// use kenar::PostToken;
 ///
 /// let subscription = Subscription::to_messages_on(&PostToken::new("QYabcdef"))
 ///     .metadata(serde_json::json!({ "shop": "17" }));
@@ -48,7 +48,7 @@ pub struct Subscription {
     pub resource: Option<PostToken>,
     /// What comes back with each event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<ActionData>,
+    pub metadata: Option<ButtonData>,
 }
 
 open_enum! {
@@ -100,7 +100,7 @@ impl Subscription {
     /// Attaches data of yours, which comes back with each event: whatever serialises to a JSON object.
     #[must_use]
     pub fn metadata(mut self, metadata: impl Serialize) -> Self {
-        self.metadata = Some(ActionData::new(metadata));
+        self.metadata = Some(ButtonData::new(metadata));
         self
     }
 }
@@ -116,15 +116,15 @@ impl Operation for Subscribe<'_> {
         Credential::User(self.by)
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
         if let Some(metadata) = &self.subscription.metadata {
             metadata.json().map_err(|why| Error::new(ErrorKind::InvalidRequest, Self::NAME, why))?;
         }
-        let url = hosts.api().path(Self::NAME, &["v1", "open-platform", "events", "subscriptions"])?;
+        let url = base_urls.api().uri(Self::NAME, &["v1", "open-platform", "events", "subscriptions"])?;
         request::post_json(Self::NAME, url, self.subscription)
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
-        answer::json_or_empty::<IgnoredAny>(Self::NAME, &response).map(drop).map_err(Error::by_user)
+        response::json_or_empty::<IgnoredAny>(Self::NAME, &response).map(drop).map_err(Error::by_user)
     }
 }

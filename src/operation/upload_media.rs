@@ -13,7 +13,7 @@ use super::Media;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::model::MediaToken;
 use crate::model::lenient::{self, Entry, FromObject};
-use crate::request::{self, Body, Credential, Hosts, Operation, answer};
+use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
 use crate::secret::UploadToken;
 
 /// Asks for the token that one upload is made with. How long it lives is not documented: ask right before the upload.
@@ -47,13 +47,13 @@ impl Operation for CreateUploadToken {
         Credential::ApiKey
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        let url = hosts.api().path(Self::NAME, &["experimental", "open-platform", "chat", "upload"])?;
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        let url = base_urls.api().uri(Self::NAME, &["experimental", "open-platform", "chat", "upload"])?;
         request::post_json(Self::NAME, url, &serde_json::Map::new())
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<UploadToken, Error> {
-        answer::secret_json::<TokenAnswer>(Self::NAME, &response).map(|answer| answer.0)
+        response::secret_json::<TokenResponse>(Self::NAME, &response).map(|answer| answer.0)
     }
 }
 
@@ -67,9 +67,9 @@ impl Operation for UploadMedia<'_> {
         Credential::Upload(self.token)
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
         let invalid = |why: BoxError| Error::new(ErrorKind::InvalidRequest, Self::NAME, why);
-        let url = hosts.upload().path(Self::NAME, &["upload", self.media.kind().as_str()])?;
+        let url = base_urls.upload().uri(Self::NAME, &["upload", self.media.kind().as_str()])?;
         let boundary = boundary().map_err(|error| invalid(error.into()))?;
         let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))
             .map_err(|error| invalid(error.into()))?;
@@ -82,7 +82,7 @@ impl Operation for UploadMedia<'_> {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<MediaToken, Error> {
-        answer::json::<UploadAnswer>(Self::NAME, &response).map(|answer| answer.0)
+        response::json::<UploadResponse>(Self::NAME, &response).map(|answer| answer.0)
     }
 
     /// Fifty megabytes over a slow line take a while.
@@ -171,9 +171,9 @@ impl FromObject for UploadFields {
     }
 }
 
-struct TokenAnswer(UploadToken);
+struct TokenResponse(UploadToken);
 
-impl<'de> Deserialize<'de> for TokenAnswer {
+impl<'de> Deserialize<'de> for TokenResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields: UploadFields = lenient::object(deserializer)?;
         let token = fields.token.ok_or_else(|| D::Error::custom("no `token`"))?;
@@ -181,9 +181,9 @@ impl<'de> Deserialize<'de> for TokenAnswer {
     }
 }
 
-struct UploadAnswer(MediaToken);
+struct UploadResponse(MediaToken);
 
-impl<'de> Deserialize<'de> for UploadAnswer {
+impl<'de> Deserialize<'de> for UploadResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields: UploadFields = lenient::object(deserializer)?;
         match fields.status {

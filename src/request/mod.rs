@@ -1,5 +1,5 @@
-//! What one call to Divar is, before anyone sends it: the [`Operation`] trait, where it goes ([`Hosts`]), what it shows
-//! ([`Credential`]), what it carries ([`Body`]) and how its answer is read ([`answer`]).
+//! What one call to Divar is, before anyone sends it: the [`Operation`] trait, where it goes ([`BaseUrls`]), what it shows
+//! ([`Credential`]), what it carries ([`Body`]) and how its answer is read ([`response`]).
 //!
 //! The operations of the chat API are in [`operation`](crate::operation) and those of OAuth in
 //! [`oauth`](crate::oauth); for an endpoint that is in neither, implement the trait and hand the operation to
@@ -7,8 +7,9 @@
 //!
 //! ```
 //! use bytes::Bytes;
-//! use kenar::request::{self, Body, Credential, Hosts, Operation, answer};
-//! use kenar::{Error, UserId};
+//! use kenar::Error;
+//! use kenar::model::UserId;
+//! use kenar::request::{self, BaseUrls, Body, Credential, Operation, response};
 //!
 //! /// Finds a user of your app's by telephone number.
 //! struct GetUserIdByPhone { phone: String }
@@ -25,21 +26,21 @@
 //!         Credential::ApiKey
 //!     }
 //!
-//!     fn request(&self, hosts: &Hosts) -> Result<http::Request<Body>, Error> {
-//!         let url = hosts.api().path(Self::NAME, &["v1", "open-platform", "get-user-id-by-phone"])?;
+//!     fn request(&self, hosts: &BaseUrls) -> Result<http::Request<Body>, Error> {
+//!         let url = hosts.api().uri(Self::NAME, &["v1", "open-platform", "get-user-id-by-phone"])?;
 //!         request::post_json(Self::NAME, url, &serde_json::json!({ "phone": self.phone }))
 //!     }
 //!
 //!     fn response(&self, response: http::Response<Bytes>) -> Result<UserId, Error> {
-//!         answer::json::<Found>(Self::NAME, &response).map(|found| found.user_id)
+//!         response::json::<Found>(Self::NAME, &response).map(|found| found.user_id)
 //!     }
 //! }
 //! ```
 
-pub mod answer;
+mod base_urls;
 mod body;
-mod hosts;
 mod permission;
+pub mod response;
 
 use std::time::Duration;
 
@@ -50,8 +51,8 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind};
 use crate::secret::{AccessToken, UploadToken};
 
+pub use base_urls::{BaseUrl, BaseUrls, InvalidBaseUrl};
 pub use body::Body;
-pub use hosts::{Host, Hosts, InvalidHost};
 pub use permission::ApiKeyPermission;
 
 /// One call to Divar, without any I/O: what to send, and what the answer means.
@@ -74,9 +75,9 @@ pub trait Operation: Send + Sync {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidRequest`], where what was given cannot be sent.
-    fn request(&self, hosts: &Hosts) -> Result<http::Request<Body>, Error>;
+    fn request(&self, base_urls: &BaseUrls) -> Result<http::Request<Body>, Error>;
 
-    /// What an answer means: [`answer::json`] and its siblings do most of it.
+    /// What an answer means: [`response::json`] and its siblings do most of it.
     ///
     /// # Errors
     ///

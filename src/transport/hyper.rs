@@ -8,7 +8,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::Connector;
-use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, answer};
+use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, response};
 use crate::request::Body;
 
 /// An [`HttpTransport`] over [hyper](https://hyper.rs) and its pool of connections: HTTP/1.1, connections kept and shared,
@@ -84,7 +84,7 @@ impl HttpTransport for HyperTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let response = self.client.request(request).await.map_err(transport_error)?;
         let (parts, body) = response.into_parts();
-        Ok(Response::from_parts(parts, answer::read(body, self.max_response_bytes).await?))
+        Ok(Response::from_parts(parts, response::read(body, self.max_response_bytes).await?))
     }
 }
 

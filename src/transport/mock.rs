@@ -9,37 +9,39 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use super::{HttpTransport, TransportError, TransportErrorKind};
 use crate::request::Body;
 
-/// An [`HttpTransport`] for tests: it gives the answers prepared, in order, and keeps the requests.
+/// An [`HttpTransport`] for tests: it gives the responses prepared, in order, and keeps the requests.
 ///
 /// It suits a test of what your code does with one answer. For a test of a whole flow, with a Kenar that behaves as the
 /// platform does, use the `sandbox`.
 ///
 /// ```
+/// use kenar::{BotMessage, ChatApi, Client};
+/// use kenar::model::ConversationId;
+/// use kenar::secret::ApiKey;
 /// use kenar::transport::MockTransport;
-/// use kenar::{ApiKey, BotMessage, ChatApi, Client, ConversationId};
 /// use serde_json::json;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let kenar = MockTransport::new();
-/// kenar.answer(200, &json!({ "conversation_id": "c-1" }));
+/// let mock = MockTransport::new();
+/// mock.respond_json(200, &json!({ "conversation_id": "c-1" }));
 ///
-/// let client = Client::builder(ApiKey::new("placeholder")?).transport(kenar.clone()).build()?;
+/// let client = Client::builder(ApiKey::new("placeholder")?).transport(mock.clone()).build()?;
 /// let sent = client.send_bot_message(&ConversationId::new("c-1"), &BotMessage::text("سلام")).await?;
 ///
 /// assert_eq!(sent.conversation_id, Some(ConversationId::new("c-1")));
-/// assert_eq!(kenar.requests()[0].uri().path(), "/v1/open-platform/chat/bot/conversations/c-1/messages");
+/// assert_eq!(mock.requests()[0].uri().path(), "/v1/open-platform/chat/bot/conversations/c-1/messages");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Clones share their answers and requests. With no answer left it fails as
+/// Clones share their responses and requests. With no answer left it fails as
 /// [`Other`](TransportErrorKind::Other), which nothing tries again.
 #[derive(Clone, Default)]
 pub struct MockTransport(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    answers: VecDeque<Result<Response<Bytes>, TransportError>>,
+    responses: VecDeque<Result<Response<Bytes>, TransportError>>,
     requests: Vec<Request<Bytes>>,
 }
 
@@ -51,7 +53,7 @@ impl MockTransport {
     }
 
     /// Prepares an answer of JSON. A status that is none, such as 42, becomes 500.
-    pub fn answer(&self, status: u16, json: &serde_json::Value) {
+    pub fn respond_json(&self, status: u16, json: &serde_json::Value) {
         let mut response = Response::new(Bytes::from(json.to_string()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -60,12 +62,12 @@ impl MockTransport {
 
     /// Prepares any answer.
     pub fn respond(&self, response: Response<Bytes>) {
-        self.state().answers.push_back(Ok(response));
+        self.state().responses.push_back(Ok(response));
     }
 
     /// Prepares a failure.
     pub fn fail(&self, kind: TransportErrorKind) {
-        self.state().answers.push_back(Err(TransportError::new(kind)));
+        self.state().responses.push_back(Err(TransportError::new(kind)));
     }
 
     /// The requests so far, with their whole bodies.
@@ -83,7 +85,7 @@ impl fmt::Debug for MockTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         f.debug_struct("MockTransport")
-            .field("answers_left", &state.answers.len())
+            .field("responses_left", &state.responses.len())
             .field("requests", &state.requests.len())
             .finish()
     }
@@ -99,7 +101,7 @@ impl HttpTransport for MockTransport {
             .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;
         let mut state = self.state();
         state.requests.push(Request::from_parts(parts, body));
-        state.answers.pop_front().unwrap_or_else(|| {
+        state.responses.pop_front().unwrap_or_else(|| {
             Err(TransportError::with_source(TransportErrorKind::Other, "the mock has no answer left to give"))
         })
     }

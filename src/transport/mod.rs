@@ -1,16 +1,18 @@
 //! How requests travel: the [`HttpTransport`] trait, implementations over hyper and over reqwest, and a double for tests.
 //!
 //! A client needs none of this unless you say otherwise: [`Client::new`](crate::Client) sends over hyper, where one of the
-//! features for TLS is on. [`ClientBuilder::transport`](crate::ClientBuilder::transport) takes any other, such as a
+//! features for TLS is on. [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other, such as a
 //! layer of yours around one:
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU32, Ordering};
 //! use async_trait::async_trait;
 //! use bytes::Bytes;
+//! use kenar::{BotMessage, ChatApi as _, Client};
+//! use kenar::model::ConversationId;
 //! use kenar::request::Body;
+//! use kenar::secret::ApiKey;
 //! use kenar::transport::{HttpTransport, MockTransport, TransportError};
-//! use kenar::{ApiKey, BotMessage, ChatApi as _, Client, ConversationId};
 //!
 //! /// Counts the requests, and passes them on.
 //! #[derive(Debug)]
@@ -26,7 +28,7 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! # let inner = MockTransport::new();
-//! # inner.answer(200, &serde_json::json!({}));
+//! # inner.respond_json(200, &serde_json::json!({}));
 //! let counted = Counted { inner, requests: Default::default() };
 //! let requests = counted.requests.clone();
 //! let client = Client::builder(ApiKey::new("placeholder")?).transport(counted).build()?;
@@ -36,8 +38,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#[cfg(any(feature = "hyper", feature = "reqwest"))]
-mod answer;
 #[cfg(feature = "hyper")]
 mod connector;
 #[cfg(feature = "hyper")]
@@ -45,6 +45,8 @@ mod hyper;
 mod mock;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod response;
 #[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
 mod tls;
 

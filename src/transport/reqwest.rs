@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, answer};
+use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, response};
 use crate::request::Body;
 
 /// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest): connections are kept and shared, redirects are not
@@ -90,7 +90,7 @@ impl HttpTransport for ReqwestTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let response = self.client.execute(reqwest_request(request)?).await.map_err(transport_error)?;
         let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
-        Ok(Response::from_parts(parts, answer::read(body, self.max_response_bytes).await?))
+        Ok(Response::from_parts(parts, response::read(body, self.max_response_bytes).await?))
     }
 }
 

@@ -5,14 +5,14 @@ use http::{Response, StatusCode};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
 
-use super::{ExtraError, Rejection, TouchPoint, extra, respond};
+use super::{DataError, Rejection, TouchPoint, data, respond};
 use crate::model::lenient::{self, Entry, FromObject};
-use crate::model::{Action, ConversationId, InvalidActionData, PostToken, RawJson, Side, UserId};
+use crate::model::{Action, ConversationId, InvalidButtonData, PostToken, RawJson, Side, UserId};
 
 /// A user pressed a button of [`Action::GetDynamicAction`]: answer with a [`DynamicActionReply`].
 ///
 /// ```
-/// use kenar::Action;
+/// use kenar::model::Action;
 /// use kenar::webhook::{DynamicAction, DynamicActionReply};
 ///
 /// #[derive(serde::Deserialize)]
@@ -21,7 +21,7 @@ use crate::model::{Action, ConversationId, InvalidActionData, PostToken, RawJson
 /// let body = br#"{ "touchpoint": "CHAT", "post_token": "QYabcdef", "extra_data": { "position": "3" } }"#;
 /// // In a handler: verifier.dynamic_action(&headers, body)?
 /// let pressed = DynamicAction::from_unverified_body(body)?;
-/// let position = pressed.extra::<Move>()?.position;
+/// let position = pressed.data::<Move>()?.position;
 ///
 /// let reply = DynamicActionReply::toast(format!("خانه {position}"));
 /// assert_eq!(serde_json::to_string(&reply).unwrap(), r#"{"text_message":"خانه 3"}"#);
@@ -42,7 +42,7 @@ pub struct DynamicAction {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_side: Option<Side>,
     #[serde(rename = "extra_data", skip_serializing_if = "Option::is_none")]
-    extra: Option<RawJson>,
+    data: Option<RawJson>,
 }
 
 impl DynamicAction {
@@ -98,27 +98,27 @@ impl DynamicAction {
     ///
     /// # Errors
     ///
-    /// [`ExtraError::Missing`] where there is none and `T` is no `Option`, and [`ExtraError::Mismatch`] where it does
+    /// [`DataError::Missing`] where there is none and `T` is no `Option`, and [`DataError::Mismatch`] where it does
     /// not fit.
-    pub fn extra<T: DeserializeOwned>(&self) -> Result<T, ExtraError> {
-        extra::read(self.extra_json())
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
+        data::read(self.data_json())
     }
 
     /// The data that your app put into the button, as it came.
     #[must_use]
-    pub fn extra_json(&self) -> Option<&RawJson> {
-        self.extra.as_ref()
+    pub fn data_json(&self) -> Option<&RawJson> {
+        self.data.as_ref()
     }
 }
 
 /// Builds a [`DynamicAction`], for tests.
 ///
 /// ```
-/// use kenar::RawJson;
+/// use kenar::model::RawJson;
 /// use kenar::webhook::{DynamicAction, TouchPoint};
 ///
 /// let data = RawJson::of(&serde_json::json!({ "position": "3" }))?;
-/// let pressed = DynamicAction::builder().touch_point(TouchPoint::Chat).extra(data).build();
+/// let pressed = DynamicAction::builder().touch_point(TouchPoint::Chat).data(data).build();
 /// assert_eq!(serde_json::to_string(&pressed)?, r#"{"touchpoint":"CHAT","extra_data":{"position":"3"}}"#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -158,8 +158,8 @@ impl DynamicActionBuilder {
     }
 
     /// The data of the button; see [`RawJson::of`].
-    pub fn extra(mut self, extra: RawJson) -> Self {
-        self.0.extra = Some(extra).filter(|extra| !extra.is_null());
+    pub fn data(mut self, data: RawJson) -> Self {
+        self.0.data = Some(data).filter(|data| !data.is_null());
         self
     }
 
@@ -206,7 +206,7 @@ impl DynamicActionFields {
             conversation_id: self.conversation_id,
             user_id: self.user_id,
             user_side: self.user_side,
-            extra: self.extra_data.or(self.provider_data),
+            data: self.extra_data.or(self.provider_data),
         }
     }
 }
@@ -220,11 +220,11 @@ impl<'de> Deserialize<'de> for DynamicAction {
 /// What Divar shall do after a press: show a short text to the user, open something, both, or nothing.
 ///
 /// ```
-/// use kenar::Action;
+/// use kenar::model::Action;
 /// use kenar::webhook::DynamicActionReply;
-/// # let post = kenar::PostToken::new("QYabcdef");
+/// # let post = kenar::model::PostToken::new("QYabcdef");
 ///
-/// let reply = DynamicActionReply::toast("نوبت شماست").and_open(Action::post_page(&post));
+/// let reply = DynamicActionReply::toast("نوبت شماست").with_action(Action::post_page(&post));
 /// assert_eq!(
 ///     serde_json::to_string(&reply)?,
 ///     r#"{"action":{"open_post_page":{"post_token":"QYabcdef"}},"text_message":"نوبت شماست"}"#,
@@ -246,32 +246,32 @@ impl DynamicActionReply {
     /// Shows a short text to who pressed.
     #[must_use]
     pub fn toast(text: impl Into<String>) -> Self {
-        Self::nothing().and_toast(text)
+        Self::empty().with_toast(text)
     }
 
     /// Does this action, as if it were the pressed button's.
     #[must_use]
     pub fn open(action: Action) -> Self {
-        Self::nothing().and_open(action)
+        Self::empty().with_action(action)
     }
 
     /// Does nothing that the user sees. Divar does not document the empty answer; it is what is left when both of its
     /// optional parts are left out.
     #[must_use]
-    pub fn nothing() -> Self {
+    pub fn empty() -> Self {
         Self::default()
     }
 
     /// Shows a short text as well.
     #[must_use]
-    pub fn and_toast(mut self, text: impl Into<String>) -> Self {
+    pub fn with_toast(mut self, text: impl Into<String>) -> Self {
         self.toast = Some(text.into());
         self
     }
 
     /// Does this action as well.
     #[must_use]
-    pub fn and_open(mut self, action: Action) -> Self {
+    pub fn with_action(mut self, action: Action) -> Self {
         self.action = Some(action);
         self
     }
@@ -293,7 +293,7 @@ impl DynamicActionReply {
     /// # Errors
     ///
     /// Where the data of the action is no JSON object.
-    pub fn check(&self) -> Result<(), InvalidActionData> {
+    pub fn check(&self) -> Result<(), InvalidButtonData> {
         self.action.as_ref().map_or(Ok(()), Action::check)
     }
 

@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use http::HeaderMap;
-//! use kenar::IdentificationKey;
+//! use kenar::secret::IdentificationKey;
 //! use kenar::webhook::{Event, Rejection, Verifier};
 //!
 //! fn receive(verifier: &Verifier, headers: &HeaderMap, body: &[u8]) -> Result<String, Rejection> {
@@ -41,11 +41,11 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+mod data;
 mod direct_link;
 mod dynamic_action;
 mod event;
 mod event_source;
-mod extra;
 mod open_app;
 mod rejection;
 mod respond;
@@ -53,6 +53,7 @@ mod return_url;
 mod start_command;
 mod verifier;
 
+pub use data::DataError;
 pub use direct_link::UntrustedDirectLink;
 pub use dynamic_action::{DynamicAction, DynamicActionBuilder, DynamicActionReply};
 pub use event::{
@@ -60,7 +61,6 @@ pub use event::{
     TransactionKind, TransactionState, UndecodableEvent, UndecodableReason, UnknownEvent,
 };
 pub use event_source::is_documented_event_source;
-pub use extra::ExtraError;
 pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, OpenAppReply, Source};
 pub use rejection::Rejection;
 pub use return_url::COMPLETION_URL;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::ExtraError;
+use super::DataError;
 use super::respond;
 
 /// Why a request is not taken, to be answered with [`status`](Self::status).
@@ -12,7 +12,7 @@ use super::respond;
 ///
 /// ```
 /// use http::HeaderMap;
-/// use kenar::IdentificationKey;
+/// use kenar::secret::IdentificationKey;
 /// use kenar::webhook::Verifier;
 ///
 /// # let key = IdentificationKey::new("placeholder").unwrap();
@@ -52,7 +52,7 @@ pub enum Rejection {
     /// The data that your app put into a button is missing or does not fit the type asked for, so that `extra()?` can
     /// stand in a handler.
     #[error(transparent)]
-    ExtraData(#[from] ExtraError),
+    ExtraData(#[from] DataError),
 }
 
 impl Rejection {

@@ -28,7 +28,7 @@ open_enum! {
 /// proof that the user has to do with that conversation or post.
 ///
 /// ```
-/// use kenar::ConversationId;
+/// use kenar::model::ConversationId;
 /// use kenar::webhook::{StartCommand, TouchPoint};
 ///
 /// let start = StartCommand::parse("/start CHAT 5f8b0f6e-0000-4000-8000-000000000001").unwrap();

@@ -13,7 +13,7 @@ use crate::secret::IdentificationKey;
 /// `Content-Type` is looked at.
 ///
 /// ```
-/// use kenar::IdentificationKey;
+/// use kenar::secret::IdentificationKey;
 /// use kenar::webhook::Verifier;
 ///
 /// # fn setting(_: &str) -> String { "placeholder".to_owned() }
@@ -21,7 +21,7 @@ use crate::secret::IdentificationKey;
 ///     // While the key is being changed, requests with the old one still arrive.
 ///     .also_accept(IdentificationKey::new(setting("KENAR_PREVIOUS_IDENTIFICATION_KEY"))?)
 ///     .max_body_bytes(256 * 1024);
-/// # Ok::<(), kenar::InvalidSecret>(())
+/// # Ok::<(), kenar::secret::InvalidSecret>(())
 /// ```
 ///
 /// The value is compared with every accepted key, each in constant time, so that the time taken tells neither how much

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use kenar::oauth::{CallbackError, Denial, State, TokenAnswer, TokenType};
-use kenar::{
-    AccessToken, ApiError, AuthorizationCode, Callback, ClientSecret, Error, ErrorKind, OAuthApp, Operation,
-    RefreshToken, Scope, Timestamp, TokenSet,
-};
+use kenar::error::{ApiError, ErrorKind};
+use kenar::model::Timestamp;
+use kenar::oauth::{Callback, CallbackError, Denial, OAuthApp, OAuthState, TokenResponse, TokenSet, TokenType};
+use kenar::request::Operation;
+use kenar::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
+use kenar::{Error, Scope};
 
 fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
@@ -107,7 +108,7 @@ fn token_answers_are_read() {
         let access_token = AccessToken::new("access-token-placeholder").unwrap();
         let refresh_token = row.refresh_token.then(|| RefreshToken::new("refresh-token-placeholder").unwrap());
 
-        let answer: TokenAnswer = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let answer: TokenResponse = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(answer.access_token, access_token, "{name}");
         assert_eq!(answer.refresh_token, refresh_token, "{name}");
         assert_eq!(answer.expires_in, row.expires_in, "{name}");
@@ -129,7 +130,7 @@ fn an_answer_without_an_access_token_is_an_error_that_says_so_and_no_more() {
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
     let why = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(why, "the answer holds no usable access_token");
-    let strict = serde_json::from_str::<TokenAnswer>(&body).unwrap_err();
+    let strict = serde_json::from_str::<TokenResponse>(&body).unwrap_err();
     for text in [error.to_string(), format!("{error:?}"), why, error.body_excerpt().to_owned(), strict.to_string()] {
         assert!(!text.contains("refresh-token-placeholder"), "{text}");
     }
@@ -137,7 +138,7 @@ fn an_answer_without_an_access_token_is_an_error_that_says_so_and_no_more() {
 
 #[test]
 fn callbacks_are_read() {
-    let state = State::restore("state-placeholder-1").unwrap();
+    let state = OAuthState::restore("state-placeholder-1").unwrap();
     for (name, expected) in callback_rows() {
         let query = fixture(&format!("oauth/{name}"));
         assert_eq!(app().callback(&query, &state), expected, "{name}");

@@ -2,15 +2,14 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, header};
+use kenar::Scope;
+use kenar::model::{ConversationId, PostToken, Timestamp};
 use kenar::oauth::{
-    CallbackError, Denial, Grant, InvalidOAuthRequest, InvalidRedirectUri, InvalidScope, InvalidState, NoRefreshToken,
-    PermissionRequest, State, StoredTokens, TokenAnswer, TokenRequest,
+    Callback, CallbackError, Denial, Grant, InvalidOAuthRequest, InvalidRedirectUri, InvalidScope, InvalidState,
+    NoRefreshToken, OAuthApp, OAuthState, PermissionRequest, StoredTokens, TokenRequest, TokenResponse, TokenSet,
 };
-use kenar::request::{Credential, Hosts};
-use kenar::{
-    AccessToken, AuthorizationCode, Callback, ClientSecret, ConversationId, OAuthApp, Operation, PostToken,
-    RefreshToken, Scope, Timestamp, TokenSet,
-};
+use kenar::request::{BaseUrls, Credential, Operation};
+use kenar::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
 const REDIRECT_URI: &str = "https://addon.example/oauth";
 
@@ -31,7 +30,7 @@ fn now() -> Timestamp {
 }
 
 fn tokens() -> TokenSet {
-    serde_json::from_str::<TokenAnswer>(
+    serde_json::from_str::<TokenResponse>(
         r#"{"access_token":"access-1","refresh_token":"refresh-1","expires_in":3600,"scope":"USER_ID offline_access"}"#,
     )
     .unwrap()
@@ -43,8 +42,8 @@ fn answered(body: &str) -> Response<Bytes> {
 }
 
 /// Checks all of a request but its body, and gives that.
-fn form_of(operation: &impl Operation, hosts: &Hosts, uri: &str) -> String {
-    let request = operation.request(hosts).unwrap();
+fn form_of(operation: &impl Operation, base_urls: &BaseUrls, uri: &str) -> String {
+    let request = operation.request(base_urls).unwrap();
     assert!(matches!(operation.credential(), Credential::None));
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri(), uri);
@@ -60,7 +59,7 @@ fn is_idempotent<O: Operation>(_: &O) -> bool {
 #[test]
 fn a_code_is_exchanged_by_a_form() {
     let exchange = app().exchange(code("code/+="), now());
-    let form = form_of(&exchange, &Hosts::default(), "https://oauth.divar.ir/oauth2/token");
+    let form = form_of(&exchange, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
         form,
         "grant_type=authorization_code&code=code%2F%2B%3D&client_id=app-slug&client_secret=secret%2B%2F%3D%26\
@@ -79,7 +78,8 @@ fn a_code_is_exchanged_by_a_form() {
 #[test]
 fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
     let refresh = app().refresh(&tokens(), now()).unwrap();
-    let form = form_of(&refresh, &Hosts::at("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080/oauth2/token");
+    let form =
+        form_of(&refresh, &BaseUrls::single("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080/oauth2/token");
     assert_eq!(
         form,
         "grant_type=refresh_token&refresh_token=refresh-1&code=access-1&client_id=app-slug\
@@ -99,7 +99,7 @@ fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
 #[test]
 fn a_refresh_token_alone_is_refreshed_without_a_code() {
     let refresh = app().refresh_with(RefreshToken::new("refresh-1").unwrap(), now());
-    let form = form_of(&refresh, &Hosts::default(), "https://oauth.divar.ir/oauth2/token");
+    let form = form_of(&refresh, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
         form,
         "grant_type=refresh_token&refresh_token=refresh-1&client_id=app-slug&client_secret=secret%2B%2F%3D%26\
@@ -148,7 +148,7 @@ fn an_access_token_is_refreshed_a_minute_before_it_expires() {
     ] {
         assert_eq!((tokens.is_expired(at(now)), tokens.needs_refresh(at(now))), (expired, needs_refresh), "{now}");
     }
-    let mut answer = TokenAnswer::new(AccessToken::new("access-1").unwrap());
+    let mut answer = TokenResponse::new(AccessToken::new("access-1").unwrap());
     answer.expires_in = None;
     let unknown = answer.clone().into_tokens(now());
     assert_eq!((unknown.is_expired(now()), unknown.needs_refresh(now())), (false, false));
@@ -168,7 +168,7 @@ fn a_lifetime_that_is_none_is_not_known() {
 #[test]
 fn only_what_is_named_is_granted() {
     let conversation = ConversationId::new("conversation-1");
-    let tokens = serde_json::from_str::<TokenAnswer>(
+    let tokens = serde_json::from_str::<TokenResponse>(
         r#"{"access_token":"access-1","scope":"CONVERSATION_SEND_MESSAGE.conversation-1  OFFLINE_ACCESS \"x\""}"#,
     )
     .unwrap()
@@ -236,9 +236,9 @@ fn an_id_cannot_bring_another_scope_along() {
 
 #[test]
 fn the_permission_url_is_written_as_the_platform_reads_it() {
-    let state = State::restore("state/+ 1").unwrap();
+    let state = OAuthState::restore("state/+ 1").unwrap();
     let scopes = [Scope::conversation_send_message(&ConversationId::new("c-1")), Scope::offline_access()];
-    let url = app().permission_request(&scopes, state).url(&Hosts::default());
+    let url = app().permission_request(&scopes, state).url(&BaseUrls::default());
     assert_eq!(
         url.as_str(),
         "https://oauth.divar.ir/oauth2/auth?response_type=code&client_id=app-slug\
@@ -250,17 +250,17 @@ fn the_permission_url_is_written_as_the_platform_reads_it() {
 
 #[test]
 fn each_state_is_new_and_fit_for_a_url() {
-    let (first, second) = (State::random().unwrap(), State::random().unwrap());
+    let (first, second) = (OAuthState::random().unwrap(), OAuthState::random().unwrap());
     assert_ne!(first, second);
     assert_eq!(first.expose_secret().len(), 32);
     assert!(first.expose_secret().bytes().all(|byte| byte.is_ascii_hexdigit()));
-    assert_eq!(State::restore(first.expose_secret()).unwrap(), first);
+    assert_eq!(OAuthState::restore(first.expose_secret()).unwrap(), first);
 }
 
 #[test]
 fn what_is_no_state_is_not_restored() {
     for text in ["", "1234567", "12345678\n", "حالت-حالت"] {
-        assert_eq!(State::restore(text).unwrap_err(), InvalidState, "{text:?}");
+        assert_eq!(OAuthState::restore(text).unwrap_err(), InvalidState, "{text:?}");
     }
 }
 
@@ -269,7 +269,7 @@ fn a_redirect_uri_is_kept_letter_by_letter() {
     for uri in ["https://addon.example", "https://addon.example/", "http://127.0.0.1:80/%D8%B4", "http://[::1]:1/a"] {
         let app = OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap();
         assert_eq!(app.redirect_uri(), uri);
-        let asked = app.permission_request([Scope::user_id()], State::random().unwrap());
+        let asked = app.permission_request([Scope::user_id()], OAuthState::random().unwrap());
         assert_eq!(PermissionRequest::parse(&asked.to_query()).unwrap().redirect_uri, uri);
     }
 }
@@ -291,7 +291,7 @@ fn a_redirect_uri_that_cannot_be_registered_is_refused() {
 
 #[test]
 fn a_callback_that_cannot_be_used_is_refused() {
-    let state = State::restore("state-placeholder-1").unwrap();
+    let state = OAuthState::restore("state-placeholder-1").unwrap();
     for (query, error) in [
         ("state=state-placeholder-1&state=state-placeholder-1&code=a", CallbackError::Repeated("state")),
         ("state=state-placeholder-1&error=a&error=b", CallbackError::Repeated("error")),

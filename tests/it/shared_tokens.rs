@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Response, StatusCode};
-use kenar::oauth::{TokenAnswer, TokenRequest};
+use kenar::Client;
+use kenar::client::{Retry, SharedTokens, TokenStore, TokensError};
+use kenar::error::ErrorKind;
+use kenar::model::Timestamp;
+use kenar::oauth::{OAuthApp, TokenRequest, TokenResponse, TokenSet};
+use kenar::secret::{AccessToken, ApiKey, ClientSecret};
 use kenar::transport::{MockTransport, TransportErrorKind};
-use kenar::{
-    AccessToken, ApiKey, Client, ClientSecret, ErrorKind, OAuthApp, Retry, SharedTokens, Timestamp, TokenSet,
-    TokenStore, TokensError,
-};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -133,7 +134,7 @@ async fn soon(what: &str, happens: &Semaphore) {
 
 struct Scene {
     clock: Clock,
-    kenar: MockTransport,
+    mock: MockTransport,
     store: Store,
     tokens: SharedTokens,
 }
@@ -146,7 +147,7 @@ fn answer(number: u32) -> Value {
 
 /// Tokens that are given now.
 fn set(clock: &Clock, answer: Value) -> TokenSet {
-    serde_json::from_value::<TokenAnswer>(answer).unwrap().into_tokens(clock.now())
+    serde_json::from_value::<TokenResponse>(answer).unwrap().into_tokens(clock.now())
 }
 
 /// The first tokens are stored, and good for an hour.
@@ -155,7 +156,7 @@ fn scene() -> Scene {
 }
 
 fn scene_with(first: Value) -> Scene {
-    let (clock, kenar) = (Clock::default(), MockTransport::new());
+    let (clock, mock) = (Clock::default(), MockTransport::new());
     let store = Store(Arc::new(Inner {
         row: Mutex::new(Some(set(&clock, first))),
         loads: AtomicI64::default(),
@@ -167,16 +168,16 @@ fn scene_with(first: Value) -> Scene {
         at_gate: Semaphore::new(0),
         told: Semaphore::new(0),
     }));
-    let tokens = shared(&clock, &kenar, &store);
-    Scene { clock, kenar, store, tokens }
+    let tokens = shared(&clock, &mock, &store);
+    Scene { clock, mock, store, tokens }
 }
 
 /// What a program has that starts with this store.
-fn shared(clock: &Clock, kenar: &MockTransport, store: &Store) -> SharedTokens {
+fn shared(clock: &Clock, mock: &MockTransport, store: &Store) -> SharedTokens {
     let app = OAuthApp::new("app", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth").unwrap();
     let now = clock.clone();
     let client = Client::builder(ApiKey::new("placeholder").unwrap())
-        .transport(kenar.clone())
+        .transport(mock.clone())
         .clock(move || now.now())
         .retry(Retry::never())
         .build()
@@ -186,12 +187,12 @@ fn shared(clock: &Clock, kenar: &MockTransport, store: &Store) -> SharedTokens {
 
 impl Scene {
     fn refuse(&self, status: u16, error: &str) {
-        self.kenar.answer(status, &json!({ "error": error }));
+        self.mock.respond_json(status, &json!({ "error": error }));
     }
 
     /// How often Divar was asked, each time with the tokens of the number.
     fn assert_refreshes(&self, with: &[u32]) {
-        let asked = self.kenar.requests();
+        let asked = self.mock.requests();
         let asked: Vec<_> = asked.iter().map(|request| TokenRequest::parse(request.body()).unwrap().grant).collect();
         let expected = with.iter().map(|number| {
             let tokens = set(&self.clock, answer(*number));
@@ -234,7 +235,7 @@ async fn however_many_ask_one_refresh_goes_out_and_all_have_its_tokens() {
     let scene = scene();
     for number in 2..5 {
         scene.clock.pass(HOUR - 60);
-        scene.kenar.answer(200, &answer(number));
+        scene.mock.respond_json(200, &answer(number));
         let askers: Vec<_> = (0..100).map(|_| scene.ask()).collect();
         for asker in askers {
             is(asker.await.unwrap(), number);
@@ -249,7 +250,7 @@ async fn new_tokens_are_stored_before_anybody_has_them() {
     let scene = scene();
     is(scene.tokens.access_token().await, 1);
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     scene.store.close_gate().await;
     let askers: Vec<_> = (0..10).map(|_| scene.ask()).collect();
     scene.store.called().await;
@@ -269,7 +270,7 @@ async fn new_tokens_are_stored_before_anybody_has_them() {
 async fn a_refresh_goes_on_when_everyone_who_waits_for_it_is_dropped() {
     let scene = scene();
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     scene.store.close_gate().await;
     let (first, second) = (scene.ask(), scene.ask());
     scene.store.called().await;
@@ -287,7 +288,7 @@ async fn a_refresh_goes_on_when_everyone_who_waits_for_it_is_dropped() {
 async fn a_refused_token_is_refreshed_once_for_all_who_report_it() {
     let scene = scene();
     is(scene.tokens.access_token().await, 1);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     let report = |tokens: SharedTokens| async move { tokens.refresh(&token(1)).await };
     let reporters: Vec<_> = (0..50).map(|_| tokio::spawn(report(scene.tokens.clone()))).collect();
     for reporter in reporters {
@@ -305,7 +306,7 @@ async fn a_refused_token_is_not_given_to_who_reports_it_while_others_ask() {
     // Nothing is known yet: both wait for what the store says.
     let (asker, tokens) = (scene.ask(), scene.tokens.clone());
     let reporter = tokio::spawn(async move { tokens.refresh(&token(1)).await });
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     is(asker.await.unwrap(), 1);
     is(reporter.await.unwrap(), 2);
     scene.assert_refreshes(&[1]);
@@ -315,7 +316,7 @@ async fn a_refused_token_is_not_given_to_who_reports_it_while_others_ask() {
 async fn a_token_that_is_refused_while_it_is_new_is_not_refreshed_again() {
     let scene = scene();
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     is(scene.tokens.access_token().await, 2);
     scene.clock.pass(59);
     let error = scene.tokens.refresh(&token(2)).await.unwrap_err();
@@ -324,7 +325,7 @@ async fn a_token_that_is_refused_while_it_is_new_is_not_refreshed_again() {
     scene.assert_refreshes(&[1]);
 
     scene.clock.pass(1);
-    scene.kenar.answer(200, &answer(3));
+    scene.mock.respond_json(200, &answer(3));
     is(scene.tokens.refresh(&token(2)).await, 3);
     scene.assert_refreshes(&[1, 2]);
 }
@@ -333,7 +334,7 @@ async fn a_token_that_is_refused_while_it_is_new_is_not_refreshed_again() {
 async fn all_who_wait_for_a_refresh_that_fails_are_told_and_the_next_tries_again() {
     let scene = scene();
     scene.clock.pass(HOUR);
-    scene.kenar.fail(TransportErrorKind::Connect);
+    scene.mock.fail(TransportErrorKind::Connect);
     let askers: Vec<_> = (0..100).map(|_| scene.ask()).collect();
     for asker in askers {
         let error = asker.await.unwrap().unwrap_err();
@@ -344,7 +345,7 @@ async fn all_who_wait_for_a_refresh_that_fails_are_told_and_the_next_tries_again
     }
     scene.assert_refreshes(&[1]);
 
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     is(scene.tokens.access_token().await, 2);
     scene.assert_refreshes(&[1, 1]);
 }
@@ -354,7 +355,7 @@ async fn the_old_token_is_given_while_it_is_good_and_a_refresh_fails() {
     let scene = scene();
     scene.clock.pass(HOUR - 60);
     // Also the first time that anybody asks.
-    scene.kenar.fail(TransportErrorKind::Connect);
+    scene.mock.fail(TransportErrorKind::Connect);
     is(scene.tokens.access_token().await, 1);
     scene.clock.pass(59);
     scene.refuse(503, "temporarily_unavailable");
@@ -393,7 +394,7 @@ async fn a_permission_that_is_over_is_not_asked_for_again() {
     scene.store.put(Some(set(&scene.clock, answer(7))));
     is(scene.tokens.access_token().await, 7);
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(8));
+    scene.mock.respond_json(200, &answer(8));
     is(scene.tokens.access_token().await, 8);
     scene.assert_refreshes(&[1, 7]);
 }
@@ -417,7 +418,7 @@ async fn divar_is_not_asked_before_the_time_that_it_says() {
     let mut busy = Response::new(json!({ "error": "slow_down" }).to_string().into());
     *busy.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     busy.headers_mut().insert("retry-after", 30.into());
-    scene.kenar.respond(busy);
+    scene.mock.respond(busy);
     for _ in 0..3 {
         let error = scene.tokens.access_token().await.unwrap_err();
         let TokensError::Refresh(error) = error else { panic!("{error:?}") };
@@ -426,7 +427,7 @@ async fn divar_is_not_asked_before_the_time_that_it_says() {
     }
     scene.assert_refreshes(&[1]);
     scene.clock.pass(3);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     is(scene.tokens.access_token().await, 2);
     scene.assert_refreshes(&[1, 1]);
 }
@@ -437,9 +438,9 @@ async fn a_refresh_whose_answer_was_lost_is_made_again_although_nobody_asks() {
     is(scene.tokens.access_token().await, 1);
     // Refused before its time, so that its age is no reason to refresh it.
     for kind in [TransportErrorKind::Interrupted, TransportErrorKind::Timeout, TransportErrorKind::Connect] {
-        scene.kenar.fail(kind);
+        scene.mock.fail(kind);
     }
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     let error = scene.tokens.refresh(&token(1)).await.unwrap_err();
     assert!(matches!(&error, TokensError::Refresh(error) if error.may_have_been_processed()), "{error:?}");
     let begun = tokio::time::Instant::now();
@@ -455,19 +456,19 @@ async fn trying_again_unasked_ends_with_the_two_minutes_and_with_a_refusal() {
     for refused in [false, true] {
         let scene = scene();
         scene.clock.pass(HOUR);
-        scene.kenar.fail(TransportErrorKind::Timeout);
+        scene.mock.fail(TransportErrorKind::Timeout);
         if refused {
             scene.refuse(400, "invalid_grant");
         } else {
-            (0..20).for_each(|_| scene.kenar.fail(TransportErrorKind::Timeout));
+            (0..20).for_each(|_| scene.mock.fail(TransportErrorKind::Timeout));
         }
         // Two ask, one after the other, and what is tried unasked is not twice as much.
         scene.tokens.access_token().await.unwrap_err();
         scene.tokens.access_token().await.unwrap_err();
         tokio::time::sleep(Duration::from_secs(HOUR as u64)).await;
-        assert_eq!(scene.kenar.requests().len(), if refused { 2 } else { 7 });
+        assert_eq!(scene.mock.requests().len(), if refused { 2 } else { 7 });
         assert_eq!(scene.tokens.access_token().await.unwrap_err().needs_new_permission(), refused);
-        assert_eq!(scene.kenar.requests().len(), if refused { 2 } else { 8 });
+        assert_eq!(scene.mock.requests().len(), if refused { 2 } else { 8 });
     }
 }
 
@@ -475,7 +476,7 @@ async fn trying_again_unasked_ends_with_the_two_minutes_and_with_a_refusal() {
 async fn tokens_that_the_store_does_not_take_are_offered_again_and_not_used() {
     let scene = scene();
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     scene.store.fail(Failure::Says("down"));
     scene.store.fail(Failure::Says("cannot write access-2 over access-1"));
     let askers: Vec<_> = (0..10).map(|_| scene.ask()).collect();
@@ -493,7 +494,7 @@ async fn tokens_that_the_store_does_not_take_are_offered_again_and_not_used() {
 
     // And where nobody asks:
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(3));
+    scene.mock.respond_json(200, &answer(3));
     scene.store.fail(Failure::Says("down"));
     scene.tokens.access_token().await.unwrap_err();
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -512,7 +513,7 @@ async fn nothing_is_refreshed_where_the_store_cannot_be_read() {
     scene.assert_refreshes(&[]);
 
     *scene.store.0.load_fails.lock().unwrap() = false;
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     is(scene.tokens.access_token().await, 2);
 }
 
@@ -520,7 +521,7 @@ async fn nothing_is_refreshed_where_the_store_cannot_be_read() {
 async fn a_store_that_panics_costs_one_outcome_and_no_tokens() {
     let scene = scene();
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     scene.store.fail(Failure::Panics);
     let askers: Vec<_> = (0..10).map(|_| scene.ask()).collect();
     for asker in askers {
@@ -538,7 +539,7 @@ fn a_runtime_that_is_shut_down_takes_no_tokens_with_it() {
     let (first, second) = (runtime(), runtime());
     let scene = scene();
     scene.clock.pass(HOUR);
-    scene.kenar.answer(200, &answer(2));
+    scene.mock.respond_json(200, &answer(2));
     second.block_on(scene.store.close_gate());
     let tokens = scene.tokens.clone();
     first.spawn(async move { tokens.access_token().await });
@@ -581,7 +582,7 @@ async fn a_token_of_unknown_age_is_refreshed_when_it_is_refused() {
     let scene = scene_with(json!({ "access_token": "access-1", "refresh_token": "refresh-1" }));
     scene.clock.pass(24 * HOUR);
     is(scene.tokens.access_token().await, 1);
-    scene.kenar.answer(200, &json!({ "access_token": "access-2", "refresh_token": "refresh-2" }));
+    scene.mock.respond_json(200, &json!({ "access_token": "access-2", "refresh_token": "refresh-2" }));
     is(scene.tokens.refresh(&token(1)).await, 2);
     scene.clock.pass(24 * HOUR);
     is(scene.tokens.access_token().await, 2);
@@ -609,12 +610,12 @@ async fn without_stored_tokens_there_is_no_permission_until_some_are_stored() {
 #[tokio::test]
 async fn what_another_process_refreshed_is_taken_from_the_store() {
     let scene = scene();
-    let other = shared(&scene.clock, &scene.kenar, &scene.store);
+    let other = shared(&scene.clock, &scene.mock, &scene.store);
     is(scene.tokens.access_token().await, 1);
     is(other.access_token().await, 1);
     for (from, by_age) in [(1, true), (2, false)] {
         scene.clock.pass(if by_age { HOUR } else { HOUR / 2 });
-        scene.kenar.answer(200, &answer(from + 1));
+        scene.mock.respond_json(200, &answer(from + 1));
         if by_age {
             is(other.access_token().await, from + 1);
             is(scene.tokens.access_token().await, from + 1);
@@ -631,11 +632,11 @@ async fn the_author_is_told_of_each_refresh_once_it_is_stored() {
     let scene = scene();
     for number in 2..4 {
         scene.clock.pass(HOUR);
-        scene.kenar.answer(200, &answer(number));
+        scene.mock.respond_json(200, &answer(number));
         is(scene.tokens.access_token().await, number);
         scene.store.told().await;
     }
     // Not of what is read.
-    is(shared(&scene.clock, &scene.kenar, &scene.store).access_token().await, 3);
+    is(shared(&scene.clock, &scene.mock, &scene.store).access_token().await, 3);
     assert_eq!(*scene.store.0.refreshed.lock().unwrap(), ["access-2", "access-3"]);
 }

@@ -19,10 +19,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use kenar::Client;
+use kenar::model::{AppUrl, ButtonGrid, RawJson};
 use kenar::request::Body;
+use kenar::secret::IdentificationKey;
 use kenar::transport::{HttpTransport, HyperTransport, MockTransport, TransportError, TransportErrorKind};
 use kenar::webhook::{COMPLETION_URL, OpenApp, OpenAppReply};
-use kenar::{AppUrl, ButtonGrid, Client, IdentificationKey, RawJson};
 use kenar_sandbox::{App, Chat, ChatMessage, Sandbox, User, Visit};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -36,7 +38,7 @@ const ORDERED: &str = "درخواست ارسال ثبت شد 🚚\nدوشنبه�
 
 /// A seller and a buyer in a chat, and the add-on.
 struct Scene {
-    kenar: Sandbox,
+    sandbox: Sandbox,
     app: App,
     base: AppUrl,
     sara: User,
@@ -49,8 +51,8 @@ async fn scene() -> Outcome<Scene> {
 }
 
 async fn scene_with(set: impl FnOnce(&mut Settings)) -> Outcome<Scene> {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     let site = Site::of_sandbox(&app).await?;
     let mut settings = Settings {
         verifier: site.verifier.clone(),
@@ -62,9 +64,9 @@ async fn scene_with(set: impl FnOnce(&mut Settings)) -> Outcome<Scene> {
     set(&mut settings);
     let base = site.base.clone();
     site.serve_aside(addon::router(settings));
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
-    Ok(Scene { kenar, app, base, sara, ali, chat })
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
+    Ok(Scene { sandbox, app, base, sara, ali, chat })
 }
 
 impl Scene {
@@ -171,7 +173,10 @@ mod the_form {
             assert_eq!(text.matches("class=\"mistake\"").count(), mistakes.len(), "{form:?}: {text}");
             assert_eq!(text.contains("value=\"9-12\" required checked"), form.contains(&("hours", "9-12")), "{text}");
         }
-        assert!(!scene.kenar.journal().iter().any(|exchange| exchange.operation.contains("oauth")), "nobody was asked");
+        assert!(
+            !scene.sandbox.journal().iter().any(|exchange| exchange.operation.contains("oauth")),
+            "nobody was asked"
+        );
         Ok(())
     }
 
@@ -396,7 +401,7 @@ mod in_the_way {
     #[tokio::test]
     async fn a_message_that_was_not_written_can_be_tried_again() -> Outcome {
         let refusal = json!({ "code": 7, "message": "no" });
-        let (answer, page, _) = sending_fails(|divar| divar.answer(403, &refusal)).await?;
+        let (answer, page, _) = sending_fails(|divar| divar.respond_json(403, &refusal)).await?;
         assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
         assert!(answer.text().contains("تلاش دوباره"), "{}", answer.text());
         assert_eq!(page.status(), StatusCode::OK, "the form is open");
@@ -420,7 +425,7 @@ mod in_the_way {
     #[tokio::test]
     async fn an_order_that_nobody_knows_has_no_page() -> Outcome {
         let scene = scene().await?;
-        let page = scene.ali.visit(scene.base.at(["orders", "17"]).as_str()).await?;
+        let page = scene.ali.visit(scene.base.join(["orders", "17"]).as_str()).await?;
         assert_eq!(page.status(), StatusCode::NOT_FOUND);
         Ok(())
     }
@@ -431,7 +436,7 @@ mod opened {
 
     /// The page for an opening that the sandbox's people cannot make.
     async fn page_for(scene: &Scene, opened: &OpenApp) -> Outcome<Visit> {
-        let mut request = Request::post(scene.base.at(["kenar", "open"]).as_str());
+        let mut request = Request::post(scene.base.join(["kenar", "open"]).as_str());
         request.headers_mut().unwrap().extend(opened.headers());
         let request = request
             .header(header::AUTHORIZATION, HeaderValue::from_static(KEY))
@@ -475,7 +480,7 @@ mod opened {
     async fn by_a_button_that_means_nothing_here_it_takes_a_new_order() -> Outcome {
         let scene = scene_with_a_known_key().await?;
         for extra in [json!({ "order": 17 }), json!({ "order": "17", "proposal": "1" }), json!({})] {
-            let opened = OpenApp::builder().conversation_id("c").extra(RawJson::of(&extra)?).build();
+            let opened = OpenApp::builder().conversation_id("c").data(RawJson::of(&extra)?).build();
             let page = page_for(&scene, &opened).await?;
             assert!(page.text().contains("name=\"address\""), "{extra}: {}", page.text());
         }

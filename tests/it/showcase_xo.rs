@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use crate::common::{Outcome, Site};
 use axum::http::Request;
-use kenar::model::{Conversation, Sender, SenderKind};
+use kenar::model::{Conversation, ConversationId, Message, MessageContent, MessageId, RawJson, Sender, SenderKind};
 use kenar::request::Body;
+use kenar::secret::IdentificationKey;
 use kenar::transport::{HttpTransport as _, HyperTransport};
 use kenar::webhook::{DynamicAction, DynamicActionReply, Event, MessageEvent};
-use kenar::{ConversationId, IdentificationKey, Message, MessageContent, MessageId, RawJson};
 use kenar_sandbox::{Chat, ChatMessage, Sandbox, User};
 
 use self::game::{Board, Cell, End, Mark, best_move};
@@ -258,21 +258,21 @@ mod in_the_chat {
     use super::*;
 
     struct Table {
-        kenar: Sandbox,
+        sandbox: Sandbox,
         user: User,
         chat: Chat,
     }
 
     /// A user, and the bot on a sandbox.
     async fn table() -> Outcome<Table> {
-        let kenar = Sandbox::start().await?;
-        let app = kenar.app("xo");
+        let sandbox = Sandbox::start().await?;
+        let app = sandbox.app("xo");
         let site = Site::of_sandbox(&app).await?;
         let bot = bot::router(site.verifier.clone(), site.client.clone());
         site.serve_aside(bot);
-        let user = kenar.user("sara");
+        let user = sandbox.user("sara");
         let chat = user.chat_with_bot(&app);
-        Ok(Table { kenar, user, chat })
+        Ok(Table { sandbox, user, chat })
     }
 
     fn captions(message: &ChatMessage) -> Vec<&str> {
@@ -296,7 +296,7 @@ mod in_the_chat {
 
     #[tokio::test]
     async fn nine_buttons_are_the_board_and_keep_their_places() -> Outcome {
-        let Table { kenar: _running, user, chat } = table().await?;
+        let Table { sandbox: _running, user, chat } = table().await?;
         user.write(&chat, "/start MY_DIVAR").await?;
         let board = chat.next_message().await?;
         assert_eq!(captions(&board), ["۱", "۲", "۳", "۴", "۵", "۶", "۷", "۸", "۹"]);
@@ -310,7 +310,7 @@ mod in_the_chat {
 
     #[tokio::test]
     async fn a_game_is_played_to_its_end_and_another_begins() -> Outcome {
-        let Table { kenar: _running, user, chat } = table().await?;
+        let Table { sandbox: _running, user, chat } = table().await?;
         user.write(&chat, "سلام").await?;
         let first = chat.next_message().await?;
         let over = play_on(&user, &chat, first).await?;
@@ -328,7 +328,7 @@ mod in_the_chat {
 
     #[tokio::test]
     async fn any_text_shows_the_board_again_and_some_begin_another_game() -> Outcome {
-        let Table { kenar: _running, user, chat } = table().await?;
+        let Table { sandbox: _running, user, chat } = table().await?;
         user.write(&chat, "/start").await?;
         let first = chat.next_message().await?;
         user.press(&first, "۱").await?;
@@ -347,7 +347,7 @@ mod in_the_chat {
 
     #[tokio::test]
     async fn pressing_twice_answers_twice_and_moves_once() -> Outcome {
-        let Table { kenar: _running, user, chat } = table().await?;
+        let Table { sandbox: _running, user, chat } = table().await?;
         user.write(&chat, "/start").await?;
         let board = chat.next_message().await?;
         let toasts = tokio::try_join!(user.press(&board, "۱"), user.press(&board, "۱"), user.press(&board, "۱"))?;
@@ -365,16 +365,16 @@ mod in_the_chat {
 
     #[tokio::test]
     async fn the_bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
-        let kenar = Sandbox::start().await?;
-        let app = kenar.app("xo");
+        let sandbox = Sandbox::start().await?;
+        let app = sandbox.app("xo");
         let key = "placeholder-identification-key";
-        app.identified_by(IdentificationKey::new(key)?);
+        app.set_identification_key(IdentificationKey::new(key)?);
         let site = Site::of_sandbox(&app).await?;
         let (base, bot) = (site.base.clone(), bot::router(site.verifier.clone(), site.client.clone()));
         site.serve_aside(bot);
         let http = HyperTransport::new()?;
         let post = async |path: &str, key: &str, body: Vec<u8>| {
-            let url = base.at(["kenar", path]);
+            let url = base.join(["kenar", path]);
             http.send(Request::post(url.as_str()).header("authorization", key).body(Body::from(body)).unwrap()).await
         };
         for (kind, key, status) in [(SenderKind::Bot, key, 200), (SenderKind::Human, "another key", 401)] {
@@ -385,7 +385,7 @@ mod in_the_chat {
             assert_eq!(post("event", key, serde_json::to_vec(&event)?).await?.status(), status);
         }
         let press = Press { chat: "c".into(), game: 1, turn: 0, choice: Choice::Mark(Cell::ALL[0]) };
-        let pressed = DynamicAction::builder().extra(RawJson::of(&press)?).build();
+        let pressed = DynamicAction::builder().data(RawJson::of(&press)?).build();
         let answer = post("action", key, serde_json::to_vec(&pressed)?).await?;
         let reply: DynamicActionReply = serde_json::from_slice(answer.body())?;
         assert_eq!(reply.toast_text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
@@ -394,14 +394,14 @@ mod in_the_chat {
 
     #[tokio::test]
     async fn many_play_at_once_each_their_own_game() -> Outcome {
-        let Table { kenar, .. } = table().await?;
-        let kenar = Arc::new(kenar);
+        let Table { sandbox, .. } = table().await?;
+        let sandbox = Arc::new(sandbox);
         let mut games = tokio::task::JoinSet::new();
         for player in 0..40 {
-            let kenar = Arc::clone(&kenar);
+            let sandbox = Arc::clone(&sandbox);
             games.spawn(async move {
-                let user = kenar.user(format!("player {player}"));
-                let chat = user.chat_with_bot(&kenar.app("xo"));
+                let user = sandbox.user(format!("player {player}"));
+                let chat = user.chat_with_bot(&sandbox.app("xo"));
                 let over = async {
                     user.write(&chat, "/start").await?;
                     let board = chat.next_message().await?;

@@ -1,11 +1,10 @@
 //! Promise: a pressed button and a directly opened page are read in every form, and a press is answered in Divar's.
 
 use crate::support::webhook::{Summary, check_folder, files, fixture};
-use kenar::model::{InvalidActionData, Side};
+use kenar::model::{Action, InvalidButtonData, PostToken, RawJson, Side};
 use kenar::webhook::{
-    COMPLETION_URL, DynamicAction, DynamicActionReply, ExtraError, Rejection, TouchPoint, UntrustedDirectLink,
+    COMPLETION_URL, DataError, DynamicAction, DynamicActionReply, Rejection, TouchPoint, UntrustedDirectLink,
 };
-use kenar::{Action, PostToken, RawJson};
 use serde_json::json;
 
 fn read(body: &[u8]) -> Result<DynamicAction, Rejection> {
@@ -41,7 +40,7 @@ fn every_press_is_read_as_its_row_says() {
             .with("conversation", pressed.conversation_id())
             .with("user", pressed.user_id())
             .with("side", pressed.user_side().map(|side| format!("{side:?}")))
-            .with("extra", pressed.extra_json().map(|json| json.get().split_whitespace().collect::<String>()))
+            .with("extra", pressed.data_json().map(|json| json.get().split_whitespace().collect::<String>()))
             .to_string(),
         Err(rejection) => format!("{}: {rejection}", rejection.status()),
     });
@@ -61,7 +60,7 @@ fn a_press_is_written_so_that_it_is_read_again() {
         .conversation_id("5f8b0f6e-0000-4000-8000-000000000001")
         .user_id("user-1")
         .user_side(Side::Supply)
-        .extra(RawJson::of(&json!({ "position": "3" })).unwrap())
+        .data(RawJson::of(&json!({ "position": "3" })).unwrap())
         .build();
     let documented: serde_json::Value = serde_json::from_slice(&fixture("dynamic_action", "documented.json")).unwrap();
     assert_eq!(serde_json::to_value(&built).unwrap(), documented);
@@ -74,13 +73,13 @@ fn the_data_of_the_button_is_read_as_a_type_or_says_why_not() {
         position: f64,
     }
     for file in ["position_number.json", "position_double.json"] {
-        assert_eq!(read(&fixture("dynamic_action", file)).unwrap().extra::<Move>().unwrap().position, 3.0, "{file}");
+        assert_eq!(read(&fixture("dynamic_action", file)).unwrap().data::<Move>().unwrap().position, 3.0, "{file}");
     }
     let none = read(&fixture("dynamic_action", "extra_data_missing.json")).unwrap();
-    assert!(matches!(none.extra::<Move>(), Err(ExtraError::Missing)));
-    assert_eq!(none.extra::<Option<Move>>().unwrap(), None);
+    assert!(matches!(none.data::<Move>(), Err(DataError::Missing)));
+    assert_eq!(none.data::<Option<Move>>().unwrap(), None);
     let text = read(&fixture("dynamic_action", "documented.json")).unwrap();
-    assert!(matches!(text.extra::<Move>(), Err(ExtraError::Mismatch { path, .. }) if path == "position"));
+    assert!(matches!(text.data::<Move>(), Err(DataError::Mismatch { path, .. }) if path == "position"));
 }
 
 #[test]
@@ -88,18 +87,18 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
     let post = PostToken::new("QYabcdef");
     let page: url::Url = "https://addon.example/".parse().unwrap();
     for (reply, body) in [
-        (DynamicActionReply::nothing(), r#"{}"#),
+        (DynamicActionReply::empty(), r#"{}"#),
         (DynamicActionReply::toast("نوبت شماست"), r#"{"text_message":"نوبت شماست"}"#),
         (
             DynamicActionReply::open(Action::open_link(page)),
             r#"{"action":{"open_direct_link":"https://addon.example/"}}"#,
         ),
         (
-            DynamicActionReply::toast("a").and_open(Action::server_link(json!({ "b": "c" }))),
+            DynamicActionReply::toast("a").with_action(Action::server_link(json!({ "b": "c" }))),
             r#"{"action":{"open_server_link":{"data":{"b":"c"}}},"text_message":"a"}"#,
         ),
         (
-            DynamicActionReply::open(Action::post_page(&post)).and_toast("a"),
+            DynamicActionReply::open(Action::post_page(&post)).with_toast("a"),
             r#"{"action":{"open_post_page":{"post_token":"QYabcdef"}},"text_message":"a"}"#,
         ),
     ] {
@@ -110,16 +109,16 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
         assert_eq!(response.body(), body);
     }
     let nulls = r#"{"action":null,"text_message":null,"newer":1}"#;
-    assert_eq!(serde_json::from_str::<DynamicActionReply>(nulls).unwrap(), DynamicActionReply::nothing());
+    assert_eq!(serde_json::from_str::<DynamicActionReply>(nulls).unwrap(), DynamicActionReply::empty());
 }
 
 #[test]
 fn a_reply_whose_data_is_no_object_says_so_and_does_not_panic() {
     let reply = DynamicActionReply::open(Action::dynamic_action("no object"));
-    assert_eq!(reply.check(), Err(InvalidActionData::NotAnObject));
+    assert_eq!(reply.check(), Err(InvalidButtonData::NotAnObject));
     let response = reply.into_http_response();
     assert_eq!(response.status(), 500);
-    assert_eq!(response.body(), InvalidActionData::NotAnObject.to_string().as_bytes());
+    assert_eq!(response.body(), InvalidButtonData::NotAnObject.to_string().as_bytes());
 }
 
 #[test]

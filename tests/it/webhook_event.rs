@@ -1,12 +1,11 @@
 //! Promise: whatever event Divar sends is a value, with all that can be known of it, and is answered 200.
 
 use crate::support::webhook::{Summary, check_folder, files, fixture};
-use kenar::model::{Conversation, MessageContent, Sender};
+use kenar::model::{Conversation, Message, MessageContent, RawJson, Sender};
 use kenar::webhook::{
     AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind, Rejection,
     StartCommand, TouchPoint, TransactionState, UndecodableReason,
 };
-use kenar::{Message, RawJson};
 
 fn read(body: &[u8]) -> Result<Event, Rejection> {
     Event::from_unverified_body(body)

@@ -3,7 +3,7 @@
 
 use crate::support::webhook::fixture;
 use http::{HeaderMap, HeaderValue, header};
-use kenar::IdentificationKey;
+use kenar::secret::IdentificationKey;
 use kenar::webhook::{OpenApp, Rejection, Verifier, is_documented_event_source};
 
 const KEY: &str = "placeholder-current";
@@ -172,7 +172,7 @@ fn the_documented_sources_of_events_are_known() {
 #[tokio::test]
 async fn replies_and_rejections_are_axum_responses() {
     use axum::response::IntoResponse;
-    use kenar::Action;
+    use kenar::model::Action;
     use kenar::webhook::{DynamicActionReply, OpenAppReply};
 
     async fn answer(response: impl IntoResponse) -> (u16, String, String) {
@@ -189,7 +189,7 @@ async fn replies_and_rejections_are_axum_responses() {
         answer(OpenAppReply::to(page)).await,
         (200, json.clone(), r#"{"url":"https://addon.example/"}"#.to_owned())
     );
-    assert_eq!(answer(DynamicActionReply::nothing()).await, (200, json, "{}".to_owned()));
+    assert_eq!(answer(DynamicActionReply::empty()).await, (200, json, "{}".to_owned()));
     assert_eq!(answer(Rejection::WrongKey).await, (401, String::new(), String::new()));
     assert_eq!(answer(Rejection::NotAnObject).await.0, 400);
 

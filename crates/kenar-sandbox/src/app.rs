@@ -13,24 +13,24 @@ use super::platform::Platform;
 use kenar::model::{AppSlug, AppUrl};
 use kenar::oauth::{InvalidRedirectUri, OAuthApp};
 use kenar::request::ApiKeyPermission;
+use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use kenar::webhook::{ApiVersion, PaymentTransaction, Verifier};
-use kenar::{ApiKey, ClientSecret, IdentificationKey};
 use kenar::{Client, OAuthClient};
 
 /// An app, as its owner sets it up in the Kenar [panel](https://docs.rs/kenar/latest/kenar/guide/index.html#panel): addresses, keys, and what they may do.
 ///
 /// ```
-/// # use kenar::AppUrl;
+/// # use kenar::model::AppUrl;
 /// # use kenar_sandbox::Sandbox;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let addon: AppUrl = "http://127.0.0.1:4000".parse()?;
 /// let sandbox = Sandbox::start().await?;
 /// let app = sandbox.app("delivery");
-/// app.open_app_at(addon.at(["open"])).events_at(addon.at(["events"])).dynamic_actions_at(addon.at(["pressed"]));
+/// app.set_open_app_url(addon.join(["open"])).set_events_url(addon.join(["events"])).set_dynamic_action_url(addon.join(["pressed"]));
 ///
 /// let (client, verifier) = (app.client(), app.verifier());
-/// let oauth = app.oauth(addon.at(["oauth"]).as_str())?;
+/// let oauth = app.oauth(addon.join(["oauth"]).as_str())?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -53,38 +53,38 @@ impl App {
     }
 
     /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
-    pub fn titled(&self, title: impl Into<String>) -> &Self {
+    pub fn set_title(&self, title: impl Into<String>) -> &Self {
         let title = title.into();
         self.panel(|app| app.title = Some(title));
         self
     }
 
     /// Sets the address that is called when a user opens the app ("Session Initialization URL").
-    pub fn open_app_at(&self, url: AppUrl) -> &Self {
+    pub fn set_open_app_url(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.open_app_url = Some(url));
         self
     }
 
     /// Sets the address that events are sent to.
-    pub fn events_at(&self, url: AppUrl) -> &Self {
+    pub fn set_events_url(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.events_url = Some(url));
         self
     }
 
     /// Sets the address that is asked when a user presses a `get_dynamic_action` button.
-    pub fn dynamic_actions_at(&self, url: AppUrl) -> &Self {
+    pub fn set_dynamic_action_url(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.dynamic_action_url = Some(url));
         self
     }
 
     /// Sets the address of the page that touch points on a post lead to directly ("Fallback URL").
-    pub fn direct_link_at(&self, url: AppUrl) -> &Self {
+    pub fn set_fallback_url(&self, url: AppUrl) -> &Self {
         self.panel(|app| app.direct_link = Some(url));
         self
     }
 
     /// Sets the form of the request that opens the app: the second, unless said otherwise.
-    pub fn opened_in_version(&self, version: ApiVersion) -> &Self {
+    pub fn set_open_app_version(&self, version: ApiVersion) -> &Self {
         self.panel(|app| app.open_app_version = version);
         self
     }
@@ -93,18 +93,18 @@ impl App {
     /// is answered with status 429.
     ///
     /// That a minute is one of the clock, and that calls that are refused for other reasons count, is a guess.
-    pub fn limit_per_minute(&self, calls: u32) -> &Self {
+    pub fn set_limit_per_minute(&self, calls: u32) -> &Self {
         self.limit(Window::Minute, Some(calls))
     }
 
-    /// Sets how many calls of the API the app can make in a day, of UTC, as [`limit_per_minute`](Self::limit_per_minute)
+    /// Sets how many calls of the API the app can make in a day, of UTC, as [`set_limit_per_minute`](Self::set_limit_per_minute)
     /// does for a minute.
-    pub fn limit_per_day(&self, calls: u32) -> &Self {
+    pub fn set_limit_per_day(&self, calls: u32) -> &Self {
         self.limit(Window::Day, Some(calls))
     }
 
     /// Takes away the limits.
-    pub fn without_limits(&self) -> &Self {
+    pub fn remove_limits(&self) -> &Self {
         self.limit(Window::Minute, None).limit(Window::Day, None)
     }
 
@@ -137,7 +137,7 @@ impl App {
     /// let sandbox = Sandbox::in_process().await;
     /// let app = sandbox.app("bot");
     /// let verifier = app.verifier();
-    /// let addon = app.handled_by(move |request| {
+    /// let addon = app.set_handler(move |request| {
     ///     let event = verifier.event(request.headers(), request.body());
     ///     async move {
     ///         match event {
@@ -147,13 +147,13 @@ impl App {
     ///         }
     ///     }
     /// });
-    /// app.events_at(addon.at(["events"]));
+    /// app.set_events_url(addon.join(["events"]));
     ///
     /// let sara = sandbox.user("sara");
     /// sara.write(&sara.chat_with_bot(&app), "سلام").await?;
     /// # Ok(()) }
     /// ```
-    pub fn handled_by<F>(&self, handler: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> AppUrl
+    pub fn set_handler<F>(&self, handler: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> AppUrl
     where
         F: Future<Output = Response<Bytes>> + Send + 'static,
     {
@@ -161,7 +161,7 @@ impl App {
     }
 
     /// Sets the identification key that webhooks show.
-    pub fn identified_by(&self, key: IdentificationKey) -> &Self {
+    pub fn set_identification_key(&self, key: IdentificationKey) -> &Self {
         self.panel(|app| app.identification_key = key);
         self
     }
@@ -193,7 +193,7 @@ impl App {
     #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
     fn client_of(&self, key: ApiKey) -> Client {
         let clock = self.platform.clock.clone();
-        let client = Client::builder(key).hosts(self.platform.hosts.clone()).clock(move || clock.now());
+        let client = Client::builder(key).base_urls(self.platform.base_urls.clone()).clock(move || clock.now());
         client
             .transport(SandboxTransport(Arc::clone(&self.platform)))
             .build()

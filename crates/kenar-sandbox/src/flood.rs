@@ -12,7 +12,7 @@ use kenar::model::MessageContent;
 
 /// How an add-on bore a [flood](User::flood) of events.
 #[derive(Clone, Debug)]
-pub struct Flood {
+pub struct LoadReport {
     /// How long the answers took, from the quickest.
     took: Vec<Duration>,
     failed: usize,
@@ -36,7 +36,7 @@ impl User {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let sandbox = Sandbox::in_process().await;
     /// # let app = sandbox.app("bot");
-    /// # app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    /// # app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
     /// let sara = sandbox.user("sara");
     /// let flood = sara.flood(&sara.chat_with_bot(&app), 200).await?;
     /// assert_eq!((flood.events(), flood.failed()), (200, 0), "{flood}");
@@ -47,7 +47,7 @@ impl User {
     /// # Errors
     ///
     /// Where there are more than [`MAX_FLOOD`](Self::MAX_FLOOD), or the person is not in the conversation.
-    pub async fn flood(&self, chat: &Chat, messages: usize) -> Result<Flood, SandboxError> {
+    pub async fn flood(&self, chat: &Chat, messages: usize) -> Result<LoadReport, SandboxError> {
         if messages > Self::MAX_FLOOD {
             let why = format!("a flood of {messages} messages is more than {}", Self::MAX_FLOOD);
             return Err(self.platform.error(why, Some(chat.id())));
@@ -58,7 +58,7 @@ impl User {
             let written = self.platform.change(|engine, now| engine.user_writes(self.name(), chat.id(), text, now));
             deliveries.extend(written.map_err(|why| self.platform.error(why, Some(chat.id())))?.1);
         }
-        let mut flood = Flood { took: Vec::new(), failed: 0 };
+        let mut flood = LoadReport { took: Vec::new(), failed: 0 };
         let mut under_way = JoinSet::new();
         let mut waiting = deliveries.into_iter();
         loop {
@@ -84,7 +84,7 @@ impl User {
     }
 }
 
-impl Flood {
+impl LoadReport {
     /// How many events were delivered.
     #[must_use]
     pub fn events(&self) -> usize {
@@ -105,7 +105,7 @@ impl Flood {
     }
 }
 
-impl fmt::Display for Flood {
+impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [median, high, slowest] = [50, 99, 100].map(|percent| self.percentile(percent));
         let (events, failed) = (self.events(), self.failed);

@@ -48,7 +48,7 @@ pub struct Injection<'a, F> {
 
 /// A fault that waits for what it is aimed at. It goes on to wait when this value is dropped.
 #[derive(Clone)]
-pub struct Injected {
+pub struct FaultHandle {
     platform: Arc<Platform>,
     id: u64,
 }
@@ -59,26 +59,26 @@ impl<F> Injection<'_, F> {
         Self { times: Some(times), ..self }
     }
 
-    /// It strikes until it is [removed](Injected::remove).
+    /// It strikes until it is [removed](FaultHandle::remove).
     pub fn always(self) -> Self {
         Self { times: None, ..self }
     }
 
-    fn injected(self, inject: impl FnOnce(&Platform, F, Option<u32>) -> u64) -> Injected {
+    fn injected(self, inject: impl FnOnce(&Platform, F, Option<u32>) -> u64) -> FaultHandle {
         let id = inject(self.platform, self.fault, self.times);
-        Injected { platform: Arc::clone(self.platform), id }
+        FaultHandle { platform: Arc::clone(self.platform), id }
     }
 }
 
 impl<F: Into<Fault>> Injection<'_, F> {
     /// Aims it at an operation: `on::<SendMessage>()`.
-    pub fn on<O: Operation>(self) -> Injected {
+    pub fn on<O: Operation>(self) -> FaultHandle {
         self.on_operation(O::NAME)
     }
 
     /// Aims it at an operation by its name in the [journal](Sandbox::journal), such as `conversation.send_message` or
     /// `oauth.ask_consent`. A name that no operation has is never struck.
-    pub fn on_operation(self, name: impl Into<String>) -> Injected {
+    pub fn on_operation(self, name: impl Into<String>) -> FaultHandle {
         let target = Target::Operation(name.into());
         self.injected(|platform, fault, times| {
             platform.change(|engine, _| engine.faults.on_calls(target, fault.into(), times))
@@ -86,7 +86,7 @@ impl<F: Into<Fault>> Injection<'_, F> {
     }
 
     /// Aims it at whatever is called.
-    pub fn on_any_call(self) -> Injected {
+    pub fn on_any_call(self) -> FaultHandle {
         self.injected(|platform, fault, times| {
             platform.change(|engine, _| engine.faults.on_calls(Target::AnyCall, fault.into(), times))
         })
@@ -95,7 +95,7 @@ impl<F: Into<Fault>> Injection<'_, F> {
 
 impl<F: Into<WebhookFault>> Injection<'_, F> {
     /// Aims it at a webhook.
-    pub fn on_webhook(self, webhook: Webhook) -> Injected {
+    pub fn on_webhook(self, webhook: Webhook) -> FaultHandle {
         self.injected(|platform, fault, times| {
             let fault = Disturbance::Webhook(fault.into());
             platform.change(|engine, _| engine.faults.on_webhooks(webhook, fault, times))
@@ -105,7 +105,7 @@ impl<F: Into<WebhookFault>> Injection<'_, F> {
 
 impl Injection<'_, EventFault> {
     /// Aims it at events.
-    pub fn on_events(self) -> Injected {
+    pub fn on_events(self) -> FaultHandle {
         self.injected(|platform, fault, times| {
             let fault = Disturbance::Event(fault);
             platform.change(|engine, _| engine.faults.on_webhooks(Webhook::Event, fault, times))
@@ -113,7 +113,7 @@ impl Injection<'_, EventFault> {
     }
 }
 
-impl Injected {
+impl FaultHandle {
     /// How often it struck so far.
     #[must_use]
     pub fn strikes(&self) -> u32 {
@@ -132,8 +132,8 @@ impl<F: fmt::Debug> fmt::Debug for Injection<'_, F> {
     }
 }
 
-impl fmt::Debug for Injected {
+impl fmt::Debug for FaultHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Injected").field("strikes", &self.strikes()).finish()
+        f.debug_struct("FaultHandle").field("strikes", &self.strikes()).finish()
     }
 }

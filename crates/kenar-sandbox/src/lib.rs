@@ -97,7 +97,7 @@ use self::page::Page;
 use self::platform::Platform;
 use kenar::Client;
 use kenar::model::{AppSlug, Timestamp};
-use kenar::request::Hosts;
+use kenar::request::BaseUrls;
 
 pub use app::App;
 pub use chats::{Chat, Post, StartFrom};
@@ -106,8 +106,8 @@ pub use engine::disturb::{EventFault, Webhook, WebhookFault};
 pub use engine::faults::Fault;
 pub use engine::journal::{Direction, Exchange};
 pub use engine::world::{Author, ChatMessage};
-pub use flood::Flood;
-pub use inject::{Injected, Injection};
+pub use flood::LoadReport;
+pub use inject::{FaultHandle, Injection};
 pub use network::SandboxTransport;
 pub use people::User;
 pub use recording::{Recording, RecordingError};
@@ -222,9 +222,9 @@ impl SandboxBuilder {
     pub async fn start(self) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
         let address = listener.local_addr()?;
-        let hosts = Hosts::at(&format!("http://{address}")).map_err(std::io::Error::other)?;
+        let base_urls = BaseUrls::single(&format!("http://{address}")).map_err(std::io::Error::other)?;
         let has_chat_page = self.chat_page;
-        let mut sandbox = self.without_port(hosts);
+        let mut sandbox = self.without_port(base_urls);
         sandbox.page = has_chat_page.then(|| Arc::new(Page::new(Arc::clone(&sandbox.platform), address.port())));
         let router = server::router(Arc::clone(&sandbox.platform), sandbox.page.clone());
         sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.platform.stopped())));
@@ -232,19 +232,19 @@ impl SandboxBuilder {
     }
 
     /// Starts it without a port, on the tokio runtime of the caller: it is reached by the clients that it
-    /// [hands out](App::client), and by nothing else. With an add-on that is [in this process](App::handled_by), a test
+    /// [hands out](App::client), and by nothing else. With an add-on that is [in this process](App::set_handler), a test
     /// opens no socket at all.
     ///
     /// It is the same sandbox but for that; its address, of which no request leaves the process, is
     /// `https://kenar.invalid`.
     #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
     pub async fn in_process(self) -> Sandbox {
-        self.without_port(Hosts::at(network::IN_PROCESS).expect("an https address"))
+        self.without_port(BaseUrls::single(network::IN_PROCESS).expect("an https address"))
     }
 
-    fn without_port(self, hosts: Hosts) -> Sandbox {
-        let engine = Engine::new(self.seed, hosts.api().as_str().to_owned());
-        let (platform, queued) = Platform::new(engine, SandboxClock::new(self.clock), hosts, self.time_limit);
+    fn without_port(self, base_urls: BaseUrls) -> Sandbox {
+        let engine = Engine::new(self.seed, base_urls.api().as_str().to_owned());
+        let (platform, queued) = Platform::new(engine, SandboxClock::new(self.clock), base_urls, self.time_limit);
         let platform = Arc::new(platform);
         let queue = tokio::spawn({
             let platform = Arc::clone(&platform);
@@ -282,8 +282,8 @@ impl Sandbox {
 
     /// Where it is: the API, the consent page, the token endpoint and the uploads.
     #[must_use]
-    pub fn hosts(&self) -> &Hosts {
-        &self.platform.hosts
+    pub fn base_urls(&self) -> &BaseUrls {
+        &self.platform.base_urls
     }
 
     /// What the time is there.
@@ -308,7 +308,7 @@ impl Sandbox {
     /// Its address, such as `http://127.0.0.1:4321`.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.platform.hosts.api().as_str()
+        self.platform.base_urls.api().as_str()
     }
 
     /// Where the chat page is, to be opened in a browser on this machine; none unless it was
@@ -336,7 +336,7 @@ impl Sandbox {
     }
 
     /// A new post of this owner's.
-    pub fn post(&self, owner: &User) -> Post {
+    pub fn add_post(&self, owner: &User) -> Post {
         Post::new(Arc::clone(&self.platform), owner)
     }
 

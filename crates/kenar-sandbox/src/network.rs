@@ -67,7 +67,7 @@ impl Platform {
 
     /// Whether an address is that of this sandbox, and no port listens there.
     fn is_own(&self, uri: &Uri) -> bool {
-        let origin = self.hosts.api().as_str();
+        let origin = self.base_urls.api().as_str();
         origin == IN_PROCESS && uri.authority().is_some_and(|authority| origin.ends_with(authority.as_str()))
     }
 
@@ -121,13 +121,13 @@ pub(crate) fn as_received<B>(mut request: Request<B>) -> Request<B> {
 /// An [`HttpTransport`] that reaches a sandbox, over loopback or within the process, and no other host.
 ///
 /// [`App::client`](super::App::client) has it already; it is for a [`Client`](kenar::Client) that you set up yourself:
-/// `Client::builder(app.api_key()).hosts(sandbox.hosts().clone()).transport(sandbox.transport())`.
+/// `Client::builder(app.api_key()).base_urls(sandbox.base_urls().clone()).transport(sandbox.transport())`.
 #[derive(Clone)]
 pub struct SandboxTransport(pub(super) Arc<Platform>);
 
 impl fmt::Debug for SandboxTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SandboxTransport({})", self.0.hosts.api())
+        write!(f, "SandboxTransport({})", self.0.base_urls.api())
     }
 }
 

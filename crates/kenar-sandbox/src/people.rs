@@ -103,7 +103,7 @@ impl User {
         bytes: impl Into<Bytes>,
     ) -> Result<ChatMessage, SandboxError> {
         let (id, bytes) = (self.platform.media.next_id(), bytes.into());
-        let link = format!("{}/media/{id}", self.platform.hosts.api());
+        let link = format!("{}/media/{id}", self.platform.base_urls.api());
         let content = medium(kind, link, Some(file_name.to_owned()), bytes.len() as u64);
         let content_type = kind.content_type(file_name).unwrap_or_default().to_owned();
         self.platform.media.keep(Medium { id, content_type, file_name: file_name.to_owned(), bytes });
@@ -144,7 +144,7 @@ impl User {
     }
 
     /// Opens an app on a message that shows a place. Only the first version of the request is documented to tell the
-    /// place: see [`App::opened_in_version`].
+    /// place: see [`App::set_open_app_version`].
     ///
     /// # Errors
     ///
@@ -188,9 +188,9 @@ impl User {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let sandbox = Sandbox::in_process().await;
     /// # let app = sandbox.app("bot");
-    /// # app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    /// # app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
     /// let sara = sandbox.user("sara");
-    /// let post = sandbox.post(&sara);
+    /// let post = sandbox.add_post(&sara);
     /// let chat = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
     /// assert_eq!(chat.messages()[0].text(), Some(&*format!("/start MY_POST {}", post.token())));
     ///

@@ -16,7 +16,7 @@ use super::media::MediaStore;
 use super::network::Network;
 use super::transcript;
 use kenar::model::{ConversationId, Timestamp};
-use kenar::request::{Body, Hosts};
+use kenar::request::{BaseUrls, Body};
 
 /// An event on its way, and who waits for it to arrive.
 pub(crate) struct Queued {
@@ -36,7 +36,7 @@ pub(crate) struct Platform {
     stopped: watch::Sender<bool>,
     pub(crate) network: Network,
     pub(crate) media: MediaStore,
-    pub(crate) hosts: Hosts,
+    pub(crate) base_urls: BaseUrls,
     /// How long anything is waited for.
     pub(crate) time_limit: Duration,
 }
@@ -45,7 +45,7 @@ impl Platform {
     pub(crate) fn new(
         engine: Engine,
         clock: SandboxClock,
-        hosts: Hosts,
+        base_urls: BaseUrls,
         time_limit: Duration,
     ) -> (Self, mpsc::UnboundedReceiver<Queued>) {
         let (queue, queued) = mpsc::unbounded_channel();
@@ -58,7 +58,7 @@ impl Platform {
             stopped: watch::Sender::new(false),
             network: Network::default(),
             media: MediaStore::default(),
-            hosts,
+            base_urls,
             time_limit,
         };
         (platform, queued)
@@ -229,7 +229,7 @@ impl Platform {
 impl std::fmt::Debug for Platform {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Platform")
-            .field("hosts", &self.hosts)
+            .field("hosts", &self.base_urls)
             .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()
     }

@@ -24,7 +24,7 @@ use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent,
 ///
 /// ```
 /// # use kenar_sandbox::{App, Sandbox};
-/// # fn addon_of(app: &App) { app.events_at(app.handled_by(|_| async { http::Response::default() })); }
+/// # fn addon_of(app: &App) { app.set_events_url(app.set_handler(|_| async { http::Response::default() })); }
 /// use kenar_sandbox::Recording;
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -110,7 +110,7 @@ impl Visit {
         let url = &self.page.url;
         self.page.status == StatusCode::OK
             && url.path() == "/oauth2/auth"
-            && url.origin().ascii_serialization() == self.platform.hosts.oauth().as_str()
+            && url.origin().ascii_serialization() == self.platform.base_urls.oauth().as_str()
     }
 
     /// Follows a link on it.

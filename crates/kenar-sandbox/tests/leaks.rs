@@ -16,18 +16,18 @@ use tokio::runtime::Handle;
 /// A sandbox in which something happens, stopped in one of the ways there are.
 async fn come_and_go(number: usize) {
     let builder = Sandbox::builder().seed(number as u64);
-    let kenar = if number % 3 == 0 { builder.in_process().await } else { builder.start().await.unwrap() };
-    let app = kenar.app("bot");
-    let (client, own_app, sara) = (app.client(), app.clone(), kenar.user("sara"));
+    let sandbox = if number % 3 == 0 { builder.in_process().await } else { builder.start().await.unwrap() };
+    let app = sandbox.app("bot");
+    let (client, own_app, sara) = (app.client(), app.clone(), sandbox.user("sara"));
     // It holds what holds it.
-    let addon = app.handled_by({
+    let addon = app.set_handler({
         let (client, sara) = (client.clone(), sara.clone());
         move |_| {
             let _ = (&client, &own_app, &sara);
             async { Response::default() }
         }
     });
-    app.events_at(addon);
+    app.set_events_url(addon);
     let chat = sara.chat_with_bot(&app);
     sara.write(&chat, "سلام").await.unwrap();
     client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await.unwrap();
@@ -35,16 +35,16 @@ async fn come_and_go(number: usize) {
 
     // What is left behind unfinished: a connection that waits for a late answer, and an event that waits to leave.
     let hours = Duration::from_secs(5 * 3600);
-    kenar.inject(Fault::delay(hours)).on_any_call();
-    kenar.inject(WebhookFault::Delay(hours)).always().on_webhook(kenar_sandbox::Webhook::Event);
+    sandbox.inject(Fault::delay(hours)).on_any_call();
+    sandbox.inject(WebhookFault::Delay(hours)).always().on_webhook(kenar_sandbox::Webhook::Event);
     let late = tokio::spawn(async move { client.send_bot_message(chat.id(), &BotMessage::text("؟")).await });
-    while kenar.journal().len() < 3 {
+    while sandbox.journal().len() < 3 {
         tokio::task::yield_now().await;
     }
     if number % 2 == 0 {
-        kenar.shutdown().await;
+        sandbox.shutdown().await;
     } else {
-        drop(kenar);
+        drop(sandbox);
     }
     late.abort();
     let _ = late.await;

@@ -5,10 +5,15 @@ use std::fmt::Debug;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use kenar::oauth::{State, TokenAnswer};
+use kenar::client::{TokenStore, TokensError};
+use kenar::model::{ConversationId, Timestamp, UserId};
+use kenar::oauth::{OAuthApp, OAuthState, TokenResponse, TokenSet};
 use kenar::operation::*;
+use kenar::secret::{
+    AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, RefreshToken, UploadToken,
+};
 use kenar::transport::MockTransport;
-use kenar::*;
+use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::json;
@@ -88,7 +93,7 @@ pub struct Secrets {
     pub refresh_token: RefreshToken,
     pub code: AuthorizationCode,
     pub upload_token: UploadToken,
-    pub state: State,
+    pub state: OAuthState,
 }
 
 impl Secrets {
@@ -102,7 +107,7 @@ impl Secrets {
             refresh_token: RefreshToken::new(e).unwrap(),
             code: AuthorizationCode::new(f).unwrap(),
             upload_token: UploadToken::new(g).unwrap(),
-            state: State::restore(h).unwrap(),
+            state: OAuthState::restore(h).unwrap(),
         }
     }
 
@@ -110,8 +115,8 @@ impl Secrets {
         OAuthApp::new("app", self.client_secret.clone(), "https://addon.example/oauth").unwrap()
     }
 
-    pub fn answer(&self) -> TokenAnswer {
-        let mut answer = TokenAnswer::new(self.access_token.clone());
+    pub fn answer(&self) -> TokenResponse {
+        let mut answer = TokenResponse::new(self.access_token.clone());
         answer.refresh_token = Some(self.refresh_token.clone());
         answer
     }
@@ -189,10 +194,10 @@ impl TokenStore for Talkative {
 
 /// What shared tokens say that are refreshed, are not stored, and are refused.
 pub async fn shared_tokens(secrets: &Secrets) -> Vec<String> {
-    let kenar = MockTransport::new();
-    let client = Client::builder(secrets.api_key.clone()).transport(kenar.clone()).build().unwrap();
+    let mock = MockTransport::new();
+    let client = Client::builder(secrets.api_key.clone()).transport(mock.clone()).build().unwrap();
     let old = AccessToken::new(secrets.identification_key.expose_secret()).unwrap();
-    let mut first = TokenAnswer::new(old.clone());
+    let mut first = TokenResponse::new(old.clone());
     first.refresh_token = Some(RefreshToken::new(secrets.code.expose_secret()).unwrap());
     let store = Talkative(Mutex::new((first.into_tokens(Timestamp::now()), false)));
     let tokens = client.oauth(secrets.app()).shared_tokens(store);
@@ -205,9 +210,9 @@ pub async fn shared_tokens(secrets: &Secrets) -> Vec<String> {
     };
     says(tokens.access_token().await, true);
     let asked = [secrets.client_secret.expose_secret(), old.expose_secret(), secrets.code.expose_secret()];
-    kenar.answer(400, &json!({ "error": "invalid_request", "error_description": asked.join(" ") }));
+    mock.respond_json(400, &json!({ "error": "invalid_request", "error_description": asked.join(" ") }));
     says(tokens.refresh(&old).await, false);
-    kenar.answer(200, &well(secrets));
+    mock.respond_json(200, &well(secrets));
     says(tokens.refresh(&old).await, false);
     says(tokens.refresh(&old).await, true);
     says(tokens.refresh(&secrets.access_token).await, false);

@@ -4,7 +4,7 @@ mod allocation_support;
 
 use allocation_support::counted;
 use http::HeaderMap;
-use kenar::operation::ConversationHistory;
+use kenar::operation::GetConversationResponse;
 use kenar::webhook::{Event, OpenApp};
 
 #[test]
@@ -44,7 +44,7 @@ fn a_message_of_a_conversation_costs_four_allocations() {
     );
 }
 
-fn history(messages: usize) -> (ConversationHistory, usize) {
+fn history(messages: usize) -> (GetConversationResponse, usize) {
     let conversation = r#"{"id":"5f8b0f6e-0000-4000-8000-000000000001","type":"POST","post_token":"QYabcdef"}"#;
     let message = format!(
         r#"{{"id":"e79eb3c0-8ee4-11ef-8000-000000000001","conversation":{conversation},"sender":{{"side":"SELLER","type":"HUMAN"}},"type":"TEXT","sent_at":"2025-07-16T10:41:42.648410Z","text":"hello"}}"#

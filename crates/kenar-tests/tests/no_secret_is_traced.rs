@@ -14,10 +14,12 @@ use axum::extract::Request as Received;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
-use kenar::request::{Body, Hosts};
+use kenar::Client;
+use kenar::client::Retry;
+use kenar::error::ErrorKind;
+use kenar::request::{BaseUrls, Body};
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport, TransportError, TransportErrorKind};
 use kenar::webhook::Verifier;
-use kenar::{Client, ErrorKind, Retry};
 use kenar_tests::secrecy::{Pieces, Secrets, block_on, every_call, same_cases, secrets, shared_tokens, well};
 use proptest::proptest;
 use proptest::test_runner::Config;
@@ -135,9 +137,9 @@ impl HttpTransport for Talkative {
     }
 }
 
-fn client(secrets: &Secrets, hosts: &str, transport: impl HttpTransport) -> Client {
+fn client(secrets: &Secrets, base_urls: &str, transport: impl HttpTransport) -> Client {
     Client::builder(secrets.api_key.clone())
-        .hosts(Hosts::at(hosts).unwrap())
+        .base_urls(BaseUrls::single(base_urls).unwrap())
         .transport(transport)
         .retry(Retry::default().first_pause(Duration::from_millis(1)))
         .build()

@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use kenar::Client;
+use kenar::model::MediaToken;
 use kenar::operation::{Media, MediaKind, MediaSource, UploadMedia};
-use kenar::request::Hosts;
-use kenar::{ApiKey, Client, MediaToken, UploadToken};
+use kenar::request::BaseUrls;
+use kenar::secret::{ApiKey, UploadToken};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// The system's allocator, with a count of what is allocated now and the most there ever was.
@@ -86,8 +88,8 @@ fn discard_one(listener: &TcpListener) -> u64 {
 #[tokio::test]
 async fn the_largest_video_is_uploaded_in_a_small_part_of_its_size() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let hosts = Hosts::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let client = Client::builder(ApiKey::new("api-key-of-the-test").unwrap()).hosts(hosts).build().unwrap();
+    let base_urls = BaseUrls::single(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let client = Client::builder(ApiKey::new("api-key-of-the-test").unwrap()).base_urls(base_urls).build().unwrap();
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
     let server = tokio::task::spawn_blocking(move || discard_one(&listener));
 

@@ -40,7 +40,7 @@ open_enum! {
 /// guide has [the flow](crate::guide::chatbot).
 ///
 /// Divar gives events no id, and may deliver one again: deduplicate messages by
-/// [`Message::id`](crate::Message::id). It does not document how long it waits, so answer first and work afterwards.
+/// [`Message::id`](crate::model::Message::id). It does not document how long it waits, so answer first and work afterwards.
 ///
 /// ```
 /// use kenar::webhook::{Event, TouchPoint};

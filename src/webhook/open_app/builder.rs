@@ -76,8 +76,8 @@ impl OpenAppBuilder {
     }
 
     /// The data of the button that opens it; see [`RawJson::of`].
-    pub fn extra(mut self, extra: RawJson) -> Self {
-        self.0.extra = Some(extra).filter(|extra| !extra.is_null());
+    pub fn data(mut self, data: RawJson) -> Self {
+        self.0.data = Some(data).filter(|data| !data.is_null());
         self
     }
 

@@ -8,10 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{ExtraError, Rejection, extra, return_url};
-use crate::model::lenient;
+use super::{DataError, Rejection, data, return_url};
 use crate::model::open_enum::open_enum;
-use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId};
+use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId, lenient};
 
 pub use builder::OpenAppBuilder;
 pub use reply::OpenAppReply;
@@ -45,8 +44,7 @@ pub enum ApiVersion {
 ///
 /// ```
 /// use http::HeaderMap;
-/// use kenar::AppUrl;
-/// use kenar::model::Side;
+/// use kenar::model::{AppUrl, Side};
 /// use kenar::webhook::{OpenApp, Source};
 ///
 /// #[derive(serde::Deserialize)]
@@ -61,7 +59,7 @@ pub enum ApiVersion {
 /// assert_eq!(opened.source(), Some(&Source::ChatMessageAction));
 /// assert_eq!(opened.user_side(), Some(&Side::Demand));
 /// assert_eq!(opened.conversation_id(), None);
-/// assert_eq!(opened.extra::<Order>()?.order, "17");
+/// assert_eq!(opened.data::<Order>()?.order, "17");
 ///
 /// let page: AppUrl = "https://addon.example/orders/17".parse().unwrap();
 /// let reply = opened.reply(page).into_http_response();
@@ -84,7 +82,7 @@ pub struct OpenApp {
     supplier_id: Option<UserId>,
     demand_id: Option<UserId>,
     user_side: Option<Side>,
-    extra: Option<RawJson>,
+    data: Option<RawJson>,
     location: Option<Location>,
     return_url: Option<String>,
 }
@@ -184,16 +182,16 @@ impl OpenApp {
     ///
     /// # Errors
     ///
-    /// [`ExtraError::Missing`] where there is none and `T` is no `Option`, and [`ExtraError::Mismatch`] where it does
+    /// [`DataError::Missing`] where there is none and `T` is no `Option`, and [`DataError::Mismatch`] where it does
     /// not fit.
-    pub fn extra<T: DeserializeOwned>(&self) -> Result<T, ExtraError> {
-        extra::read(self.extra_json())
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
+        data::read(self.data_json())
     }
 
     /// The data that your app put into the button which opened it, as it came.
     #[must_use]
-    pub fn extra_json(&self) -> Option<&RawJson> {
-        self.extra.as_ref()
+    pub fn data_json(&self) -> Option<&RawJson> {
+        self.data.as_ref()
     }
 
     /// Where to send the user who is done: the address that Divar gave, where it is safe to redirect to, else

@@ -12,11 +12,11 @@ use crate::webhook::respond;
 /// The page that Divar shall open. There is no answer without one: an answer that is not `{"url": …}` opens nothing.
 ///
 /// ```
-/// use kenar::AppUrl;
+/// use kenar::model::AppUrl;
 /// use kenar::webhook::OpenAppReply;
 ///
 /// let base: AppUrl = "https://addon.example/kenar".parse()?;
-/// let reply = OpenAppReply::to(base.at(["visits", "17"])).into_http_response();
+/// let reply = OpenAppReply::to(base.join(["visits", "17"])).into_http_response();
 /// assert_eq!(reply.body(), r#"{"url":"https://addon.example/kenar/visits/17"}"#);
 /// # Ok::<(), kenar::model::InvalidAppUrl>(())
 /// ```

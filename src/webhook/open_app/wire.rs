@@ -51,7 +51,7 @@ impl FromObject for OpenAppFields {
 impl OpenAppFields {
     pub(super) fn open_app(self, stated: Option<ApiVersion>) -> OpenApp {
         let version = stated.unwrap_or_else(|| self.version_by_keys());
-        let (extra, location) = match self.extra_data {
+        let (data, location) = match self.extra_data {
             Some(extra_data) => unwrap_extra(version, extra_data),
             None => (None, None),
         };
@@ -65,7 +65,7 @@ impl OpenAppFields {
             supplier_id: self.supplier.and_then(|supplier| supplier.id),
             demand_id: self.demand.and_then(|demand| demand.id),
             user_side: self.user_side,
-            extra: extra.or(self.provider_data),
+            data: data.or(self.provider_data),
             location,
             return_url: self.completion_url.or(self.return_url).or(self.callback_url).map(|url| url.0),
         }
@@ -210,15 +210,15 @@ enum ExtraOut<'a> {
 impl<'a> ExtraOut<'a> {
     /// Wrapped in version 1, and wherever bare data would be taken for the wrapper.
     fn of(opened: &'a OpenApp) -> Option<Self> {
-        match (&opened.extra, opened.location) {
+        match (&opened.data, opened.location) {
             (None, None) => None,
-            (Some(extra), None) if opened.version == ApiVersion::V2 && Wrapper::of(extra).is_none() => {
-                Some(Self::Bare(extra))
+            (Some(data), None) if opened.version == ApiVersion::V2 && Wrapper::of(data).is_none() => {
+                Some(Self::Bare(data))
             }
             (None, location) if opened.version == ApiVersion::V1 => {
                 Some(Self::Wrapped { provider_data: None, location })
             }
-            (extra, location) => Some(Self::Wrapped { provider_data: Some(extra.as_ref()), location }),
+            (data, location) => Some(Self::Wrapped { provider_data: Some(data.as_ref()), location }),
         }
     }
 }

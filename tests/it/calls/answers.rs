@@ -7,11 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use kenar::model::{ConversationKind, MessageKind, SenderKind};
-use kenar::operation::{ConversationHistory, CreateUploadToken, Media, MediaSource, SendMessage, Subscription};
-use kenar::request::{self, Body, Credential, Hosts, Operation, answer};
+use kenar::client::Retry;
+use kenar::error::{ApiError, ErrorKind, RpcCode};
+use kenar::model::{ConversationId, ConversationKind, MediaToken, MessageKind, PostToken, SenderKind, Side, UserId};
+use kenar::operation::{CreateUploadToken, GetConversationResponse, Media, MediaSource, SendMessage, Subscription};
+use kenar::request::{self, BaseUrls, Body, Credential, Operation, response};
+use kenar::secret::{AccessToken, ApiKey, UploadToken};
 use kenar::transport::MockTransport;
-use kenar::*;
+use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -45,12 +48,12 @@ impl<T: serde::de::DeserializeOwned + Send> Operation for Custom<T> {
         Credential::ApiKey
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        Ok(request::get(hosts.api().path(Self::NAME, &["v1", "custom"])?))
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        Ok(request::get(base_urls.api().uri(Self::NAME, &["v1", "custom"])?))
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<T, Error> {
-        answer::json(Self::NAME, &response)
+        response::json(Self::NAME, &response)
     }
 }
 
@@ -58,7 +61,7 @@ async fn custom<T: serde::de::DeserializeOwned + Send>(client: &Client) -> Resul
     client.execute(&Custom(std::marker::PhantomData)).await
 }
 
-async fn send(client: &Client) -> Result<kenar::operation::MessageSent, Error> {
+async fn send(client: &Client) -> Result<kenar::operation::SendMessageResponse, Error> {
     client.send_message(&conversation(), &ConversationMessage::text("سلام"), &access_token()).await
 }
 
@@ -95,7 +98,7 @@ async fn every_call(answer: impl Fn() -> Client) -> Vec<(&'static str, Result<()
 /// `(id, sender, text, time in microseconds)` of each message.
 type Row<'a> = (&'a str, Option<&'a Side>, Option<&'a SenderKind>, Option<&'a str>, i64);
 
-fn rows(history: &ConversationHistory) -> Vec<Row<'_>> {
+fn rows(history: &GetConversationResponse) -> Vec<Row<'_>> {
     let messages = history.messages.iter();
     messages
         .map(|message| {
@@ -196,7 +199,7 @@ async fn check_success(file: &str, body: Bytes) {
         }
         "media_uploaded.json" | "media_uploaded_without_status.json" => {
             let mock = MockTransport::new();
-            mock.answer(200, &json!({ "token": "upload-token-of-the-test" }));
+            mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
             mock.respond(Response::new(body.clone()));
             let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
             let token = client(mock).upload_media(media).await.unwrap();
@@ -220,7 +223,7 @@ async fn check_success(file: &str, body: Bytes) {
 }
 
 #[track_caller]
-fn assert_conversation(history: &ConversationHistory, file: &str) {
+fn assert_conversation(history: &GetConversationResponse, file: &str) {
     assert_eq!(history.conversation.id, conversation(), "{file}");
     assert_eq!(history.conversation.kind, Some(ConversationKind::Post), "{file}");
     assert_eq!(history.conversation.post_token, Some(PostToken::new("QYabcdef")), "{file}");
@@ -480,7 +483,7 @@ async fn no_json_value_of_another_shape_is_taken_for_a_success() {
 async fn an_upload_that_did_not_go_well_is_no_success() {
     let upload = |body: &'static str| async move {
         let mock = MockTransport::new();
-        mock.answer(200, &json!({ "token": "upload-token-of-the-test" }));
+        mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
         mock.respond(Response::new(body.into()));
         client(mock).upload_media(Media::image("a.png", MediaSource::bytes("a")).unwrap()).await
     };
@@ -506,5 +509,5 @@ async fn an_excerpt_is_bounded() {
 
 #[test]
 fn headers_without_retry_after_ask_for_no_pause() {
-    assert_eq!(answer::retry_after(&HeaderMap::new()), None);
+    assert_eq!(response::retry_after(&HeaderMap::new()), None);
 }

@@ -1,10 +1,14 @@
 //! Each operation sends exactly what the platform documents: method, address, headers, credentials and body.
 
 use http::Method;
+use kenar::error::ErrorKind;
+use kenar::model::icon::Icon;
+use kenar::model::{ButtonRow, ConversationId, MediaToken, PostToken, UserId};
 use kenar::operation::{CreateUploadToken, Media, MediaSource, Subscription, SubscriptionEvent};
-use kenar::request::Hosts;
+use kenar::request::BaseUrls;
+use kenar::secret::ApiKey;
 use kenar::transport::MockTransport;
-use kenar::*;
+use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage};
 use serde_json::{Value, json};
 
 use crate::support::calls::{
@@ -48,7 +52,7 @@ fn assert_sent(mock: &MockTransport, method: Method, url: &str, shows: Shows, bo
 
 fn answering(answer: Value) -> (MockTransport, Client) {
     let mock = MockTransport::new();
-    mock.answer(200, &answer);
+    mock.respond_json(200, &answer);
     (mock.clone(), client(mock))
 }
 
@@ -237,8 +241,8 @@ async fn an_upload_token_is_asked_for_with_the_key_and_an_empty_object() {
 #[tokio::test]
 async fn an_upload_shows_its_token_and_neither_key_nor_access_token() {
     let mock = MockTransport::new();
-    mock.answer(200, &json!({ "token": "upload-token-of-the-test" }));
-    mock.answer(200, &json!({ "id": "medium", "status": "ok" }));
+    mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
+    mock.respond_json(200, &json!({ "id": "medium", "status": "ok" }));
     let media = Media::voice("voice.m4a", MediaSource::bytes("voice")).unwrap();
 
     let token = client(mock.clone()).upload_media(media).await.unwrap();
@@ -280,7 +284,7 @@ async fn an_identifier_stays_one_segment_of_the_path() {
         ("A-z_0.9~", "A-z_0.9~"),
     ] {
         let mock = MockTransport::new();
-        (0..4).for_each(|_| mock.answer(200, &json!({})));
+        (0..4).for_each(|_| mock.respond_json(200, &json!({})));
         let client = client(mock.clone());
         let (conversation, user, by) = (ConversationId::new(id), UserId::new(id), access_token());
         client.send_message(&conversation, &ConversationMessage::text("سلام"), &by).await.unwrap();
@@ -338,12 +342,12 @@ async fn what_cannot_be_sent_is_refused_before_anything_is() {
 #[tokio::test]
 async fn all_hosts_move_together() {
     let mock = MockTransport::new();
-    mock.answer(200, &json!({ "token": "upload-token-of-the-test" }));
-    mock.answer(200, &json!({ "id": "medium" }));
-    mock.answer(200, &json!({}));
+    mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
+    mock.respond_json(200, &json!({ "id": "medium" }));
+    mock.respond_json(200, &json!({}));
     let client = Client::builder(ApiKey::new(API_KEY).unwrap())
         .transport(mock.clone())
-        .hosts(Hosts::at("http://127.0.0.1:8080").unwrap())
+        .base_urls(BaseUrls::single("http://127.0.0.1:8080").unwrap())
         .build()
         .unwrap();
 

@@ -3,10 +3,15 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use kenar::client::{ClientBuilder, ClientSetupError, Retry, SharedTokens, Timer, TokenStore, TokensError};
+use kenar::model::UserId;
+use kenar::model::icon::Icon;
+use kenar::oauth::OAuthApp;
 use kenar::operation::*;
-use kenar::request::{Body, Hosts};
+use kenar::request::{BaseUrls, Body};
+use kenar::secret::{AuthorizationCode, ClientSecret, InvalidSecret, UploadToken};
 use kenar::transport::{HttpTransport, MockTransport, ReqwestTransport, TransportError};
-use kenar::*;
+use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
 use serde_json::json;
 
 use crate::support::calls::{access_token, client, conversation};
@@ -25,7 +30,7 @@ fn types_are_what_programs_need_them_to_be() {
     cloned_and_printed::<ReqwestTransport>();
     cloned_and_printed::<Error>();
     cloned_and_printed::<Retry>();
-    cloned_and_printed::<Hosts>();
+    cloned_and_printed::<BaseUrls>();
     cloned_and_printed::<SharedTokens>();
     cloned_and_printed::<TokensError>();
     shared::<Box<dyn TokenStore>>();
@@ -57,7 +62,7 @@ async fn the_oauth_flow_can_be_spawned() {
     let app = OAuthApp::new("delivery", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth");
     let oauth = client(mock.clone()).oauth(app.unwrap());
     let answer = json!({ "access_token": "placeholder-1", "refresh_token": "placeholder-2", "expires_in": 3600 });
-    (0..2).for_each(|_| mock.answer(200, &answer));
+    (0..2).for_each(|_| mock.respond_json(200, &answer));
 
     let tokens = spawnable(oauth.exchange(AuthorizationCode::new("placeholder").unwrap())).await.unwrap();
     spawnable(oauth.refresh(&tokens)).await.unwrap();
@@ -88,7 +93,7 @@ async fn every_call_can_be_spawned() {
     let (message, bot) = (ConversationMessage::text("سلام"), BotMessage::text("سلام"));
     let subscription = Subscription::to_messages_on_all_posts();
     let media = || Media::image("a.png", MediaSource::bytes("a")).unwrap();
-    (0..8).for_each(|_| mock.answer(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
+    (0..8).for_each(|_| mock.respond_json(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
 
     spawnable(api.send_message(&to, &message, &by)).await.unwrap();
     spawnable(api.get_conversation(&to, &by)).await.unwrap();
@@ -109,7 +114,7 @@ async fn every_operation_can_be_spawned() {
     let subscription = Subscription::to_messages_on_all_posts();
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
-    (0..8).for_each(|_| mock.answer(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
+    (0..8).for_each(|_| mock.respond_json(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
 
     spawnable(client.execute(&SendMessage { conversation: &to, message: &message, by: &by })).await.unwrap();
     spawnable(client.execute(&GetConversation { conversation: &to, by: &by })).await.unwrap();

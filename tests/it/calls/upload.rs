@@ -8,9 +8,12 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart};
 use bytes::Bytes;
 use http::Request;
 use http_body::Frame;
+use kenar::ChatApi as _;
+use kenar::error::ErrorKind;
+use kenar::model::MediaToken;
 use kenar::operation::{InvalidMedia, Media, MediaKind, MediaSource, UploadMedia};
+use kenar::secret::UploadToken;
 use kenar::transport::MockTransport;
-use kenar::*;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
@@ -50,7 +53,7 @@ async fn parse(request: Request<Bytes>) -> Vec<Parsed> {
 /// Uploads over a mock and parses what it got.
 async fn upload(media: &Media) -> Parsed {
     let mock = MockTransport::new();
-    mock.answer(200, &json!({ "id": "medium", "status": "ok" }));
+    mock.respond_json(200, &json!({ "id": "medium", "status": "ok" }));
     client(mock.clone()).execute(&UploadMedia { media, token: &token() }).await.unwrap();
     let request = only_request(&mock);
     assert_eq!(request.uri().path(), format!("/upload/{}", media.kind()));
@@ -120,7 +123,7 @@ async fn a_file_name_arrives_and_breaks_nothing() {
         ("عکس خانه.png", "عکس خانه.png"),
         ("🚚.png", "🚚.png"),
         ("a\"b.png", "a%22b.png"),
-        ("a\r\nX-Injected: 1\r\n\r\n.png", "a%0D%0AX-Injected: 1%0D%0A%0D%0A.png"),
+        ("a\r\nX-FaultHandle: 1\r\n\r\n.png", "a%0D%0AX-FaultHandle: 1%0D%0A%0D%0A.png"),
         ("a\"; name=\"other.png", "a%22; name=%22other.png"),
         ("a;b=c.png", "a;b=c.png"),
         ("../../a/b.png", "b.png"),
@@ -212,7 +215,7 @@ async fn a_stream_of_another_length_than_announced_fails_and_is_not_repeated() {
     ] {
         let media = Media::video("a.mp4", MediaSource::stream(announced, frames)).unwrap();
         let mock = MockTransport::new();
-        mock.answer(200, &json!({ "id": "medium" }));
+        mock.respond_json(200, &json!({ "id": "medium" }));
         let error =
             client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.expect_err(what);
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "{what}");
@@ -297,7 +300,7 @@ async fn no_boundary_is_used_twice() {
     let mock = MockTransport::new();
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     for _ in 0..2 {
-        mock.answer(200, &json!({ "id": "medium" }));
+        mock.respond_json(200, &json!({ "id": "medium" }));
         client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.unwrap();
     }
     let requests = mock.requests();

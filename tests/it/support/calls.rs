@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
+use kenar::Client;
+use kenar::model::ConversationId;
+use kenar::secret::{AccessToken, ApiKey};
 use kenar::transport::{HttpTransport, MockTransport};
-use kenar::{AccessToken, ApiKey, Client, ConversationId};
 
 pub const API_KEY: &str = "api-key-of-the-test";
 pub const ACCESS_TOKEN: &str = "access-token-of-the-test";

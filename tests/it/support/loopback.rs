@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kenar::request::Hosts;
-use kenar::{ApiKey, Client, Retry};
+use kenar::Client;
+use kenar::client::Retry;
+use kenar::request::BaseUrls;
+use kenar::secret::ApiKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -38,14 +40,14 @@ impl Server {
         self.0.local_addr().unwrap()
     }
 
-    pub fn hosts(&self) -> Hosts {
-        Hosts::at(&format!("http://{}", self.address())).unwrap()
+    pub fn base_urls(&self) -> BaseUrls {
+        BaseUrls::single(&format!("http://{}", self.address())).unwrap()
     }
 
     /// A client with the crate's own transport, one attempt, and time enough for a slow machine.
     pub fn client(&self) -> Client {
         Client::builder(ApiKey::new(super::calls::API_KEY).unwrap())
-            .hosts(self.hosts())
+            .base_urls(self.base_urls())
             .retry(Retry::never())
             .time_limit(Duration::from_secs(20))
             .build()

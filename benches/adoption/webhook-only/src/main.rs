@@ -3,7 +3,7 @@
 use std::env::var;
 use std::io::Read as _;
 
-use kenar::IdentificationKey;
+use kenar::secret::IdentificationKey;
 use kenar::webhook::{Event, Verifier};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,7 +2,10 @@
 
 use std::env::var;
 
-use kenar::{AccessToken, ApiKey, AppUrl, Button, ChatApi as _, Client, ConversationId, ConversationMessage, Icon};
+use kenar::{Button, ChatApi as _, Client, ConversationMessage};
+use kenar::model::{AppUrl, ConversationId};
+use kenar::model::icon::Icon;
+use kenar::secret::{AccessToken, ApiKey};
 
 #[derive(serde::Serialize)]
 struct Order<'a> {
@@ -17,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let page: AppUrl = "https://addon.example".parse()?;
     let message = ConversationMessage::text("سفارش ثبت شد.").receiver_buttons([[
         Button::dynamic_action("تأیید", Order { order: "17" }).icon(Icon::CHECK_CIRCLE),
-        Button::open_link("پیگیری", page.at(["orders", "17"])).icon(Icon::SEND),
+        Button::open_link("پیگیری", page.join(["orders", "17"])).icon(Icon::SEND),
     ]]);
     let conversation = ConversationId::new(var("CONVERSATION")?);
     let by = AccessToken::new(var("KENAR_ACCESS_TOKEN")?)?;

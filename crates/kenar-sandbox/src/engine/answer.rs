@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use kenar::RpcCode;
+use kenar::error::RpcCode;
 
 /// A call refused.
 ///

@@ -2,9 +2,9 @@
 
 use http::{HeaderValue, StatusCode, header};
 
-use kenar::AuthorizationCode;
 use kenar::model::{AppSlug, ConversationId, PostToken, Timestamp};
 use kenar::oauth::{Callback, Denial, PermissionRequest, Scope};
+use kenar::secret::AuthorizationCode;
 
 use super::answer::response;
 use super::grants::Grant;

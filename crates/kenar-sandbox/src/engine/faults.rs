@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
-use kenar::RpcCode;
+use kenar::error::RpcCode;
 
 use super::answer::{Refusal, response};
 use super::dialect::Dialect;

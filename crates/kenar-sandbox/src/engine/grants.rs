@@ -6,7 +6,7 @@ use std::time::Duration;
 use kenar::model::{AppSlug, Timestamp};
 use kenar::oauth::Scope;
 use kenar::operation::Subscription;
-use kenar::{AccessToken, RefreshToken};
+use kenar::secret::{AccessToken, RefreshToken};
 
 use super::world::Name;
 

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use kenar::InvalidSecret;
 use kenar::model::{AppSlug, ConversationId, MessageId, PostToken, Timestamp, UserId};
+use kenar::secret::InvalidSecret;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -72,7 +72,7 @@ impl Ids {
     }
 }
 
-/// The generator of Steele, Lea and Flood's "Fast splittable pseudorandom number generators" (2014).
+/// The generator of Steele, Lea and LoadReport's "Fast splittable pseudorandom number generators" (2014).
 #[derive(Debug)]
 struct Random(u64);
 

@@ -10,7 +10,7 @@ use kenar::model::{AppSlug, Timestamp};
 
 use super::Done;
 use super::answer::json;
-use kenar::RpcCode;
+use kenar::error::RpcCode;
 
 /// The windows that calls are counted in. The platform documents a limit per minute and a quota per day; that the
 /// windows are whole minutes and days of UTC is a guess.

@@ -29,10 +29,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 
-use kenar::ApiKey;
 use kenar::model::{AppSlug, MediaToken, Timestamp};
 use kenar::operation::{MediaKind, UploadMedia};
 use kenar::request::Operation as _;
+use kenar::secret::ApiKey;
 
 pub(crate) use answer::{Refusal, response};
 use call::Call;

@@ -144,7 +144,7 @@ impl Engine {
         action: &Action,
     ) -> Result<Press, String> {
         let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
-        let extra = |data: &kenar::model::ActionData| data.json().cloned().map_err(|why| why.to_string());
+        let extra = |data: &kenar::model::ButtonData| data.json().cloned().map_err(|why| why.to_string());
         let gone = || "there is no such conversation".to_owned();
         Ok(match action {
             Action::OpenDirectLink(url) => Press::Open(Url::clone(url)),

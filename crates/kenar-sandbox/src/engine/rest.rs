@@ -5,13 +5,16 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use kenar::ApiKey;
 use kenar::model::{
     AppSlug, BotMessage, ConversationId, ConversationMessage, MessageContent, OutgoingContent, PostToken, Timestamp,
     UserId,
 };
 use kenar::oauth::Scope;
-use kenar::operation::{BotMessageSent, ConversationHistory, MessageSent, Subscription, SubscriptionEvent, User};
+use kenar::operation::{
+    GetConversationResponse, GetUserResponse, SendBotMessageResponse, SendMessageResponse, Subscription,
+    SubscriptionEvent,
+};
+use kenar::secret::ApiKey;
 
 use super::answer::{Refusal, json};
 use super::grants::Grant;
@@ -57,7 +60,7 @@ impl Engine {
         let author = Author::AppFor { app: caller.app, user: caller.grant.user };
         let buttons = [message.sender_buttons, message.receiver_buttons];
         let written = self.world.write(to, author, content, buttons, now).ok_or_else(|| unknown_conversation(to))?;
-        let mut sent = MessageSent::default();
+        let mut sent = SendMessageResponse::default();
         (sent.status, sent.message) = (Some(200), Some("success".to_owned()));
         Ok(Done { deliveries: self.new_message_events(&written, now), ..ok(&sent) })
     }
@@ -74,7 +77,7 @@ impl Engine {
         caller.takes_part_in(talk)?;
         let texts = talk.messages.iter().map(|message| &message.message);
         let texts = texts.filter(|message| matches!(message.content, MessageContent::Text(_))).cloned().collect();
-        Ok(ok(&ConversationHistory::new(talk.between.conversation(id), texts)))
+        Ok(ok(&GetConversationResponse::new(talk.between.conversation(id), texts)))
     }
 
     pub(super) fn send_bot_message(
@@ -132,7 +135,7 @@ impl Engine {
         self.world
             .write(to, Author::Chatbot(app), content, [message.buttons, None], now)
             .ok_or_else(|| unknown_conversation(to))?;
-        let mut sent = BotMessageSent::default();
+        let mut sent = SendBotMessageResponse::default();
         sent.conversation_id = Some(to.clone());
         Ok(ok(&sent))
     }
@@ -170,14 +173,14 @@ impl Engine {
 
     pub(super) fn get_user(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<Done, Refusal> {
         let Caller { app, grant, .. } = self.user_call(headers, &ApiKeyPermission::UserRetrieve, now)?;
-        let mut user = User::default();
+        let mut user = GetUserResponse::default();
         if grant.has(&Scope::user_id()) {
             user.user_id = Some(self.world.ids.user(&app, &grant.user));
         }
         if grant.has(&Scope::user_phone()) {
             user.phone_number = self.world.people.get(&grant.user).cloned();
         }
-        if user == User::default() {
+        if user == GetUserResponse::default() {
             return Err(lacks(&[Scope::user_id(), Scope::user_phone()]));
         }
         Ok(ok(&user))

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use kenar::model::Timestamp;
-use kenar::oauth::{ExchangeCode, Grant as Shown, InvalidOAuthRequest, RefreshTokens, TokenAnswer, TokenRequest};
+use kenar::oauth::{ExchangeCode, Grant as Shown, InvalidOAuthRequest, RefreshTokens, TokenRequest, TokenResponse};
 use kenar::request::Operation as _;
-use kenar::{AccessToken, RefreshToken};
+use kenar::secret::{AccessToken, RefreshToken};
 
 use super::answer::json;
 use super::grants::{ACCESS_TOKEN_LIFE, Grant};
@@ -54,7 +54,7 @@ impl Engine {
         done
     }
 
-    fn tokens(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Result<TokenAnswer, TokenError> {
+    fn tokens(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Result<TokenResponse, TokenError> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -83,11 +83,11 @@ impl Engine {
         Ok(self.give_tokens(&grant, now))
     }
 
-    fn give_tokens(&mut self, grant: &Grant, now: Timestamp) -> TokenAnswer {
+    fn give_tokens(&mut self, grant: &Grant, now: Timestamp) -> TokenResponse {
         let access_token: AccessToken = self.world.ids.secret("access-token");
         let refresh_token = grant.is_offline().then(|| self.world.ids.secret::<RefreshToken>("refresh-token"));
         self.grants.add_tokens(&access_token, refresh_token.as_ref(), grant, now);
-        let mut answer = TokenAnswer::new(access_token);
+        let mut answer = TokenResponse::new(access_token);
         answer.expires_in = Some(ACCESS_TOKEN_LIFE.as_secs());
         answer.refresh_token = refresh_token;
         answer.scopes = Some(grant.scopes.clone());

@@ -178,7 +178,7 @@ impl Engine {
             opened = opened.post_token(post.clone());
         }
         if let Some(extra) = &opening.extra {
-            opened = opened.extra(extra.clone());
+            opened = opened.data(extra.clone());
         }
         opened = match app.open_app_version {
             ApiVersion::V1 => self.in_version_1(opened, app, user, from.map(|(_, between)| between), opening.location),
@@ -247,7 +247,7 @@ impl Engine {
             .touch_point(TouchPoint::Chat)
             .conversation_id(conversation.clone())
             .user_id(self.world.ids.user(&app.slug, user))
-            .extra(extra);
+            .data(extra);
         if let Some((post, _)) = between.post() {
             pressed = pressed.post_token(post.clone());
         }

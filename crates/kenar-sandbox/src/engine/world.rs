@@ -7,8 +7,8 @@ use kenar::model::{
     PostToken, Sender, SenderKind, Side, Timestamp,
 };
 use kenar::request::ApiKeyPermission;
+use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use kenar::webhook::ApiVersion;
-use kenar::{ApiKey, ClientSecret, IdentificationKey};
 
 use super::ids::Ids;
 

@@ -8,7 +8,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The names by which a browser may know the sandbox.
 #[derive(Debug)]
 pub(super) struct Guard {
-    hosts: Vec<String>,
+    base_urls: Vec<String>,
     port: u16,
 }
 
@@ -34,11 +34,11 @@ pub(super) struct Refused {
 
 impl Guard {
     pub(super) fn new(port: u16) -> Self {
-        let mut hosts: Vec<_> = ["127.0.0.1", "localhost"].map(|host| format!("{host}:{port}")).into();
+        let mut base_urls: Vec<_> = ["127.0.0.1", "localhost"].map(|host| format!("{host}:{port}")).into();
         if port == 80 {
-            hosts.extend(["127.0.0.1", "localhost"].map(str::to_owned));
+            base_urls.extend(["127.0.0.1", "localhost"].map(str::to_owned));
         }
-        Self { hosts, port }
+        Self { base_urls, port }
     }
 
     /// Whether a request comes from this machine's browser, and from a page of the sandbox's own where that matters.
@@ -72,7 +72,7 @@ impl Guard {
     }
 
     fn is_own(&self, host: &str) -> bool {
-        self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+        self.base_urls.iter().any(|own| own.eq_ignore_ascii_case(host))
     }
 }
 

@@ -78,7 +78,7 @@ impl fmt::Debug for Page {
 
 impl Page {
     pub(super) fn new(platform: Arc<Platform>, port: u16) -> Self {
-        let origin = platform.hosts.api().as_str().to_owned();
+        let origin = platform.base_urls.api().as_str().to_owned();
         Self { platform, guard: Guard::new(port), origin, playing: Mutex::new(()) }
     }
 

@@ -181,6 +181,6 @@ impl<'a> ShownButton<'a> {
             Action::OpenPostManagePage(_) => ("open_post_manage_page", None),
             _ => ("unknown", None),
         };
-        Self { caption: &button.caption, icon: button.icon.as_ref().map(kenar::model::Icon::name), action, href }
+        Self { caption: &button.caption, icon: button.icon.as_ref().map(kenar::model::icon::Icon::name), action, href }
     }
 }

@@ -2,17 +2,17 @@
 
 use crate::support::{AddOn, TestResult, grant};
 use http::StatusCode;
-use kenar::model::{Contact, SenderKind};
+use kenar::model::{Action, Contact, MessageContent, SenderKind, Side};
 use kenar::operation::Subscription;
 use kenar::webhook::{DynamicActionReply, Event};
-use kenar::{Action, BotMessage, Button, ChatApi as _, ConversationMessage, MessageContent, Scope, Side};
+use kenar::{BotMessage, Button, ChatApi as _, ConversationMessage, Scope};
 use kenar_sandbox::{Direction, Opened, Sandbox, User};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
     let client = app.client();
     addon.on_event({
@@ -27,12 +27,12 @@ async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResu
             }
         }
     });
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
 
     let written = sara.write(&chat, "سلام").await?;
     let answer = chat.next_message().await?;
-    kenar.settled().await;
+    sandbox.settled().await;
 
     assert_eq!(answer.text(), Some("سلام!"));
     assert_eq!(answer.message.sender.kind, Some(SenderKind::Bot));
@@ -51,10 +51,10 @@ async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResu
 
 #[tokio::test]
 async fn a_message_of_another_kind_arrives_as_it_is() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
     let mut contact = Contact::default();
     contact.phone = Some("+989990000001".to_owned());
 
@@ -67,19 +67,19 @@ async fn a_message_of_another_kind_arrives_as_it_is() -> TestResult {
 
 #[tokio::test]
 async fn only_subscribers_hear_of_a_post_conversation() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let (subscriber, other) = (kenar.app("reader"), kenar.app("other"));
+    let sandbox = Sandbox::start().await?;
+    let (subscriber, other) = (sandbox.app("reader"), sandbox.app("other"));
     let (reader, deaf) = (AddOn::of(&subscriber).await, AddOn::of(&other).await);
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let (post, second) = (kenar.post(&sara), kenar.post(&sara));
-    let tokens = grant(&kenar, &subscriber, &sara, [Scope::post_conversations_read(post.token())]).await;
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let (post, second) = (sandbox.add_post(&sara), sandbox.add_post(&sara));
+    let tokens = grant(&sandbox, &subscriber, &sara, [Scope::post_conversations_read(post.token())]).await;
     let subscription = Subscription::to_messages_on(post.token()).metadata(json!({ "for": "sara" }));
     subscriber.client().subscribe(&subscription, &tokens.access_token).await?;
 
     ali.write(&post.conversation_with(&ali), "هنوز هست؟").await?;
     ali.write(&second.conversation_with(&ali), "این یکی چطور؟").await?;
 
-    let [Event::NewMessage(message)] = &reader.events()[..] else { panic!("{}", kenar.transcript()) };
+    let [Event::NewMessage(message)] = &reader.events()[..] else { panic!("{}", sandbox.transcript()) };
     assert_eq!(message.text(), Some("هنوز هست؟"));
     assert_eq!(message.sender.side, Some(Side::Demand));
     assert_eq!(message.conversation.post_token.as_ref(), Some(post.token()));
@@ -91,26 +91,26 @@ async fn only_subscribers_hear_of_a_post_conversation() -> TestResult {
 
 #[tokio::test]
 async fn an_app_hears_of_its_own_messages_as_a_bot_on_the_side_of_the_user() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("assistant");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("assistant");
     let addon = AddOn::of(&app).await;
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
     let scopes = [
         Scope::supplier_all_conversations_read(),
         Scope::supplier_all_conversations_message_send(),
         Scope::conversation_read(chat.id()),
     ];
-    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let tokens = grant(&sandbox, &app, &sara, scopes).await;
     let client = app.client();
     client.subscribe(&Subscription::to_messages_on_all_posts(), &tokens.access_token).await?;
 
     client.send_message(chat.id(), &ConversationMessage::text("موجود است"), &tokens.access_token).await?;
-    kenar.settled().await;
+    sandbox.settled().await;
 
     let seen = addon.seen();
-    assert_eq!(seen.len(), 1, "{}", kenar.transcript());
+    assert_eq!(seen.len(), 1, "{}", sandbox.transcript());
     assert_eq!(seen[0]["type"], "NEW_MESSAGE");
     assert_eq!(seen[0]["new_message"]["sender"], json!({ "side": "SELLER", "type": "BOT" }));
     assert!(!seen[0].as_object().unwrap().contains_key("metadata"), "{}", seen[0]);
@@ -121,14 +121,14 @@ async fn an_app_hears_of_its_own_messages_as_a_bot_on_the_side_of_the_user() -> 
 
 #[tokio::test]
 async fn only_texts_are_read_back_in_order() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("reader");
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("reader");
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     ali.write(&chat, "یک").await?;
     ali.send(&chat, MessageContent::Location(None)).await?;
     sara.write(&chat, "دو").await?;
-    let tokens = grant(&kenar, &app, &ali, [Scope::conversation_read(chat.id())]).await;
+    let tokens = grant(&sandbox, &app, &ali, [Scope::conversation_read(chat.id())]).await;
 
     let history = app.client().get_conversation(chat.id(), &tokens.access_token).await?;
 
@@ -140,11 +140,11 @@ async fn only_texts_are_read_back_in_order() -> TestResult {
 
 #[tokio::test]
 async fn a_bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
-    let sara = kenar.user("sara");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
+    let sara = sandbox.user("sara");
     let scopes = [Scope::user_id(), Scope::user_phone(), Scope::chat_bot_user_message_send()];
-    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let tokens = grant(&sandbox, &app, &sara, scopes).await;
     let client = app.client();
 
     let user = client.get_user(&tokens.access_token).await?;
@@ -161,25 +161,25 @@ async fn a_bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult 
 
 #[tokio::test]
 async fn a_user_is_another_one_for_each_app_and_the_same_each_time() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let (one, two) = (kenar.app("one"), kenar.app("two"));
-    let id = kenar.user("sara").id_for(&one);
-    assert_eq!(kenar.user("sara").id_for(&one), id);
-    assert_ne!(kenar.user("sara").id_for(&two), id);
-    assert_ne!(kenar.user("ali").id_for(&one), id);
+    let sandbox = Sandbox::start().await?;
+    let (one, two) = (sandbox.app("one"), sandbox.app("two"));
+    let id = sandbox.user("sara").id_for(&one);
+    assert_eq!(sandbox.user("sara").id_for(&one), id);
+    assert_ne!(sandbox.user("sara").id_for(&two), id);
+    assert_ne!(sandbox.user("ali").id_for(&one), id);
     Ok(())
 }
 
 #[tokio::test]
 async fn buttons_do_what_they_say() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
-    let sara = kenar.user("sara");
-    let post = kenar.post(&sara);
+    let sara = sandbox.user("sara");
+    let post = sandbox.add_post(&sara);
     let chat = sara.chat_with_bot(&app);
     let message = BotMessage::text("؟").buttons([
-        [Button::open_link("link", addon.url.at(["there"])), Button::server_link("open", json!({ "page": "2" }))],
+        [Button::open_link("link", addon.url.join(["there"])), Button::server_link("open", json!({ "page": "2" }))],
         [Button::dynamic_action("act", json!({ "move": "3" })), Button::post_page("post", post.token())],
     ]);
     app.client().send_bot_message(chat.id(), &message).await?;
@@ -190,10 +190,10 @@ async fn buttons_do_what_they_say() -> TestResult {
     let opened = sara.press(&message, "post").await?.opened;
     assert!(matches!(&opened, Some(Opened::Post(token)) if token == post.token()), "{opened:?}");
 
-    addon.replies(DynamicActionReply::nothing());
+    addon.replies(DynamicActionReply::empty());
     let nothing = sara.press(&message, "act").await?;
     assert!(nothing.toast.is_none() && nothing.opened.is_none(), "{nothing:?}");
-    addon.replies(DynamicActionReply::toast("نوبت شماست").and_open(Action::server_link(json!({ "page": "4" }))));
+    addon.replies(DynamicActionReply::toast("نوبت شماست").with_action(Action::server_link(json!({ "page": "4" }))));
     let pressed = sara.press(&message, "act").await?;
     assert_eq!(pressed.toast.as_deref(), Some("نوبت شماست"));
     assert_eq!(pressed.page().unwrap().text(), "page /page");
@@ -216,11 +216,11 @@ async fn buttons_do_what_they_say() -> TestResult {
 
 #[tokio::test]
 async fn opening_an_app_from_a_post_conversation_says_who_and_where() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     let addon = AddOn::of(&app).await;
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
 
     sara.open_app(&chat, &app).await?;
@@ -238,12 +238,12 @@ async fn opening_an_app_from_a_post_conversation_says_who_and_where() -> TestRes
 
 #[tokio::test]
 async fn taking_the_access_back_ends_the_tokens_and_tells_the_app() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let (told, not_told) = (kenar.app("told"), kenar.app("not-told"));
+    let sandbox = Sandbox::start().await?;
+    let (told, not_told) = (sandbox.app("told"), sandbox.app("not-told"));
     let (hears, deaf) = (AddOn::of(&told).await, AddOn::of(&not_told).await);
-    let sara = kenar.user("sara");
-    let tokens = grant(&kenar, &told, &sara, [Scope::user_id(), Scope::notification_access_revocation()]).await;
-    let kept = grant(&kenar, &not_told, &sara, [Scope::user_id()]).await;
+    let sara = sandbox.user("sara");
+    let tokens = grant(&sandbox, &told, &sara, [Scope::user_id(), Scope::notification_access_revocation()]).await;
+    let kept = grant(&sandbox, &not_told, &sara, [Scope::user_id()]).await;
 
     sara.revoke_access(&told).await?;
 
@@ -260,11 +260,11 @@ async fn taking_the_access_back_ends_the_tokens_and_tells_the_app() -> TestResul
 
 #[tokio::test]
 async fn an_add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
     addon.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
 
     let error = sara.write(&chat, "سلام").await.unwrap_err();
@@ -279,9 +279,9 @@ async fn an_add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
 
 #[tokio::test]
 async fn a_missing_address_in_the_panel_is_named() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
-    let sara = kenar.user("sara");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
+    let sara = sandbox.user("sara");
 
     let error = sara.open_app(&sara.chat_with_bot(&app), &app).await.unwrap_err().to_string();
 
@@ -291,9 +291,9 @@ async fn a_missing_address_in_the_panel_is_named() -> TestResult {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_never_comes_is_waited_for_no_longer_than_the_limit() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
+    let sandbox = Sandbox::start().await?;
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     ali.write(&chat, "کسی هست؟").await?;
 
     let error = chat.next_message().await.unwrap_err().to_string();
@@ -305,9 +305,9 @@ async fn a_message_that_never_comes_is_waited_for_no_longer_than_the_limit() -> 
 
 #[tokio::test]
 async fn a_message_is_waited_for() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
-    let chat = kenar.user("sara").chat_with_bot(&app);
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
+    let chat = sandbox.user("sara").chat_with_bot(&app);
     let (client, message) = (app.client(), BotMessage::text("سلام"));
 
     let (came, sent) = tokio::join!(biased; chat.next_message(), client.send_bot_message(chat.id(), &message));
@@ -319,14 +319,14 @@ async fn a_message_is_waited_for() -> TestResult {
 
 #[tokio::test]
 async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     AddOn::of(&app).await;
-    let sara = kenar.user("sara");
-    grant(&kenar, &app, &sara, [Scope::user_id()]).await;
+    let sara = sandbox.user("sara");
+    grant(&sandbox, &app, &sara, [Scope::user_id()]).await;
     sara.write(&sara.chat_with_bot(&app), "سلام").await?;
 
-    let journal = kenar.journal();
+    let journal = sandbox.journal();
 
     let told: Vec<_> =
         journal.iter().map(|exchange| (exchange.operation, exchange.status, exchange.direction)).collect();
@@ -337,7 +337,7 @@ async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResu
     ];
     assert_eq!(told, expected);
     assert!(journal[1].request.contains("client_secret=%5Bredacted%5D"), "{}", journal[1]);
-    assert!(!kenar.transcript().contains("sandbox-client-secret"), "{}", kenar.transcript());
+    assert!(!sandbox.transcript().contains("sandbox-client-secret"), "{}", sandbox.transcript());
     assert_eq!(journal[2].app.as_ref(), Some(app.slug()));
     Ok(())
 }
@@ -355,7 +355,7 @@ async fn sandboxes_run_side_by_side_and_end() -> TestResult {
     one.shutdown().await;
 
     let error = client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await.unwrap_err();
-    assert_eq!(error.kind(), kenar::ErrorKind::Connect);
+    assert_eq!(error.kind(), kenar::error::ErrorKind::Connect);
     still.send_bot_message(same.id(), &BotMessage::text("سلام")).await?;
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The promise: what the platform would refuse, the sandbox refuses, with the status and code that go with it.
 
 use crate::support::{Ask, TestResult, grant};
+use kenar::error::{ErrorKind, RpcCode};
+use kenar::model::{ConversationId, UserId};
 use kenar::operation::Subscription;
 use kenar::request::ApiKeyPermission;
-use kenar::{BotMessage, ChatApi as _, ConversationId, ConversationMessage, Error, ErrorKind, RpcCode, Scope, UserId};
+use kenar::{BotMessage, ChatApi as _, ConversationMessage, Error, Scope};
 use kenar_sandbox::{Chat, Post, Sandbox, User};
 use serde_json::{Value, json};
 
@@ -13,7 +15,7 @@ const NOT_FOUND: (u16, i64) = (404, 5);
 const INVALID: (u16, i64) = (400, 3);
 
 struct Scene {
-    kenar: Sandbox,
+    sandbox: Sandbox,
     sara: User,
     ali: User,
     post: Post,
@@ -22,11 +24,11 @@ struct Scene {
 
 /// Sara sells, Ali asks.
 async fn scene() -> Scene {
-    let kenar = Sandbox::start().await.unwrap();
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let sandbox = Sandbox::start().await.unwrap();
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
-    Scene { kenar, sara, ali, post, chat }
+    Scene { sandbox, sara, ali, post, chat }
 }
 
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, i64) {
@@ -36,16 +38,16 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, i64) {
 
 #[tokio::test]
 async fn a_key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
-    let Scene { kenar, sara, chat, .. } = scene().await;
-    let app = kenar.app("bot");
+    let Scene { sandbox, sara, chat, .. } = scene().await;
+    let app = sandbox.app("bot");
     let path = format!("/v1/open-platform/chat/bot/conversations/{}/messages", sara.chat_with_bot(&app).id());
     let message = json!({ "text_message": "سلام" });
 
-    assert_eq!(Ask::new(&kenar, "POST", &path).json(message.clone()).refusal().await, UNAUTHENTICATED);
-    let unknown = Ask::new(&kenar, "POST", &path).header("x-api-key", "placeholder").json(message);
+    assert_eq!(Ask::new(&sandbox, "POST", &path).json(message.clone()).refusal().await, UNAUTHENTICATED);
+    let unknown = Ask::new(&sandbox, "POST", &path).header("x-api-key", "placeholder").json(message);
     assert_eq!(unknown.refusal().await, UNAUTHENTICATED);
 
-    let tokens = grant(&kenar, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
+    let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
     let others = ApiKeyPermission::ALL
         .iter()
         .filter(|permission| **permission != ApiKeyPermission::ChatSendMessageOauth)
@@ -56,28 +58,28 @@ async fn a_key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
     let narrow = app.client_with_only([ApiKeyPermission::ChatSendMessageOauth]);
     narrow.send_message(chat.id(), &text, &tokens.access_token).await?;
     assert_eq!(refused(narrow.get_user(&tokens.access_token).await), DENIED);
-    assert_eq!(refused(narrow.create_upload(&kenar).await), DENIED);
+    assert_eq!(refused(narrow.create_upload(&sandbox).await), DENIED);
     Ok(())
 }
 
 /// An operation of the crate's that [`kenar::ChatApi`] runs only together with the upload itself.
 trait CreateUpload {
-    async fn create_upload(&self, kenar: &Sandbox) -> Result<kenar::UploadToken, Error>;
+    async fn create_upload(&self, sandbox: &Sandbox) -> Result<kenar::secret::UploadToken, Error>;
 }
 
 impl CreateUpload for kenar::Client {
-    async fn create_upload(&self, _: &Sandbox) -> Result<kenar::UploadToken, Error> {
+    async fn create_upload(&self, _: &Sandbox) -> Result<kenar::secret::UploadToken, Error> {
         self.execute(&kenar::operation::CreateUploadToken).await
     }
 }
 
 #[tokio::test]
 async fn a_token_is_needed_that_is_known_and_of_the_same_app() -> TestResult {
-    let Scene { kenar, sara, chat, .. } = scene().await;
-    let (app, other) = (kenar.app("one"), kenar.app("two"));
+    let Scene { sandbox, sara, chat, .. } = scene().await;
+    let (app, other) = (sandbox.app("one"), sandbox.app("two"));
     let path = format!("/v2/open-platform/conversations/{}/messages", chat.id());
-    let ask = || Ask::new(&kenar, "POST", &path).key(&app).json(json!({ "message": "سلام" }));
-    let tokens = grant(&kenar, &other, &sara, [Scope::conversation_send_message(chat.id())]).await;
+    let ask = || Ask::new(&sandbox, "POST", &path).key(&app).json(json!({ "message": "سلام" }));
+    let tokens = grant(&sandbox, &other, &sara, [Scope::conversation_send_message(chat.id())]).await;
     let token = tokens.access_token.expose_secret();
 
     assert_eq!(ask().refusal().await, UNAUTHENTICATED);
@@ -90,10 +92,10 @@ async fn a_token_is_needed_that_is_known_and_of_the_same_app() -> TestResult {
 
 #[tokio::test]
 async fn any_one_of_the_scopes_is_enough_to_send_and_no_other_is() -> TestResult {
-    let Scene { kenar, sara, ali, post, chat } = scene().await;
-    let app = kenar.app("app");
+    let Scene { sandbox, sara, ali, post, chat } = scene().await;
+    let app = sandbox.app("app");
     let client = app.client();
-    let another = kenar.post(&sara).conversation_with(&ali);
+    let another = sandbox.add_post(&sara).conversation_with(&ali);
     let text = ConversationMessage::text("سلام");
     let seller = &sara;
     for (who, scope, outcome) in [
@@ -106,7 +108,7 @@ async fn any_one_of_the_scopes_is_enough_to_send_and_no_other_is() -> TestResult
         (seller, Scope::conversation_read(chat.id()), Some(DENIED)),
         (seller, Scope::user_id(), Some(DENIED)),
     ] {
-        let tokens = grant(&kenar, &app, who, [&scope].map(Clone::clone)).await;
+        let tokens = grant(&sandbox, &app, who, [&scope].map(Clone::clone)).await;
         let sent = client.send_message(chat.id(), &text, &tokens.access_token).await;
         match outcome {
             None => assert!(sent.is_ok(), "{scope} by {}: {}", who.name(), sent.unwrap_err()),
@@ -118,10 +120,10 @@ async fn any_one_of_the_scopes_is_enough_to_send_and_no_other_is() -> TestResult
 
 #[tokio::test]
 async fn the_other_calls_need_their_scopes_too() -> TestResult {
-    let Scene { kenar, sara, ali, post, chat } = scene().await;
-    let app = kenar.app("app");
+    let Scene { sandbox, sara, ali, post, chat } = scene().await;
+    let app = sandbox.app("app");
     let client = app.client();
-    let tokens = grant(&kenar, &app, &sara, [Scope::openid()]).await;
+    let tokens = grant(&sandbox, &app, &sara, [Scope::openid()]).await;
     let by = &tokens.access_token;
 
     assert_eq!(refused(client.get_conversation(chat.id(), by).await), DENIED);
@@ -137,25 +139,25 @@ async fn the_other_calls_need_their_scopes_too() -> TestResult {
         assert_eq!(refused(client.subscribe(&subscription, by).await), DENIED, "{subscription:?}");
     }
 
-    let one = grant(&kenar, &app, &sara, [Scope::post_conversations_read(post.token())]).await;
+    let one = grant(&sandbox, &app, &sara, [Scope::post_conversations_read(post.token())]).await;
     client.subscribe(&Subscription::to_messages_on(post.token()), &one.access_token).await?;
     let all = client.subscribe(&Subscription::to_messages_on_all_posts(), &one.access_token).await;
     assert_eq!(refused(all), DENIED);
-    let buyer = grant(&kenar, &app, &ali, [Scope::supplier_all_conversations_read()]).await;
+    let buyer = grant(&sandbox, &app, &ali, [Scope::supplier_all_conversations_read()]).await;
     let others = client.subscribe(&Subscription::to_messages_on(post.token()), &buyer.access_token).await;
     assert_eq!(refused(others), DENIED);
-    let updates = grant(&kenar, &app, &sara, [Scope::user_posts_get()]).await;
+    let updates = grant(&sandbox, &app, &sara, [Scope::user_posts_get()]).await;
     client.subscribe(&Subscription::to_updates_of_all_posts(), &updates.access_token).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found() -> TestResult {
-    let Scene { kenar, sara, .. } = scene().await;
-    let app = kenar.app("app");
+    let Scene { sandbox, sara, .. } = scene().await;
+    let app = sandbox.app("app");
     let client = app.client();
     let scopes = [Scope::supplier_all_conversations_read(), Scope::chat_bot_user_message_send()];
-    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let tokens = grant(&sandbox, &app, &sara, scopes).await;
     let by = &tokens.access_token;
     let nowhere = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 
@@ -166,18 +168,18 @@ async fn what_does_not_exist_is_not_found() -> TestResult {
     assert_eq!(refused(bot), NOT_FOUND);
     let post = Subscription::to_messages_on(&"nothing1".into());
     assert_eq!(refused(client.subscribe(&post, by).await), NOT_FOUND);
-    assert_eq!(Ask::new(&kenar, "GET", "/v9/anything").refusal().await, NOT_FOUND);
-    assert_eq!(Ask::new(&kenar, "GET", "/v1/%ff").refusal().await, NOT_FOUND);
-    assert_eq!(Ask::new(&kenar, "DELETE", "/v1/open-platform/users").refusal().await, (501, 12));
+    assert_eq!(Ask::new(&sandbox, "GET", "/v9/anything").refusal().await, NOT_FOUND);
+    assert_eq!(Ask::new(&sandbox, "GET", "/v1/%ff").refusal().await, NOT_FOUND);
+    assert_eq!(Ask::new(&sandbox, "DELETE", "/v1/open-platform/users").refusal().await, (501, 12));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
-    let Scene { kenar, sara, chat, .. } = scene().await;
-    let (app, other) = (kenar.app("app"), kenar.app("other"));
+    let Scene { sandbox, sara, chat, .. } = scene().await;
+    let (app, other) = (sandbox.app("app"), sandbox.app("other"));
     let bot = sara.chat_with_bot(&app);
-    let tokens = grant(&kenar, &app, &sara, [Scope::supplier_all_conversations_message_send()]).await;
+    let tokens = grant(&sandbox, &app, &sara, [Scope::supplier_all_conversations_message_send()]).await;
     let text = BotMessage::text("سلام");
 
     assert_eq!(refused(app.client().send_bot_message(chat.id(), &text).await), NOT_FOUND);
@@ -189,14 +191,14 @@ async fn a_conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
 
 #[tokio::test]
 async fn a_bot_writes_only_to_the_user_whose_token_it_shows() -> TestResult {
-    let Scene { kenar, sara, ali, .. } = scene().await;
-    let app = kenar.app("app");
-    let tokens = grant(&kenar, &app, &sara, [Scope::chat_bot_user_message_send()]).await;
+    let Scene { sandbox, sara, ali, .. } = scene().await;
+    let app = sandbox.app("app");
+    let tokens = grant(&sandbox, &app, &sara, [Scope::chat_bot_user_message_send()]).await;
     let (client, text) = (app.client(), BotMessage::text("سلام"));
 
     let to_ali = client.send_bot_message_to_user(&ali.id_for(&app), &text, &tokens.access_token).await;
     assert_eq!(refused(to_ali), DENIED);
-    let foreign = sara.id_for(&kenar.app("other"));
+    let foreign = sara.id_for(&sandbox.app("other"));
     let to_foreign = client.send_bot_message_to_user(&foreign, &text, &tokens.access_token).await;
     assert_eq!(refused(to_foreign), NOT_FOUND);
     Ok(())
@@ -204,9 +206,9 @@ async fn a_bot_writes_only_to_the_user_whose_token_it_shows() -> TestResult {
 
 #[tokio::test]
 async fn a_malformed_message_is_refused() -> TestResult {
-    let Scene { kenar, sara, chat, .. } = scene().await;
-    let app = kenar.app("app");
-    let tokens = grant(&kenar, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
+    let Scene { sandbox, sara, chat, .. } = scene().await;
+    let app = sandbox.app("app");
+    let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
     let path = format!("/v2/open-platform/conversations/{}/messages", chat.id());
     let bot_path = format!("/v1/open-platform/chat/bot/conversations/{}/messages", sara.chat_with_bot(&app).id());
     let button = json!({ "action": { "open_direct_link": "https://addon.example" }, "caption": "؟" });
@@ -233,26 +235,26 @@ async fn a_malformed_message_is_refused() -> TestResult {
         ("a list", json!([])),
     ];
     for (what, body) in bad {
-        let ask = |path: &str| Ask::new(&kenar, "POST", path).key(&app).bearer(tokens.access_token.expose_secret());
+        let ask = |path: &str| Ask::new(&sandbox, "POST", path).key(&app).bearer(tokens.access_token.expose_secret());
         assert_eq!(ask(&path).json(body.clone()).refusal().await, INVALID, "{what}");
         assert_eq!(ask(&bot_path).json(body).refusal().await, INVALID, "{what}");
         assert_eq!(ask(&path).body("{").refusal().await, INVALID);
         assert_eq!(ask("/v1/open-platform/events/subscriptions").json(json!({})).refusal().await, INVALID);
     }
     let unknown_event = json!({ "event_type": "NEW_MESSAGE" });
-    let ask = Ask::new(&kenar, "POST", "/v1/open-platform/events/subscriptions").key(&app);
+    let ask = Ask::new(&sandbox, "POST", "/v1/open-platform/events/subscriptions").key(&app);
     assert_eq!(ask.bearer(tokens.access_token.expose_secret()).json(unknown_event).refusal().await, INVALID);
     assert!(chat.messages().is_empty(), "{}", chat.transcript());
-    let last = kenar.journal().pop().unwrap();
+    let last = sandbox.journal().pop().unwrap();
     assert!(last.response.contains("there is no event_type NEW_MESSAGE"), "{last}");
     Ok(())
 }
 
 #[tokio::test]
 async fn nine_buttons_are_taken() -> TestResult {
-    let Scene { kenar, sara, chat, .. } = scene().await;
-    let app = kenar.app("app");
-    let tokens = grant(&kenar, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
+    let Scene { sandbox, sara, chat, .. } = scene().await;
+    let app = sandbox.app("app");
+    let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
     let button = || kenar::Button::server_link("؟", json!({}));
     let message = ConversationMessage::text("سلام").sender_buttons([(); 3].map(|()| [button(), button(), button()]));
     app.client().send_message(chat.id(), &message, &tokens.access_token).await?;
@@ -262,10 +264,10 @@ async fn nine_buttons_are_taken() -> TestResult {
 
 #[tokio::test]
 async fn a_blocked_recipient_is_the_documented_error() -> TestResult {
-    let Scene { kenar, sara, ali, chat, .. } = scene().await;
-    let app = kenar.app("app");
+    let Scene { sandbox, sara, ali, chat, .. } = scene().await;
+    let app = sandbox.app("app");
     let client = app.client();
-    let tokens = grant(&kenar, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
+    let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
     let text = ConversationMessage::text("سلام");
 
     ali.block(&chat)?;
@@ -280,41 +282,41 @@ async fn a_blocked_recipient_is_the_documented_error() -> TestResult {
     sara.block(&bot)?;
     let error = client.send_bot_message(bot.id(), &BotMessage::text("سلام")).await.unwrap_err();
     assert!(error.is_recipient_restricted(), "{error}");
-    assert!(kenar.user("reza").block(&chat).is_err());
+    assert!(sandbox.user("reza").block(&chat).is_err());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_body_without_end_is_cut_off() -> TestResult {
-    let kenar = Sandbox::start().await?;
+    let sandbox = Sandbox::start().await?;
     let (status, answer) =
-        Ask::new(&kenar, "POST", "/oauth2/token").body("x".repeat((1 << 20) + 1)).json_answer().await;
+        Ask::new(&sandbox, "POST", "/oauth2/token").body("x".repeat((1 << 20) + 1)).json_answer().await;
     assert_eq!((status, &answer["code"]), (413, &json!(3)), "{answer}");
     Ok(())
 }
 
 #[tokio::test]
 async fn an_error_is_an_error_of_the_client() -> TestResult {
-    let kenar = Sandbox::start().await?;
+    let sandbox = Sandbox::start().await?;
     let nowhere = ConversationId::new("nowhere");
-    let error = kenar.app("app").client().send_bot_message(&nowhere, &BotMessage::text("سلام")).await.unwrap_err();
+    let error = sandbox.app("app").client().send_bot_message(&nowhere, &BotMessage::text("سلام")).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Api, 1));
-    assert!(kenar.journal().iter().all(|exchange| exchange.notes[0].contains("documents no status")));
+    assert!(sandbox.journal().iter().all(|exchange| exchange.notes[0].contains("documents no status")));
     Ok(())
 }
 
 #[tokio::test]
 async fn the_journal_says_what_was_wrong_and_where_it_is_documented() -> TestResult {
-    let Scene { kenar, sara, chat, .. } = scene().await;
-    let app = kenar.app("app");
-    let by = grant(&kenar, &app, &sara, [Scope::user_id()]).await.access_token;
+    let Scene { sandbox, sara, chat, .. } = scene().await;
+    let app = sandbox.app("app");
+    let by = grant(&sandbox, &app, &sara, [Scope::user_id()]).await.access_token;
     for (only, what, topic) in [
         (ApiKeyPermission::ChatBotSendMessage, "lacks the permission CHAT_SEND_MESSAGE_OAUTH", "API keys"),
         (ApiKeyPermission::ChatSendMessageOauth, "lacks the scope CONVERSATION_SEND_MESSAGE", "scopes"),
     ] {
         let text = ConversationMessage::text("سلام");
         refused(app.client_with_only([only]).send_message(chat.id(), &text, &by).await);
-        let last = kenar.journal().pop().unwrap();
+        let last = sandbox.journal().pop().unwrap();
         assert!(last.response.contains(what), "{last}");
         assert!(last.notes.contains(&format!("the platform's documents on {topic} say so")), "{last}");
     }

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use crate::support::{REDIRECT, TestResult, grant};
 use http::{Response, StatusCode};
-use kenar::oauth::{ExchangeCode, RefreshTokens};
+use kenar::client::Retry;
+use kenar::error::{ErrorKind, RpcCode};
+use kenar::oauth::{ExchangeCode, RefreshTokens, TokenSet};
 use kenar::operation::{
     CreateUploadToken, GetConversation, GetUser, Media, MediaSource, SendBotMessage, SendMessage, Subscribe,
     Subscription, UploadMedia,
 };
-use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, ErrorKind, Retry, RpcCode, Scope, TokenSet};
+use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Scope};
 use kenar_sandbox::{App, Chat, Dialect, Fault, Post, Sandbox, TimeForm, User};
 
 struct Scene {
-    kenar: Sandbox,
+    sandbox: Sandbox,
     app: App,
     client: Client,
     sara: User,
@@ -24,10 +26,10 @@ struct Scene {
 }
 
 /// Sara sells, Ali asks, and Sara permits all.
-async fn scene(kenar: Sandbox) -> Scene {
-    let app = kenar.app("app");
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+async fn scene(sandbox: Sandbox) -> Scene {
+    let app = sandbox.app("app");
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
     let scopes = [
         Scope::conversation_send_message(chat.id()),
@@ -38,14 +40,14 @@ async fn scene(kenar: Sandbox) -> Scene {
         Scope::user_phone(),
         Scope::offline_access(),
     ];
-    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let tokens = grant(&sandbox, &app, &sara, scopes).await;
     let client = Client::builder(app.api_key())
-        .hosts(kenar.hosts().clone())
-        .transport(kenar.transport())
+        .base_urls(sandbox.base_urls().clone())
+        .transport(sandbox.transport())
         .retry(Retry::default().first_pause(Duration::from_millis(1)))
         .build()
         .unwrap();
-    Scene { kenar, app, client, sara, post, chat, tokens }
+    Scene { sandbox, app, client, sara, post, chat, tokens }
 }
 
 async fn both() -> [Scene; 2] {
@@ -58,15 +60,15 @@ fn text() -> ConversationMessage {
 
 #[tokio::test]
 async fn an_error_of_the_server_is_reported_for_a_send_and_survived_by_a_read() -> TestResult {
-    for Scene { kenar, client, chat, tokens, .. } in both().await {
+    for Scene { sandbox, client, chat, tokens, .. } in both().await {
         for fault in [Fault::status(503), Fault::bare_status(503)] {
-            let injected = kenar.inject(fault.clone()).times(2).on::<SendMessage>();
+            let injected = sandbox.inject(fault.clone()).times(2).on::<SendMessage>();
             let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
             assert_eq!((error.kind(), error.attempts(), injected.strikes()), (ErrorKind::Api, 1, 1), "{error}");
             assert!(error.may_have_been_processed() && chat.messages().is_empty());
             injected.remove();
 
-            let injected = kenar.inject(fault).times(2).on::<GetConversation>();
+            let injected = sandbox.inject(fault).times(2).on::<GetConversation>();
             client.get_conversation(chat.id(), &tokens.access_token).await?;
             assert_eq!(injected.strikes(), 2);
         }
@@ -76,7 +78,7 @@ async fn an_error_of_the_server_is_reported_for_a_send_and_survived_by_a_read() 
 
 #[tokio::test]
 async fn a_status_comes_with_its_code_or_with_nothing() -> TestResult {
-    let Scene { kenar, client, tokens, .. } = scene(Sandbox::in_process().await).await;
+    let Scene { sandbox, client, tokens, .. } = scene(Sandbox::in_process().await).await;
     for (fault, status, code) in [
         (Fault::status(403), 403, Some(RpcCode::PERMISSION_DENIED)),
         (Fault::status(412), 412, Some(RpcCode::FAILED_PRECONDITION)),
@@ -85,10 +87,10 @@ async fn a_status_comes_with_its_code_or_with_nothing() -> TestResult {
         (Fault::bare_status(42), 500, None),
         (Fault::answer(Response::builder().status(402).body("pay")?), 402, None),
     ] {
-        let injected = kenar.inject(fault).always().on_any_call();
+        let injected = sandbox.inject(fault).always().on_any_call();
         let error = client.get_user(&tokens.access_token).await.unwrap_err();
         assert_eq!((error.status().map(|status| status.as_u16()), error.rpc_code()), (Some(status), code), "{error}");
-        let exchange = kenar.journal().pop().unwrap();
+        let exchange = sandbox.journal().pop().unwrap();
         assert!(exchange.notes.iter().any(|note| note.starts_with("fault: ")), "{exchange}");
         injected.remove();
     }
@@ -97,33 +99,33 @@ async fn a_status_comes_with_its_code_or_with_nothing() -> TestResult {
 
 #[tokio::test]
 async fn a_page_of_html_is_no_success() -> TestResult {
-    for Scene { kenar, client, sara, app, chat, tokens, .. } in both().await {
-        kenar.inject(Fault::html()).on::<SendMessage>();
+    for Scene { sandbox, client, sara, app, chat, tokens, .. } in both().await {
+        sandbox.inject(Fault::html()).on::<SendMessage>();
         let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::UnexpectedResponse, 1), "{error}");
         assert!(error.may_have_been_processed());
 
-        kenar.inject(Fault::html().carried_out()).on::<SendBotMessage>();
+        sandbox.inject(Fault::html().carried_out()).on::<SendBotMessage>();
         let bot = sara.chat_with_bot(&app);
         let error = client.send_bot_message(bot.id(), &BotMessage::text("سلام")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
-        assert_eq!((chat.messages().len(), bot.messages().len()), (0, 1), "{}", kenar.transcript());
+        assert_eq!((chat.messages().len(), bot.messages().len()), (0, 1), "{}", sandbox.transcript());
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
-    for Scene { kenar, client, chat, tokens, .. } in both().await {
+    for Scene { sandbox, client, chat, tokens, .. } in both().await {
         for (said, fault) in [(1, Fault::no_answer().carried_out()), (2, Fault::cut_off())] {
-            let injected = kenar.inject(fault).always().on::<SendMessage>();
+            let injected = sandbox.inject(fault).always().on::<SendMessage>();
             let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
             assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "{error}");
             assert!(error.may_have_been_processed());
             injected.remove();
-            assert_eq!(chat.messages().len(), said, "{}", kenar.transcript());
+            assert_eq!(chat.messages().len(), said, "{}", sandbox.transcript());
         }
-        kenar.inject(Fault::no_answer()).on::<SendMessage>();
+        sandbox.inject(Fault::no_answer()).on::<SendMessage>();
         client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
         assert_eq!(chat.messages().len(), 2, "a fault keeps a call from being carried out, unless it says otherwise");
     }
@@ -132,11 +134,11 @@ async fn a_message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
 
 #[tokio::test]
 async fn a_read_whose_connection_breaks_is_made_again() -> TestResult {
-    for Scene { kenar, client, tokens, .. } in both().await {
+    for Scene { sandbox, client, tokens, .. } in both().await {
         for fault in [Fault::no_answer(), Fault::cut_off()] {
-            let injected = kenar.inject(fault).times(2).on::<GetUser>();
+            let injected = sandbox.inject(fault).times(2).on::<GetUser>();
             client.get_user(&tokens.access_token).await?;
-            assert_eq!(injected.strikes(), 2, "{}", kenar.transcript());
+            assert_eq!(injected.strikes(), 2, "{}", sandbox.transcript());
         }
     }
     Ok(())
@@ -144,8 +146,8 @@ async fn a_read_whose_connection_breaks_is_made_again() -> TestResult {
 
 #[tokio::test]
 async fn a_refresh_whose_answer_is_lost_is_made_again_with_the_old_token() -> TestResult {
-    let Scene { kenar, app, tokens, client, .. } = scene(Sandbox::in_process().await).await;
-    let injected = kenar.inject(Fault::no_answer().carried_out()).on::<RefreshTokens>();
+    let Scene { sandbox, app, tokens, client, .. } = scene(Sandbox::in_process().await).await;
+    let injected = sandbox.inject(Fault::no_answer().carried_out()).on::<RefreshTokens>();
     let fresh = app.oauth(REDIRECT)?.refresh(&tokens).await?;
     assert_eq!(injected.strikes(), 1);
     client.get_user(&fresh.access_token).await?;
@@ -154,16 +156,16 @@ async fn a_refresh_whose_answer_is_lost_is_made_again_with_the_old_token() -> Te
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_late_is_not_waited_for() -> TestResult {
-    let Scene { kenar, client, chat, tokens, .. } = scene(Sandbox::in_process().await).await;
-    kenar.inject(Fault::delay(Duration::from_secs(3600))).on::<SendMessage>();
+    let Scene { sandbox, client, chat, tokens, .. } = scene(Sandbox::in_process().await).await;
+    sandbox.inject(Fault::delay(Duration::from_secs(3600))).on::<SendMessage>();
     let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1), "{error}");
     assert!(error.may_have_been_processed());
-    assert_eq!(chat.messages().len(), 1, "{}", kenar.transcript());
+    assert_eq!(chat.messages().len(), 1, "{}", sandbox.transcript());
 
-    kenar.inject(Fault::delay(Duration::from_millis(900))).on::<SendMessage>();
+    sandbox.inject(Fault::delay(Duration::from_millis(900))).on::<SendMessage>();
     client.send_message(chat.id(), &text(), &tokens.access_token).await?;
-    let read = kenar.inject(Fault::status(500).delayed(Duration::from_secs(3600))).on::<GetUser>();
+    let read = sandbox.inject(Fault::status(500).delayed(Duration::from_secs(3600))).on::<GetUser>();
     client.get_user(&tokens.access_token).await?;
     assert_eq!(read.strikes(), 1);
     Ok(())
@@ -171,9 +173,9 @@ async fn an_answer_that_is_late_is_not_waited_for() -> TestResult {
 
 #[tokio::test]
 async fn too_many_calls_are_told_with_the_time_to_wait() -> TestResult {
-    let Scene { kenar, client, tokens, .. } = scene(Sandbox::in_process().await).await;
+    let Scene { sandbox, client, tokens, .. } = scene(Sandbox::in_process().await).await;
     let busy = Response::builder().status(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "30").body("")?;
-    kenar.inject(Fault::answer(busy)).on::<GetUser>();
+    sandbox.inject(Fault::answer(busy)).on::<GetUser>();
     let error = client.get_user(&tokens.access_token).await.unwrap_err();
     assert!(error.is_rate_limited() && error.retry_after() == Some(Duration::from_secs(30)), "{error}");
     assert!(!error.may_have_been_processed());
@@ -182,11 +184,11 @@ async fn too_many_calls_are_told_with_the_time_to_wait() -> TestResult {
 
 #[tokio::test]
 async fn uploads_fail_too() -> TestResult {
-    for Scene { kenar, client, .. } in both().await {
+    for Scene { sandbox, client, .. } in both().await {
         let photo = || Media::image("a.png", MediaSource::bytes("a")).unwrap();
-        kenar.inject(Fault::bare_status(502)).times(3).on::<CreateUploadToken>();
+        sandbox.inject(Fault::bare_status(502)).times(3).on::<CreateUploadToken>();
         assert_eq!(client.upload_media(photo()).await.unwrap_err().status().unwrap(), 502);
-        kenar.inject(Fault::cut_off()).on::<UploadMedia>();
+        sandbox.inject(Fault::cut_off()).on::<UploadMedia>();
         assert_eq!(client.upload_media(photo()).await.unwrap_err().kind(), ErrorKind::Interrupted);
         client.upload_media(photo()).await?;
     }
@@ -195,16 +197,16 @@ async fn uploads_fail_too() -> TestResult {
 
 #[tokio::test]
 async fn a_code_is_not_exchanged_twice() -> TestResult {
-    let Scene { kenar, app, .. } = scene(Sandbox::in_process().await).await;
-    let injected = kenar.inject(Fault::status(500)).always().on::<ExchangeCode>();
-    let error = app.oauth(REDIRECT)?.exchange(kenar::AuthorizationCode::new("placeholder")?).await.unwrap_err();
+    let Scene { sandbox, app, .. } = scene(Sandbox::in_process().await).await;
+    let injected = sandbox.inject(Fault::status(500)).always().on::<ExchangeCode>();
+    let error = app.oauth(REDIRECT)?.exchange(kenar::secret::AuthorizationCode::new("placeholder")?).await.unwrap_err();
     assert_eq!((error.attempts(), injected.strikes()), (1, 1), "{error}");
     Ok(())
 }
 
 #[tokio::test]
 async fn every_dialect_of_an_answer_is_read() -> TestResult {
-    let Scene { kenar, client, app, sara, chat, post, tokens } = scene(Sandbox::in_process().await).await;
+    let Scene { sandbox, client, app, sara, chat, post, tokens } = scene(Sandbox::in_process().await).await;
     client.send_message(chat.id(), &text(), &tokens.access_token).await?;
     let sent = chat.messages()[0].message.clone();
     let bot = sara.chat_with_bot(&app);
@@ -212,19 +214,19 @@ async fn every_dialect_of_an_answer_is_read() -> TestResult {
         // A read has nothing to give without a body, and is right to say so.
         let reads = dialect != Dialect::EmptyAnswer;
         let name = format!("{dialect:?}");
-        kenar.inject(dialect).on::<SendBotMessage>();
+        sandbox.inject(dialect).on::<SendBotMessage>();
         client.send_bot_message(bot.id(), &BotMessage::text("سلام")).await.expect(&name);
-        kenar.inject(dialect).on::<SendMessage>();
+        sandbox.inject(dialect).on::<SendMessage>();
         client.send_message(chat.id(), &text(), &tokens.access_token).await.expect(&name);
-        kenar.inject(dialect).on::<Subscribe>();
+        sandbox.inject(dialect).on::<Subscribe>();
         client.subscribe(&Subscription::to_messages_on(post.token()), &tokens.access_token).await.expect(&name);
         if !reads {
             continue;
         }
-        kenar.inject(dialect).on::<GetUser>();
+        sandbox.inject(dialect).on::<GetUser>();
         let user = client.get_user(&tokens.access_token).await.expect(&name);
         assert_eq!((user.user_id, user.phone_number), (Some(sara.id_for(&app)), Some(sara.phone_number())), "{name}");
-        kenar.inject(dialect).on::<GetConversation>();
+        sandbox.inject(dialect).on::<GetConversation>();
         let read = client.get_conversation(chat.id(), &tokens.access_token).await.expect(&name);
         let first = &read.messages[0];
         assert_eq!((&first.id, &first.conversation.id), (&sent.id, chat.id()), "{name}");
@@ -233,9 +235,9 @@ async fn every_dialect_of_an_answer_is_read() -> TestResult {
             Dialect::SentAt(TimeForm::Seconds | TimeForm::Millis) => assert!(first.sent_at <= sent.sent_at),
             _ => assert_eq!(first.sent_at, sent.sent_at, "{name}"),
         }
-        kenar.inject(dialect).on::<RefreshTokens>();
+        sandbox.inject(dialect).on::<RefreshTokens>();
         app.oauth(REDIRECT)?.refresh(&tokens).await.expect(&name);
-        kenar.inject(dialect).on::<CreateUploadToken>();
+        sandbox.inject(dialect).on::<CreateUploadToken>();
         client.execute(&CreateUploadToken).await.expect(&name);
     }
     Ok(())
@@ -245,10 +247,10 @@ async fn every_dialect_of_an_answer_is_read() -> TestResult {
 async fn a_connection_that_is_cut_is_reset_and_not_closed_in_good_order() -> TestResult {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    let kenar = Sandbox::start().await?;
-    let address = kenar.url().strip_prefix("http://").unwrap().to_owned();
+    let sandbox = Sandbox::start().await?;
+    let address = sandbox.url().strip_prefix("http://").unwrap().to_owned();
     for fault in [Fault::no_answer(), Fault::cut_off()] {
-        kenar.inject(fault).on::<GetUser>();
+        sandbox.inject(fault).on::<GetUser>();
         let mut stream = tokio::net::TcpStream::connect(&address).await?;
         stream.write_all(b"GET /v1/open-platform/users HTTP/1.1\r\nhost: kenar\r\n\r\n").await?;
         let error = stream.read_to_end(&mut Vec::new()).await.expect_err("a reset");

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use crate::support::TestResult;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
+use kenar::model::AppUrl;
+use kenar::oauth::Callback;
 use kenar::operation::{Media, MediaSource};
 use kenar::transport::HttpTransport as _;
 use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, Verifier};
-use kenar::{AppUrl, BotMessage, Button, Callback, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
+use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
 use kenar_sandbox::{App, Sandbox};
 
 /// Runs where tokio can open no socket: whoever tried would panic.
@@ -21,7 +23,7 @@ struct Delivery {
     verifier: Verifier,
     client: Client,
     oauth: OAuthClient,
-    visit: std::sync::Mutex<Option<(kenar::ConversationId, kenar::oauth::State)>>,
+    visit: std::sync::Mutex<Option<(kenar::model::ConversationId, kenar::oauth::OAuthState)>>,
 }
 
 impl Delivery {
@@ -62,11 +64,11 @@ impl Delivery {
             oauth: app.oauth("https://add-on-1.invalid/oauth").unwrap(),
             visit: std::sync::Mutex::default(),
         });
-        let url = app.handled_by(move |request| {
+        let url = app.set_handler(move |request| {
             let delivery = Arc::clone(&delivery);
             async move { delivery.answer(request).await }
         });
-        app.open_app_at(url.at(["open"])).dynamic_actions_at(url.at(["pressed"]));
+        app.set_open_app_url(url.join(["open"])).set_dynamic_action_url(url.join(["pressed"]));
         url
     }
 }
@@ -74,11 +76,11 @@ impl Delivery {
 #[test]
 fn the_whole_flow_goes_without_a_socket() -> TestResult {
     without_sockets(async {
-        let kenar = Sandbox::in_process().await;
-        let app = kenar.app("delivery");
+        let sandbox = Sandbox::in_process().await;
+        let app = sandbox.app("delivery");
         Delivery::of(&app);
-        let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-        let chat = kenar.post(&sara).conversation_with(&ali);
+        let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+        let chat = sandbox.add_post(&sara).conversation_with(&ali);
 
         let visit = ali.open_app(&chat, &app).await?;
         assert!(visit.asks_permission(), "{visit:?}");
@@ -87,7 +89,7 @@ fn the_whole_flow_goes_without_a_socket() -> TestResult {
         let pressed = sara.press(&message, "تأیید").await?;
 
         assert_eq!((message.text(), pressed.toast.as_deref()), (Some("ثبت شد"), Some("تأیید شد")));
-        kenar.shutdown().await;
+        sandbox.shutdown().await;
         Ok(())
     })
 }
@@ -95,16 +97,16 @@ fn the_whole_flow_goes_without_a_socket() -> TestResult {
 #[test]
 fn media_are_uploaded_without_a_socket() -> TestResult {
     without_sockets(async {
-        let kenar = Sandbox::in_process().await;
-        let app = kenar.app("bot");
-        let chat = kenar.user("sara").chat_with_bot(&app);
+        let sandbox = Sandbox::in_process().await;
+        let app = sandbox.app("bot");
+        let chat = sandbox.user("sara").chat_with_bot(&app);
         let client = app.client();
         let photo = Media::image("photo.png", MediaSource::bytes(vec![7; 100_000]))?;
         let photo = client.upload_media(photo).await?;
         client.send_bot_message(chat.id(), &BotMessage::media(photo)).await?;
         let message = chat.next_message().await?;
         assert!(
-            matches!(&message.message.content, kenar::MessageContent::Image(image) if image.size_bytes == Some(100_000))
+            matches!(&message.message.content, kenar::model::MessageContent::Image(image) if image.size_bytes == Some(100_000))
         );
         Ok(())
     })
@@ -113,11 +115,13 @@ fn media_are_uploaded_without_a_socket() -> TestResult {
 #[test]
 fn a_client_of_the_tests_own_reaches_it_too() -> TestResult {
     without_sockets(async {
-        let kenar = Sandbox::in_process().await;
-        let app = kenar.app("bot");
-        let client =
-            Client::builder(app.api_key()).hosts(kenar.hosts().clone()).transport(kenar.transport()).build()?;
-        let chat = kenar.user("sara").chat_with_bot(&app);
+        let sandbox = Sandbox::in_process().await;
+        let app = sandbox.app("bot");
+        let client = Client::builder(app.api_key())
+            .base_urls(sandbox.base_urls().clone())
+            .transport(sandbox.transport())
+            .build()?;
+        let chat = sandbox.user("sara").chat_with_bot(&app);
         client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
         assert_eq!(chat.next_message().await?.text(), Some("سلام"));
         Ok(())
@@ -127,10 +131,10 @@ fn a_client_of_the_tests_own_reaches_it_too() -> TestResult {
 #[test]
 fn an_add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
     without_sockets(async {
-        let kenar = Sandbox::in_process().await;
-        let app = kenar.app("bot");
+        let sandbox = Sandbox::in_process().await;
+        let app = sandbox.app("bot");
         let verifier = app.verifier();
-        let url = app.handled_by(move |request| {
+        let url = app.set_handler(move |request| {
             let event = verifier.event(request.headers(), request.body());
             async move {
                 let Ok(Event::ChatbotMessage(message)) = event else { panic!("{event:?}") };
@@ -138,8 +142,8 @@ fn an_add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
                 Response::default()
             }
         });
-        app.events_at(url.clone());
-        let sara = kenar.user("sara");
+        app.set_events_url(url.clone());
+        let sara = sandbox.user("sara");
         let chat = sara.chat_with_bot(&app);
 
         let error = sara.write(&chat, "بد").await.unwrap_err().to_string();
@@ -152,13 +156,13 @@ fn an_add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
 #[test]
 fn nothing_is_answered_after_the_end() -> TestResult {
     without_sockets(async {
-        let kenar = Sandbox::in_process().await;
-        let app = kenar.app("bot");
-        let chat = kenar.user("sara").chat_with_bot(&app);
-        let (client, transport) = (app.client(), kenar.transport());
-        drop(kenar);
+        let sandbox = Sandbox::in_process().await;
+        let app = sandbox.app("bot");
+        let chat = sandbox.user("sara").chat_with_bot(&app);
+        let (client, transport) = (app.client(), sandbox.transport());
+        drop(sandbox);
         let error = client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await.unwrap_err();
-        assert_eq!(error.kind(), kenar::ErrorKind::Connect);
+        assert_eq!(error.kind(), kenar::error::ErrorKind::Connect);
         let request =
             Request::get("https://kenar.invalid/v1/open-platform/users").body(kenar::request::Body::empty())?;
         assert!(transport.send(request).await.is_err());

@@ -11,16 +11,16 @@ use kenar_sandbox::{Sandbox, User, Webhook, WebhookFault};
 
 #[tokio::test(start_paused = true)]
 async fn the_journal_says_how_long_the_add_on_took() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    let app = kenar.app("slow");
-    app.events_at(app.handled_by(|_| async {
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("slow");
+    app.set_events_url(app.set_handler(|_| async {
         // A real wait: the journal tells real time, whatever a test's clocks say.
         std::thread::sleep(Duration::from_millis(20));
         Response::default()
     }));
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
     sara.write(&sara.chat_with_bot(&app), "سلام").await?;
-    let exchange = kenar.journal().pop().unwrap();
+    let exchange = sandbox.journal().pop().unwrap();
     assert!(exchange.took >= Duration::from_millis(20), "{exchange}");
     assert!(exchange.to_string().contains(" after "), "{exchange}");
     Ok(())
@@ -28,47 +28,47 @@ async fn the_journal_says_how_long_the_add_on_took() -> TestResult {
 
 #[tokio::test]
 async fn a_webhook_is_delivered_again_to_where_the_panel_says_now() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let (old, new) = (AddOn::of(&app).await, AddOn::of(&app).await);
-    app.events_at(old.url.at(["events"])).open_app_at(old.url.at(["open"]));
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
+    app.set_events_url(old.url.join(["events"])).set_open_app_url(old.url.join(["open"]));
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
     sara.write(&sara.chat_with_bot(&app), "سلام").await?;
-    let chat = kenar.post(&sara).conversation_with(&ali);
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     ali.open_app(&chat, &app).await?;
-    let numbers: Vec<_> = kenar.journal().iter().map(|exchange| exchange.number).collect();
+    let numbers: Vec<_> = sandbox.journal().iter().map(|exchange| exchange.number).collect();
 
-    app.events_at(new.url.at(["events"])).open_app_at(new.url.at(["open"]));
+    app.set_events_url(new.url.join(["events"])).set_open_app_url(new.url.join(["open"]));
     for number in &numbers {
-        kenar.redeliver(*number).await?;
+        sandbox.redeliver(*number).await?;
     }
-    assert_eq!(numbers.len(), 2, "{}", kenar.transcript());
+    assert_eq!(numbers.len(), 2, "{}", sandbox.transcript());
     assert_eq!(new.seen(), old.seen());
 
-    let error = kenar.redeliver(999).await.unwrap_err().to_string();
+    let error = sandbox.redeliver(999).await.unwrap_err().to_string();
     assert!(error.starts_with("there is no #999 in the journal"), "{error}");
     new.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
-    let error = kenar.redeliver(numbers[0]).await.unwrap_err().to_string();
+    let error = sandbox.redeliver(numbers[0]).await.unwrap_err().to_string();
     assert!(error.starts_with("#1 was delivered again, but the add-on answered 500"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
 async fn what_is_no_webhook_is_not_delivered_again() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    kenar.client().execute(&kenar::operation::CreateUploadToken).await?;
-    let error = kenar.redeliver(1).await.unwrap_err().to_string();
+    let sandbox = Sandbox::in_process().await;
+    sandbox.client().execute(&kenar::operation::CreateUploadToken).await?;
+    let error = sandbox.redeliver(1).await.unwrap_err().to_string();
     assert!(error.starts_with("#1 is no webhook"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_flood_comes_all_at_once_and_is_counted() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("bot");
     let (at_once, most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), 300);
     let (counted, highest) = (Arc::clone(&at_once), Arc::clone(&most));
-    app.events_at(app.handled_by(move |request| {
+    app.set_events_url(app.set_handler(move |request| {
         let (counted, highest) = (Arc::clone(&counted), Arc::clone(&highest));
         async move {
             highest.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -85,9 +85,9 @@ async fn a_flood_comes_all_at_once_and_is_counted() -> TestResult {
             response
         }
     }));
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
-    kenar.inject(WebhookFault::Lost).times(2).on_webhook(Webhook::Event);
+    sandbox.inject(WebhookFault::Lost).times(2).on_webhook(Webhook::Event);
     let flood = sara.flood(&chat, all).await?;
     assert_eq!((flood.events(), flood.failed(), chat.messages().len()), (all, 3, all), "{flood}");
     assert!(flood.percentile(50) <= flood.percentile(99) && flood.percentile(99) <= flood.percentile(100), "{flood}");
@@ -101,9 +101,9 @@ async fn a_flood_comes_all_at_once_and_is_counted() -> TestResult {
 
 #[tokio::test]
 async fn a_flood_without_anything_is_one() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    let sara = kenar.user("sara");
-    let flood = sara.flood(&sara.chat_with_bot(&kenar.app("bot")), 0).await?;
+    let sandbox = Sandbox::in_process().await;
+    let sara = sandbox.user("sara");
+    let flood = sara.flood(&sara.chat_with_bot(&sandbox.app("bot")), 0).await?;
     assert_eq!((flood.events(), flood.percentile(99)), (0, Duration::ZERO));
     Ok(())
 }
@@ -112,10 +112,10 @@ async fn a_flood_without_anything_is_one() -> TestResult {
 #[tokio::test]
 #[ignore = "it fails on purpose"]
 async fn fails() {
-    let kenar = Sandbox::in_process().await;
-    let app = kenar.app("bot");
-    app.events_at(app.handled_by(|_| async { Response::default() }));
-    let sara = kenar.user("sara");
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("bot");
+    app.set_events_url(app.set_handler(|_| async { Response::default() }));
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
     sara.write(&chat, "سلام").await.unwrap();
     assert_eq!(chat.messages().len(), 2);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{Ask, TestResult, grant};
-use kenar::{ApiError, ChatApi as _, Client, Error, ErrorKind, RpcCode};
+use kenar::error::{ApiError, ErrorKind, RpcCode};
+use kenar::{ChatApi as _, Client, Error};
 use kenar_sandbox::{App, Sandbox};
 use serde_json::json;
 
@@ -26,8 +27,8 @@ fn limited(result: Result<(), Error>) -> Option<Duration> {
 
 #[tokio::test(start_paused = true)]
 async fn there_is_no_limit_unless_one_is_set() -> TestResult {
-    let kenar = sandbox().await;
-    let client = kenar.client();
+    let sandbox = sandbox().await;
+    let client = sandbox.client();
     for _ in 0..500 {
         call(&client).await?;
     }
@@ -36,19 +37,19 @@ async fn there_is_no_limit_unless_one_is_set() -> TestResult {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_per_minute_ends_with_the_minute() -> TestResult {
-    let kenar = sandbox().await;
-    let app = kenar.app("app");
-    app.limit_per_minute(2);
+    let sandbox = sandbox().await;
+    let app = sandbox.app("app");
+    app.set_limit_per_minute(2);
     let client = app.client();
-    kenar.advance(Duration::from_millis(15_500));
+    sandbox.advance(Duration::from_millis(15_500));
     call(&client).await?;
     call(&client).await?;
     assert_eq!(limited(call(&client).await), Some(Duration::from_secs(45)));
-    kenar.advance(Duration::from_secs(44));
+    sandbox.advance(Duration::from_secs(44));
     assert_eq!(limited(call(&client).await), Some(Duration::from_secs(1)));
-    kenar.advance(Duration::from_secs(1));
+    sandbox.advance(Duration::from_secs(1));
     call(&client).await?;
-    app.without_limits();
+    app.remove_limits();
     for _ in 0..10 {
         call(&client).await?;
     }
@@ -57,63 +58,67 @@ async fn a_limit_per_minute_ends_with_the_minute() -> TestResult {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_per_day_ends_with_the_day_and_is_not_used_up_by_refusals() -> TestResult {
-    let kenar = sandbox().await;
-    let app = kenar.app("app");
-    app.limit_per_minute(2).limit_per_day(3);
+    let sandbox = sandbox().await;
+    let app = sandbox.app("app");
+    app.set_limit_per_minute(2).set_limit_per_day(3);
     let client = app.client();
     call(&client).await?;
     call(&client).await?;
     for _ in 0..5 {
         limited(call(&client).await);
     }
-    kenar.advance(Duration::from_secs(60));
+    sandbox.advance(Duration::from_secs(60));
     call(&client).await?;
     assert_eq!(limited(call(&client).await), Some(Duration::from_secs(24 * 3600 - 60)));
-    kenar.advance(Duration::from_secs(24 * 3600 - 60));
+    sandbox.advance(Duration::from_secs(24 * 3600 - 60));
     call(&client).await?;
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn limits_are_an_apps_own_and_not_of_the_token_endpoint() -> TestResult {
-    let kenar = sandbox().await;
-    let (app, other) = (kenar.app("one"), kenar.app("two"));
-    app.limit_per_minute(0);
+    let sandbox = sandbox().await;
+    let (app, other) = (sandbox.app("one"), sandbox.app("two"));
+    app.set_limit_per_minute(0);
     limited(call(&app.client()).await);
     call(&other.client()).await?;
-    let tokens = grant(&kenar, &app, &kenar.user("sara"), [kenar::Scope::user_id()]).await;
+    let tokens = grant(&sandbox, &app, &sandbox.user("sara"), [kenar::Scope::user_id()]).await;
     limited(app.client().get_user(&tokens.access_token).await.map(drop));
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_says_which_limit_it_was() -> TestResult {
-    async fn refused(kenar: &Sandbox, app: &App) -> (u16, serde_json::Value) {
-        Ask::new(kenar, "POST", "/experimental/open-platform/chat/upload").key(app).json(json!({})).json_answer().await
+    async fn refused(sandbox: &Sandbox, app: &App) -> (u16, serde_json::Value) {
+        Ask::new(sandbox, "POST", "/experimental/open-platform/chat/upload")
+            .key(app)
+            .json(json!({}))
+            .json_answer()
+            .await
     }
-    let kenar = sandbox().await;
-    let app = kenar.app("app");
-    app.limit_per_day(0);
-    let (status, answer) = refused(&kenar, &app).await;
+    let sandbox = sandbox().await;
+    let app = sandbox.app("app");
+    app.set_limit_per_day(0);
+    let (status, answer) = refused(&sandbox, &app).await;
     assert_eq!((status, &answer["code"]), (429, &json!(8)));
     assert_eq!(answer["details"][0]["violations"][0]["subject"], "per day");
-    app.limit_per_minute(0);
-    let (_, answer) = refused(&kenar, &app).await;
+    app.set_limit_per_minute(0);
+    let (_, answer) = refused(&sandbox, &app).await;
     assert_eq!(answer["message"], "the app's limit of 0 calls per minute is used up");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_client_waits_where_the_limit_ends_soon_enough() -> TestResult {
-    let kenar = sandbox().await;
-    let app = kenar.app("app");
-    app.limit_per_minute(1);
-    kenar.advance(Duration::from_millis(59_100));
+    let sandbox = sandbox().await;
+    let app = sandbox.app("app");
+    app.set_limit_per_minute(1);
+    sandbox.advance(Duration::from_millis(59_100));
     let client = app.client();
     call(&client).await?;
     let moved = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        kenar.advance(Duration::from_millis(900));
+        sandbox.advance(Duration::from_millis(900));
     };
     let (called, ()) = tokio::join!(call(&client), moved);
     called?;
@@ -122,9 +127,9 @@ async fn the_client_waits_where_the_limit_ends_soon_enough() -> TestResult {
 
 #[tokio::test(start_paused = true)]
 async fn the_details_are_kept_for_whoever_looks() -> TestResult {
-    let kenar = sandbox().await;
-    let app = kenar.app("app");
-    app.limit_per_minute(0);
+    let sandbox = sandbox().await;
+    let app = sandbox.app("app");
+    app.set_limit_per_minute(0);
     let error = call(&app.client()).await.unwrap_err();
     let Some(ApiError::Rpc(status)) = error.api_error() else { panic!("{error:?}") };
     assert!(format!("{status:?}").contains("per minute"), "{status:?}");

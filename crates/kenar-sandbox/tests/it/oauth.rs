@@ -2,8 +2,8 @@
 
 use crate::support::{Ask, REDIRECT, TestResult, grant};
 use http::Response;
-use kenar::oauth::State;
-use kenar::{Callback, Scope};
+use kenar::Scope;
+use kenar::oauth::{Callback, OAuthState};
 use kenar_sandbox::{App, Sandbox};
 use serde_json::Value;
 
@@ -20,17 +20,17 @@ fn location(answer: &Response<bytes::Bytes>) -> Option<&str> {
 
 /// An app with [`REDIRECT`] registered, and a user.
 async fn scene() -> (Sandbox, App) {
-    let kenar = Sandbox::start().await.unwrap();
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await.unwrap();
+    let app = sandbox.app("delivery");
     app.oauth(REDIRECT).unwrap();
-    kenar.user("sara");
-    (kenar, app)
+    sandbox.user("sara");
+    (sandbox, app)
 }
 
 #[tokio::test]
 async fn the_page_is_shown_for_a_proper_request_and_escapes_what_it_shows() -> TestResult {
-    let (kenar, _) = scene().await;
-    kenar.user("<b>");
+    let (sandbox, _) = scene().await;
+    sandbox.user("<b>");
     let query = [
         ("response_type", "code"),
         ("client_id", "delivery"),
@@ -38,7 +38,7 @@ async fn the_page_is_shown_for_a_proper_request_and_escapes_what_it_shows() -> T
         ("scope", "USER_ID offline_access"),
         ("state", STATE),
     ];
-    let answer = Ask::new(&kenar, "GET", &consent(&query)).answer().await;
+    let answer = Ask::new(&sandbox, "GET", &consent(&query)).answer().await;
     let page = std::str::from_utf8(answer.body())?;
     assert_eq!(answer.status(), 200);
     for part in
@@ -51,7 +51,7 @@ async fn the_page_is_shown_for_a_proper_request_and_escapes_what_it_shows() -> T
 
 #[tokio::test]
 async fn nobody_is_sent_to_an_address_that_is_not_registered() -> TestResult {
-    let (kenar, _) = scene().await;
+    let (sandbox, _) = scene().await;
     for (client_id, redirect_uri) in [
         ("nobody", REDIRECT),
         ("", REDIRECT),
@@ -67,19 +67,19 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() -> TestResult {
             ("state", STATE),
         ]);
         for (method, form) in [("GET", &[][..]), ("POST", &[("user", "sara"), ("decision", "allow")][..])] {
-            let answer = Ask::new(&kenar, method, &query).form(form).answer().await;
+            let answer = Ask::new(&sandbox, method, &query).form(form).answer().await;
             assert_eq!((answer.status().as_u16(), location(&answer)), (400, None), "{client_id} {redirect_uri}");
         }
     }
-    let journal = kenar.journal();
+    let journal = sandbox.journal();
     assert!(journal[0].notes[0].contains("no app has the client_id \"nobody\""), "{}", journal[0]);
     Ok(())
 }
 
 #[tokio::test]
 async fn other_faults_are_told_to_the_app() -> TestResult {
-    let (kenar, _) = scene().await;
-    let post = kenar.post(&kenar.user("sara"));
+    let (sandbox, _) = scene().await;
+    let post = sandbox.add_post(&sandbox.user("sara"));
     let of_unknown = "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001";
     let with_id = format!("USER_ID.{}", post.token());
     for (kind, scope, state, error, said) in [
@@ -101,7 +101,7 @@ async fn other_faults_are_told_to_the_app() -> TestResult {
             ("scope", scope),
             ("state", state),
         ]);
-        let answer = Ask::new(&kenar, "GET", &query).answer().await;
+        let answer = Ask::new(&sandbox, "GET", &query).answer().await;
         assert_eq!(answer.status(), 303, "{scope}");
         let (to, query) = location(&answer).unwrap().split_once('?').unwrap();
         let fields: std::collections::BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -113,11 +113,11 @@ async fn other_faults_are_told_to_the_app() -> TestResult {
 
 #[tokio::test]
 async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
-    let (kenar, app) = scene().await;
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let (sandbox, app) = scene().await;
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
-    kenar.user("reza");
+    sandbox.user("reza");
     let oauth = app.oauth(REDIRECT)?;
     for (user, scope, granted) in [
         ("sara", Scope::post_conversations_read(post.token()), true),
@@ -126,8 +126,8 @@ async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
         ("reza", Scope::conversation_send_message(chat.id()), false),
     ] {
         let (url, state) = oauth.permission_url([&scope]);
-        let path = url.as_str().strip_prefix(kenar.url()).unwrap();
-        let answer = Ask::new(&kenar, "POST", path).form(&[("user", user), ("decision", "allow")]).answer().await;
+        let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
+        let answer = Ask::new(&sandbox, "POST", path).form(&[("user", user), ("decision", "allow")]).answer().await;
         let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state)?;
         assert_eq!(matches!(callback, Callback::Granted(_)), granted, "{user} {scope}");
     }
@@ -136,18 +136,18 @@ async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
 
 #[tokio::test]
 async fn a_decision_is_somebodys_and_one_of_two() -> TestResult {
-    let (kenar, app) = scene().await;
+    let (sandbox, app) = scene().await;
     let (url, state) = app.oauth(REDIRECT)?.permission_url([Scope::user_id()]);
-    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
+    let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
     for form in [
         &[][..],
         &[("user", "sara")],
         &[("user", "sara"), ("decision", "perhaps")],
         &[("user", "nobody"), ("decision", "allow")],
     ] {
-        assert_eq!(Ask::new(&kenar, "POST", path).form(form).answer().await.status(), 400, "{form:?}");
+        assert_eq!(Ask::new(&sandbox, "POST", path).form(form).answer().await.status(), 400, "{form:?}");
     }
-    let denied = Ask::new(&kenar, "POST", path).form(&[("user", "sara"), ("decision", "deny")]).answer().await;
+    let denied = Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "deny")]).answer().await;
     let callback = app.oauth(REDIRECT)?.callback(location(&denied).unwrap().split_once('?').unwrap().1, &state)?;
     let Callback::Denied(why) = callback else { panic!("{callback:?}") };
     assert_eq!(why.error.as_deref(), Some("access_denied"));
@@ -156,17 +156,17 @@ async fn a_decision_is_somebodys_and_one_of_two() -> TestResult {
 
 #[tokio::test]
 async fn tokens_say_what_was_granted_and_that_they_are_the_sandboxs() -> TestResult {
-    let (kenar, app) = scene().await;
-    let sara = kenar.user("sara");
+    let (sandbox, app) = scene().await;
+    let sara = sandbox.user("sara");
 
-    let short = grant(&kenar, &app, &sara, [Scope::user_id()]).await;
+    let short = grant(&sandbox, &app, &sara, [Scope::user_id()]).await;
     assert_eq!(short.scopes(), [Scope::user_id()]);
     assert!(short.refresh_token.is_none());
     assert!(short.access_token.expose_secret().starts_with("sandbox-access-token-"));
 
-    let long = grant(&kenar, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
+    let long = grant(&sandbox, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
     assert!(long.refresh_token.unwrap().expose_secret().starts_with("sandbox-refresh-token-"));
-    let exchange = kenar.journal().pop().unwrap();
+    let exchange = sandbox.journal().pop().unwrap();
     let answer: Value = serde_json::from_str(&exchange.response)?;
     assert_eq!(answer["expires_in"], 3600);
     assert_eq!(answer["token_type"], "bearer");
@@ -176,10 +176,10 @@ async fn tokens_say_what_was_granted_and_that_they_are_the_sandboxs() -> TestRes
 
 #[tokio::test]
 async fn a_refresh_gives_a_new_pair_and_the_old_one_goes_on_for_a_while() -> TestResult {
-    let (kenar, app) = scene().await;
+    let (sandbox, app) = scene().await;
     let oauth = app.oauth(REDIRECT)?;
-    let sara = kenar.user("sara");
-    let old = grant(&kenar, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
+    let sara = sandbox.user("sara");
+    let old = grant(&sandbox, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
 
     let new = oauth.refresh(&old).await?;
     assert_ne!(new.access_token, old.access_token);
@@ -193,28 +193,31 @@ async fn a_refresh_gives_a_new_pair_and_the_old_one_goes_on_for_a_while() -> Tes
 }
 
 /// A code, and the fields that exchange it.
-async fn code(kenar: &Sandbox, app: &App) -> Vec<(String, String)> {
+async fn code(sandbox: &Sandbox, app: &App) -> Vec<(String, String)> {
     let oauth = app.oauth(REDIRECT).unwrap();
     let (url, state) = oauth.permission_url([Scope::user_id()]);
-    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
-    let answer = Ask::new(kenar, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
+    let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
+    let answer = Ask::new(sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
     let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state).unwrap();
     let Callback::Granted(code) = callback else { panic!("{callback:?}") };
-    let request =
-        kenar::Operation::request(&oauth.app().exchange(code, kenar::Timestamp::now()), kenar.hosts()).unwrap();
+    let request = kenar::request::Operation::request(
+        &oauth.app().exchange(code, kenar::model::Timestamp::now()),
+        sandbox.base_urls(),
+    )
+    .unwrap();
     let form = request.body().as_bytes().unwrap().clone();
     form_urlencoded::parse(&form).into_owned().collect()
 }
 
-async fn exchange(kenar: &Sandbox, fields: &[(String, String)]) -> (u16, Value) {
+async fn exchange(sandbox: &Sandbox, fields: &[(String, String)]) -> (u16, Value) {
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    Ask::new(kenar, "POST", "/oauth2/token").form(&fields).json_answer().await
+    Ask::new(sandbox, "POST", "/oauth2/token").form(&fields).json_answer().await
 }
 
 #[tokio::test]
 async fn a_bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
-    let (kenar, app) = scene().await;
-    kenar.app("other").oauth(REDIRECT)?;
+    let (sandbox, app) = scene().await;
+    sandbox.app("other").oauth(REDIRECT)?;
     for (field, value, status, error) in [
         ("redirect_uri", None, 400, "invalid_grant"),
         ("redirect_uri", Some("http://127.0.0.1:1/other"), 400, "invalid_grant"),
@@ -227,10 +230,10 @@ async fn a_bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
         ("client_id", Some("nobody"), 401, "invalid_client"),
         ("client_id", Some("other"), 401, "invalid_client"),
     ] {
-        let mut fields = code(&kenar, &app).await;
+        let mut fields = code(&sandbox, &app).await;
         fields.retain(|(name, _)| name != field);
         fields.extend(value.map(|value| (field.to_owned(), value.to_owned())));
-        let (got, answer) = exchange(&kenar, &fields).await;
+        let (got, answer) = exchange(&sandbox, &fields).await;
         assert_eq!((got, answer["error"].as_str()), (status, Some(error)), "{field} {value:?}: {answer}");
         assert!(answer["error_description"].is_string(), "{answer}");
     }
@@ -239,31 +242,31 @@ async fn a_bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
 
 #[tokio::test]
 async fn a_code_works_once_and_only_as_a_form() -> TestResult {
-    let (kenar, app) = scene().await;
-    let fields = code(&kenar, &app).await;
+    let (sandbox, app) = scene().await;
+    let fields = code(&sandbox, &app).await;
     let json: serde_json::Map<_, _> =
         fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
 
-    let (status, answer) = Ask::new(&kenar, "POST", "/oauth2/token").json(json.into()).json_answer().await;
+    let (status, answer) = Ask::new(&sandbox, "POST", "/oauth2/token").json(json.into()).json_answer().await;
     assert_eq!((status, answer["error"].as_str()), (400, Some("invalid_request")));
 
-    let (status, _) = exchange(&kenar, &fields).await;
+    let (status, _) = exchange(&sandbox, &fields).await;
     assert_eq!(status, 200);
-    let (status, answer) = exchange(&kenar, &fields).await;
+    let (status, answer) = exchange(&sandbox, &fields).await;
     assert_eq!((status, answer["error"].as_str()), (400, Some("invalid_grant")));
     Ok(())
 }
 
 #[tokio::test]
 async fn the_clients_own_flow_works_with_a_state_that_was_stored() -> TestResult {
-    let (kenar, app) = scene().await;
+    let (sandbox, app) = scene().await;
     let oauth = app.oauth(REDIRECT)?;
     let (url, state) = oauth.permission_url([Scope::user_phone()]);
     let kept = state.expose_secret().to_owned();
-    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
-    let answer = Ask::new(&kenar, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
+    let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
+    let answer = Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
     let query = location(&answer).unwrap().split_once('?').unwrap().1;
-    let Callback::Granted(code) = oauth.callback(query, &State::restore(kept)?)? else { panic!("{query}") };
+    let Callback::Granted(code) = oauth.callback(query, &OAuthState::restore(kept)?)? else { panic!("{query}") };
     assert!(oauth.exchange(code).await?.grants(&Scope::user_phone()));
     Ok(())
 }

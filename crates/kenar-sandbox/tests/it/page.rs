@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::support::{AddOn, Ask, REDIRECT, TestResult};
 use http::StatusCode;
+use kenar::model::{Action, ButtonGrid, ButtonRow};
 use kenar::operation::{Media, MediaSource};
 use kenar::webhook::DynamicActionReply;
-use kenar::{Action, BotMessage, Button, ButtonGrid, ButtonRow, ChatApi as _};
+use kenar::{BotMessage, Button, ChatApi as _};
 use kenar_sandbox::{Sandbox, User};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,15 +19,15 @@ async fn with_page() -> Sandbox {
 }
 
 /// What the page's own script does.
-async fn act(kenar: &Sandbox, act: &str, body: Value) -> Value {
-    let ask = Ask::new(kenar, "POST", &format!("/chat/act/{act}")).header("origin", kenar.url()).json(body);
+async fn act(sandbox: &Sandbox, act: &str, body: Value) -> Value {
+    let ask = Ask::new(sandbox, "POST", &format!("/chat/act/{act}")).header("origin", sandbox.url()).json(body);
     let (status, outcome) = ask.json_answer().await;
     assert_eq!(status, 200, "{act}: {outcome}");
     outcome
 }
 
-async fn get(kenar: &Sandbox, path: &str) -> Value {
-    let (status, answer) = Ask::new(kenar, "GET", path).json_answer().await;
+async fn get(sandbox: &Sandbox, path: &str) -> Value {
+    let (status, answer) = Ask::new(sandbox, "GET", path).json_answer().await;
     assert_eq!(status, 200, "{path}");
     answer
 }
@@ -35,28 +36,28 @@ fn query(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-async fn messages(kenar: &Sandbox, me: &User, chat: &str) -> Vec<Value> {
-    let answer = get(kenar, &format!("/chat/messages?{}", query(&[("me", me.name()), ("chat", chat)]))).await;
+async fn messages(sandbox: &Sandbox, me: &User, chat: &str) -> Vec<Value> {
+    let answer = get(sandbox, &format!("/chat/messages?{}", query(&[("me", me.name()), ("chat", chat)]))).await;
     answer["messages"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
 async fn there_is_no_page_unless_it_is_asked_for() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    assert_eq!(kenar.chat_page_url(), None);
+    let sandbox = Sandbox::start().await?;
+    assert_eq!(sandbox.chat_page_url(), None);
     for path in ["/", "/chat/", "/chat/overview", "/chat/page.js"] {
-        assert_eq!(Ask::new(&kenar, "GET", path).answer().await.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(Ask::new(&sandbox, "GET", path).answer().await.status(), StatusCode::NOT_FOUND, "{path}");
     }
-    let kenar = with_page().await;
-    assert_eq!(kenar.chat_page_url(), Some(format!("{}/chat/", kenar.url())));
-    assert_eq!(Ask::new(&kenar, "GET", "/").answer().await.headers()["location"], kenar.chat_page_url().unwrap());
+    let sandbox = with_page().await;
+    assert_eq!(sandbox.chat_page_url(), Some(format!("{}/chat/", sandbox.url())));
+    assert_eq!(Ask::new(&sandbox, "GET", "/").answer().await.headers()["location"], sandbox.chat_page_url().unwrap());
     Ok(())
 }
 
 #[tokio::test]
 async fn the_page_comes_whole_and_under_a_strict_policy() -> TestResult {
-    let kenar = with_page().await;
-    let answer = Ask::new(&kenar, "GET", "/chat/").answer().await;
+    let sandbox = with_page().await;
+    let answer = Ask::new(&sandbox, "GET", "/chat/").answer().await;
     let policies: Vec<_> = answer.headers().get_all("content-security-policy").iter().collect();
     assert!(!policies.iter().any(|policy| policy.to_str().unwrap().contains("unsafe")), "{policies:?}");
     for part in [
@@ -83,7 +84,7 @@ async fn the_page_comes_whole_and_under_a_strict_policy() -> TestResult {
     while let Some(name) = names.get(seen).cloned() {
         seen += 1;
         assert!(!name.contains("//"), "{name} is not the page's own");
-        let answer = Ask::new(&kenar, "GET", &format!("/chat/{name}")).answer().await;
+        let answer = Ask::new(&sandbox, "GET", &format!("/chat/{name}")).answer().await;
         assert_eq!(answer.status(), 200, "{name}");
         let text = String::from_utf8(answer.body().to_vec())?;
         for markup in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "@import"] {
@@ -99,29 +100,29 @@ async fn the_page_comes_whole_and_under_a_strict_policy() -> TestResult {
 
 #[tokio::test]
 async fn no_other_site_reads_it_or_drives_it() -> TestResult {
-    let kenar = with_page().await;
-    let chat = kenar.post(&kenar.user("sara")).conversation_with(&kenar.user("ali"));
+    let sandbox = with_page().await;
+    let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&sandbox.user("ali"));
     let said = json!({ "me": "ali", "chat": chat.id(), "said": { "text": "سلام" } });
-    let own = kenar.url().to_owned();
+    let own = sandbox.url().to_owned();
     let other = own.replace("127.0.0.1", "evil.example");
 
     for path in ["/", "/chat/", "/chat/overview?me=ali", "/chat/live", "/chat/page.js", "/oauth2/auth", "/media/x"] {
-        let status = status_by_host(&kenar, other.strip_prefix("http://").unwrap(), path).await;
+        let status = status_by_host(&sandbox, other.strip_prefix("http://").unwrap(), path).await;
         assert_eq!(status, "421", "{path}");
     }
     let port = own.rsplit_once(':').unwrap().1;
-    assert_eq!(status_by_host(&kenar, &format!("localhost:{port}"), "/chat/overview?me=ali").await, "200");
+    assert_eq!(status_by_host(&sandbox, &format!("localhost:{port}"), "/chat/overview?me=ali").await, "200");
     for path in ["/chat/overview?me=ali", "/chat/messages", "/chat/journal", "/chat/live"] {
-        let status = Ask::new(&kenar, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
+        let status = Ask::new(&sandbox, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
     }
-    let write = || Ask::new(&kenar, "POST", "/chat/act/write").json(said.clone());
+    let write = || Ask::new(&sandbox, "POST", "/chat/act/write").json(said.clone());
     assert_eq!(write().answer().await.status(), StatusCode::FORBIDDEN, "from nowhere");
     for origin in ["null", &other, "http://127.0.0.1:1"] {
         assert_eq!(write().header("origin", origin).answer().await.status(), StatusCode::FORBIDDEN, "{origin}");
     }
     let address = format!("/chat/send?{}", query(&[("me", "ali"), ("chat", chat.id().as_str()), ("kind", "file")]));
-    let send = Ask::new(&kenar, "POST", &address).header("origin", &other).body("bytes");
+    let send = Ask::new(&sandbox, "POST", &address).header("origin", &other).body("bytes");
     assert_eq!(send.answer().await.status(), StatusCode::FORBIDDEN);
     assert_eq!(chat.messages().len(), 0, "{}", chat.transcript());
 
@@ -132,19 +133,19 @@ async fn no_other_site_reads_it_or_drives_it() -> TestResult {
 
 #[tokio::test]
 async fn permission_is_not_given_by_another_site() -> TestResult {
-    let kenar = with_page().await;
-    kenar.user("sara");
-    let app = kenar.app("app");
+    let sandbox = with_page().await;
+    sandbox.user("sara");
+    let app = sandbox.app("app");
     let (url, _) = app.oauth(REDIRECT)?.permission_url([kenar::Scope::user_id()]);
-    let path = url.as_str().strip_prefix(kenar.url()).unwrap();
-    let allow = || Ask::new(&kenar, "POST", path).form(&[("user", "sara"), ("decision", "allow")]);
+    let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
+    let allow = || Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]);
     for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
         assert_eq!(allow().header("origin", origin).answer().await.status(), StatusCode::FORBIDDEN, "{origin}");
     }
-    assert_eq!(allow().header("origin", kenar.url()).answer().await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(allow().header("origin", sandbox.url()).answer().await.status(), StatusCode::SEE_OTHER);
     assert_eq!(allow().answer().await.status(), StatusCode::SEE_OTHER, "a test, without a browser");
 
-    let page = Ask::new(&kenar, "GET", path).answer().await;
+    let page = Ask::new(&sandbox, "GET", path).answer().await;
     let policy = page.headers()["content-security-policy"].to_str()?;
     assert!(policy.contains("frame-ancestors 'self'") && policy.contains("script-src 'self'"), "{policy}");
     Ok(())
@@ -152,13 +153,13 @@ async fn permission_is_not_given_by_another_site() -> TestResult {
 
 #[tokio::test]
 async fn what_is_said_stays_text() -> TestResult {
-    let kenar = with_page().await;
-    let (sara, ali) = (kenar.user("sara"), kenar.user("<i>ali</i>"));
-    let chat = kenar.post(&sara).conversation_with(&ali);
+    let sandbox = with_page().await;
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("<i>ali</i>"));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     let text = "<script>alert(1)</script> & \"سلام\"";
-    act(&kenar, "write", json!({ "me": ali.name(), "chat": chat.id(), "said": { "text": text } })).await;
+    act(&sandbox, "write", json!({ "me": ali.name(), "chat": chat.id(), "said": { "text": text } })).await;
     let path = format!("/chat/messages?{}", query(&[("me", sara.name()), ("chat", chat.id().as_str())]));
-    let answer = Ask::new(&kenar, "GET", &path).answer().await;
+    let answer = Ask::new(&sandbox, "GET", &path).answer().await;
     assert_eq!(answer.headers()["content-type"], "application/json");
     assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
     let shown: Value = serde_json::from_slice(answer.body())?;
@@ -169,32 +170,32 @@ async fn what_is_said_stays_text() -> TestResult {
 
 #[tokio::test]
 async fn each_sees_their_own_conversations_and_nobody_elses() -> TestResult {
-    let kenar = with_page().await;
-    let [sara, ali, reza] = ["sara", "ali", "reza"].map(|name| kenar.user(name));
-    let chat = kenar.post(&sara).conversation_with(&ali);
+    let sandbox = with_page().await;
+    let [sara, ali, reza] = ["sara", "ali", "reza"].map(|name| sandbox.user(name));
+    let chat = sandbox.add_post(&sara).conversation_with(&ali);
     ali.write(&chat, "سلام").await?;
     for (who, side) in [(&sara, "SUPPLY"), (&ali, "DEMAND")] {
-        let overview = get(&kenar, &format!("/chat/overview?me={}", who.name())).await;
+        let overview = get(&sandbox, &format!("/chat/overview?me={}", who.name())).await;
         assert_eq!(overview["chats"][0]["side"], side, "{overview}");
         assert_eq!(overview["chats"][0]["last"]["mine"], who.name() == "ali");
     }
-    let overview = get(&kenar, "/chat/overview?me=reza").await;
+    let overview = get(&sandbox, "/chat/overview?me=reza").await;
     assert_eq!(overview["chats"], json!([]));
     let path = format!("/chat/messages?{}", query(&[("me", reza.name()), ("chat", chat.id().as_str())]));
-    assert_eq!(Ask::new(&kenar, "GET", &path).answer().await.status(), StatusCode::NOT_FOUND);
-    let outcome = act(&kenar, "write", json!({ "me": "reza", "chat": chat.id(), "said": { "text": "من؟" } })).await;
+    assert_eq!(Ask::new(&sandbox, "GET", &path).answer().await.status(), StatusCode::NOT_FOUND);
+    let outcome = act(&sandbox, "write", json!({ "me": "reza", "chat": chat.id(), "said": { "text": "من؟" } })).await;
     assert!(outcome["error"].as_str().is_some_and(|why| why.contains("reza")), "{outcome}");
     Ok(())
 }
 
 #[tokio::test]
 async fn buttons_are_pressed_by_their_place_and_do_what_divar_does() -> TestResult {
-    let kenar = with_page().await;
-    let app = kenar.app("app");
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
-    let ali = kenar.user("ali");
+    let ali = sandbox.user("ali");
     let chat = ali.chat_with_bot(&app);
-    let post = kenar.post(&kenar.user("sara")).token().clone();
+    let post = sandbox.add_post(&sandbox.user("sara")).token().clone();
     // Captions need not tell buttons apart: those of a game's empty squares do not.
     let grid = ButtonGrid::from([
         ButtonRow::from([
@@ -208,86 +209,91 @@ async fn buttons_are_pressed_by_their_place_and_do_what_divar_does() -> TestResu
         ]),
     ]);
     app.client().send_bot_message(chat.id(), &BotMessage::text("؟").buttons(grid)).await?;
-    let shown = messages(&kenar, &ali, chat.id().as_str()).await;
+    let shown = messages(&sandbox, &ali, chat.id().as_str()).await;
     assert_eq!(shown[0]["app_title"], "app");
     assert_eq!(shown[0]["buttons"][2][0]["href"], "https://addon.example/");
     assert_eq!(shown[0]["buttons"][2][1]["href"], Value::Null, "not a page");
     let message = &shown[0]["message"]["id"];
     let at = |row: usize, column: usize| json!({ "me": "ali", "chat": chat.id(), "message": message, "row": row, "column": column });
 
-    addon.replies(DynamicActionReply::toast("دیده شد").and_open(Action::post_page(&post)));
-    let outcome = act(&kenar, "press", at(0, 1)).await;
+    addon.replies(DynamicActionReply::toast("دیده شد").with_action(Action::post_page(&post)));
+    let outcome = act(&sandbox, "press", at(0, 1)).await;
     assert_eq!(addon.seen().last().unwrap()["extra_data"], json!({ "at": "1" }));
     assert_eq!(outcome, json!({ "toast": "دیده شد", "post": post }));
 
-    let outcome = act(&kenar, "press", at(1, 0)).await;
-    assert_eq!(outcome, json!({ "url": addon.url.at(["page"]) }));
+    let outcome = act(&sandbox, "press", at(1, 0)).await;
+    assert_eq!(outcome, json!({ "url": addon.url.join(["page"]) }));
     assert_eq!(addon.seen().last().unwrap()["source"], "CHAT_MESSAGE_ACTION");
-    assert_eq!(act(&kenar, "press", at(1, 1)).await, json!({ "post": post, "manage": true }));
+    assert_eq!(act(&sandbox, "press", at(1, 1)).await, json!({ "post": post, "manage": true }));
     for (row, column) in [(2, 1), (0, 2), (9, 0)] {
-        assert!(act(&kenar, "press", at(row, column)).await["error"].is_string(), "{row} {column}");
+        assert!(act(&sandbox, "press", at(row, column)).await["error"].is_string(), "{row} {column}");
     }
     addon.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
-    let outcome = act(&kenar, "press", at(0, 0)).await;
+    let outcome = act(&sandbox, "press", at(0, 0)).await;
     assert!(outcome["error"].as_str().is_some_and(|why| why.contains("500")), "{outcome}");
     Ok(())
 }
 
 #[tokio::test]
 async fn an_app_is_opened_and_its_chatbot_started_from_a_conversation() -> TestResult {
-    let kenar = with_page().await;
-    let app = kenar.app("app");
-    app.titled("افزونه");
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
+    app.set_title("افزونه");
     let addon = AddOn::of(&app).await;
-    let ali = kenar.user("ali");
-    let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
-    let opened = act(&kenar, "open", json!({ "me": "ali", "chat": chat.id(), "app": "app" })).await;
-    assert_eq!(opened, json!({ "url": addon.url.at(["page"]) }));
+    let ali = sandbox.user("ali");
+    let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
+    let opened = act(&sandbox, "open", json!({ "me": "ali", "chat": chat.id(), "app": "app" })).await;
+    assert_eq!(opened, json!({ "url": addon.url.join(["page"]) }));
     assert_eq!(addon.seen()[0]["user_side"], "DEMAND");
 
-    let started = act(&kenar, "start-bot", json!({ "me": "ali", "chat": chat.id(), "app": "app" })).await;
-    kenar.settled().await;
+    let started = act(&sandbox, "start-bot", json!({ "me": "ali", "chat": chat.id(), "app": "app" })).await;
+    sandbox.settled().await;
     assert_eq!(started["chat"], json!(ali.chat_with_bot(&app).id()));
     assert_eq!(addon.seen()[1]["new_chatbot_message"]["text"], format!("/start CHAT {}", chat.id()));
-    assert_eq!(get(&kenar, "/chat/overview?me=ali").await["apps"][0]["title"], "افزونه");
+    assert_eq!(get(&sandbox, "/chat/overview?me=ali").await["apps"][0]["title"], "افزونه");
     Ok(())
 }
 
 #[tokio::test]
 async fn people_posts_and_conversations_are_made_on_the_page() -> TestResult {
-    let kenar = with_page().await;
+    let sandbox = with_page().await;
     for name in ["سارا", "ali"] {
-        assert_eq!(act(&kenar, "new-person", json!({ "name": name })).await, json!({}));
+        assert_eq!(act(&sandbox, "new-person", json!({ "name": name })).await, json!({}));
     }
     for name in ["", "  ", &"n".repeat(41)] {
-        assert!(act(&kenar, "new-person", json!({ "name": name })).await["error"].is_string(), "{name:?}");
+        assert!(act(&sandbox, "new-person", json!({ "name": name })).await["error"].is_string(), "{name:?}");
     }
-    let post = act(&kenar, "new-post", json!({ "name": "سارا" })).await["post"].clone();
-    let chat = act(&kenar, "ask-about", json!({ "me": "ali", "post": post })).await["chat"].clone();
-    assert!(act(&kenar, "ask-about", json!({ "me": "سارا", "post": post })).await["error"].is_string());
+    let post = act(&sandbox, "new-post", json!({ "name": "سارا" })).await["post"].clone();
+    let chat = act(&sandbox, "ask-about", json!({ "me": "ali", "post": post })).await["chat"].clone();
+    assert!(act(&sandbox, "ask-about", json!({ "me": "سارا", "post": post })).await["error"].is_string());
     let block = |blocks| json!({ "me": "سارا", "chat": chat, "blocks": blocks });
-    act(&kenar, "block", block(true)).await;
+    act(&sandbox, "block", block(true)).await;
     let write = json!({ "me": "ali", "chat": chat, "said": { "location": { "latitude": 35.7, "longitude": 51.4 } } });
-    assert!(act(&kenar, "write", write.clone()).await["error"].is_string());
-    act(&kenar, "block", block(false)).await;
-    assert_eq!(act(&kenar, "write", write).await, json!({}));
+    assert!(act(&sandbox, "write", write.clone()).await["error"].is_string());
+    act(&sandbox, "block", block(false)).await;
+    assert_eq!(act(&sandbox, "write", write).await, json!({}));
     let nowhere = json!({ "me": "ali", "chat": chat, "said": { "location": { "latitude": 91, "longitude": 0 } } });
-    assert!(act(&kenar, "write", nowhere).await["error"].is_string());
-    let shown = messages(&kenar, &kenar.user("سارا"), chat.as_str().unwrap()).await;
+    assert!(act(&sandbox, "write", nowhere).await["error"].is_string());
+    let shown = messages(&sandbox, &sandbox.user("سارا"), chat.as_str().unwrap()).await;
     assert_eq!(shown[0]["message"]["location_data"]["latitude"], 35.7);
     Ok(())
 }
 
 #[tokio::test]
 async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
-    let kenar = with_page().await;
-    let app = kenar.app("app");
-    let ali = kenar.user("ali");
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
+    let ali = sandbox.user("ali");
     let chat = ali.chat_with_bot(&app);
     let send = async |kind: &str, name: &str, content_type: &str| {
         let fields = [("me", "ali"), ("chat", chat.id().as_str()), ("kind", kind), ("name", name)];
-        let ask = Ask::new(&kenar, "POST", &format!("/chat/send?{}", query(&fields)));
-        ask.header("origin", kenar.url()).header("content-type", content_type).body("0123456789").json_answer().await.1
+        let ask = Ask::new(&sandbox, "POST", &format!("/chat/send?{}", query(&fields)));
+        ask.header("origin", sandbox.url())
+            .header("content-type", content_type)
+            .body("0123456789")
+            .json_answer()
+            .await
+            .1
     };
     for refused in [("image", "x.svg", "image/svg+xml"), ("image", "x.html", "text/html"), ("voice", "x", "text/html")]
     {
@@ -300,20 +306,20 @@ async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
     let token = app.client().upload_media(photo).await?;
     app.client().send_bot_message(chat.id(), &BotMessage::media(token)).await?;
 
-    let shown = messages(&kenar, &ali, chat.id().as_str()).await;
+    let shown = messages(&sandbox, &ali, chat.id().as_str()).await;
     for (place, data, content_type, disposition) in [
         (0, "image_data", "image/png", "inline"),
         (1, "voice_data", "audio/webm", "inline"),
         (2, "file_data", "application/octet-stream", "attachment"),
         (3, "image_data", "image/png", "inline"),
     ] {
-        let link = shown[place]["message"][data]["link"].as_str().unwrap().strip_prefix(kenar.url()).unwrap();
-        let answer = Ask::new(&kenar, "GET", link).answer().await;
+        let link = shown[place]["message"][data]["link"].as_str().unwrap().strip_prefix(sandbox.url()).unwrap();
+        let answer = Ask::new(&sandbox, "GET", link).answer().await;
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         assert_eq!((header("content-type"), &answer.body()[..]), (content_type.to_owned(), &b"0123456789"[..]));
         assert!(header("content-disposition").starts_with(disposition), "{link}");
         assert!(header("content-security-policy").contains("sandbox"), "{link}");
-        let part = Ask::new(&kenar, "GET", link).header("range", "bytes=2-4").answer().await;
+        let part = Ask::new(&sandbox, "GET", link).header("range", "bytes=2-4").answer().await;
         assert_eq!((part.status().as_u16(), &part.body()[..]), (206, &b"234"[..]));
     }
     Ok(())
@@ -321,21 +327,21 @@ async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
 
 #[tokio::test]
 async fn the_journal_masks_secrets_and_events_are_delivered_again() -> TestResult {
-    let kenar = with_page().await;
-    let app = kenar.app("app");
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
-    let ali = kenar.user("ali");
-    crate::support::grant(&kenar, &app, &ali, [kenar::Scope::user_id(), kenar::Scope::offline_access()]).await;
+    let ali = sandbox.user("ali");
+    crate::support::grant(&sandbox, &app, &ali, [kenar::Scope::user_id(), kenar::Scope::offline_access()]).await;
     app.client().upload_media(Media::image("a.png", MediaSource::bytes("png"))?).await?;
     ali.write(&ali.chat_with_bot(&app), "سلام").await?;
 
-    let lines = get(&kenar, "/chat/journal").await;
+    let lines = get(&sandbox, "/chat/journal").await;
     let operations: Vec<_> = lines.as_array().unwrap().iter().map(|line| line["operation"].as_str().unwrap()).collect();
     for operation in ["oauth.exchange_code", "media.create_upload_token", "webhook.event"] {
         assert!(operations.contains(&operation), "{operations:?}");
     }
     let text = lines.to_string();
-    let secrets = kenar.transcript();
+    let secrets = sandbox.transcript();
     for secret in secrets.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-') {
         let is_secret = secret.starts_with("sandbox-") || secret.starts_with("c2FuZGJveC");
         assert!(!is_secret || !text.contains(secret), "{secret} is shown");
@@ -345,20 +351,20 @@ async fn the_journal_masks_secrets_and_events_are_delivered_again() -> TestResul
     let event = lines.as_array().unwrap().iter().find(|line| line["operation"] == "webhook.event").unwrap();
     assert!(event["curl"].as_str().unwrap().contains("-H \"authorization: $KENAR_IDENTIFICATION_KEY\""), "{event}");
     let seen = addon.seen();
-    assert_eq!(act(&kenar, "redeliver", json!({ "number": event["number"] })).await, json!({}));
-    kenar.settled().await;
+    assert_eq!(act(&sandbox, "redeliver", json!({ "number": event["number"] })).await, json!({}));
+    sandbox.settled().await;
     assert_eq!(addon.seen(), [seen.clone(), seen].concat());
     for number in [0, 9999] {
-        assert!(act(&kenar, "redeliver", json!({ "number": number })).await["error"].is_string());
+        assert!(act(&sandbox, "redeliver", json!({ "number": number })).await["error"].is_string());
     }
-    let after = get(&kenar, &format!("/chat/journal?after={}", event["number"])).await;
+    let after = get(&sandbox, &format!("/chat/journal?after={}", event["number"])).await;
     assert_eq!(after.as_array().unwrap().len(), 1, "only what came after");
     Ok(())
 }
 
 /// The status of a request under another name; the transports give a request the name of where they send it.
-async fn status_by_host(kenar: &Sandbox, host: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(kenar.url().strip_prefix("http://").unwrap()).await.unwrap();
+async fn status_by_host(sandbox: &Sandbox, host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(sandbox.url().strip_prefix("http://").unwrap()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -370,8 +376,8 @@ async fn status_by_host(kenar: &Sandbox, host: &str, path: &str) -> String {
 struct Live(TcpStream, String);
 
 impl Live {
-    async fn open(kenar: &Sandbox) -> Self {
-        let host = kenar.url().strip_prefix("http://").unwrap();
+    async fn open(sandbox: &Sandbox) -> Self {
+        let host = sandbox.url().strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).await.unwrap();
         let request = format!("GET /chat/live HTTP/1.1\r\nhost: {host}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -394,46 +400,46 @@ impl Live {
 
 #[tokio::test]
 async fn the_page_is_told_of_each_change_until_the_sandbox_stops() -> TestResult {
-    let kenar = with_page().await;
-    let ali = kenar.user("ali");
-    let chat = kenar.post(&kenar.user("sara")).conversation_with(&ali);
-    let mut live = Live::open(&kenar).await;
+    let sandbox = with_page().await;
+    let ali = sandbox.user("ali");
+    let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
+    let mut live = Live::open(&sandbox).await;
     assert!(live.read_to(1).await, "one comes at once");
     assert!(live.1.contains("content-type: text/event-stream"), "{:?}", live.1);
 
     ali.write(&chat, "سلام").await?;
     assert!(live.read_to(2).await, "the message");
-    kenar.shutdown().await;
+    sandbox.shutdown().await;
     assert!(!live.read_to(99).await, "it ends");
     Ok(())
 }
 
 /// The status of something the page would not send, or of what another site sends.
-async fn posts(kenar: &Sandbox, path: &str, origin: &str, body: impl Into<String>) -> (StatusCode, String) {
-    let ask = Ask::new(kenar, "POST", path).header("origin", origin).header("content-type", "application/json");
+async fn posts(sandbox: &Sandbox, path: &str, origin: &str, body: impl Into<String>) -> (StatusCode, String) {
+    let ask = Ask::new(sandbox, "POST", path).header("origin", origin).header("content-type", "application/json");
     let answer = ask.body(body).answer().await;
     (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
 }
 
-async fn active(kenar: &Sandbox) -> Vec<Value> {
-    get(kenar, "/chat/overview?me=ali").await["faults"].as_array().unwrap().clone()
+async fn active(sandbox: &Sandbox) -> Vec<Value> {
+    get(sandbox, "/chat/overview?me=ali").await["faults"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
 async fn a_fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult {
-    let kenar = with_page().await;
-    let app = kenar.app("app");
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
-    let ali = kenar.user("ali");
+    let ali = sandbox.user("ali");
     let chat = ali.chat_with_bot(&app);
     let send = async || app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await;
-    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+    assert_eq!(active(&sandbox).await, [] as [Value; 0]);
 
     let broken = json!({ "at": "bot.send_message", "fault": { "status": 503 }, "times": 2 });
-    assert_eq!(act(&kenar, "fault-on", broken).await, json!({}));
+    assert_eq!(act(&sandbox, "fault-on", broken).await, json!({}));
     let wrong_key = json!({ "at": "webhook.open_app", "fault": "wrong_key", "times": null });
-    assert_eq!(act(&kenar, "fault-on", wrong_key).await, json!({}));
-    let shown = active(&kenar).await;
+    assert_eq!(act(&sandbox, "fault-on", wrong_key).await, json!({}));
+    let shown = active(&sandbox).await;
     assert_eq!(
         shown,
         [
@@ -443,28 +449,28 @@ async fn a_fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResu
     );
 
     assert!(send().await.is_err());
-    assert_eq!((&active(&kenar).await[0]["left"], &active(&kenar).await[0]["strikes"]), (&json!(1), &json!(1)));
+    assert_eq!((&active(&sandbox).await[0]["left"], &active(&sandbox).await[0]["strikes"]), (&json!(1), &json!(1)));
     assert!(send().await.is_err());
-    assert_eq!(active(&kenar).await.len(), 1, "it struck as often as it was to");
+    assert_eq!(active(&sandbox).await.len(), 1, "it struck as often as it was to");
     send().await?;
 
     let open = json!({ "me": "ali", "chat": chat.id(), "app": "app" });
     for _ in 0..2 {
-        let outcome = act(&kenar, "open", open.clone()).await;
+        let outcome = act(&sandbox, "open", open.clone()).await;
         assert!(outcome["error"].is_string(), "{outcome}");
     }
-    assert_eq!(active(&kenar).await[0]["strikes"], 2);
-    assert_eq!(act(&kenar, "fault-off", json!({ "id": 2 })).await, json!({}));
-    assert_eq!(act(&kenar, "fault-off", json!({ "id": 2 })).await, json!({}), "it is off already");
-    assert_eq!(active(&kenar).await, [] as [Value; 0]);
-    assert_eq!(act(&kenar, "open", open).await, json!({ "url": addon.url.at(["page"]) }));
+    assert_eq!(active(&sandbox).await[0]["strikes"], 2);
+    assert_eq!(act(&sandbox, "fault-off", json!({ "id": 2 })).await, json!({}));
+    assert_eq!(act(&sandbox, "fault-off", json!({ "id": 2 })).await, json!({}), "it is off already");
+    assert_eq!(active(&sandbox).await, [] as [Value; 0]);
+    assert_eq!(act(&sandbox, "open", open).await, json!({ "url": addon.url.join(["page"]) }));
     Ok(())
 }
 
 #[tokio::test]
 async fn every_fault_that_is_offered_can_be_switched_on() {
-    let kenar = with_page().await;
-    let choices = get(&kenar, "/chat/faults").await;
+    let sandbox = with_page().await;
+    let choices = get(&sandbox, "/chat/faults").await;
     let names = |of: &str| choices[of].as_array().unwrap().clone();
     let (calls, webhooks, dialects) = (names("calls"), names("webhooks"), names("dialects"));
     assert!(calls.len() > 8 && webhooks.len() == 3 && dialects.len() > 20, "{choices}");
@@ -478,24 +484,24 @@ async fn every_fault_that_is_offered_can_be_switched_on() {
     let mut on = 0;
     for (ats, faults) in [(calls, of_calls), (webhooks, of_webhooks)] {
         for (at, fault) in ats.iter().flat_map(|at| faults.iter().map(move |fault| (at, fault))) {
-            assert_eq!(act(&kenar, "fault-on", json!({ "at": at, "fault": fault, "times": 1 })).await, json!({}));
+            assert_eq!(act(&sandbox, "fault-on", json!({ "at": at, "fault": fault, "times": 1 })).await, json!({}));
             on += 1;
-            let shown = active(&kenar).await.pop().unwrap();
+            let shown = active(&sandbox).await.pop().unwrap();
             let kind = fault.as_str().unwrap_or_else(|| fault.as_object().unwrap().keys().next().unwrap());
             assert_eq!((&shown["at"], &shown["fault"], &shown["id"]), (at, &json!(kind), &json!(on)));
-            act(&kenar, "fault-off", json!({ "id": on })).await;
+            act(&sandbox, "fault-off", json!({ "id": on })).await;
         }
     }
     for fault in ["out_of_order", "unknown_kind"] {
-        act(&kenar, "fault-on", json!({ "at": "webhook.event", "fault": fault })).await;
-        assert_eq!(active(&kenar).await.last().unwrap()["fault"], fault);
+        act(&sandbox, "fault-on", json!({ "at": "webhook.event", "fault": fault })).await;
+        assert_eq!(active(&sandbox).await.last().unwrap()["fault"], fault);
     }
 }
 
 #[tokio::test]
 async fn what_is_no_fault_and_no_session_is_a_bad_request() {
-    let kenar = with_page().await;
-    let own = kenar.url().to_owned();
+    let sandbox = with_page().await;
+    let own = sandbox.url().to_owned();
     for bad in [
         json!(null),
         json!([]),
@@ -517,68 +523,71 @@ async fn what_is_no_fault_and_no_session_is_a_bad_request() {
         json!({ "at": "any_call", "fault": { "status": 600 } }),
         json!({ "at": "any_call", "fault": { "bare_status": 70_000 } }),
     ] {
-        let (status, why) = posts(&kenar, "/chat/act/fault-on", &own, bad.to_string()).await;
+        let (status, why) = posts(&sandbox, "/chat/act/fault-on", &own, bad.to_string()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {why}");
         assert!(!why.is_empty(), "{bad}");
     }
     for bad in ["", "{", "null", r#"{"id":-1}"#, r#"{"id":"1"}"#] {
-        assert_eq!(posts(&kenar, "/chat/act/fault-off", &own, bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+        assert_eq!(posts(&sandbox, "/chat/act/fault-off", &own, bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
     }
     for bad in ["", "{", "null", "{}", r#"{"version":1}"#, r#"{"version":999}"#, r#"{"version":1,"steps":[null]}"#] {
-        let (status, why) = posts(&kenar, "/chat/session", &own, bad).await;
+        let (status, why) = posts(&sandbox, "/chat/session", &own, bad).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}: {why}");
         assert!(why.contains("recording"), "{bad}: {why}");
     }
-    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+    assert_eq!(active(&sandbox).await, [] as [Value; 0]);
 }
 
 #[tokio::test]
 async fn no_other_site_switches_faults_or_has_the_session() {
-    let kenar = with_page().await;
-    let session = get(&kenar, "/chat/session").await.to_string();
+    let sandbox = with_page().await;
+    let session = get(&sandbox, "/chat/session").await.to_string();
     let fault = json!({ "at": "any_call", "fault": "html" }).to_string();
     for origin in ["null", "http://evil.example", "http://127.0.0.1:1"] {
         for (path, body) in
             [("/chat/act/fault-on", &*fault), ("/chat/act/fault-off", r#"{"id":1}"#), ("/chat/session", &*session)]
         {
-            assert_eq!(posts(&kenar, path, origin, body).await.0, StatusCode::FORBIDDEN, "{path} {origin}");
+            assert_eq!(posts(&sandbox, path, origin, body).await.0, StatusCode::FORBIDDEN, "{path} {origin}");
         }
         for path in ["/chat/session", "/chat/faults"] {
-            let status = Ask::new(&kenar, "GET", path).header("origin", origin).answer().await.status();
+            let status = Ask::new(&sandbox, "GET", path).header("origin", origin).answer().await.status();
             assert_eq!(status, StatusCode::FORBIDDEN, "{path} {origin}");
         }
     }
     for path in ["/chat/session", "/chat/faults"] {
-        let status = Ask::new(&kenar, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
+        let status = Ask::new(&sandbox, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
-        assert_eq!(status_by_host(&kenar, "evil.example", path).await, "421", "{path}");
+        assert_eq!(status_by_host(&sandbox, "evil.example", path).await, "421", "{path}");
     }
-    assert_eq!(Ask::new(&kenar, "POST", "/chat/session").body(session).answer().await.status(), StatusCode::FORBIDDEN);
-    assert_eq!(active(&kenar).await, [] as [Value; 0]);
+    assert_eq!(
+        Ask::new(&sandbox, "POST", "/chat/session").body(session).answer().await.status(),
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(active(&sandbox).await, [] as [Value; 0]);
 }
 
 #[tokio::test]
 async fn a_session_is_saved_and_played_again() -> TestResult {
-    let kenar = with_page().await;
-    let app = kenar.app("app");
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
     addon.replies(DynamicActionReply::toast("بله"));
-    let ali = kenar.user("ali");
+    let ali = sandbox.user("ali");
     let chat = ali.chat_with_bot(&app);
     ali.write(&chat, "سلام").await?;
     let grid = ButtonGrid::from([ButtonRow::from([Button::dynamic_action("·", json!({}))])]);
     app.client().send_bot_message(chat.id(), &BotMessage::text("؟").buttons(grid)).await?;
-    let message = messages(&kenar, &ali, chat.id().as_str()).await[1]["message"]["id"].clone();
+    let message = messages(&sandbox, &ali, chat.id().as_str()).await[1]["message"]["id"].clone();
     let press = json!({ "me": "ali", "chat": chat.id(), "message": message, "row": 0, "column": 0 });
-    act(&kenar, "press", press).await;
+    act(&sandbox, "press", press).await;
 
-    let answer = Ask::new(&kenar, "GET", "/chat/session").answer().await;
+    let answer = Ask::new(&sandbox, "GET", "/chat/session").answer().await;
     assert!(answer.headers()["content-disposition"].to_str()?.starts_with("attachment"));
     let saved = String::from_utf8(answer.body().to_vec())?;
     let mut webhooks_only: Value = serde_json::from_str(&saved)?;
     webhooks_only["steps"].as_array_mut().unwrap().retain(|step| step["kind"] == "webhook");
     let play = async |session: &str| {
-        let (status, outcome) = posts(&kenar, "/chat/session", kenar.url(), session).await;
+        let (status, outcome) = posts(&sandbox, "/chat/session", sandbox.url(), session).await;
         assert_eq!(status, 200, "{outcome}");
         serde_json::from_str::<Value>(&outcome).unwrap()["apps"].clone()
     };
@@ -603,13 +612,13 @@ async fn a_session_is_saved_and_played_again() -> TestResult {
 
 #[tokio::test]
 async fn a_call_that_does_not_come_again_is_told() -> TestResult {
-    let kenar = Sandbox::builder().chat_page(true).time_limit(Duration::from_millis(200)).start().await?;
-    let app = kenar.app("app");
+    let sandbox = Sandbox::builder().chat_page(true).time_limit(Duration::from_millis(200)).start().await?;
+    let app = sandbox.app("app");
     let _addon = AddOn::of(&app).await;
-    let chat = kenar.user("ali").chat_with_bot(&app);
+    let chat = sandbox.user("ali").chat_with_bot(&app);
     app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
-    let session = get(&kenar, "/chat/session").await.to_string();
-    let (status, outcome) = posts(&kenar, "/chat/session", kenar.url(), session).await;
+    let session = get(&sandbox, "/chat/session").await.to_string();
+    let (status, outcome) = posts(&sandbox, "/chat/session", sandbox.url(), session).await;
     let outcome: Value = serde_json::from_str(&outcome)?;
     assert_eq!((status.as_u16(), &outcome["apps"][0]["calls"]), (200, &json!(1)));
     assert_eq!(outcome["apps"][0]["differences"][0]["what"], "the call bot.send_message");

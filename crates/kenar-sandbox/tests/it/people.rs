@@ -6,11 +6,11 @@ use kenar_sandbox::{Sandbox, StartFrom};
 
 #[tokio::test]
 async fn a_chatbot_is_started_from_each_touch_point_with_what_it_names() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
 
     let bot = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
@@ -40,8 +40,8 @@ async fn a_chatbot_is_started_from_each_touch_point_with_what_it_names() -> Test
 
 #[tokio::test]
 async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription() -> TestResult {
-    let kenar = Sandbox::builder().manual_clock().start().await?;
-    let (app, other) = (kenar.app("payer"), kenar.app("other"));
+    let sandbox = Sandbox::builder().manual_clock().start().await?;
+    let (app, other) = (sandbox.app("payer"), sandbox.app("other"));
     let (addon, deaf) = (AddOn::of(&app).await, AddOn::of(&other).await);
     let mut payment = PaymentTransaction::new("t-1", TransactionState::Completed);
     payment.cost_rials = Some(100_000);
@@ -49,7 +49,7 @@ async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription()
 
     let [Event::PaymentTransaction(told)] = &addon.events()[..] else { panic!("{:?}", addon.events()) };
     payment.app_slug = Some(app.slug().clone());
-    payment.created_at = Some(kenar.now());
+    payment.created_at = Some(sandbox.now());
     assert_eq!(*told, payment);
     assert!(deaf.events().is_empty());
     Ok(())
@@ -57,15 +57,15 @@ async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription()
 
 #[tokio::test]
 async fn a_direct_link_fetches_the_page_with_the_post_and_the_way_back() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
-    let sara = kenar.user("sara");
-    let post = kenar.post(&sara);
+    let sara = sandbox.user("sara");
+    let post = sandbox.add_post(&sara);
     let error = sara.follow_direct_link(&post, &app).await.unwrap_err().to_string();
     assert!(error.starts_with("bot has no direct link"), "{error}");
 
-    app.direct_link_at(addon.url.at(["page"]).with_query("lang", "fa"));
+    app.set_fallback_url(addon.url.join(["page"]).with_query("lang", "fa"));
     let visit = sara.follow_direct_link(&post, &app).await?;
     assert!(visit.text().starts_with("page /page?lang=fa&post_token="), "{}", visit.text());
     let link = UntrustedDirectLink::parse(visit.url().query().unwrap());

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::support::{TestResult, grant};
 use bytes::Bytes;
 use http::{Request, Response};
+use kenar::model::MessageContent;
 use kenar::operation::{Media, MediaSource};
 use kenar::webhook::{DynamicActionReply, Event, OpenAppReply};
-use kenar::{BotMessage, Button, ChatApi as _, MessageContent, Scope};
+use kenar::{BotMessage, Button, ChatApi as _, Scope};
 use kenar_sandbox::{App, Difference, Recording, RecordingError, Sandbox, StartFrom, Webhook, WebhookFault};
 use serde_json::{Value, json};
 
@@ -61,35 +62,37 @@ fn bot(app: &App, moods: Moods) {
             }
         }
     };
-    let url = app.handled_by(answer);
-    app.open_app_at(url.at(["open"])).events_at(url.at(["events"])).dynamic_actions_at(url.at(["pressed"]));
+    let url = app.set_handler(answer);
+    app.set_open_app_url(url.join(["open"]))
+        .set_events_url(url.join(["events"]))
+        .set_dynamic_action_url(url.join(["pressed"]));
 }
 
 /// A conversation with the bot, an opening and a press.
 async fn session(seed: u64) -> Result<(Sandbox, Recording), Box<dyn std::error::Error>> {
-    let kenar = Sandbox::builder().seed(seed).manual_clock().in_process().await;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::builder().seed(seed).manual_clock().in_process().await;
+    let app = sandbox.app("bot");
     bot(&app, Moods::default());
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = sara.start_bot(&app, StartFrom::MyPost(&post)).await?;
     chat.next_message().await?;
     sara.write(&chat, "سلام").await?;
     let message = chat.next_message().await?;
     sara.press(&message, "این").await?;
     ali.open_app(&post.conversation_with(&ali), &app).await?;
-    kenar.inject(WebhookFault::WrongKey).on_webhook(Webhook::OpenApp);
+    sandbox.inject(WebhookFault::WrongKey).on_webhook(Webhook::OpenApp);
     assert!(ali.open_app(&post.conversation_with(&ali), &app).await.is_err());
-    let recording = kenar.recording();
-    Ok((kenar, recording))
+    let recording = sandbox.recording();
+    Ok((sandbox, recording))
 }
 
 async fn replay(recording: &Recording, moods: Moods) -> Result<Vec<Difference>, Box<dyn std::error::Error>> {
     // Another seed: the ids are the recording's all the same.
-    let kenar = Sandbox::builder().seed(99).in_process().await;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::builder().seed(99).in_process().await;
+    let app = sandbox.app("bot");
     bot(&app, moods);
-    Ok(kenar.replay(recording, &app).await?)
+    Ok(sandbox.replay(recording, &app).await?)
 }
 
 #[tokio::test]
@@ -127,25 +130,25 @@ async fn what_it_does_otherwise_is_told() -> TestResult {
 #[tokio::test]
 async fn the_people_and_what_they_said_are_there_again() -> TestResult {
     let (before, recording) = session(1).await?;
-    let kenar = Sandbox::builder().seed(5).in_process().await;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::builder().seed(5).in_process().await;
+    let app = sandbox.app("bot");
     bot(&app, Moods::default());
-    assert_eq!(kenar.replay(&recording, &app).await?, []);
-    let said = |kenar: &Sandbox| {
-        let chat = kenar.user("sara").chat_with_bot(&kenar.app("bot"));
+    assert_eq!(sandbox.replay(&recording, &app).await?, []);
+    let said = |sandbox: &Sandbox| {
+        let chat = sandbox.user("sara").chat_with_bot(&sandbox.app("bot"));
         let said: Vec<_> = chat.messages().iter().map(ToString::to_string).collect();
-        (chat.id().clone(), kenar.user("sara").id_for(&kenar.app("bot")), said)
+        (chat.id().clone(), sandbox.user("sara").id_for(&sandbox.app("bot")), said)
     };
-    assert_eq!(said(&kenar), said(&before));
+    assert_eq!(said(&sandbox), said(&before));
     Ok(())
 }
 
 #[tokio::test]
 async fn no_secret_is_kept() -> TestResult {
-    let (kenar, _) = session(1).await?;
-    let app = kenar.app("bot");
-    let sara = kenar.user("sara");
-    let tokens = grant(&kenar, &app, &sara, [Scope::chat_bot_user_message_send(), Scope::offline_access()]).await;
+    let (sandbox, _) = session(1).await?;
+    let app = sandbox.app("bot");
+    let sara = sandbox.user("sara");
+    let tokens = grant(&sandbox, &app, &sara, [Scope::chat_bot_user_message_send(), Scope::offline_access()]).await;
     let media = app.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
     let to = sara.id_for(&app);
     app.client().send_bot_message_to_user(&to, &BotMessage::media(media), &tokens.access_token).await?;
@@ -153,7 +156,7 @@ async fn no_secret_is_kept() -> TestResult {
     let photo = sara.chat_with_bot(&app).messages().pop().unwrap();
     assert!(matches!(&photo.message.content, MessageContent::Image(image) if image.link.is_some()), "{photo}");
 
-    let json = kenar.recording().to_json()?;
+    let json = sandbox.recording().to_json()?;
     assert!(json.contains("bot.send_message_to_user"), "{json}");
     for secret in ["sandbox-", "hunter2", "visit-", "redacted", "identification"] {
         assert!(!json.contains(secret), "{secret:?} in {json}");
@@ -183,17 +186,17 @@ async fn a_recording_is_a_file_with_a_version() -> TestResult {
 #[tokio::test]
 async fn a_recording_of_another_app_has_nothing_to_compare() -> TestResult {
     let (_kenar, recording) = session(1).await?;
-    let kenar = Sandbox::in_process().await;
-    let app = kenar.app("another");
-    assert_eq!(kenar.replay(&recording, &app).await?, []);
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("another");
+    assert_eq!(sandbox.replay(&recording, &app).await?, []);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_webhook_without_an_answer_is_an_error() -> TestResult {
     let (_kenar, recording) = session(1).await?;
-    let kenar = Sandbox::in_process().await;
-    let error = kenar.replay(&recording, &kenar.app("bot")).await.unwrap_err().to_string();
+    let sandbox = Sandbox::in_process().await;
+    let error = sandbox.replay(&recording, &sandbox.app("bot")).await.unwrap_err().to_string();
     assert!(error.contains("has no address for webhook.event"), "{error}");
     Ok(())
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::support::{AddOn, REDIRECT, TestResult, grant};
 use async_trait::async_trait;
-use kenar::oauth::RefreshTokens;
+use kenar::client::{SharedTokens, TokenStore, TokensError};
+use kenar::oauth::{RefreshTokens, TokenSet};
 use kenar::operation::Subscription;
-use kenar::request::ApiKeyPermission;
-use kenar::{ChatApi as _, Client, Operation as _, Scope, SharedTokens, TokenSet, TokenStore, TokensError};
+use kenar::request::{ApiKeyPermission, Operation as _};
+use kenar::{ChatApi as _, Client, Scope};
 use kenar_sandbox::{App, Fault, Sandbox, User};
 use tokio::sync::Semaphore;
 
@@ -44,7 +45,7 @@ impl TokenStore for Store {
 }
 
 struct Scene {
-    kenar: Sandbox,
+    sandbox: Sandbox,
     app: App,
     sara: User,
     store: Store,
@@ -53,23 +54,23 @@ struct Scene {
 
 /// Sara permits all that is needed.
 async fn scene() -> Scene {
-    let kenar = Sandbox::builder().manual_clock().in_process().await;
-    let app = kenar.app("app");
-    let sara = kenar.user("sara");
-    let row = Mutex::new(Some(permitted(&kenar, &app, &sara).await));
+    let sandbox = Sandbox::builder().manual_clock().in_process().await;
+    let app = sandbox.app("app");
+    let sara = sandbox.user("sara");
+    let row = Mutex::new(Some(permitted(&sandbox, &app, &sara).await));
     let store = Store(Arc::new(Inner { row, client: app.client(), subscribed: Semaphore::new(0) }));
     let tokens = app.oauth(REDIRECT).unwrap().shared_tokens(store.clone());
-    Scene { kenar, app, sara, store, tokens }
+    Scene { sandbox, app, sara, store, tokens }
 }
 
-async fn permitted(kenar: &Sandbox, app: &App, sara: &User) -> TokenSet {
+async fn permitted(sandbox: &Sandbox, app: &App, sara: &User) -> TokenSet {
     let scopes = [Scope::user_id(), Scope::supplier_all_conversations_read(), Scope::offline_access()];
-    grant(kenar, app, sara, scopes).await
+    grant(sandbox, app, sara, scopes).await
 }
 
 impl Scene {
     fn refreshes(&self) -> usize {
-        self.kenar.journal().iter().filter(|exchange| exchange.operation == RefreshTokens::NAME).count()
+        self.sandbox.journal().iter().filter(|exchange| exchange.operation == RefreshTokens::NAME).count()
     }
 }
 
@@ -86,7 +87,7 @@ async fn a_day_of_calls_takes_a_refresh_each_hour() -> TestResult {
         for handler in handlers {
             handler.await??;
         }
-        scene.kenar.advance(15 * MINUTE);
+        scene.sandbox.advance(15 * MINUTE);
     }
     assert_eq!(scene.refreshes(), 23);
     Ok(())
@@ -96,33 +97,33 @@ async fn a_day_of_calls_takes_a_refresh_each_hour() -> TestResult {
 async fn events_go_on_after_a_refresh() -> TestResult {
     let scene = scene().await;
     let addon = AddOn::of(&scene.app).await;
-    let chat = scene.kenar.post(&scene.sara).conversation_with(&scene.kenar.user("ali"));
+    let chat = scene.sandbox.add_post(&scene.sara).conversation_with(&scene.sandbox.user("ali"));
     let by = scene.tokens.access_token().await?;
     scene.app.client().subscribe(&Subscription::to_messages_on_all_posts(), &by).await?;
     for text in ["یک", "دو", "سه"] {
-        scene.kenar.user("ali").write(&chat, text).await?;
-        scene.kenar.advance(HOUR - MINUTE);
+        scene.sandbox.user("ali").write(&chat, text).await?;
+        scene.sandbox.advance(HOUR - MINUTE);
         scene.tokens.access_token().await?;
         let subscribed = tokio::time::timeout(MINUTE, scene.store.0.subscribed.acquire()).await;
         subscribed.expect("subscribed again after the refresh")?.forget();
         // The old subscription is over.
-        scene.kenar.advance(2 * MINUTE);
+        scene.sandbox.advance(2 * MINUTE);
     }
     let heard: Vec<_> = addon.seen().iter().map(|event| event["new_message"]["text"].clone()).collect();
-    assert_eq!(heard, ["یک", "دو", "سه"], "{}", scene.kenar.transcript());
+    assert_eq!(heard, ["یک", "دو", "سه"], "{}", scene.sandbox.transcript());
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn lost_answers_do_not_cost_the_permission() -> TestResult {
     let scene = scene().await;
-    scene.kenar.advance(HOUR);
-    let lost = scene.kenar.inject(Fault::no_answer().carried_out()).times(5).on::<RefreshTokens>();
+    scene.sandbox.advance(HOUR);
+    let lost = scene.sandbox.inject(Fault::no_answer().carried_out()).times(5).on::<RefreshTokens>();
     assert!(matches!(scene.tokens.access_token().await, Err(TokensError::Refresh(_))));
     // Nobody asks for a while; by then the old pair is of no use.
     tokio::time::sleep(MINUTE).await;
-    scene.kenar.advance(3 * MINUTE);
-    assert_eq!((lost.strikes(), scene.refreshes()), (5, 6), "{}", scene.kenar.transcript());
+    scene.sandbox.advance(3 * MINUTE);
+    assert_eq!((lost.strikes(), scene.refreshes()), (5, 6), "{}", scene.sandbox.transcript());
     scene.app.client().get_user(&scene.tokens.access_token().await?).await?;
     Ok(())
 }
@@ -140,7 +141,7 @@ async fn a_permission_that_is_taken_back_can_be_given_again() -> TestResult {
     }
     assert_eq!(scene.refreshes(), 1);
 
-    let again = permitted(&scene.kenar, &scene.app, &scene.sara).await;
+    let again = permitted(&scene.sandbox, &scene.app, &scene.sara).await;
     scene.store.store(&again).await.unwrap();
     client.get_user(&scene.tokens.access_token().await?).await?;
     Ok(())

@@ -10,10 +10,12 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
 use http::{Method, StatusCode};
+use kenar::Scope;
+use kenar::model::AppUrl;
+use kenar::oauth::{Callback, TokenSet};
 use kenar::request::Body;
 use kenar::transport::HttpTransport;
 use kenar::webhook::{DynamicActionReply, Event, OpenAppReply, Verifier};
-use kenar::{AppUrl, Callback, Scope, TokenSet};
 use kenar_sandbox::{App, Sandbox, User};
 use serde_json::Value;
 
@@ -60,8 +62,10 @@ impl AddOn {
             page: Mutex::default(),
         });
         let url = serve(Router::new().fallback(answer).with_state(Arc::clone(&inner))).await;
-        app.open_app_at(url.at(["open"])).events_at(url.at(["events"])).dynamic_actions_at(url.at(["pressed"]));
-        *inner.page.lock().unwrap() = Some(url.at(["page"]));
+        app.set_open_app_url(url.join(["open"]))
+            .set_events_url(url.join(["events"]))
+            .set_dynamic_action_url(url.join(["pressed"]));
+        *inner.page.lock().unwrap() = Some(url.join(["page"]));
         Self { url, inner }
     }
 
@@ -123,9 +127,9 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Resp
 pub struct Ask(http::Request<Body>, kenar_sandbox::SandboxTransport);
 
 impl Ask {
-    pub fn new(kenar: &Sandbox, method: &str, path: &str) -> Self {
-        let request = http::Request::builder().method(method).uri(format!("{}{path}", kenar.url()));
-        Self(request.body(Body::empty()).unwrap(), kenar.transport())
+    pub fn new(sandbox: &Sandbox, method: &str, path: &str) -> Self {
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", sandbox.url()));
+        Self(request.body(Body::empty()).unwrap(), sandbox.transport())
     }
 
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -177,12 +181,12 @@ impl Ask {
 pub const REDIRECT: &str = "http://127.0.0.1:1/oauth";
 
 /// Gives the app these scopes in the user's name, the way a browser would.
-pub async fn grant(kenar: &Sandbox, app: &App, user: &User, scopes: impl IntoIterator<Item = Scope>) -> TokenSet {
+pub async fn grant(sandbox: &Sandbox, app: &App, user: &User, scopes: impl IntoIterator<Item = Scope>) -> TokenSet {
     let oauth = app.oauth(REDIRECT).unwrap();
     let (url, state) = oauth.permission_url(scopes);
-    let url = url.as_str().strip_prefix(kenar.url()).unwrap().to_owned();
+    let url = url.as_str().strip_prefix(sandbox.url()).unwrap().to_owned();
     let form = [("user", user.name()), ("decision", "allow")];
-    let answer = Ask::new(kenar, "POST", &url).form(&form).answer().await;
+    let answer = Ask::new(sandbox, "POST", &url).form(&form).answer().await;
     let to = answer.headers()["location"].to_str().unwrap();
     let (_, query) = to.split_once('?').unwrap();
     let Callback::Granted(code) = oauth.callback(query, &state).unwrap() else { panic!("refused: {to}") };

@@ -9,9 +9,10 @@ use axum::extract::{Form, RawQuery, State};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use http::HeaderMap;
-use kenar::oauth::State as OAuthState;
+use kenar::model::{AppUrl, ConversationId};
+use kenar::oauth::{Callback, OAuthState};
 use kenar::webhook::{COMPLETION_URL, DynamicAction, DynamicActionReply, OpenAppReply, Rejection, Verifier};
-use kenar::{AppUrl, Button, Callback, ChatApi as _, Client, ConversationId, ConversationMessage, OAuthClient, Scope};
+use kenar::{Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
 use kenar_sandbox::{App, Sandbox};
 
 /// A delivery service, as its author would write it.
@@ -28,10 +29,10 @@ impl Delivery {
     async fn serve(app: &App) -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: AppUrl = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        app.open_app_at(url.at(["open"])).dynamic_actions_at(url.at(["pressed"]));
+        app.set_open_app_url(url.join(["open"])).set_dynamic_action_url(url.join(["pressed"]));
         let delivery = Arc::new(Self {
             client: app.client(),
-            oauth: app.oauth(url.at(["oauth"]).as_str()).unwrap(),
+            oauth: app.oauth(url.join(["oauth"]).as_str()).unwrap(),
             verifier: app.verifier(),
             url,
             visit: Mutex::default(),
@@ -55,7 +56,7 @@ async fn open_app(State(add): Add, headers: HeaderMap, body: Bytes) -> Result<Op
     let opened = add.verifier.open_app(&headers, &body)?;
     let (_, state) = add.oauth.permission_url([Scope::offline_access()]);
     *add.visit.lock().unwrap() = Some((opened.conversation_id().unwrap().clone(), state));
-    Ok(OpenAppReply::to(add.url.at(["form"])))
+    Ok(OpenAppReply::to(add.url.join(["form"])))
 }
 
 async fn order(State(add): Add, Form(order): Form<Vec<(String, String)>>) -> Redirect {
@@ -74,7 +75,7 @@ async fn granted(State(add): Add, RawQuery(query): RawQuery) -> Redirect {
     };
     let tokens = add.oauth.exchange(code).await.unwrap();
     let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
-        .sender_buttons([[Button::open_link("پیگیری", add.url.at(["form"]))]])
+        .sender_buttons([[Button::open_link("پیگیری", add.url.join(["form"]))]])
         .receiver_buttons([[Button::dynamic_action("تأیید زمان", serde_json::json!({ "order": "17" }))]]);
     add.client.send_message(&conversation, &message, &tokens.access_token).await.unwrap();
     Redirect::to(COMPLETION_URL)
@@ -87,11 +88,11 @@ async fn pressed(State(add): Add, headers: HeaderMap, body: Bytes) -> Result<Str
 
 #[tokio::test]
 async fn a_delivery_request_reaches_both_sides() -> crate::support::TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     let addon = Delivery::serve(&app).await;
-    let (seller, buyer) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&seller).conversation_with(&buyer);
+    let (seller, buyer) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&seller).conversation_with(&buyer);
 
     let visit = buyer.open_app(&chat, &app).await?;
     let visit = visit.post_form("/order", &[("when", "tomorrow")]).await?.allow().await?;
@@ -104,17 +105,17 @@ async fn a_delivery_request_reaches_both_sides() -> crate::support::TestResult {
 
     let action = addon.pressed.lock().unwrap().pop().unwrap();
     assert_eq!(action.user_id(), Some(&seller.id_for(&app)));
-    assert_eq!(action.extra::<serde_json::Value>()?, serde_json::json!({ "order": "17" }));
+    assert_eq!(action.data::<serde_json::Value>()?, serde_json::json!({ "order": "17" }));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_refusal_comes_back_as_one() -> crate::support::TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     Delivery::serve(&app).await;
-    let (seller, buyer) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&seller).conversation_with(&buyer);
+    let (seller, buyer) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&seller).conversation_with(&buyer);
 
     let asked = buyer.open_app(&chat, &app).await?.post_form("/order", &[("when", "tomorrow")]).await?;
     assert!(asked.asks_permission() && asked.text().contains("CONVERSATION_SEND_MESSAGE"), "{asked:?}");
@@ -127,11 +128,11 @@ async fn a_refusal_comes_back_as_one() -> crate::support::TestResult {
 
 #[tokio::test]
 async fn each_side_sees_its_own_buttons() -> crate::support::TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     Delivery::serve(&app).await;
-    let (seller, buyer) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&seller).conversation_with(&buyer);
+    let (seller, buyer) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&seller).conversation_with(&buyer);
     let visit = buyer.open_app(&chat, &app).await?;
     visit.post_form("/order", &[("when", "tomorrow")]).await?.allow().await?;
     let message = chat.next_message().await?;
@@ -142,23 +143,23 @@ async fn each_side_sees_its_own_buttons() -> crate::support::TestResult {
     let error = seller.press(&message, "پیگیری").await.unwrap_err().to_string();
     assert!(error.contains(r#"sara sees no button "پیگیری" there, but ["تأیید زمان"]"#), "{error}");
     assert!(error.contains("delivery for ali: درخواست ارسال ثبت شد 🚚"), "{error}");
-    let error = kenar.user("reza").press(&message, "پیگیری").await.unwrap_err().to_string();
+    let error = sandbox.user("reza").press(&message, "پیگیری").await.unwrap_err().to_string();
     assert!(error.contains("reza is not in this conversation"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_page_elsewhere_is_kept_and_not_fetched() -> crate::support::TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("delivery");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("delivery");
     let addon = serve(Router::new().route(
         "/open",
         post(|| async { r#"{"status":"200","message":"success","url":"https://addon.example/page"}"# }),
     ))
     .await;
-    app.open_app_at(addon.at(["open"]));
-    let (seller, buyer) = (kenar.user("sara"), kenar.user("ali"));
-    let chat = kenar.post(&seller).conversation_with(&buyer);
+    app.set_open_app_url(addon.join(["open"]));
+    let (seller, buyer) = (sandbox.user("sara"), sandbox.user("ali"));
+    let chat = sandbox.add_post(&seller).conversation_with(&buyer);
 
     let visit = buyer.open_app(&chat, &app).await?;
     assert_eq!(visit.url().as_str(), "https://addon.example/page");
@@ -167,7 +168,7 @@ async fn a_page_elsewhere_is_kept_and_not_fetched() -> crate::support::TestResul
 
 #[tokio::test]
 async fn the_browser_keeps_cookies_and_follows_redirects() -> crate::support::TestResult {
-    let kenar = Sandbox::start().await?;
+    let sandbox = Sandbox::start().await?;
     let set = |cookie: &'static str, to: &'static str| ([("set-cookie", cookie)], Redirect::to(to));
     let echo = |headers: HeaderMap| async move {
         headers.get("cookie").map_or("none", |cookies| cookies.to_str().unwrap()).to_owned()
@@ -182,9 +183,9 @@ async fn the_browser_keeps_cookies_and_follows_redirects() -> crate::support::Te
             .route("/round", get(|| async { Redirect::to("/round") })),
     )
     .await;
-    let sara = kenar.user("sara");
+    let sara = sandbox.user("sara");
 
-    let visit = sara.visit(addon.at(["in"]).as_str()).await?;
+    let visit = sara.visit(addon.join(["in"]).as_str()).await?;
     assert_eq!((visit.url().path(), visit.text().as_str()), ("/echo", "visit=17"));
     assert_eq!(visit.follow("/out").await?.text(), "none");
     assert_eq!(visit.post_form("/again", &[("a", "ب")]).await?.text(), "a=%D8%A8");

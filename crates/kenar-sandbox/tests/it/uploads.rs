@@ -1,9 +1,9 @@
 //! The promise: media are taken in the documented formats and sizes, and are then sent by their tokens.
 
 use crate::support::{Ask, TestResult};
-use kenar::model::MessageKind;
+use kenar::model::{MessageContent, MessageKind};
 use kenar::operation::{Media, MediaKind, MediaSource};
-use kenar::{BotMessage, ChatApi as _, MessageContent};
+use kenar::{BotMessage, ChatApi as _};
 use kenar_sandbox::{App, Sandbox};
 
 async fn token(app: &App) -> String {
@@ -12,12 +12,18 @@ async fn token(app: &App) -> String {
 }
 
 /// One part by hand, to get it wrong.
-async fn upload(kenar: &Sandbox, kind: &str, token: &str, disposition: &str, size: usize) -> (u16, serde_json::Value) {
+async fn upload(
+    sandbox: &Sandbox,
+    kind: &str,
+    token: &str,
+    disposition: &str,
+    size: usize,
+) -> (u16, serde_json::Value) {
     let body = format!(
         "--x\r\nContent-Disposition: form-data; {disposition}\r\nContent-Type: text/plain\r\n\r\n{}\r\n--x--\r\n",
         "a".repeat(size)
     );
-    Ask::new(kenar, "POST", &format!("/upload/{kind}"))
+    Ask::new(sandbox, "POST", &format!("/upload/{kind}"))
         .bearer(token)
         .header("content-type", "multipart/form-data; boundary=x")
         .body(body)
@@ -27,10 +33,10 @@ async fn upload(kenar: &Sandbox, kind: &str, token: &str, disposition: &str, siz
 
 #[tokio::test]
 async fn each_kind_is_uploaded_and_sent() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let client = app.client();
-    let chat = kenar.user("sara").chat_with_bot(&app);
+    let chat = sandbox.user("sara").chat_with_bot(&app);
     for (kind, name, shown) in [
         (MediaKind::Image, "photo.JPG", MessageKind::Image),
         (MediaKind::File, "قرارداد.pdf", MessageKind::File),
@@ -50,18 +56,18 @@ async fn each_kind_is_uploaded_and_sent() -> TestResult {
 
 #[tokio::test]
 async fn a_video_of_the_greatest_size_goes_through() -> TestResult {
-    let kenar = Sandbox::start().await?;
+    let sandbox = Sandbox::start().await?;
     let source = MediaSource::bytes(vec![0; usize::try_from(MediaKind::Video.max_bytes())?]);
-    kenar.app("bot").client().upload_media(Media::video("long.mp4", source)?).await?;
-    let exchange = kenar.journal().pop().unwrap();
+    sandbox.app("bot").client().upload_media(Media::video("long.mp4", source)?).await?;
+    let exchange = sandbox.journal().pop().unwrap();
     assert_eq!((exchange.operation, exchange.request.as_str()), ("media.upload", "(52428800 bytes of video)"));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let token = token(&app).await;
     let voice = usize::try_from(MediaKind::Voice.max_bytes())?;
     for (kind, disposition, size, status) in [
@@ -74,39 +80,39 @@ async fn a_bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
         ("voice", r#"name="file"; filename="a.m4a""#, voice + 1, 413),
         ("voice", r#"name="file"; filename="a.m4a""#, voice, 200),
     ] {
-        let (got, answer) = upload(&kenar, kind, &token, disposition, size).await;
+        let (got, answer) = upload(&sandbox, kind, &token, disposition, size).await;
         assert_eq!(got, status, "{kind} {disposition} {size}: {answer}");
         assert_eq!(answer["status"] == "ok", status == 200, "{answer}");
     }
     let not_multipart =
-        Ask::new(&kenar, "POST", "/upload/image").bearer(&token).json(serde_json::json!({})).refusal().await;
+        Ask::new(&sandbox, "POST", "/upload/image").bearer(&token).json(serde_json::json!({})).refusal().await;
     assert_eq!(not_multipart, (401, 16), "the token was used by the one that went through");
     Ok(())
 }
 
 #[tokio::test]
 async fn an_upload_needs_a_token_of_its_own() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let app = kenar.app("bot");
+    let sandbox = Sandbox::start().await?;
+    let app = sandbox.app("bot");
     let good = r#"name="file"; filename="a.png""#;
     let key = app.api_key();
     for wrong in ["placeholder", key.expose_secret()] {
-        assert_eq!(upload(&kenar, "image", wrong, good, 10).await.0, 401);
+        assert_eq!(upload(&sandbox, "image", wrong, good, 10).await.0, 401);
     }
-    assert_eq!(Ask::new(&kenar, "POST", "/upload/image").refusal().await, (401, 16));
+    assert_eq!(Ask::new(&sandbox, "POST", "/upload/image").refusal().await, (401, 16));
     let token = token(&app).await;
-    assert_eq!(Ask::new(&kenar, "POST", "/upload/image").bearer(&token).body("x").refusal().await, (400, 3));
-    assert_eq!(Ask::new(&kenar, "GET", "/upload/image").bearer(&token).refusal().await, (404, 5));
-    assert_eq!(Ask::new(&kenar, "POST", "/upload/music").bearer(&token).refusal().await, (404, 5));
+    assert_eq!(Ask::new(&sandbox, "POST", "/upload/image").bearer(&token).body("x").refusal().await, (400, 3));
+    assert_eq!(Ask::new(&sandbox, "GET", "/upload/image").bearer(&token).refusal().await, (404, 5));
+    assert_eq!(Ask::new(&sandbox, "POST", "/upload/music").bearer(&token).refusal().await, (404, 5));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
-    let kenar = Sandbox::start().await?;
-    let (one, two) = (kenar.app("one"), kenar.app("two"));
+    let sandbox = Sandbox::start().await?;
+    let (one, two) = (sandbox.app("one"), sandbox.app("two"));
     let media = one.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
-    let chat = kenar.user("sara").chat_with_bot(&two);
+    let chat = sandbox.user("sara").chat_with_bot(&two);
     let error = two.client().send_bot_message(chat.id(), &BotMessage::media(media)).await.unwrap_err();
     assert_eq!(error.status().unwrap(), 400);
     Ok(())
@@ -114,11 +120,11 @@ async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
 
 #[tokio::test]
 async fn the_link_in_a_message_leads_to_the_bytes() -> TestResult {
-    for kenar in [Sandbox::in_process().await, Sandbox::start().await?] {
-        let app = kenar.app("bot");
-        app.events_at(app.handled_by(|_| async { http::Response::default() }));
+    for sandbox in [Sandbox::in_process().await, Sandbox::start().await?] {
+        let app = sandbox.app("bot");
+        app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
         let client = app.client();
-        let sara = kenar.user("sara");
+        let sara = sandbox.user("sara");
         let chat = sara.chat_with_bot(&app);
         let photo: Vec<u8> = (0..=255).cycle().take(100_000).collect();
 
@@ -130,24 +136,24 @@ async fn the_link_in_a_message_leads_to_the_bytes() -> TestResult {
             let MessageContent::Image(image) = &message.message.content else { panic!("{message}") };
             assert_eq!(image.size_bytes, Some(100_000));
             let link = image.link.as_deref().unwrap();
-            let path = link.strip_prefix(kenar.url()).unwrap();
-            let answer = Ask::new(&kenar, "GET", path).answer().await;
+            let path = link.strip_prefix(sandbox.url()).unwrap();
+            let answer = Ask::new(&sandbox, "GET", path).answer().await;
             assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &content_type.parse()?));
             assert!(*answer.body() == photo, "{} bytes", answer.body().len());
         }
-        let last = kenar.journal().pop().unwrap();
+        let last = sandbox.journal().pop().unwrap();
         assert_eq!((last.operation, last.response.as_str()), ("media.fetch", "(100000 bytes that are not text)"));
-        assert_eq!(Ask::new(&kenar, "GET", "/media/nothing").answer().await.status(), 404);
+        assert_eq!(Ask::new(&sandbox, "GET", "/media/nothing").answer().await.status(), 404);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn people_send_all_that_a_message_can_hold() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    let app = kenar.app("bot");
-    app.events_at(app.handled_by(|_| async { http::Response::default() }));
-    let sara = kenar.user("sara");
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("bot");
+    app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
     sara.send_media(&chat, MediaKind::Voice, "voice.ogg", "a").await?;
     sara.send_media(&chat, MediaKind::Video, "video.mp4", "a").await?;

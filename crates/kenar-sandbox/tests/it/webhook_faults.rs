@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::support::{TestResult, grant};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use kenar::model::{Contact, Location, SenderKind};
+use kenar::model::{Contact, Location, MessageContent, SenderKind, Side};
 use kenar::operation::Subscription;
 use kenar::webhook::{
     ApiVersion, DynamicAction, DynamicActionReply, Event, MessageEvent, OpenApp, OpenAppReply, PaymentTransaction,
     PostUpdateKind, Rejection, Source, TransactionState, Verifier,
 };
-use kenar::{BotMessage, Button, ChatApi as _, MessageContent, Scope, Side};
+use kenar::{BotMessage, Button, ChatApi as _, Scope};
 use kenar_sandbox::{App, Chat, Dialect, EventFault, Post, Sandbox, TimeForm, User, Webhook, WebhookFault};
 
 /// What an add-on read.
@@ -37,11 +37,13 @@ impl AddOn {
     fn of(app: &App) -> Self {
         let addon = Self { verifier: app.verifier(), read: Arc::default(), headers: Arc::default() };
         let handler = addon.clone();
-        let url = app.handled_by(move |request| {
+        let url = app.set_handler(move |request| {
             let answer = handler.answer(&request).unwrap_or_else(Rejection::into_http_response);
             async move { answer }
         });
-        app.open_app_at(url.at(["open"])).events_at(url.at(["events"])).dynamic_actions_at(url.at(["pressed"]));
+        app.set_open_app_url(url.join(["open"]))
+            .set_events_url(url.join(["events"]))
+            .set_dynamic_action_url(url.join(["pressed"]));
         addon
     }
 
@@ -96,7 +98,7 @@ impl AddOn {
 }
 
 struct Scene {
-    kenar: Sandbox,
+    sandbox: Sandbox,
     app: App,
     addon: AddOn,
     sara: User,
@@ -107,26 +109,26 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    let kenar = Sandbox::builder().manual_clock().in_process().await;
-    let app = kenar.app("app");
+    let sandbox = Sandbox::builder().manual_clock().in_process().await;
+    let app = sandbox.app("app");
     let addon = AddOn::of(&app);
-    let (sara, ali) = (kenar.user("sara"), kenar.user("ali"));
-    let post = kenar.post(&sara);
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    let post = sandbox.add_post(&sara);
     let chat = post.conversation_with(&ali);
     let bot = sara.chat_with_bot(&app);
     let scopes = [Scope::supplier_all_conversations_read(), Scope::user_posts_get()];
-    let tokens = grant(&kenar, &app, &sara, scopes).await;
+    let tokens = grant(&sandbox, &app, &sara, scopes).await;
     let metadata = serde_json::json!({ "for": "sara", "count": 3 });
     for subscription in [Subscription::to_messages_on_all_posts(), Subscription::to_updates_of(post.token())] {
         app.client().subscribe(&subscription.metadata(&metadata), &tokens.access_token).await.unwrap();
     }
-    Scene { kenar, app, addon, sara, ali, post, chat, bot }
+    Scene { sandbox, app, addon, sara, ali, post, chat, bot }
 }
 
 #[tokio::test]
 async fn what_comes_twice_is_the_same_message() -> TestResult {
-    let Scene { kenar, addon, sara, bot, .. } = scene().await;
-    kenar.inject(WebhookFault::Duplicate).on_webhook(Webhook::Event);
+    let Scene { sandbox, addon, sara, bot, .. } = scene().await;
+    sandbox.inject(WebhookFault::Duplicate).on_webhook(Webhook::Event);
     sara.write(&bot, "سلام").await?;
     let read = addon.take();
     assert_eq!(read.len(), 2);
@@ -138,10 +140,10 @@ async fn what_comes_twice_is_the_same_message() -> TestResult {
 
 #[tokio::test]
 async fn a_press_comes_twice_too() -> TestResult {
-    let Scene { kenar, app, addon, sara, bot, .. } = scene().await;
+    let Scene { sandbox, app, addon, sara, bot, .. } = scene().await;
     let message = BotMessage::text("؟").buttons([[Button::dynamic_action("این", serde_json::json!({ "x": "1" }))]]);
     app.client().send_bot_message(bot.id(), &message).await?;
-    kenar.inject(WebhookFault::Duplicate).on_webhook(Webhook::DynamicAction);
+    sandbox.inject(WebhookFault::Duplicate).on_webhook(Webhook::DynamicAction);
     let pressed = sara.press(&bot.next_message().await?, "این").await?;
     assert_eq!(pressed.toast.as_deref(), Some("باشد"));
     assert_eq!(addon.take().len(), 2);
@@ -150,26 +152,26 @@ async fn a_press_comes_twice_too() -> TestResult {
 
 #[tokio::test]
 async fn an_event_is_overtaken_by_the_next_one() -> TestResult {
-    let Scene { kenar, addon, sara, bot, .. } = scene().await;
-    kenar.inject(EventFault::OutOfOrder).times(2).on_events();
+    let Scene { sandbox, addon, sara, bot, .. } = scene().await;
+    sandbox.inject(EventFault::OutOfOrder).times(2).on_events();
     for text in ["یک", "دو", "سه", "چهار"] {
         sara.write(&bot, text).await?;
     }
-    assert_eq!(addon.texts(), ["سه", "یک", "دو", "چهار"], "{}", kenar.transcript());
+    assert_eq!(addon.texts(), ["سه", "یک", "دو", "چهار"], "{}", sandbox.transcript());
     Ok(())
 }
 
 #[tokio::test]
 async fn what_is_lost_never_comes_and_is_in_the_journal() -> TestResult {
-    let Scene { kenar, app, addon, sara, bot, chat, .. } = scene().await;
-    kenar.inject(WebhookFault::Lost).on_webhook(Webhook::Event);
+    let Scene { sandbox, app, addon, sara, bot, chat, .. } = scene().await;
+    sandbox.inject(WebhookFault::Lost).on_webhook(Webhook::Event);
     sara.write(&bot, "سلام").await?;
     assert_eq!(addon.take(), []);
-    let last = kenar.journal().pop().unwrap();
+    let last = sandbox.journal().pop().unwrap();
     assert_eq!((last.operation, last.status), ("webhook.event", None));
     assert!(last.notes.iter().any(|note| note.contains("never came")), "{last}");
 
-    kenar.inject(WebhookFault::Lost).on_webhook(Webhook::OpenApp);
+    sandbox.inject(WebhookFault::Lost).on_webhook(Webhook::OpenApp);
     let error = sara.open_app(&chat, &app).await.unwrap_err().to_string();
     assert!(error.starts_with("a fault kept the webhook back"), "{error}");
     Ok(())
@@ -177,13 +179,13 @@ async fn what_is_lost_never_comes_and_is_in_the_journal() -> TestResult {
 
 #[tokio::test]
 async fn what_is_forged_or_broken_is_refused_and_nobody_notices() -> TestResult {
-    let Scene { kenar, app, addon, sara, bot, chat, .. } = scene().await;
+    let Scene { sandbox, app, addon, sara, bot, chat, .. } = scene().await;
     for (fault, status) in [(WebhookFault::WrongKey, 401), (WebhookFault::NoKey, 401), (WebhookFault::Garbled, 400)] {
-        kenar.inject(fault.clone()).on_webhook(Webhook::Event);
+        sandbox.inject(fault.clone()).on_webhook(Webhook::Event);
         sara.write(&bot, "سلام").await?;
-        let last = kenar.journal().pop().unwrap();
+        let last = sandbox.journal().pop().unwrap();
         assert_eq!((last.operation, last.status), ("webhook.event", Some(status)), "{last}");
-        kenar.inject(fault).on_webhook(Webhook::OpenApp);
+        sandbox.inject(fault).on_webhook(Webhook::OpenApp);
         let error = sara.open_app(&chat, &app).await.unwrap_err().to_string();
         assert!(error.contains("as it should"), "{error}");
         assert_eq!(addon.take(), []);
@@ -193,17 +195,17 @@ async fn what_is_forged_or_broken_is_refused_and_nobody_notices() -> TestResult 
 
 #[tokio::test]
 async fn an_add_on_that_takes_what_it_has_to_refuse_is_found_out() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    let app = kenar.app("careless");
-    app.events_at(app.handled_by(|_| async { Response::default() }));
-    let sara = kenar.user("sara");
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("careless");
+    app.set_events_url(app.set_handler(|_| async { Response::default() }));
+    let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
     for (fault, what) in [
         (WebhookFault::WrongKey, "a wrong key"),
         (WebhookFault::NoKey, "no key"),
         (WebhookFault::Garbled, "half a body"),
     ] {
-        kenar.inject(fault).on_webhook(Webhook::Event);
+        sandbox.inject(fault).on_webhook(Webhook::Event);
         let error = sara.write(&chat, "سلام").await.unwrap_err().to_string();
         assert!(
             error.contains(&format!("has to refuse {what} with a status of the 400s, and answered 200")),
@@ -216,8 +218,8 @@ async fn an_add_on_that_takes_what_it_has_to_refuse_is_found_out() -> TestResult
 
 #[tokio::test(start_paused = true)]
 async fn what_is_late_comes_late_and_in_order() -> TestResult {
-    let Scene { kenar, addon, sara, ali, bot, chat, .. } = scene().await;
-    kenar.inject(WebhookFault::Delay(Duration::from_secs(30))).on_webhook(Webhook::Event);
+    let Scene { sandbox, addon, sara, ali, bot, chat, .. } = scene().await;
+    sandbox.inject(WebhookFault::Delay(Duration::from_secs(30))).on_webhook(Webhook::Event);
     let began = tokio::time::Instant::now();
     let (first, second) = tokio::join!(sara.write(&bot, "یک"), ali.write(&chat, "دو"));
     first?;
@@ -229,8 +231,8 @@ async fn what_is_late_comes_late_and_in_order() -> TestResult {
 
 #[tokio::test]
 async fn an_event_of_an_unknown_kind_is_still_answered() -> TestResult {
-    let Scene { kenar, addon, sara, bot, .. } = scene().await;
-    kenar.inject(EventFault::UnknownKind).on_events();
+    let Scene { sandbox, addon, sara, bot, .. } = scene().await;
+    sandbox.inject(EventFault::UnknownKind).on_events();
     sara.write(&bot, "سلام").await?;
     let Read::Event(event) = addon.one() else { panic!() };
     let Event::Unknown(event) = *event else { panic!("{event:?}") };
@@ -241,8 +243,8 @@ async fn an_event_of_an_unknown_kind_is_still_answered() -> TestResult {
 
 #[tokio::test]
 async fn a_fault_that_is_taken_away_strikes_no_more() -> TestResult {
-    let Scene { kenar, addon, sara, bot, .. } = scene().await;
-    let twice = kenar.inject(WebhookFault::Duplicate).always().on_webhook(Webhook::Event);
+    let Scene { sandbox, addon, sara, bot, .. } = scene().await;
+    let twice = sandbox.inject(WebhookFault::Duplicate).always().on_webhook(Webhook::Event);
     for _ in 0..3 {
         sara.write(&bot, "سلام").await?;
     }
@@ -260,10 +262,10 @@ fn contact() -> MessageContent {
 
 /// Everything that an add-on is ever told, in an order; each as the add-on read it.
 async fn tell_all(scene: &Scene, dialect: Option<Dialect>) -> Result<Vec<Read>, Box<dyn std::error::Error>> {
-    let Scene { kenar, app, addon, sara, ali, post, chat, bot } = scene;
+    let Scene { sandbox, app, addon, sara, ali, post, chat, bot } = scene;
     let mut injected = Vec::new();
     if let Some(dialect) = dialect {
-        injected.extend(Webhook::ALL.iter().map(|webhook| kenar.inject(dialect).always().on_webhook(*webhook)));
+        injected.extend(Webhook::ALL.iter().map(|webhook| sandbox.inject(dialect).always().on_webhook(*webhook)));
     }
     let place = Location { latitude: 35.6892, longitude: 51.389 };
     sara.write(bot, "سلام").await?;
@@ -284,10 +286,10 @@ async fn tell_all(scene: &Scene, dialect: Option<Dialect>) -> Result<Vec<Read>, 
     let message = bot.next_message().await?;
     sara.press(&message, "باز").await?;
     sara.press(&message, "این").await?;
-    app.opened_in_version(ApiVersion::V1);
+    app.set_open_app_version(ApiVersion::V1);
     ali.open_app_on(&here, app).await?;
-    app.opened_in_version(ApiVersion::V2);
-    injected.iter().for_each(kenar_sandbox::Injected::remove);
+    app.set_open_app_version(ApiVersion::V2);
+    injected.iter().for_each(kenar_sandbox::FaultHandle::remove);
     Ok(addon.take())
 }
 
@@ -309,7 +311,7 @@ fn essence(read: &Read) -> String {
             opened.post_token(),
             opened.conversation_id(),
             opened.user_id(),
-            opened.extra_json().map(|json| json.parse::<serde_json::Value>().unwrap())
+            opened.data_json().map(|json| json.parse::<serde_json::Value>().unwrap())
         ),
         Read::Pressed(pressed) => {
             format!("pressed {:?} {:?} {:?}", pressed.post_token(), pressed.conversation_id(), pressed.user_id())
@@ -373,7 +375,7 @@ async fn each_dialect_changes_something() -> TestResult {
     let mut plain = BTreeSet::new();
     let scene = scene().await;
     tell_all(&scene, None).await?;
-    plain.extend(bodies(&scene.kenar));
+    plain.extend(bodies(&scene.sandbox));
     for dialect in Dialect::ALL.iter().copied() {
         // Of answers alone, or of headers.
         if matches!(
@@ -384,21 +386,21 @@ async fn each_dialect_changes_something() -> TestResult {
         }
         let scene = self::scene().await;
         tell_all(&scene, Some(dialect)).await?;
-        let changed = bodies(&scene.kenar).filter(|body| !plain.contains(body)).count();
+        let changed = bodies(&scene.sandbox).filter(|body| !plain.contains(body)).count();
         assert!(changed > 0, "{dialect:?} changed nothing");
     }
     Ok(())
 }
 
 /// What was sent to the add-on.
-fn bodies(kenar: &Sandbox) -> impl Iterator<Item = String> {
-    let journal = kenar.journal().into_iter();
+fn bodies(sandbox: &Sandbox) -> impl Iterator<Item = String> {
+    let journal = sandbox.journal().into_iter();
     journal.filter(|exchange| exchange.operation.starts_with("webhook.")).map(|exchange| exchange.request)
 }
 
 #[tokio::test]
 async fn the_version_is_told_by_one_header_or_another_or_none() -> TestResult {
-    let Scene { kenar, app, addon, sara, chat, .. } = scene().await;
+    let Scene { sandbox, app, addon, sara, chat, .. } = scene().await;
     let seen = |name: &str| {
         addon.headers.lock().unwrap().as_ref().unwrap().get(name).map(|value| value.to_str().unwrap().to_owned())
     };
@@ -408,7 +410,7 @@ async fn the_version_is_told_by_one_header_or_another_or_none() -> TestResult {
         (Some(Dialect::NoVersionHeader), None, None),
     ] {
         if let Some(dialect) = dialect {
-            kenar.inject(dialect).on_webhook(Webhook::OpenApp);
+            sandbox.inject(dialect).on_webhook(Webhook::OpenApp);
         }
         sara.open_app(&chat, &app).await?;
         assert_eq!(
@@ -424,8 +426,8 @@ async fn the_version_is_told_by_one_header_or_another_or_none() -> TestResult {
 
 #[tokio::test]
 async fn the_first_version_names_both_sides_and_the_place() -> TestResult {
-    let Scene { kenar: _kenar, app, addon, sara, ali, chat, post, bot } = scene().await;
-    app.opened_in_version(ApiVersion::V1);
+    let Scene { sandbox: _kenar, app, addon, sara, ali, chat, post, bot } = scene().await;
+    app.set_open_app_version(ApiVersion::V1);
     let place = Location { latitude: 35.7, longitude: 51.4 };
     let here = sara.send(&chat, MessageContent::Location(Some(place))).await?;
     addon.take();
@@ -454,7 +456,7 @@ async fn the_first_version_names_both_sides_and_the_place() -> TestResult {
 
 #[tokio::test]
 async fn an_app_is_opened_on_the_page_of_a_post() -> TestResult {
-    let Scene { kenar: _kenar, app, addon, sara, ali, post, .. } = scene().await;
+    let Scene { sandbox: _kenar, app, addon, sara, ali, post, .. } = scene().await;
     for (user, side) in [(&sara, Side::Supply), (&ali, Side::Demand)] {
         user.open_app_on_post(&post, &app).await?;
         let Read::Opened(opened) = addon.one() else { panic!() };
@@ -466,15 +468,15 @@ async fn an_app_is_opened_on_the_page_of_a_post() -> TestResult {
 
 #[tokio::test]
 async fn who_is_subscribed_to_all_posts_does_not_hear_of_those_that_are_gone() -> TestResult {
-    let kenar = Sandbox::in_process().await;
-    let (one, all) = (kenar.app("one"), kenar.app("all"));
+    let sandbox = Sandbox::in_process().await;
+    let (one, all) = (sandbox.app("one"), sandbox.app("all"));
     let (addon_of_one, addon_of_all) = (AddOn::of(&one), AddOn::of(&all));
-    let sara = kenar.user("sara");
-    let (post, other) = (kenar.post(&sara), kenar.post(&sara));
+    let sara = sandbox.user("sara");
+    let (post, other) = (sandbox.add_post(&sara), sandbox.add_post(&sara));
     for (app, subscription) in
         [(&one, Subscription::to_updates_of(post.token())), (&all, Subscription::to_updates_of_all_posts())]
     {
-        let tokens = grant(&kenar, app, &sara, [Scope::user_posts_get()]).await;
+        let tokens = grant(&sandbox, app, &sara, [Scope::user_posts_get()]).await;
         app.client().subscribe(&subscription, &tokens.access_token).await?;
     }
     let kinds = [PostUpdateKind::Publish, PostUpdateKind::Ongoing, PostUpdateKind::Retire, PostUpdateKind::Archive];

@@ -7,10 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
+use kenar::client::Retry;
+use kenar::error::ErrorKind;
 use kenar::operation::{CreateUploadToken, GetUser, Media, MediaSource, UploadMedia};
-use kenar::request::{self, Body, Credential, Hosts, Operation};
+use kenar::request::{self, BaseUrls, Body, Credential, Operation};
+use kenar::secret::{ApiKey, UploadToken};
 use kenar::transport::{HttpTransport, MockTransport, TransportError, TransportErrorKind};
-use kenar::*;
+use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
 use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::Instant;
@@ -372,12 +375,12 @@ impl Operation for To {
         Credential::ApiKey
     }
 
-    fn request(&self, _: &Hosts) -> Result<Request<Body>, Error> {
+    fn request(&self, _: &BaseUrls) -> Result<Request<Body>, Error> {
         Ok(request::get(self.0.parse().unwrap()))
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
-        request::answer::success(Self::NAME, &response)
+        request::response::success(Self::NAME, &response)
     }
 }
 
@@ -404,7 +407,7 @@ async fn no_secret_goes_to_a_foreign_host() {
     assert!(mock.requests().is_empty(), "a request went to {:?}", mock.requests()[0].uri());
 
     for own in ["https://open-api.divar.ir/v1", "https://OAUTH.divar.ir/v1", "https://chat.divar.ir/v1"] {
-        mock.answer(200, &json!({}));
+        mock.respond_json(200, &json!({}));
         client.execute(&To(own)).await.unwrap();
     }
 }

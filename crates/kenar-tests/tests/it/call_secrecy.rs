@@ -7,10 +7,14 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use kenar::client::Retry;
+use kenar::error::ApiError;
+use kenar::model::ConversationId;
 use kenar::operation::{CreateUploadToken, GetUser, Media, MediaSource, UploadMedia};
-use kenar::request::{self, Body, Credential, Hosts, Operation, answer};
+use kenar::request::{self, BaseUrls, Body, Credential, Operation, response};
+use kenar::secret::{AccessToken, ApiKey, UploadToken};
 use kenar::transport::{HttpTransport, MockTransport, TransportError, TransportErrorKind};
-use kenar::*;
+use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
@@ -94,12 +98,12 @@ impl Operation for Exchange<'_> {
         Credential::None
     }
 
-    fn request(&self, hosts: &Hosts) -> Result<Request<Body>, Error> {
-        Ok(request::post_form(hosts.oauth().path(Self::NAME, &["oauth2", "token"])?, [("refresh_token", self.0)]))
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        Ok(request::post_form(base_urls.oauth().uri(Self::NAME, &["oauth2", "token"])?, [("refresh_token", self.0)]))
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<Exchanged, Error> {
-        answer::json(Self::NAME, &response)
+        response::json(Self::NAME, &response)
     }
 
     fn body_secrets(&self) -> Vec<&str> {
@@ -243,12 +247,12 @@ async fn a_secret_that_an_upload_or_an_operation_of_yours_meets_is_taken_out() {
         let mock = MockTransport::new();
         let client = Client::builder(ApiKey::new(&*secrets.api_key).unwrap()).transport(mock.clone()).build().unwrap();
 
-        mock.answer(200, &json!({ "id": "medium", "status": secrets.upload_token }));
+        mock.respond_json(200, &json!({ "id": "medium", "status": secrets.upload_token }));
         let error = client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
         secrets.assert_not_in(&told_by(&error), "the status of an upload");
 
         for body in [json!({ "lifetime": secrets.in_body }), json!({ secrets.in_body.as_str(): 1 })] {
-            mock.answer(200, &body);
+            mock.respond_json(200, &body);
             let error = client.execute(&Exchange(&secrets.in_body)).await.unwrap_err();
             assert!(error.source().unwrap().to_string().contains("[redacted]"), "{error:?}");
             secrets.assert_not_in(&told_by(&error), "what serde quotes");
@@ -290,9 +294,9 @@ async fn a_source_without_a_secret_stays_what_it_was() {
 async fn debug_tells_no_secret() {
     let secrets = Secrets::rounds("[A-Za-z0-9]{40}", 1).remove(0);
     let mock = MockTransport::new();
-    mock.answer(200, &json!({ "token": secrets.upload_token }));
-    mock.answer(200, &json!({ "id": "medium" }));
-    mock.answer(200, &json!({}));
+    mock.respond_json(200, &json!({ "token": secrets.upload_token }));
+    mock.respond_json(200, &json!({ "id": "medium" }));
+    mock.respond_json(200, &json!({}));
     let builder = Client::builder(ApiKey::new(&*secrets.api_key).unwrap()).transport(mock.clone());
     secrets.assert_not_in(&format!("{builder:?} {builder:#?}"), "builder");
     let client = builder.build().unwrap();

@@ -3,9 +3,13 @@
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use kenar::request::Hosts;
+use kenar::client::{ClientBuilder, Retry};
+use kenar::error::ErrorKind;
+use kenar::model::{ConversationId, UserId};
+use kenar::request::BaseUrls;
+use kenar::secret::ApiKey;
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
-use kenar::*;
+use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
 use tokio::net::TcpSocket;
 
 use kenar_tests::support::calls::{ACCESS_TOKEN, API_KEY, access_token};
@@ -39,7 +43,7 @@ impl Stack {
 
     /// A client that makes one attempt.
     fn client(self, server: &Server) -> Client {
-        patient().hosts(server.hosts()).transport(self.transport()).retry(Retry::never()).build().unwrap()
+        patient().base_urls(server.base_urls()).transport(self.transport()).retry(Retry::never()).build().unwrap()
     }
 }
 
@@ -48,12 +52,12 @@ fn patient() -> ClientBuilder {
     Client::builder(ApiKey::new(API_KEY).unwrap()).time_limit(std::time::Duration::from_secs(20))
 }
 
-async fn get_user(client: &Client) -> Result<operation::User, Error> {
+async fn get_user(client: &Client) -> Result<kenar::operation::GetUserResponse, Error> {
     client.get_user(&access_token()).await
 }
 
 /// What one call makes of an answer of `bytes`, after which the server closes.
-async fn answered(stack: Stack, bytes: &[u8]) -> Result<operation::User, Error> {
+async fn answered(stack: Stack, bytes: &[u8]) -> Result<kenar::operation::GetUserResponse, Error> {
     let server = Server::start().await;
     let client = stack.client(&server);
     let (outcome, _) = tokio::join!(get_user(&client), server.answer_once(bytes));
@@ -113,7 +117,7 @@ async fn an_answer_is_bounded_whether_its_length_is_announced_or_not() {
     for stack in Stack::ALL {
         const LIMIT: usize = 1000;
         let bounded =
-            |server: &Server| patient().hosts(server.hosts()).transport(stack.bounded(LIMIT)).build().unwrap();
+            |server: &Server| patient().base_urls(server.base_urls()).transport(stack.bounded(LIMIT)).build().unwrap();
         let padded = |length: usize| format!("{{{}}}", " ".repeat(length - 2));
         let chunked = |body: &str| {
             let chunks = body.as_bytes().chunks(100);
@@ -165,8 +169,8 @@ async fn a_refused_connection_is_one_that_nothing_was_sent_on() {
         // Bound and not listening: nobody else can take the port in the meantime.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let hosts = Hosts::at(&format!("http://{}", socket.local_addr().unwrap())).unwrap();
-        let client = patient().hosts(hosts).transport(stack.transport()).build().unwrap();
+        let base_urls = BaseUrls::single(&format!("http://{}", socket.local_addr().unwrap())).unwrap();
+        let client = patient().base_urls(base_urls).transport(stack.transport()).build().unwrap();
         let error = client.send_bot_message(&ConversationId::new("c-1"), &BotMessage::text("سلام")).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3), "{error:?}");
         assert!(!error.may_have_been_processed());
@@ -239,7 +243,7 @@ async fn a_connection_serves_one_call_after_the_other() {
 async fn a_send_on_a_kept_connection_that_breaks_is_not_repeated() {
     for stack in Stack::ALL {
         let server = Server::start().await;
-        let client = patient().hosts(server.hosts()).transport(stack.transport()).build().unwrap();
+        let client = patient().base_urls(server.base_urls()).transport(stack.transport()).build().unwrap();
         let conversation = ConversationId::new("c-1");
         let message = BotMessage::text("سلام");
         let calls = async {
@@ -332,15 +336,15 @@ async fn answer_all(server: Server, heads: Arc<Mutex<Vec<String>>>) {
 #[tokio::test]
 async fn the_proxies_of_the_environment_see_no_call_to_this_machine() {
     if let Ok(host) = std::env::var(ROLE) {
-        let local = || Hosts::at(&host).unwrap();
-        let mixed = Hosts::new(&host, "https://oauth.kenar.example", "https://chat.kenar.example").unwrap();
+        let local = || BaseUrls::single(&host).unwrap();
+        let mixed = BaseUrls::new(&host, "https://oauth.kenar.example", "https://chat.kenar.example").unwrap();
         let builder = || patient().retry(Retry::never());
         for client in [
-            builder().hosts(local()).build().unwrap(),
-            builder().hosts(mixed).build().unwrap(),
-            builder().hosts(local()).transport(HyperTransport::new().unwrap()).build().unwrap(),
+            builder().base_urls(local()).build().unwrap(),
+            builder().base_urls(mixed).build().unwrap(),
+            builder().base_urls(local()).transport(HyperTransport::new().unwrap()).build().unwrap(),
             // This one does go there: the environment does name a proxy.
-            builder().hosts(local()).transport(ReqwestTransport::new().unwrap()).build().unwrap(),
+            builder().base_urls(local()).transport(ReqwestTransport::new().unwrap()).build().unwrap(),
         ] {
             get_user(&client).await.unwrap();
         }
@@ -357,7 +361,7 @@ async fn the_proxies_of_the_environment_see_no_call_to_this_machine() {
 #[tokio::test]
 async fn the_proxies_of_the_environment_are_asked_for_a_tunnel() {
     if let Ok(host) = std::env::var(ROLE) {
-        let client = patient().hosts(Hosts::at(&host).unwrap()).retry(Retry::never()).build().unwrap();
+        let client = patient().base_urls(BaseUrls::single(&host).unwrap()).retry(Retry::never()).build().unwrap();
         let error = get_user(&client).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
         assert!(!error.may_have_been_processed());

@@ -6,12 +6,15 @@ use std::fmt::Debug;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Request, Uri};
-use kenar::oauth::{Denial, Grant, PermissionRequest, State, TokenAnswer, TokenRequest};
-use kenar::operation::{Media, MediaSource, SendMessage, UploadMedia, User};
-use kenar::request::{Body, Credential, Hosts};
+use kenar::model::{ConversationId, Timestamp};
+use kenar::oauth::{Callback, Denial, Grant, OAuthState, PermissionRequest, TokenRequest, TokenResponse};
+use kenar::operation::{GetUserResponse, Media, MediaSource, SendMessage, UploadMedia};
+use kenar::request::Operation as _;
+use kenar::request::{BaseUrls, Body, Credential};
+use kenar::secret::{AccessToken, ApiKey};
 use kenar::transport::MockTransport;
 use kenar::webhook::Verifier;
-use kenar::*;
+use kenar::{Client, ConversationMessage, Scope};
 use kenar_tests::secrecy::{
     Pieces, Secrets, block_on, chain, debug, every_call, same_cases, secrets, shared_tokens, well,
 };
@@ -27,13 +30,13 @@ trait Shown {
 impl Shown for Secrets {
     /// Everything that can be printed and holds some of them.
     fn printed(&self) -> Vec<String> {
-        let (app, hosts, now) = (self.app(), Hosts::default(), Timestamp::now());
+        let (app, base_urls, now) = (self.app(), BaseUrls::default(), Timestamp::now());
         let tokens = self.answer().into_tokens(now);
         let request = app.permission_request([Scope::user_id()], self.state.clone());
         let exchange = app.exchange(self.code.clone(), now);
         let refresh = app.refresh(&tokens, now).unwrap();
         let parse = |request: Request<Body>| TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap();
-        let asked = parse(exchange.request(&hosts).unwrap());
+        let asked = parse(exchange.request(&base_urls).unwrap());
         let verifier = Verifier::new(self.identification_key.clone()).also_accept(self.identification_key.clone());
         let client = Client::builder(self.api_key.clone()).transport(MockTransport::new());
         let mut printed = vec![debug(&client)];
@@ -49,12 +52,12 @@ impl Shown for Secrets {
             &stored,
             &self.answer(),
             &request,
-            &request.url(&hosts),
+            &request.url(&base_urls),
             &Callback::Granted(self.code.clone()),
             &exchange,
             &refresh,
-            &exchange.request(&hosts).unwrap(),
-            &refresh.request(&hosts).unwrap(),
+            &exchange.request(&base_urls).unwrap(),
+            &refresh.request(&base_urls).unwrap(),
             &asked,
             &Grant::AuthorizationCode(self.code.clone()),
             &asked.grant,
@@ -78,7 +81,7 @@ impl Shown for Secrets {
         for text in [format!("{}\n", self.api_key.expose_secret()), format!("{}ä", self.code.expose_secret())] {
             said(&ApiKey::new(text.as_str()).unwrap_err());
             said(&text.parse::<AccessToken>().unwrap_err());
-            if let Err(error) = State::restore(text) {
+            if let Err(error) = OAuthState::restore(text) {
                 said(&error);
             }
         }
@@ -127,24 +130,24 @@ proptest! {
 
     #[test]
     fn no_address_and_no_printed_request_shows_one(secrets in secrets()) {
-        let kenar = MockTransport::new();
-        (0..10).for_each(|_| kenar.answer(200, &well(&secrets)));
-        let client = Client::builder(secrets.api_key.clone()).transport(kenar.clone()).build().unwrap();
+        let mock = MockTransport::new();
+        (0..10).for_each(|_| mock.respond_json(200, &well(&secrets)));
+        let client = Client::builder(secrets.api_key.clone()).transport(mock.clone()).build().unwrap();
         block_on(every_call(&client, &secrets)).into_iter().for_each(Result::unwrap);
 
         let pieces = Pieces::of(secrets.all());
-        let requests = kenar.requests();
+        let requests = mock.requests();
         prop_assert_eq!(requests.len(), 10);
         let addresses = requests.iter().map(Request::uri).map(Uri::to_string);
         addresses.for_each(|address| pieces.assert_not_in(&address));
-        pieces.assert_not_in(&debug(&kenar));
+        pieces.assert_not_in(&debug(&mock));
         for request in &requests {
             // Marked as sensitive, so that whoever prints a request prints no secret of its headers.
             pieces.assert_not_in(&debug(request.headers()));
         }
         // What is answered and not meant to be secret holds none, and can be serialised.
         let denied = Callback::Denied(Denial::default());
-        pieces.assert_not_in(&format!("{denied:?} {}", serde_json::to_string(&User::default()).unwrap()));
+        pieces.assert_not_in(&format!("{denied:?} {}", serde_json::to_string(&GetUserResponse::default()).unwrap()));
     }
 
     #[test]
@@ -168,10 +171,10 @@ proptest! {
         let mut damaged = stored.clone().into_bytes();
         damaged[at] = other;
         for bytes in [&stored.as_bytes()[..at], &damaged] {
-            if let Err(error) = serde_json::from_slice::<oauth::StoredTokens>(bytes) {
+            if let Err(error) = serde_json::from_slice::<kenar::oauth::StoredTokens>(bytes) {
                 pieces.assert_not_in(&chain(&error));
             }
-            if let Err(error) = serde_json::from_slice::<TokenAnswer>(bytes) {
+            if let Err(error) = serde_json::from_slice::<TokenResponse>(bytes) {
                 pieces.assert_not_in(&chain(&error));
             }
         }

@@ -5,12 +5,13 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use kenar::oauth::{Denial, PermissionRequest, State, StoredTokens, TokenAnswer, TokenRequest};
-use kenar::request::Hosts;
-use kenar::{
-    AccessToken, AuthorizationCode, Callback, ClientSecret, ConversationId, OAuthApp, Operation, RefreshToken, Scope,
-    Timestamp,
+use kenar::Scope;
+use kenar::model::{ConversationId, Timestamp};
+use kenar::oauth::{
+    Callback, Denial, OAuthApp, OAuthState, PermissionRequest, StoredTokens, TokenRequest, TokenResponse,
 };
+use kenar::request::{BaseUrls, Operation};
+use kenar::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -56,9 +57,9 @@ fn percent_decoded(query: &str) -> Vec<(String, String)> {
 proptest! {
     #[test]
     fn others_read_the_permission_url_as_it_was_meant(scopes in vec(scope(), 0..5), state in "[ -~]{8,40}") {
-        let state = State::restore(state).unwrap();
+        let state = OAuthState::restore(state).unwrap();
         let asked = app("placeholder").permission_request(&scopes, state.clone());
-        let url = url::Url::parse(asked.url(&Hosts::default()).as_str()).unwrap();
+        let url = url::Url::parse(asked.url(&BaseUrls::default()).as_str()).unwrap();
         prop_assert_eq!(url.path(), "/oauth2/auth");
 
         let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
@@ -91,15 +92,15 @@ proptest! {
                 .prop_map(|(error, description)| Callback::Denied(Denial::new(error, description))),
         ],
     ) {
-        let state = State::random().unwrap();
+        let state = OAuthState::random().unwrap();
         prop_assert_eq!(app("placeholder").callback(&callback.to_query(&state), &state), Ok(callback.clone()));
-        let error = app("placeholder").callback(&callback.to_query(&state), &State::random().unwrap()).unwrap_err();
+        let error = app("placeholder").callback(&callback.to_query(&state), &OAuthState::random().unwrap()).unwrap_err();
         prop_assert_eq!(error, kenar::oauth::CallbackError::StateMismatch);
     }
 
     #[test]
     fn no_query_and_no_form_panics(text in any::<String>(), bytes in vec(any::<u8>(), 0..200)) {
-        let state = State::random().unwrap();
+        let state = OAuthState::random().unwrap();
         let query = format!("{text}&state={}", state.expose_secret());
         let _ = app("placeholder").callback(&text, &state);
         let _ = app("placeholder").callback(&query, &state);
@@ -116,16 +117,16 @@ proptest! {
             TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap()
         };
         let exchange = app.exchange(AuthorizationCode::new(code.as_str()).unwrap(), now());
-        let asked = sent(exchange.request(&Hosts::default()).unwrap());
+        let asked = sent(exchange.request(&BaseUrls::default()).unwrap());
         prop_assert_eq!(asked.client_id.as_str(), "app slug&+%");
         prop_assert_eq!(asked.client_secret.expose_secret(), client_secret);
         prop_assert_eq!(asked.redirect_uri, REDIRECT_URI);
         prop_assert_eq!(asked.grant, kenar::oauth::Grant::AuthorizationCode(AuthorizationCode::new(code).unwrap()));
 
-        let mut answer = TokenAnswer::new(AccessToken::new(access).unwrap());
+        let mut answer = TokenResponse::new(AccessToken::new(access).unwrap());
         answer.refresh_token = Some(RefreshToken::new(refresh).unwrap());
         let tokens = answer.into_tokens(now());
-        let asked = sent(app.refresh(&tokens, now()).unwrap().request(&Hosts::default()).unwrap());
+        let asked = sent(app.refresh(&tokens, now()).unwrap().request(&BaseUrls::default()).unwrap());
         prop_assert_eq!(asked.grant, kenar::oauth::Grant::RefreshToken {
             refresh_token: tokens.refresh_token.unwrap(),
             access_token: Some(tokens.access_token),
@@ -139,12 +140,12 @@ proptest! {
         expires_in in option::of(0..u64::MAX),
         scopes in option::of(vec(scope(), 0..4)),
     ) {
-        let mut answer = TokenAnswer::new(AccessToken::new(access).unwrap());
+        let mut answer = TokenResponse::new(AccessToken::new(access).unwrap());
         answer.refresh_token = refresh.map(|token| RefreshToken::new(token).unwrap());
         answer.expires_in = expires_in;
         answer.scopes = scopes;
         let json = serde_json::to_string(&answer).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<TokenAnswer>(&json).unwrap(), &answer);
+        prop_assert_eq!(&serde_json::from_str::<TokenResponse>(&json).unwrap(), &answer);
 
         let tokens = answer.into_tokens(now());
         let json = serde_json::to_string(&tokens.expose_for_storage()).unwrap();
@@ -159,26 +160,26 @@ proptest! {
     ) {
         let [client_secret, code, access, refresh, state] = <[String; 5]>::try_from(secrets.clone()).unwrap();
         let app = app(&client_secret);
-        let state = State::restore(state).unwrap();
+        let state = OAuthState::restore(state).unwrap();
         let callback = Callback::Granted(AuthorizationCode::new(code.as_str()).unwrap());
         let asked = app.permission_request([Scope::user_id()], state.clone());
         let exchange = app.exchange(AuthorizationCode::new(code.as_str()).unwrap(), now());
-        let mut answer = TokenAnswer::new(AccessToken::new(access.as_str()).unwrap());
+        let mut answer = TokenResponse::new(AccessToken::new(access.as_str()).unwrap());
         answer.refresh_token = Some(RefreshToken::new(refresh.as_str()).unwrap());
         let tokens = answer.clone().into_tokens(now());
         let renew = app.refresh(&tokens, now()).unwrap();
-        let request = renew.request(&Hosts::default()).unwrap();
+        let request = renew.request(&BaseUrls::default()).unwrap();
         let form = TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap();
 
         let mut shown = vec![
-            debug(&app), debug(&state), debug(&asked), debug(&asked.url(&Hosts::default())), debug(&callback),
+            debug(&app), debug(&state), debug(&asked), debug(&asked.url(&BaseUrls::default())), debug(&callback),
             debug(&exchange), debug(&renew), debug(&answer), debug(&tokens), debug(&tokens.expose_for_storage()),
-            debug(&form), debug(&request), debug(&exchange.request(&Hosts::default()).unwrap()),
+            debug(&form), debug(&request), debug(&exchange.request(&BaseUrls::default()).unwrap()),
         ];
 
         // Errors of callbacks and of requests that hold the secrets.
         let mine = state.expose_secret();
-        let other = State::random().unwrap();
+        let other = OAuthState::random().unwrap();
         for query in [
             format!("code={code}"),
             format!("code={code}&state={mine}x"),
@@ -202,7 +203,7 @@ proptest! {
             access.clone(),
         ] {
             shown.extend(chain(&serde_json::from_str::<StoredTokens>(&stored).unwrap_err()));
-            shown.extend(chain(&serde_json::from_str::<TokenAnswer>(&stored).unwrap_err()));
+            shown.extend(chain(&serde_json::from_str::<TokenResponse>(&stored).unwrap_err()));
         }
 
         // Answers that repeat what was sent, or hold tokens and cannot be understood.

@@ -2,10 +2,12 @@
 //! with the `url` crate, which is what reqwest sends by.
 
 use jiff::civil::DateTime;
-use kenar::model::Timestamp;
+use kenar::error::ErrorKind;
+use kenar::model::{ConversationId, Timestamp, UserId};
 use kenar::operation::{GetConversation, SendBotMessageToUser, SendMessage};
-use kenar::request::{Hosts, Operation};
-use kenar::{AccessToken, BotMessage, ConversationId, ConversationMessage, ErrorKind, UserId};
+use kenar::request::{BaseUrls, Operation};
+use kenar::secret::AccessToken;
+use kenar::{BotMessage, ConversationMessage};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use url::Url;
@@ -109,13 +111,13 @@ proptest! {
 
     #[test]
     fn any_identifier_is_one_segment_to_everybody(id in prop_oneof![any::<String>(), "[ -~]{1,40}", "[./%\\\\?#]{1,6}"]) {
-        let (hosts, by) = (Hosts::default(), AccessToken::new("placeholder").unwrap());
+        let (base_urls, by) = (BaseUrls::default(), AccessToken::new("placeholder").unwrap());
         let (conversation, user) = (ConversationId::new(id.as_str()), UserId::new(id.as_str()));
         let (text, bot_text) = (ConversationMessage::text("a"), BotMessage::text("a"));
         let requests = [
-            (3, SendMessage { conversation: &conversation, message: &text, by: &by }.request(&hosts)),
-            (4, GetConversation { conversation: &conversation, by: &by }.request(&hosts)),
-            (5, SendBotMessageToUser { user: &user, message: &bot_text, by: &by }.request(&hosts)),
+            (3, SendMessage { conversation: &conversation, message: &text, by: &by }.request(&base_urls)),
+            (4, GetConversation { conversation: &conversation, by: &by }.request(&base_urls)),
+            (5, SendBotMessageToUser { user: &user, message: &bot_text, by: &by }.request(&base_urls)),
         ];
         for (place, request) in requests {
             if matches!(id.as_str(), "" | "." | "..") {

@@ -15,13 +15,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use kenar::oauth::{Grant, TokenAnswer, TokenRequest};
-use kenar::request::{Body, Hosts};
+use kenar::Client;
+use kenar::client::{Retry, SharedTokens, TokenStore, TokensError};
+use kenar::model::Timestamp;
+use kenar::oauth::{Grant, OAuthApp, TokenRequest, TokenResponse, TokenSet};
+use kenar::request::{BaseUrls, Body};
+use kenar::secret::{AccessToken, ApiKey, ClientSecret, RefreshToken};
 use kenar::transport::{HttpTransport, ReqwestTransport, TransportError};
-use kenar::{
-    AccessToken, ApiKey, Client, ClientSecret, OAuthApp, RefreshToken, Retry, SharedTokens, Timestamp, TokenSet,
-    TokenStore, TokensError,
-};
 use kenar_tests::interleaving::{Reply, Then, bound, listen, random, response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -167,17 +167,17 @@ impl World {
         (*turn, self.random(whose, *turn))
     }
 
-    fn give(&self, ledger: &mut Ledger) -> TokenAnswer {
+    fn give(&self, ledger: &mut Ledger) -> TokenResponse {
         let number = ledger.given.len() as u64 + 1;
         let now = self.now();
         ledger.given.insert(number, Given { access: now + ACCESS_TOKEN_LIFE, refresh: now + REFRESH_TOKEN_LIFE });
-        let mut answer = TokenAnswer::new(AccessToken::new(format!("access-{number}")).unwrap());
+        let mut answer = TokenResponse::new(AccessToken::new(format!("access-{number}")).unwrap());
         answer.refresh_token = Some(RefreshToken::new(format!("refresh-{number}")).unwrap());
         answer
     }
 
     /// New tokens for old ones, which go on for two minutes; none where the old ones are too old.
-    fn exchange(&self, old: u64) -> Option<TokenAnswer> {
+    fn exchange(&self, old: u64) -> Option<TokenResponse> {
         let (now, mut ledger) = (self.now(), self.ledger());
         let retired = ledger.given.get_mut(&old).filter(|given| given.refresh > now)?;
         retired.access = retired.access.min(now + GRACE);
@@ -270,7 +270,7 @@ impl HttpTransport for Watched {
         }
         let _under_way = UnderWay(&self.world);
         let response = self.inner.send(request).await?;
-        if let Ok(answer) = serde_json::from_slice::<TokenAnswer>(response.body()) {
+        if let Ok(answer) = serde_json::from_slice::<TokenResponse>(response.body()) {
             self.world.ledger().arrived.push(number(answer.access_token.expose_secret()));
         }
         Ok(response)
@@ -318,7 +318,7 @@ fn shared(address: SocketAddr, world: &World) -> SharedTokens {
     let inner = ReqwestTransport::builder().no_proxy().build().unwrap();
     let now = world.clone();
     let client = Client::builder(ApiKey::new("placeholder").unwrap())
-        .hosts(Hosts::at(&format!("http://{address}")).unwrap())
+        .base_urls(BaseUrls::single(&format!("http://{address}")).unwrap())
         .transport(Watched { inner, world: world.clone() })
         .retry(Retry::default().first_pause(Duration::from_millis(4)))
         .time_limit(Duration::from_millis(600))

@@ -9,9 +9,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kenar::request::Hosts;
+use kenar::client::Retry;
+use kenar::error::ErrorKind;
+use kenar::model::ConversationId;
+use kenar::request::BaseUrls;
+use kenar::secret::{AccessToken, ApiKey};
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
-use kenar::{AccessToken, ApiKey, ChatApi as _, Client, ConversationId, ConversationMessage, Error, ErrorKind, Retry};
+use kenar::{ChatApi as _, Client, ConversationMessage, Error};
 use kenar_tests::interleaving::{Reply, Then, bound, listen, random, response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -138,7 +142,7 @@ fn client(address: SocketAddr, number: u32) -> Client {
         Arc::new(ReqwestTransport::builder().max_response_bytes(MAX_ANSWER).no_proxy().build().unwrap())
     };
     Client::builder(ApiKey::new("placeholder").unwrap())
-        .hosts(Hosts::at(&format!("http://{address}")).unwrap())
+        .base_urls(BaseUrls::single(&format!("http://{address}")).unwrap())
         .transport(transport)
         .retry(Retry::default().first_pause(Duration::from_millis(4)))
         .time_limit(Duration::from_millis(600))

@@ -10,9 +10,11 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kenar::request::Hosts;
+use kenar::client::Retry;
+use kenar::request::BaseUrls;
+use kenar::secret::{AccessToken, ApiKey};
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
-use kenar::{AccessToken, ApiKey, ChatApi as _, Client, Retry};
+use kenar::{ChatApi as _, Client};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -97,8 +99,8 @@ async fn tunnel_all(listener: TcpListener, heads: Arc<Mutex<Vec<String>>>) {
 async fn start_socks() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let hosts = Arc::new(Mutex::new(Vec::new()));
-    let asked = hosts.clone();
+    let base_urls = Arc::new(Mutex::new(Vec::new()));
+    let asked = base_urls.clone();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut greeting = [0; 3];
@@ -116,7 +118,7 @@ async fn start_socks() -> (u16, Arc<Mutex<Vec<String>>>) {
         stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
         let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
     });
-    (port, hosts)
+    (port, base_urls)
 }
 
 /// What the client says of one call to `host`, where it trusts the certificate or not.
@@ -152,7 +154,7 @@ async fn client() {
         _ => Arc::new(ReqwestTransport::new().unwrap()),
     };
     let client = Client::builder(ApiKey::new("placeholder").unwrap())
-        .hosts(Hosts::at(host).unwrap())
+        .base_urls(BaseUrls::single(host).unwrap())
         .transport(transport)
         .retry(Retry::never())
         .time_limit(Duration::from_secs(20))
@@ -192,7 +194,7 @@ async fn nothing_is_sent_to_a_host_that_does_not_prove_itself() {
 async fn a_proxy_learns_where_a_call_goes_and_nothing_else() {
     let server = Server::start().await;
     let (proxy, heads) = start_proxy().await;
-    let (socks, hosts) = start_socks().await;
+    let (socks, base_urls) = start_socks().await;
     let host = format!("https://localhost:{}", server.port);
     for proxy in [format!("http://127.0.0.1:{proxy}"), format!("socks5h://127.0.0.1:{socks}")] {
         assert_eq!(call("hyper", &host, Some(&server.certificate), Some(&proxy)).await, "answered", "{proxy}");
@@ -201,5 +203,5 @@ async fn a_proxy_learns_where_a_call_goes_and_nothing_else() {
     let [head] = heads.as_slice() else { panic!("one tunnel: {heads:?}") };
     assert!(head.starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", server.port)), "{head}");
     assert!(!head.contains("placeholder"), "{head}");
-    assert_eq!(*hosts.lock().unwrap(), [format!("localhost:{}", server.port)]);
+    assert_eq!(*base_urls.lock().unwrap(), [format!("localhost:{}", server.port)]);
 }

@@ -1,9 +1,8 @@
 //! Promise: your app is opened by every form of the request that Divar has had, and answers the form it was asked in.
 
 use http::{HeaderMap, HeaderValue};
-use kenar::model::{Location, Side};
-use kenar::webhook::{ApiVersion, COMPLETION_URL, ExtraError, OpenApp, OpenAppReply, Rejection, Source};
-use kenar::{AppUrl, RawJson};
+use kenar::model::{AppUrl, Location, RawJson, Side};
+use kenar::webhook::{ApiVersion, COMPLETION_URL, DataError, OpenApp, OpenAppReply, Rejection, Source};
 use kenar_tests::same_cases;
 use kenar_tests::support::webhook::{Summary, check_folder, files, fixture};
 use proptest::prelude::*;
@@ -23,7 +22,7 @@ fn summary(opened: &OpenApp) -> String {
         .with("supplier", opened.supplier_id())
         .with("demand", opened.demand_id())
         .with("side", opened.user_side().map(|side| format!("{side:?}")))
-        .with("extra", opened.extra_json().map(compact))
+        .with("extra", opened.data_json().map(compact))
         .with("location", opened.location().map(|place| format!("{:?}, {:?}", place.latitude, place.longitude)))
         .with("return", given.map(|_| opened.return_url()))
         .to_string()
@@ -253,18 +252,18 @@ fn extra_data_is_read_as_a_type_or_says_why_not() {
     struct Order {
         items: Vec<u8>,
     }
-    let with = |json: &str| OpenApp::builder().extra(serde_json::from_str(json).unwrap()).build();
+    let with = |json: &str| OpenApp::builder().data(serde_json::from_str(json).unwrap()).build();
 
-    assert_eq!(with(r#"{"items":[1,2]}"#).extra::<Order>().unwrap(), Order { items: vec![1, 2] });
-    assert_eq!(with(r#"{"items":[]}"#).extra::<Option<Order>>().unwrap(), Some(Order { items: vec![] }));
+    assert_eq!(with(r#"{"items":[1,2]}"#).data::<Order>().unwrap(), Order { items: vec![1, 2] });
+    assert_eq!(with(r#"{"items":[]}"#).data::<Option<Order>>().unwrap(), Some(Order { items: vec![] }));
 
     let none = OpenApp::builder().build();
-    assert!(matches!(none.extra::<Order>(), Err(ExtraError::Missing)));
-    assert_eq!(none.extra::<Option<Order>>().unwrap(), None);
+    assert!(matches!(none.data::<Order>(), Err(DataError::Missing)));
+    assert_eq!(none.data::<Option<Order>>().unwrap(), None);
     assert_eq!(with("null"), none);
 
-    let error = with(r#"{"items":[1,"two"]}"#).extra::<Order>().unwrap_err();
-    assert!(matches!(&error, ExtraError::Mismatch { path, .. } if path == "items[1]"), "{error:?}");
+    let error = with(r#"{"items":[1,"two"]}"#).data::<Order>().unwrap_err();
+    assert!(matches!(&error, DataError::Mismatch { path, .. } if path == "items[1]"), "{error:?}");
     assert!(error.to_string().contains("items[1]"), "{error}");
     assert_eq!(Rejection::from(error).status(), 400);
 }
@@ -274,11 +273,11 @@ fn a_lone_location_in_version_2_may_be_the_apps_own_data() {
     let body: &[u8] = br#"{ "source": "CHAT", "extra_data": { "location": { "latitude": 1, "longitude": "2" } } }"#;
     let opened = read(body).unwrap();
     assert_eq!(opened.location(), Some(Location { latitude: 1.0, longitude: 2.0 }));
-    assert_eq!(opened.extra_json().map(compact).as_deref(), Some(r#"{"location":{"latitude":1,"longitude":"2"}}"#));
+    assert_eq!(opened.data_json().map(compact).as_deref(), Some(r#"{"location":{"latitude":1,"longitude":"2"}}"#));
 
     let shelf = read(br#"{ "source": "CHAT", "extra_data": { "location": "shelf 3" } }"#).unwrap();
     assert_eq!(shelf.location(), None);
-    assert_eq!(shelf.extra::<serde_json::Value>().unwrap()["location"], "shelf 3");
+    assert_eq!(shelf.data::<serde_json::Value>().unwrap()["location"], "shelf 3");
 }
 
 fn sides() -> impl Strategy<Value = Side> {
@@ -318,7 +317,7 @@ prop_compose! {
         if let Some(id) = &ids[4] { builder = builder.supplier_id(id.as_str()); }
         if let Some(id) = &ids[5] { builder = builder.demand_id(id.as_str()); }
         if let Some(side) = side { builder = builder.user_side(side); }
-        if let Some(extra) = extra { builder = builder.extra(extra); }
+        if let Some(extra) = extra { builder = builder.data(extra); }
         if let Some((latitude, longitude)) = location { builder = builder.location(Location { latitude, longitude }); }
         if let Some(url) = return_url { builder = builder.return_url(url); }
         builder.build()

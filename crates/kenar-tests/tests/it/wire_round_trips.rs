@@ -3,8 +3,12 @@
 
 use std::fmt::Debug;
 
+use kenar::model::icon::Icon;
 use kenar::model::*;
-use kenar::operation::{BotMessageSent, ConversationHistory, MessageSent, Subscription, SubscriptionEvent, User};
+use kenar::operation::{
+    GetConversationResponse, GetUserResponse, SendBotMessageResponse, SendMessageResponse, Subscription,
+    SubscriptionEvent,
+};
 use kenar::webhook::*;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -69,8 +73,8 @@ fn raw_json() -> BoxedStrategy<RawJson> {
     json().prop_filter("null is none", |json| !json.is_null()).prop_map(|json| RawJson::of(&json).unwrap()).boxed()
 }
 
-fn data() -> impl Strategy<Value = ActionData> {
-    btree_map(text(), json(), 0..3).prop_map(ActionData::new)
+fn data() -> impl Strategy<Value = ButtonData> {
+    btree_map(text(), json(), 0..3).prop_map(ButtonData::new)
 }
 
 fn link() -> impl Strategy<Value = Url> {
@@ -285,7 +289,7 @@ fn opened() -> BoxedStrategy<OpenApp> {
             opened = peer.into_iter().fold(opened, OpenAppBuilder::peer_id);
             opened = supplier.into_iter().fold(opened, OpenAppBuilder::supplier_id);
             opened = demand.into_iter().fold(opened, OpenAppBuilder::demand_id);
-            opened = extra.into_iter().fold(opened, OpenAppBuilder::extra);
+            opened = extra.into_iter().fold(opened, OpenAppBuilder::data);
             opened = location.into_iter().fold(opened, OpenAppBuilder::location);
             url.into_iter().fold(opened, OpenAppBuilder::return_url).build()
         })
@@ -304,7 +308,7 @@ fn pressed() -> BoxedStrategy<DynamicAction> {
             pressed = conversation.into_iter().fold(pressed, DynamicActionBuilder::conversation_id);
             pressed = user.into_iter().fold(pressed, DynamicActionBuilder::user_id);
             pressed = side.into_iter().fold(pressed, DynamicActionBuilder::user_side);
-            extra.into_iter().fold(pressed, DynamicActionBuilder::extra).build()
+            extra.into_iter().fold(pressed, DynamicActionBuilder::data).build()
         })
         .boxed()
 }
@@ -342,7 +346,7 @@ proptest! {
         messages.iter().for_each(comes_back);
         messages.iter().for_each(|message| comes_back(&message.sender));
         comes_back(&conversation);
-        comes_back(&ConversationHistory::new(conversation, messages));
+        comes_back(&GetConversationResponse::new(conversation, messages));
     }
 
     #[test]
@@ -367,11 +371,11 @@ proptest! {
 
     #[test]
     fn replies_come_back(action in option::of(action()), toast in option::of(any::<String>()), path in text()) {
-        let reply = action.into_iter().fold(DynamicActionReply::nothing(), DynamicActionReply::and_open);
-        comes_back(&toast.into_iter().fold(reply, DynamicActionReply::and_toast));
+        let reply = action.into_iter().fold(DynamicActionReply::empty(), DynamicActionReply::with_action);
+        comes_back(&toast.into_iter().fold(reply, DynamicActionReply::with_toast));
 
         let page: AppUrl = "https://addon.example".parse().unwrap();
-        let page = page.at([&path]).with_query("q", &path);
+        let page = page.join([&path]).with_query("q", &path);
         comes_back(&page);
         for version in [ApiVersion::V1, ApiVersion::V2] {
             comes_back(&OpenApp::builder().version(version).build().reply(page.clone()));
@@ -384,13 +388,13 @@ proptest! {
         status in any::<Option<i32>>(),
     ) {
         let [message, id, phone] = texts;
-        let mut sent = MessageSent::default();
+        let mut sent = SendMessageResponse::default();
         (sent.status, sent.message) = (status, message);
         comes_back(&sent);
-        let mut sent = BotMessageSent::default();
+        let mut sent = SendBotMessageResponse::default();
         sent.conversation_id = id.clone().map(ConversationId::new);
         comes_back(&sent);
-        let mut user = User::default();
+        let mut user = GetUserResponse::default();
         (user.user_id, user.phone_number) = (id.map(UserId::new), phone);
         comes_back(&user);
     }

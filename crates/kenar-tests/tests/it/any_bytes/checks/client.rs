@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use kenar::oauth::StoredTokens;
+use kenar::client::Retry;
+use kenar::error::{ApiError, ErrorKind};
+use kenar::model::{ConversationId, PostToken, Timestamp, UserId};
+use kenar::oauth::{OAuthApp, StoredTokens};
 use kenar::operation::{
-    BotMessageSent, ConversationHistory, CreateUploadToken, GetConversation, GetUser, Media, MediaKind, MediaSource,
-    MessageSent, SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe, Subscription, UploadMedia, User,
+    CreateUploadToken, GetConversation, GetConversationResponse, GetUser, GetUserResponse, Media, MediaKind,
+    MediaSource, SendBotMessage, SendBotMessageResponse, SendBotMessageToUser, SendMessage, SendMessageResponse,
+    Subscribe, Subscription, UploadMedia,
 };
-use kenar::request::Hosts;
+use kenar::request::{BaseUrls, Operation};
+use kenar::secret::{AccessToken, ApiKey, AuthorizationCode, ClientSecret, RefreshToken, UploadToken};
 use kenar::transport::MockTransport;
-use kenar::{
-    AccessToken, ApiError, ApiKey, AuthorizationCode, BotMessage, Client, ClientSecret, ConversationId,
-    ConversationMessage, Error, ErrorKind, OAuthApp, Operation, PostToken, RefreshToken, Retry, Timestamp, UploadToken,
-    UserId,
-};
+use kenar::{BotMessage, Client, ConversationMessage, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,12 +44,15 @@ pub fn response(data: &[u8]) {
     let media = Media::image("a.png", MediaSource::bytes("a")).expect("a medium");
     let token = UploadToken::new("placeholder").expect("a token");
 
-    comes_back::<MessageSent>(read(&SendMessage { conversation: &to, message: &text, by: &by }, &answer));
-    comes_back::<BotMessageSent>(read(&SendBotMessage { conversation: &to, message: &bot_text }, &answer));
+    comes_back::<SendMessageResponse>(read(&SendMessage { conversation: &to, message: &text, by: &by }, &answer));
+    comes_back::<SendBotMessageResponse>(read(&SendBotMessage { conversation: &to, message: &bot_text }, &answer));
     let user = UserId::new("u-1");
-    comes_back::<BotMessageSent>(read(&SendBotMessageToUser { user: &user, message: &bot_text, by: &by }, &answer));
-    comes_back::<ConversationHistory>(read(&GetConversation { conversation: &to, by: &by }, &answer));
-    comes_back::<User>(read(&GetUser { by: &by }, &answer));
+    comes_back::<SendBotMessageResponse>(read(
+        &SendBotMessageToUser { user: &user, message: &bot_text, by: &by },
+        &answer,
+    ));
+    comes_back::<GetConversationResponse>(read(&GetConversation { conversation: &to, by: &by }, &answer));
+    comes_back::<GetUserResponse>(read(&GetUser { by: &by }, &answer));
     read(&Subscribe { subscription: &subscription, by: &by }, &answer);
     read(&CreateUploadToken, &answer);
     read(&UploadMedia { media: &media, token: &token }, &answer);
@@ -196,7 +200,7 @@ pub fn upload(data: &[u8]) {
             continue;
         };
         let token = UploadToken::new("placeholder").expect("a token");
-        let request = UploadMedia { media: &media, token: &token }.request(&Hosts::default()).expect("a request");
+        let request = UploadMedia { media: &media, token: &token }.request(&BaseUrls::default()).expect("a request");
         let content_type = request.headers()["content-type"].to_str().expect("ASCII").to_owned();
         let form = block_on(request.into_body().collect()).expect("bytes in memory");
 

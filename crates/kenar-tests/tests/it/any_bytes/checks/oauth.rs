@@ -1,7 +1,8 @@
 //! What comes back from the consent page, and what a stand-in for the platform is asked.
 
-use kenar::oauth::{CallbackError, PermissionRequest, State, TokenRequest};
-use kenar::{Callback, ClientSecret, OAuthApp, Scope};
+use kenar::Scope;
+use kenar::oauth::{Callback, CallbackError, OAuthApp, OAuthState, PermissionRequest, TokenRequest};
+use kenar::secret::ClientSecret;
 
 /// The state that the fixtures have.
 const STATE: &str = "state-placeholder-1";
@@ -13,7 +14,7 @@ fn app() -> OAuthApp {
 
 pub fn callback(data: &[u8]) {
     let Ok(query) = std::str::from_utf8(data) else { return };
-    let state = State::restore(STATE).expect("a state");
+    let state = OAuthState::restore(STATE).expect("a state");
     let named = |wanted: &str| -> Vec<String> {
         let query = query.strip_prefix('?').unwrap_or(query);
         let pairs = form_urlencoded::parse(query.as_bytes());
@@ -40,7 +41,7 @@ pub fn callback(data: &[u8]) {
         }
         Err(_) => {}
     }
-    let other = State::restore("state-placeholder-2").expect("a state");
+    let other = OAuthState::restore("state-placeholder-2").expect("a state");
     if named("state") == [STATE] {
         assert_eq!(app().callback(query, &other), Err(CallbackError::StateMismatch));
     }
@@ -55,7 +56,7 @@ pub fn permission_request(data: &[u8]) {
         assert_eq!(PermissionRequest::parse(&written), Ok(request.clone()), "written as {written}");
         let debug = format!("{request:?}");
         let state = request.state.expose_secret();
-        assert!(debug.contains("State([redacted])"), "{debug}");
+        assert!(debug.contains("OAuthState([redacted])"), "{debug}");
         let others = format!("{} {} {:?}", request.client_id, request.redirect_uri, request.scopes);
         let by_chance = others.contains(state) || "PermissionRequest { client_id: AppSlug redirect_uri".contains(state);
         assert!(by_chance || state.len() < 12 || !debug.contains(state), "{debug}");
@@ -71,7 +72,7 @@ pub fn scope(data: &[u8]) {
     if let Ok(scope) = named {
         assert_reads_back(&scope);
     }
-    let conversation = kenar::ConversationId::new(text);
+    let conversation = kenar::model::ConversationId::new(text);
     let about = Scope::conversation_send_message(&conversation);
     assert_reads_back(&about);
     if is_token(text) {

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use http::{HeaderName, Method, Request, Response, header};
-use kenar::{Operation as _, RefreshToken, Timestamp};
+use kenar::model::Timestamp;
+use kenar::request::Operation as _;
+use kenar::secret::RefreshToken;
 use kenar_sandbox::Sandbox;
 use tokio::runtime::Runtime;
 
@@ -28,7 +30,7 @@ impl Stage {
             let app = sandbox.app("app");
             let oauth = app.oauth(REDIRECT_URI).expect("a redirect URI");
             let (seller, buyer) = (sandbox.user("sara"), sandbox.user("ali"));
-            let post = sandbox.post(&seller);
+            let post = sandbox.add_post(&seller);
             let chat = post.conversation_with(&buyer);
             let bot = seller.chat_with_bot(&app);
             let names = vec![

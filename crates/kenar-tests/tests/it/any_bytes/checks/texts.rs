@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use jiff::civil::DateTime;
-use kenar::Timestamp;
-use kenar::request::answer;
+use kenar::model::Timestamp;
+use kenar::request::response;
 use kenar::webhook::{StartCommand, TouchPoint};
 
 pub fn start_command(data: &[u8]) {
@@ -62,7 +62,7 @@ fn assert_comes_back(at: Timestamp) {
 
 pub fn retry_after(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
-    let wait = answer::retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]));
+    let wait = response::retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]));
     let text = std::str::from_utf8(data).ok().filter(|text| text.is_ascii()).unwrap_or_default().trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         assert_eq!(wait, text.parse().ok().map(Duration::from_secs), "{text:?}");

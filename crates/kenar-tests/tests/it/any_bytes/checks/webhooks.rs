@@ -2,9 +2,9 @@
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue};
-use kenar::IdentificationKey;
+use kenar::secret::IdentificationKey;
 use kenar::webhook::{
-    DynamicAction, Event, ExtraError, MessageEvent, OpenApp, Rejection, StartCommand, UntrustedDirectLink, Verifier,
+    DataError, DynamicAction, Event, MessageEvent, OpenApp, Rejection, StartCommand, UntrustedDirectLink, Verifier,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ pub fn open_app(data: &[u8]) {
     let Some(opened) = object(body, OpenApp::from_unverified_body(&headers, body)) else { return };
     assert_is_divars(&opened.return_url());
     assert!(opened.user_side().is_none_or(|side| !side.as_str().is_empty()), "a side without a name");
-    assert_extra_is_kept(opened.extra::<Value>(), opened.extra_json().map(|json| json.get()));
+    assert_extra_is_kept(opened.data::<Value>(), opened.data_json().map(|json| json.get()));
     let _ = format!("{opened:?}");
 
     let written = serde_json::to_string(&opened).expect("any value can be written");
@@ -55,7 +55,7 @@ fn assert_message_is_readable(event: &MessageEvent) {
 
 pub fn dynamic_action(data: &[u8]) {
     let Some(pressed) = object(data, DynamicAction::from_unverified_body(data)) else { return };
-    assert_extra_is_kept(pressed.extra::<Value>(), pressed.extra_json().map(|json| json.get()));
+    assert_extra_is_kept(pressed.data::<Value>(), pressed.data_json().map(|json| json.get()));
     let _ = format!("{pressed:?}");
     let written = serde_json::to_string(&pressed).expect("any value can be written");
     let again = DynamicAction::from_unverified_body(written.as_bytes()).expect("what was written is read");
@@ -79,12 +79,12 @@ fn object<T: std::fmt::Debug>(body: &[u8], read: Result<T, Rejection>) -> Option
     }
 }
 
-fn assert_extra_is_kept(extra: Result<Value, ExtraError>, json: Option<&str>) {
+fn assert_extra_is_kept(extra: Result<Value, DataError>, json: Option<&str>) {
     match (extra, json) {
         (Ok(value), Some(json)) => assert_eq!(value, serde_json::from_str::<Value>(json).unwrap()),
         (Ok(value), None) => assert!(value.is_null()),
         // JSON by its grammar, which no value can hold.
-        (Err(ExtraError::Mismatch { .. }), Some(json)) => assert!(serde_json::from_str::<Value>(json).is_err()),
+        (Err(DataError::Mismatch { .. }), Some(json)) => assert!(serde_json::from_str::<Value>(json).is_err()),
         (Err(error), json) => panic!("{error}: {json:?}"),
     }
 }

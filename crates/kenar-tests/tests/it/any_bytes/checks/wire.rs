@@ -2,20 +2,23 @@
 
 use std::fmt::Debug;
 
+use kenar::model::icon::Icon;
 use kenar::model::{
-    Action, ActionData, AppUrl, BotMessage, Button, ButtonGrid, ButtonRow, Contact, Conversation, ConversationKind,
-    ConversationMessage, File, Icon, Image, Location, Message, MessageKind, RawJson, Sender, SenderKind, Side,
-    Timestamp, Video, Voice,
+    Action, AppUrl, BotMessage, Button, ButtonData, ButtonGrid, ButtonRow, Contact, Conversation, ConversationKind,
+    ConversationMessage, File, Image, Location, Message, MessageKind, RawJson, Sender, SenderKind, Side, Timestamp,
+    Video, Voice,
 };
-use kenar::oauth::{Scope, StoredTokens, TokenAnswer};
-use kenar::operation::{BotMessageSent, ConversationHistory, MessageSent, Subscription, User};
+use kenar::oauth::{Scope, StoredTokens, TokenResponse};
+use kenar::operation::{
+    GetConversationResponse, GetUserResponse, SendBotMessageResponse, SendMessageResponse, Subscription,
+};
 use kenar::webhook::{DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, Post};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub fn types(data: &[u8]) {
     comes_back::<Action>(data);
-    comes_back::<ActionData>(data);
+    comes_back::<ButtonData>(data);
     comes_back::<AppUrl>(data);
     comes_back::<BotMessage>(data);
     comes_back::<Button>(data);
@@ -40,12 +43,12 @@ pub fn types(data: &[u8]) {
     comes_back::<Voice>(data);
     comes_back::<Scope>(data);
     comes_back::<StoredTokens>(data);
-    comes_back::<TokenAnswer>(data);
-    comes_back::<BotMessageSent>(data);
-    comes_back::<ConversationHistory>(data);
-    comes_back::<MessageSent>(data);
+    comes_back::<TokenResponse>(data);
+    comes_back::<SendBotMessageResponse>(data);
+    comes_back::<GetConversationResponse>(data);
+    comes_back::<SendMessageResponse>(data);
     comes_back::<Subscription>(data);
-    comes_back::<User>(data);
+    comes_back::<GetUserResponse>(data);
     comes_back::<DynamicAction>(data);
     comes_back::<DynamicActionReply>(data);
     comes_back::<Event>(data);

@@ -3,17 +3,18 @@
 //! A success is not believed for its status alone: Divar's front ends answer paths they do not know with `200` and an
 //! HTML page.
 //!
-//! For the `response` of an [`Operation`](crate::Operation) of yours:
+//! For the `response` of an [`Operation`](crate::request::Operation) of yours:
 //!
 //! ```
-//! use kenar::request::answer;
-//! use kenar::{Error, UserId};
+//! use kenar::Error;
+//! use kenar::model::UserId;
+//! use kenar::request::response;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Found { user_id: UserId }
 //!
 //! fn found(response: &http::Response<bytes::Bytes>) -> Result<UserId, Error> {
-//!     answer::json::<Found>("user.get_id_by_phone", response).map(|found| found.user_id)
+//!     response::json::<Found>("user.get_id_by_phone", response).map(|found| found.user_id)
 //! }
 //!
 //! let response = http::Response::new(r#"{ "user_id": "u-1" }"#.into());
@@ -21,7 +22,7 @@
 //!
 //! // A front end's page, with status 200.
 //! let error = found(&http::Response::new("<!doctype html>".into())).unwrap_err();
-//! assert_eq!(error.kind(), kenar::ErrorKind::UnexpectedResponse);
+//! assert_eq!(error.kind(), kenar::error::ErrorKind::UnexpectedResponse);
 //! assert_eq!(error.body_excerpt(), "<!doctype html>");
 //! ```
 
@@ -40,8 +41,8 @@ use crate::model::lenient::{self, Entry, FromObject};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Api`](crate::ErrorKind::Api) for a status other than 2xx, and
-/// [`ErrorKind::UnexpectedResponse`](crate::ErrorKind::UnexpectedResponse) for a body that is not the JSON expected;
+/// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx, and
+/// [`ErrorKind::UnexpectedResponse`](crate::error::ErrorKind::UnexpectedResponse) for a body that is not the JSON expected;
 /// that error says where in the JSON reading stopped.
 pub fn json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
     success(operation, response)?;
@@ -78,7 +79,7 @@ pub fn json_or_empty<T: DeserializeOwned + Default>(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Api`](crate::ErrorKind::Api) for a status other than 2xx.
+/// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx.
 pub fn success(operation: &'static str, response: &Response<Bytes>) -> Result<(), Error> {
     let status = response.status();
     if status.is_success() {

@@ -24,7 +24,7 @@ open_enum! {
 /// It serialises with its tokens, for a stand-in for the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TokenAnswer {
+pub struct TokenResponse {
     /// The access token.
     pub access_token: AccessToken,
     /// How it is shown.
@@ -37,7 +37,7 @@ pub struct TokenAnswer {
     pub scopes: Option<Vec<Scope>>,
 }
 
-impl TokenAnswer {
+impl TokenResponse {
     /// A bearer token that lives for an hour, alone.
     #[must_use]
     pub fn new(access_token: AccessToken) -> Self {
@@ -62,13 +62,13 @@ impl TokenAnswer {
     }
 }
 
-impl Serialize for TokenAnswer {
+impl Serialize for TokenResponse {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let refresh_token = self.refresh_token.as_ref().map(RefreshToken::expose_secret);
         let scope = self.scopes.as_deref().map(Scope::join);
         let optional = [self.token_type.is_some(), self.expires_in.is_some(), refresh_token.is_some(), scope.is_some()];
-        let mut answer =
-            serializer.serialize_struct("TokenAnswer", 1 + optional.into_iter().filter(|is_some| *is_some).count())?;
+        let mut answer = serializer
+            .serialize_struct("TokenResponse", 1 + optional.into_iter().filter(|is_some| *is_some).count())?;
         answer.serialize_field("access_token", self.access_token.expose_secret())?;
         if let Some(token_type) = &self.token_type {
             answer.serialize_field("token_type", token_type)?;
@@ -86,15 +86,15 @@ impl Serialize for TokenAnswer {
     }
 }
 
-impl<'de> Deserialize<'de> for TokenAnswer {
+impl<'de> Deserialize<'de> for TokenResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        AnswerFields::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
+        TokenResponseFields::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
     }
 }
 
 /// A token answer before it is known to hold an access token.
 #[derive(Default)]
-pub(super) struct AnswerFields {
+pub(super) struct TokenResponseFields {
     access_token: Option<AccessToken>,
     token_type: Option<TokenType>,
     expires_in: Option<u64>,
@@ -107,10 +107,10 @@ pub(super) struct AnswerFields {
 #[error("the answer holds no usable access_token")]
 pub(super) struct NoAccessToken;
 
-impl TryFrom<AnswerFields> for TokenAnswer {
+impl TryFrom<TokenResponseFields> for TokenResponse {
     type Error = NoAccessToken;
 
-    fn try_from(fields: AnswerFields) -> Result<Self, NoAccessToken> {
+    fn try_from(fields: TokenResponseFields) -> Result<Self, NoAccessToken> {
         Ok(Self {
             access_token: fields.access_token.ok_or(NoAccessToken)?,
             token_type: fields.token_type,
@@ -121,7 +121,7 @@ impl TryFrom<AnswerFields> for TokenAnswer {
     }
 }
 
-impl FromObject for AnswerFields {
+impl FromObject for TokenResponseFields {
     fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
         match key {
             "access_token" => entry.scalar(&mut self.access_token),
@@ -134,7 +134,7 @@ impl FromObject for AnswerFields {
     }
 }
 
-impl<'de> Deserialize<'de> for AnswerFields {
+impl<'de> Deserialize<'de> for TokenResponseFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::object(deserializer)
     }

@@ -7,7 +7,7 @@ use crate::model::RawJson;
 /// Why the data of a button cannot be had as the type asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ExtraError {
+pub enum DataError {
     /// The request brought no data: the app was not opened with a button, or the button had none.
     #[error("the request brought no data of a button")]
     Missing,
@@ -26,10 +26,10 @@ fn at(path: &str) -> String {
 }
 
 /// Reads the data as a `T`. None at all is read as `null`, so that an `Option` can be asked for.
-pub(super) fn read<T: DeserializeOwned>(extra: Option<&RawJson>) -> Result<T, ExtraError> {
-    match extra {
-        Some(json) => json.parse().map_err(|error| ExtraError::Mismatch { path: path_of::<T>(json), error }),
-        None => serde_json::from_str("null").map_err(|_| ExtraError::Missing),
+pub(super) fn read<T: DeserializeOwned>(data: Option<&RawJson>) -> Result<T, DataError> {
+    match data {
+        Some(json) => json.parse().map_err(|error| DataError::Mismatch { path: path_of::<T>(json), error }),
+        None => serde_json::from_str("null").map_err(|_| DataError::Missing),
     }
 }
 

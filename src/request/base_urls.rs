@@ -11,24 +11,24 @@ use crate::model::{is_loopback, is_private};
 /// with another.
 ///
 /// ```
-/// use kenar::request::Hosts;
+/// use kenar::request::BaseUrls;
 ///
-/// assert_eq!(Hosts::default().api().as_str(), "https://open-api.divar.ir");
-/// let local = Hosts::at("http://127.0.0.1:8080")?;
+/// assert_eq!(BaseUrls::default().api().as_str(), "https://open-api.divar.ir");
+/// let local = BaseUrls::single("http://127.0.0.1:8080")?;
 /// assert_eq!(local.oauth().as_str(), "http://127.0.0.1:8080");
-/// assert!(Hosts::at("http://kenar.example").is_err());
-/// # Ok::<(), kenar::request::InvalidHost>(())
+/// assert!(BaseUrls::single("http://kenar.example").is_err());
+/// # Ok::<(), kenar::request::InvalidBaseUrl>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hosts {
-    api: Host,
-    oauth: Host,
-    upload: Host,
+pub struct BaseUrls {
+    api: BaseUrl,
+    oauth: BaseUrl,
+    upload: BaseUrl,
 }
 
 /// A scheme, a host and a port: `https`, or `http` on a loopback address.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Host {
+pub struct BaseUrl {
     origin: String,
     loopback: bool,
 }
@@ -36,7 +36,7 @@ pub struct Host {
 /// Why a text cannot be a host to send to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum InvalidHost {
+pub enum InvalidBaseUrl {
     /// It is no absolute URL.
     #[error("not an absolute URL")]
     NotAUrl(#[source] url::ParseError),
@@ -48,10 +48,10 @@ pub enum InvalidHost {
     NotAnOrigin,
 }
 
-impl Default for Hosts {
+impl Default for BaseUrls {
     /// Divar's own.
     fn default() -> Self {
-        let divar = |origin: &str| Host { origin: origin.to_owned(), loopback: false };
+        let divar = |origin: &str| BaseUrl { origin: origin.to_owned(), loopback: false };
         Self {
             api: divar("https://open-api.divar.ir"),
             oauth: divar("https://oauth.divar.ir"),
@@ -60,13 +60,13 @@ impl Default for Hosts {
     }
 }
 
-impl Hosts {
+impl BaseUrls {
     /// One host for all three, as a sandbox or a gateway of yours is.
     ///
     /// # Errors
     ///
-    /// [`InvalidHost`], where it is not `https` and not `http` on a loopback address, or more than an origin.
-    pub fn at(origin: &str) -> Result<Self, InvalidHost> {
+    /// [`InvalidBaseUrl`], where it is not `https` and not `http` on a loopback address, or more than an origin.
+    pub fn single(origin: &str) -> Result<Self, InvalidBaseUrl> {
         Self::new(origin, origin, origin)
     }
 
@@ -74,26 +74,26 @@ impl Hosts {
     ///
     /// # Errors
     ///
-    /// [`InvalidHost`], where one is not `https` and not `http` on a loopback address, or more than an origin.
-    pub fn new(api: &str, oauth: &str, upload: &str) -> Result<Self, InvalidHost> {
+    /// [`InvalidBaseUrl`], where one is not `https` and not `http` on a loopback address, or more than an origin.
+    pub fn new(api: &str, oauth: &str, upload: &str) -> Result<Self, InvalidBaseUrl> {
         Ok(Self { api: api.parse()?, oauth: oauth.parse()?, upload: upload.parse()? })
     }
 
     /// Where the REST API is.
     #[must_use]
-    pub fn api(&self) -> &Host {
+    pub fn api(&self) -> &BaseUrl {
         &self.api
     }
 
     /// Where users give permission, and where codes are exchanged for tokens.
     #[must_use]
-    pub fn oauth(&self) -> &Host {
+    pub fn oauth(&self) -> &BaseUrl {
         &self.oauth
     }
 
     /// Where media are uploaded.
     #[must_use]
-    pub fn upload(&self) -> &Host {
+    pub fn upload(&self) -> &BaseUrl {
         &self.upload
     }
 
@@ -142,13 +142,13 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-impl Host {
+impl BaseUrl {
     /// The address of a path on this host. Each segment is percent-encoded.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidRequest`], where a segment is empty, `.` or `..`: such an identifier would name another path.
-    pub fn path(&self, operation: &'static str, segments: &[&str]) -> Result<Uri, Error> {
+    pub fn uri(&self, operation: &'static str, segments: &[&str]) -> Result<Uri, Error> {
         let mut address =
             String::with_capacity(self.origin.len() + segments.iter().map(|segment| segment.len() + 5).sum::<usize>());
         address.push_str(&self.origin);
@@ -182,29 +182,29 @@ impl Host {
     }
 }
 
-impl std::str::FromStr for Host {
-    type Err = InvalidHost;
+impl std::str::FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
 
-    fn from_str(text: &str) -> Result<Self, InvalidHost> {
-        let url = Url::parse(text).map_err(InvalidHost::NotAUrl)?;
+    fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
+        let url = Url::parse(text).map_err(InvalidBaseUrl::NotAUrl)?;
         if !is_private(&url) {
-            return Err(InvalidHost::NotSecure);
+            return Err(InvalidBaseUrl::NotSecure);
         }
         let origin = url.origin().ascii_serialization();
         if url.as_str().strip_suffix('/') != Some(&origin) {
-            return Err(InvalidHost::NotAnOrigin);
+            return Err(InvalidBaseUrl::NotAnOrigin);
         }
         Ok(Self { origin, loopback: is_loopback(&url) })
     }
 }
 
-impl fmt::Display for Host {
+impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin)
     }
 }
 
-impl fmt::Debug for Host {
+impl fmt::Debug for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin)
     }
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_host_is_an_origin_and_private() {
         for good in ["https://kenar.example", "https://kenar.example:8443/", "http://127.0.0.1:1", "http://[::1]:1"] {
-            assert!(Hosts::at(good).is_ok(), "{good}");
+            assert!(BaseUrls::single(good).is_ok(), "{good}");
         }
         for bad in [
             "kenar.example",
@@ -229,14 +229,14 @@ mod tests {
             "ws://127.0.0.1:1",
             "",
         ] {
-            assert!(Hosts::at(bad).is_err(), "{bad}");
+            assert!(BaseUrls::single(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn an_identifier_stays_one_segment() {
-        let host = Hosts::default().api;
-        let path = |id| host.path("test", &["v1", id]).map(|uri| uri.to_string());
+        let host = BaseUrls::default().api;
+        let path = |id| host.uri("test", &["v1", id]).map(|uri| uri.to_string());
         for (id, encoded) in [
             ("a/../b?x=1 y", "a%2F..%2Fb%3Fx%3D1%20y"),
             ("Ab+/=", "Ab%2B%2F%3D"),
