@@ -1,3 +1,33 @@
 //! Durable stores for [`kenar`]: OAuth tokens, accepted events and quotas, in SQLite or Redis.
+//!
+//! | store | feature | for |
+//! |---|---|---|
+//! | [`Sqlite`] | `sqlite` (default) | one machine with any number of processes; nothing to install |
+//! | `Redis` | `redis` | a fleet of machines |
+//!
+//! # Client libraries
+//!
+//! Neither library appears in this crate's API, so a new major version of one is not a breaking release here.
+//!
+//! - **[rusqlite](https://docs.rs/rusqlite)**, with SQLite bundled. SQLite calls block, whichever library makes them:
+//!   sqlx also runs each connection on a thread of its own, and adds an executor, a pool and a query language for several
+//!   databases. rusqlite is a thin layer over the C API, which is what the write queue of [`Sqlite`] needs. Bundled, so
+//!   that the version is known and nothing must be installed; it needs a C compiler. The accepted range of versions is
+//!   wide, because a program can link SQLite only once.
+//! - **[redis](https://docs.rs/redis)**, maintained by the redis-rs team. It multiplexes one connection, reconnects by
+//!   itself and runs Lua scripts by their digest. fred does the same with twice the dependencies.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
+
+mod error;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use error::Error;
+#[cfg(feature = "redis")]
+pub use redis::Redis;
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;

@@ -1,0 +1,68 @@
+//! One connection, set up as all of them are.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+
+use crate::Error;
+
+/// The version of the tables. A file with a greater one was written by a newer crate.
+const VERSION: i64 = 1;
+
+/// How long to wait for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+    create_file(path).map_err(|error| Error::new("cannot create the SQLite database", error))?;
+    set_up(path).map_err(|error| Error::new("cannot open the SQLite database", error))
+}
+
+/// Creates the file for its owner only. SQLite gives its other files the same permissions.
+fn create_file(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn set_up(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Returns the mode that it has set, so it is a query.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+pub(super) fn create_tables(connection: &mut Connection, schema: &[&str]) -> Result<(), Error> {
+    let version = create(connection, schema).map_err(|error| Error::new("cannot create the SQLite tables", error))?;
+    if version > VERSION {
+        let found = format!("its tables have version {version}, and this version of kenar-store knows {VERSION}");
+        return Err(Error::new("the SQLite database was written by a newer kenar-store", found));
+    }
+    Ok(())
+}
+
+/// Returns the version that the tables have.
+fn create(connection: &mut Connection, schema: &[&str]) -> rusqlite::Result<i64> {
+    // Several processes may start at once.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch("CREATE TABLE IF NOT EXISTS kenar_schema (version INTEGER NOT NULL) STRICT")?;
+    let version = transaction.query_row("SELECT version FROM kenar_schema", [], |row| row.get(0)).optional()?;
+    if let Some(version @ VERSION..) = version {
+        if version > VERSION {
+            return Ok(version);
+        }
+    } else {
+        transaction.execute("INSERT INTO kenar_schema (version) VALUES (?1)", [VERSION])?;
+    }
+    for script in schema {
+        transaction.execute_batch(script)?;
+    }
+    transaction.commit()?;
+    Ok(VERSION)
+}

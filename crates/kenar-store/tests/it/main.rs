@@ -1,0 +1,7 @@
+//! The stores against a real SQLite file and a real Redis server.
+
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod support;

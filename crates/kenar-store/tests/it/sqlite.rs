@@ -1,0 +1,34 @@
+use kenar_store::Sqlite;
+
+#[tokio::test]
+async fn sqlite_file_is_created_and_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("addon.db");
+    let (first, second) = tokio::join!(Sqlite::open(&path), Sqlite::open(&path));
+    drop((first.unwrap(), second.unwrap()));
+    Sqlite::open(&path).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sqlite_file_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("addon.db");
+    let _store = Sqlite::open(&path).await.unwrap();
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
+    }
+}
+
+#[tokio::test]
+async fn sqlite_refuses_what_is_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("addon.db");
+    std::fs::write(&path, "a text file, and by no means a database: ".repeat(100)).unwrap();
+    let error = Sqlite::open(&path).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot open the SQLite database");
+}
