@@ -263,6 +263,8 @@ pub mod error;
 // Documentation only: it is compiled for documentation and for its examples, and for no one who uses the crate.
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "tokio")]
+pub mod inbox;
 pub mod model;
 pub mod oauth;
 pub mod operation;

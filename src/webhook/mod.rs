@@ -47,6 +47,7 @@ mod dynamic_action;
 mod event;
 mod event_source;
 mod open_app;
+mod received_event;
 mod rejection;
 mod respond;
 mod return_url;
@@ -62,6 +63,7 @@ pub use event::{
 };
 pub use event_source::is_documented_event_source;
 pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, OpenAppReply, Source};
+pub use received_event::ReceivedEvent;
 pub use rejection::Rejection;
 pub use return_url::COMPLETION_URL;
 pub use start_command::{StartCommand, TouchPoint};

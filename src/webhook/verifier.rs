@@ -1,9 +1,10 @@
 //! Whether a request is Divar's: the identification key, compared in constant time.
 
+use bytes::Bytes;
 use http::{HeaderMap, header};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{DynamicAction, Event, OpenApp, Rejection};
+use super::{DynamicAction, Event, OpenApp, ReceivedEvent, Rejection};
 use crate::secret::IdentificationKey;
 
 /// Tells Divar's webhooks from anybody else's, and reads them.
@@ -108,6 +109,17 @@ impl Verifier {
     pub fn event(&self, headers: &HeaderMap, body: &[u8]) -> Result<Event, Rejection> {
         self.admit(headers, body)?;
         Event::from_unverified_body(body)
+    }
+
+    /// Reads an event and keeps the body, for an [`Inbox`](crate::inbox::Inbox) to store.
+    ///
+    /// # Errors
+    ///
+    /// As [`event`](Self::event).
+    pub fn received_event(&self, headers: &HeaderMap, body: impl Into<Bytes>) -> Result<ReceivedEvent, Rejection> {
+        let body = body.into();
+        self.admit(headers, &body)?;
+        ReceivedEvent::from_unverified_body(body)
     }
 
     /// Reads a press of a button that asks your add-on what to do.

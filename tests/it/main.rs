@@ -7,6 +7,7 @@ mod support;
 
 mod calls;
 mod guide_links;
+mod inbox;
 mod lines;
 mod oauth_fixtures;
 mod oauth_flow;

@@ -4,6 +4,7 @@ mod any_bytes;
 mod call_retry;
 mod call_secrecy;
 mod call_transports;
+mod inbox_stores;
 mod no_secret_shows;
 mod oauth_properties;
 mod read_by_others;

@@ -1,0 +1,158 @@
+//! What is stored of an event: its bytes, what it is known by, and what it is kept in order with.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Error as JsonError;
+
+use crate::model::Message;
+use crate::webhook::{Event, ReceivedEvent};
+
+/// An event that an [`Inbox`](super::Inbox) accepts, and the bytes it stores.
+///
+/// Implemented for [`ReceivedEvent`], which has the bytes that Divar sent, and for [`Event`], which is written as JSON
+/// again: the handler gets an equal event, without the keys that this version of the crate does not know.
+pub trait AcceptedEvent: Sync {
+    /// The event.
+    fn event(&self) -> &Event;
+
+    /// The JSON to store.
+    ///
+    /// # Errors
+    ///
+    /// If the event cannot be written as JSON.
+    fn body(&self) -> Result<Bytes, JsonError>;
+}
+
+impl AcceptedEvent for Event {
+    fn event(&self) -> &Event {
+        self
+    }
+
+    fn body(&self) -> Result<Bytes, JsonError> {
+        serde_json::to_vec(self).map(Bytes::from)
+    }
+}
+
+impl AcceptedEvent for ReceivedEvent {
+    fn event(&self) -> &Event {
+        self
+    }
+
+    fn body(&self) -> Result<Bytes, JsonError> {
+        Ok(Self::body(self).clone())
+    }
+}
+
+/// An event to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewEvent {
+    /// The deduplication key: the message id, or a hash of the content where there is none.
+    pub key: String,
+    /// How long the key is known after the event is stored; `None` for as long as the event is remembered.
+    pub key_lifetime: Option<Duration>,
+    /// The lane: events of one lane are handled one at a time, in the order in which they were stored.
+    pub lane: String,
+    /// The JSON of the event.
+    pub body: Bytes,
+}
+
+impl NewEvent {
+    /// An event with a key that is known for as long as the event is remembered.
+    #[must_use]
+    pub fn new(key: impl Into<String>, lane: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        Self { key: key.into(), key_lifetime: None, lane: lane.into(), body: body.into() }
+    }
+
+    /// Forgets the key this long after the event is stored, handled or not.
+    #[must_use]
+    pub fn key_lifetime(mut self, lifetime: Duration) -> Self {
+        self.key_lifetime = Some(lifetime);
+        self
+    }
+
+    /// What an inbox stores of an event.
+    pub(super) fn of(event: &(impl AcceptedEvent + ?Sized), content_window: Duration) -> Result<Self, JsonError> {
+        let body = event.body()?;
+        let event = event.event();
+        let message_id = message(event).and_then(|message| message.id.as_ref()).map(|id| format!("message:{id}"));
+        let (key, key_lifetime) = match message_id {
+            Some(key) => (key, None),
+            None => (content_key(&body), Some(content_window)),
+        };
+        let lane = lane(event).unwrap_or_else(|| key.clone());
+        Ok(Self { key, key_lifetime, lane, body })
+    }
+}
+
+fn message(event: &Event) -> Option<&Message> {
+    match event {
+        Event::NewMessage(event) | Event::ChatbotMessage(event) => Some(&event.message),
+        _ => None,
+    }
+}
+
+/// Two events with one key count as one, so the hash must be one that nobody can find a collision of.
+fn content_key(body: &[u8]) -> String {
+    let hash = hmac_sha256::Hash::hash(body);
+    hash.iter().fold(String::from("content:"), |key, byte| key + &format!("{byte:02x}"))
+}
+
+/// What the event is about, where the order of events about it matters.
+fn lane(event: &Event) -> Option<String> {
+    match event {
+        Event::NewMessage(event) | Event::ChatbotMessage(event) => {
+            Some(format!("conversation:{}", event.message.conversation.id))
+        }
+        Event::AccessRevoked(revoked) => Some(format!("user:{}", revoked.user_id)),
+        Event::PostUpdate(update) => update.post.token.as_ref().map(|token| format!("post:{token}")),
+        Event::PaymentTransaction(payment) => payment.id.as_ref().map(|id| format!("payment:{id}")),
+        Event::Undecodable(_) | Event::Unknown(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    fn stored(body: &str) -> NewEvent {
+        NewEvent::of(&ReceivedEvent::from_unverified_body(body.to_owned()).unwrap(), WINDOW).unwrap()
+    }
+
+    #[test]
+    fn message_is_known_by_its_id_and_ordered_by_conversation() {
+        let body =
+            r#"{"type":"NEW_MESSAGE","new_message":{"id":"m-1","conversation":{"id":"c-1"},"type":"TEXT"},"x":1}"#;
+        let event = stored(body);
+        assert_eq!((&*event.key, event.key_lifetime, &*event.lane), ("message:m-1", None, "conversation:c-1"));
+        assert_eq!(event.body, body, "the bytes are the ones that arrived");
+    }
+
+    #[test]
+    fn event_without_an_id_is_known_by_its_content() {
+        let body = r#"{"type":"USER_ACCESS_REVOCATION","user_access_revocation":{"user_id":"u-1"}}"#;
+        let event = stored(body);
+        assert_eq!((event.key_lifetime, &*event.lane), (Some(WINDOW), "user:u-1"));
+        assert_eq!(event.key, stored(body).key);
+        assert_ne!(event.key, stored(&body.replace("u-1", "u-2")).key);
+        // `printf abc | sha256sum`, which every process of a fleet must agree on.
+        assert_eq!(content_key(b"abc"), "content:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn unknown_event_has_a_lane_of_its_own() {
+        let event = stored(r#"{"type":"NEWER_THAN_THIS_CRATE"}"#);
+        assert_eq!(event.lane, event.key);
+    }
+
+    #[test]
+    fn event_is_stored_as_json_that_reads_as_an_equal_event() {
+        let body = br#"{"type":"NEW_CHATBOT_MESSAGE","new_chatbot_message":{"id":"m-1","conversation":{"id":"c-1"}}}"#;
+        let event = Event::from_unverified_body(body).unwrap();
+        let stored = NewEvent::of(&event, WINDOW).unwrap();
+        assert_eq!(Event::from_unverified_body(&stored.body).unwrap(), event);
+    }
+}
