@@ -79,7 +79,7 @@ pub enum Insertion {
 pub struct Ticket {
     /// The claimed lane or event, by a name of the store's own.
     pub id: String,
-    /// The number of the claim: greater than that of any earlier claim of the lane.
+    /// The number of the claim: greater than that of any earlier claim with this id.
     pub fence: u64,
 }
 

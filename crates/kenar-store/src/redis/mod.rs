@@ -1,5 +1,7 @@
 //! Redis: one multiplexed connection, and Lua scripts for what must be atomic.
 
+mod inbox;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! SQLite: one file, one thread that writes and one that reads.
 
 mod connection;
+mod inbox;
 mod worker;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::Error;
 use worker::Worker;
 
 /// The tables, one script a part. Each script can be run again.
-const SCHEMA: &[&str] = &[];
+const SCHEMA: &[&str] = &[inbox::SCHEMA];
 
 /// A store in one SQLite file, for all processes of one machine. Cheap to clone; clones share their threads.
 ///

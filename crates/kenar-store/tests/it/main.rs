@@ -1,5 +1,6 @@
 //! The stores against a real SQLite file and a real Redis server.
 
+mod inbox;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
