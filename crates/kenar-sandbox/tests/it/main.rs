@@ -1,5 +1,6 @@
 //! The promises of the sandbox, each in a module.
 
+mod bodies;
 mod chat;
 mod clock;
 mod errors;
@@ -9,6 +10,7 @@ mod journal;
 mod limits;
 mod oauth;
 mod page;
+mod paths;
 mod people;
 mod promises;
 mod recording;
