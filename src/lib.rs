@@ -271,6 +271,8 @@ pub mod operation;
 mod redact;
 pub mod request;
 pub mod secret;
+#[cfg(feature = "tokio")]
+pub mod tokens;
 pub mod transport;
 pub mod webhook;
 
