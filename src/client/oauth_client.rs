@@ -59,7 +59,7 @@ impl OAuthClient {
         self.app.permission_request(scopes, state).url(self.client.base_urls())
     }
 
-    /// Reads the query with which a user came back: [`OAuthApp::callback`].
+    /// Reads the query with which a user came back, or the URL that it is in: [`OAuthApp::callback`].
     ///
     /// # Errors
     ///

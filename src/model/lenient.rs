@@ -3,7 +3,8 @@
 //! Divar's server is a JSON gateway before protobuf messages. 64-bit integers may be texts, fields that are not set
 //! may be missing, `null` or empty, and its documents and its traffic disagree about names and types. So a known key
 //! with a value of the wrong type counts as missing, a repeated key keeps its last useful value, and a key that is
-//! not known is passed over. Only text that is not JSON at all fails.
+//! not known is passed over. Only text that is not JSON at all fails; what JSON can write and no value can be is read as
+//! [`tolerant`](super::tolerant) says.
 //!
 //! A type says what its keys are in [`FromObject::set`]; everything is decided there, in one pass and without
 //! buffering. Values are written where they belong, since a value that is handed up from call to call is copied by each
@@ -16,6 +17,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::RawJson;
+use super::tolerant::Tolerant;
 
 /// A value read from one JSON text, number or boolean.
 pub(crate) trait FromScalar: Sized {
@@ -165,12 +167,25 @@ pub(crate) fn object<'de, T: FromObject, D: Deserializer<'de>>(deserializer: D) 
 
 /// Reads a whole body: `Ok(None)` where it is JSON but no object.
 pub(crate) fn from_slice<T: FromObject>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
-    match std::str::from_utf8(body) {
+    let body = without_bom(body);
+    let read = match std::str::from_utf8(body) {
         // One look at the whole is quicker than one at each text in it.
         Ok(text) => whole(serde_json::Deserializer::from_str(text)),
         // What is not passed over has to be UTF-8 all the same.
         Err(_) => whole(serde_json::Deserializer::from_slice(body)),
-    }
+    };
+    read.or_else(|error| {
+        // JSON by its grammar may hold what no value can be.
+        let raw: &RawValue = serde_json::from_slice(body).map_err(|_| error)?;
+        let mut slot = None;
+        Object(&mut slot).deserialize(Tolerant::new(raw))?;
+        Ok(slot)
+    })
+}
+
+/// The body without the byte order mark that some writers begin with; RFC 8259, section 8.1, lets a reader pass it over.
+pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
 fn whole<'de, T: FromObject, R: serde_json::de::Read<'de>>(

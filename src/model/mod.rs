@@ -28,9 +28,11 @@ mod location;
 mod message;
 pub(crate) mod open_enum;
 mod outgoing;
+mod query;
 mod raw_json;
 mod side;
 mod timestamp;
+pub(crate) mod tolerant;
 
 pub use action::{Action, ButtonData, InvalidButtonData};
 pub use app_url::{AppUrl, InvalidAppUrl};
@@ -49,3 +51,4 @@ pub use timestamp::{InvalidTimestamp, Timestamp};
 pub(crate) use app_url::{is_loopback, is_private};
 pub(crate) use location::LocationFields;
 pub(crate) use message::{ConversationFields, MessageFields};
+pub(crate) use query::query_of;

@@ -54,10 +54,10 @@ impl From<Repeated> for CallbackError {
 }
 
 impl OAuthApp {
-    /// Reads the query with which a user came back to the redirect URI, with or without the question mark before it.
-    /// Take it as it was sent, not decoded.
+    /// Reads the query with which a user came back to the redirect URI.
     ///
-    /// The state is checked first and in all cases. Parameters not known are passed over.
+    /// Give the query as it was sent, not decoded, with or without its question mark; or the path or the absolute URL that
+    /// it is in. The state is checked first and in all cases. Unknown parameters and a fragment are ignored.
     ///
     /// # Errors
     ///

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::model::query_of;
+
 /// Why a request to the OAuth server is not a valid one: what a server, or a stand-in for it in a test, says of what it
 /// received. Names the parameter and never repeats its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +36,9 @@ impl From<Repeated> for InvalidOAuthRequest {
 pub(super) struct Parameters<'a>(&'a [u8]);
 
 impl<'a> Parameters<'a> {
-    /// Those of a query, with or without the question mark before it.
+    /// Those of a query, or of the path or URL that it is in.
     pub(super) fn of_query(query: &'a str) -> Self {
-        Self(query.strip_prefix('?').unwrap_or(query).as_bytes())
+        Self(query_of(query).as_bytes())
     }
 
     pub(super) fn of_form(form: &'a [u8]) -> Self {

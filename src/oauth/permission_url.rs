@@ -100,8 +100,7 @@ pub struct PermissionRequest {
 }
 
 impl PermissionRequest {
-    /// Reads the query of the consent page, with or without the question mark before it. Parameters it does not know are
-    /// passed over.
+    /// Reads the query of the consent page, or the path or absolute URL that it is in. Unknown parameters are ignored.
     ///
     /// # Errors
     ///

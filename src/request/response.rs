@@ -36,6 +36,7 @@ use serde_json::Value;
 use crate::error::{ApiError, Error, OAuthError, RpcCode, RpcStatus};
 use crate::model::RawJson;
 use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::tolerant;
 
 /// A success's JSON, or an error's [`Error`].
 ///
@@ -59,7 +60,7 @@ pub fn secret_json<T: DeserializeOwned>(operation: &'static str, response: &Resp
     read(operation, response, Excerpt::Withheld)
 }
 
-/// As [`json`], for a call that is also answered with an empty body: that counts as `{}`.
+/// As [`json`], for a call whose response needs to hold nothing: one that says nothing, empty or `null`, is the default.
 ///
 /// # Errors
 ///
@@ -69,7 +70,7 @@ pub fn json_or_empty<T: DeserializeOwned + Default>(
     response: &Response<Bytes>,
 ) -> Result<T, Error> {
     success(operation, response)?;
-    if response.body().trim_ascii().is_empty() {
+    if matches!(lenient::without_bom(response.body()).trim_ascii(), b"" | b"null") {
         return Ok(T::default());
     }
     read(operation, response, Excerpt::Kept)
@@ -101,10 +102,10 @@ enum Excerpt {
 }
 
 fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>, keep: Excerpt) -> Result<T, Error> {
-    let body = response.body();
+    let body = lenient::without_bom(response.body());
     let value = match std::str::from_utf8(body) {
         // One look at the whole is quicker than one at each text in it.
-        Ok(text) => serde_json::from_str(text),
+        Ok(text) => serde_json::from_str(text).or_else(|error| tolerant::from_str(text).map_err(|_| error)),
         Err(_) => serde_json::from_slice(body),
     };
     value.map_err(|error| {
@@ -134,7 +135,7 @@ fn where_it_stopped<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
 /// The beginning of what is no JSON. Of JSON, the place where reading stopped says enough; what people wrote, and their
 /// telephone numbers, are not for a log.
 fn excerpt_of_page(body: &[u8]) -> String {
-    match body.trim_ascii_start().first() {
+    match lenient::without_bom(body).trim_ascii_start().first() {
         Some(b'{' | b'[') => String::new(),
         _ => excerpt(body),
     }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::return_url;
-use crate::model::PostToken;
+use crate::model::{PostToken, query_of};
 
 /// What a page was opened with, where Divar's app opens it directly: the query of a `GET` of the
 /// "Fallback URL" in the [panel](crate::guide#panel).
@@ -27,12 +27,12 @@ pub struct UntrustedDirectLink {
 }
 
 impl UntrustedDirectLink {
-    /// Reads a query, with or without its question mark. Never fails: what is no percent-encoded UTF-8 is replaced.
+    /// Reads a query, with or without its question mark, or the path or absolute URL that it is in. Never fails: what is not
+    /// percent-encoded UTF-8 is replaced.
     #[must_use]
     pub fn parse(query: &str) -> Self {
-        let query = query.strip_prefix('?').unwrap_or(query);
         let mut link = Self { post_token: None, return_url: None, parameters: Vec::new() };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in form_urlencoded::parse(query_of(query).as_bytes()) {
             match &*name {
                 _ if value.is_empty() => {}
                 "post_token" => link.post_token = link.post_token.or_else(|| Some(PostToken::new(value))),

@@ -16,4 +16,5 @@ mod showcase_delivery;
 mod showcase_xo;
 mod webhook_dynamic_action;
 mod webhook_event;
+mod webhook_unrepresentable;
 mod webhook_verifier;

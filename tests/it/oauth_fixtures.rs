@@ -142,7 +142,12 @@ fn callbacks_are_read() {
     for (name, expected) in callback_rows() {
         let query = fixture(&format!("oauth/{name}"));
         assert_eq!(app().callback(&query, &state), expected, "{name}");
-        assert_eq!(app().callback(&format!("?{query}"), &state), expected, "{name}, with a question mark");
+        for before in ["?", "/oauth?", "oauth?", "https://addon.example/oauth?", "http://127.0.0.1:1/a=b&c?"] {
+            for after in ["", "#", "#_=_", "#code=other"] {
+                let text = format!("{before}{query}{after}");
+                assert_eq!(app().callback(&text, &state), expected, "{name}, as {text}");
+            }
+        }
     }
 }
 

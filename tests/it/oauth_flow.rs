@@ -307,6 +307,9 @@ fn a_callback_that_cannot_be_used_is_refused() {
         ("state=state-placeholder-1&code=%0a", CallbackError::UnusableCode),
         ("state=state-placeholder-1&code=a&error=access_denied", CallbackError::CodeAndError),
         ("STATE=state-placeholder-1&code=a", CallbackError::MissingState),
+        ("/state=state-placeholder-1&code=a", CallbackError::MissingState),
+        ("/oauth#?state=state-placeholder-1&code=a", CallbackError::MissingState),
+        ("https://addon.example/oauth", CallbackError::MissingState),
     ] {
         assert_eq!(app().callback(query, &state), Err(error), "{query}");
     }

@@ -150,6 +150,17 @@ fn every_direct_link_is_read_as_its_row_says() {
 }
 
 #[test]
+fn direct_link_is_read_from_a_path_or_a_url() {
+    let query = "post_token=QYabcdef&return_url=https://divar.ir/a?b=c&city=tehran";
+    let link = UntrustedDirectLink::parse(query);
+    assert_eq!(link.given_return_url(), Some("https://divar.ir/a?b=c"));
+    for text in ["?{}", "/page?{}", "/?{}#top", "https://addon.example/page?{}", "//addon.example/x=y?{}#?z"] {
+        assert_eq!(UntrustedDirectLink::parse(&text.replace("{}", query)), link, "{text}");
+    }
+    assert_eq!(UntrustedDirectLink::parse("/page/post_token=QYabcdef"), UntrustedDirectLink::parse(""));
+}
+
+#[test]
 fn a_direct_link_takes_the_first_value_that_is_there() {
     let link =
         UntrustedDirectLink::parse("?post_token=&post_token=a&post_token=b&x=&x=1&x=2&callback_url=c&return_url=d");

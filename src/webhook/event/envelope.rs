@@ -13,48 +13,11 @@ use crate::model::{Message, MessageFields, RawJson, UserId};
 use crate::webhook::Rejection;
 
 pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
-    match lenient::from_slice::<Envelope>(body) {
-        Ok(Some(envelope)) => envelope.event().or_else(|misfit| Ok(misfit.with(raw(body)?))),
-        Ok(None) => Err(Rejection::NotAnObject),
-        Err(error) => read_unrepresentable(body, error),
-    }
-}
-
-/// Reads a body that is JSON by its grammar, but holds a number or a text that no value can be.
-fn read_unrepresentable(body: &[u8], error: serde_json::Error) -> Result<Event, Rejection> {
-    let Some(raw) = raw(body).ok().filter(RawJson::is_object) else {
-        return Err(Rejection::NotJson(error));
-    };
-    let kind = match lenient::from_slice::<KindOnly>(body) {
-        Ok(Some(KindOnly(kind))) => kind,
-        _ => None,
-    };
-    let misfit = match kind {
-        None => Misfit::Unknown(None),
-        Some(EventKind::Unknown(kind)) => Misfit::Unknown(Some(kind)),
-        Some(kind) => {
-            // Once more, for the place within what is kept: white space before it is not.
-            let error = lenient::from_slice::<Envelope>(raw.get().as_bytes()).err().unwrap_or(error);
-            Misfit::Undecodable(kind, UndecodableReason::Unrepresentable(error.to_string()))
-        }
-    };
-    Ok(misfit.with(raw))
-}
-
-fn raw(body: &[u8]) -> Result<RawJson, Rejection> {
-    serde_json::from_slice::<Box<RawValue>>(body).map(RawJson::from).map_err(Rejection::NotJson)
-}
-
-#[derive(Default)]
-struct KindOnly(Option<EventKind>);
-
-impl FromObject for KindOnly {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "type" => entry.scalar(&mut self.0),
-            _ => entry.skip(),
-        }
-    }
+    let envelope: Envelope = Rejection::unless_object(lenient::from_slice(body))?;
+    envelope.event().or_else(|misfit| {
+        let raw = serde_json::from_slice::<Box<RawValue>>(lenient::without_bom(body)).map_err(Rejection::NotJson)?;
+        Ok(misfit.with(RawJson::from(raw)))
+    })
 }
 
 /// The keys of all events.

@@ -130,10 +130,6 @@ pub enum UndecodableReason {
     /// The revocation does not say whose it is.
     #[error("the revocation does not name its user")]
     NoUserId,
-    /// A known key holds what JSON can write and no value can be: a number beyond all doubles, half a surrogate pair.
-    /// The text says what and where.
-    #[error("a value cannot be represented: {0}")]
-    Unrepresentable(String),
 }
 
 /// An event of a kind that this version of the crate does not know.

@@ -468,15 +468,65 @@ async fn a_success_that_is_not_what_was_asked_for_says_where_it_stopped() {
 
 #[tokio::test]
 async fn no_json_value_of_another_shape_is_taken_for_a_success() {
-    for body in ["[]", "\"text\"", "17", "null", "true", "{\"a\":", "\u{feff}{}", "{} {}"] {
+    for body in ["[]", "\"text\"", "17", "null", "true", "{\"a\":", "\u{feff}[]", "\u{feff}\u{feff}", "{} {}"] {
         for (call, outcome) in every_call(|| answering(200, "application/json", body)).await {
-            // Nothing is read of the answer to a subscription; it only has to be JSON.
-            if call != "subscribe" {
+            // Nothing is read of the answer to a subscription; it only has to be JSON. A send needs no data.
+            if call != "subscribe" && !(body == "null" && call.starts_with("send_")) {
                 let error = outcome.expect_err(&format!("{call} took {body} for a success"));
                 assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{call}: {body}");
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_success_that_says_nothing_is_a_success_where_no_data_is_needed() {
+    for body in ["", " \r\n", "null", " null\n", "\u{feff}", "\u{feff}null", "\u{feff}{}", "{}", "{\"\\ud800\":1e400}"]
+    {
+        for status in [200, 201, 204] {
+            for (call, outcome) in every_call(|| answering(status, "application/json", body)).await {
+                if call == "subscribe" || call.starts_with("send_") {
+                    assert!(outcome.is_ok(), "{call}: {status} {body:?}: {outcome:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn byte_order_mark_hides_neither_data_nor_errors() {
+    let user = answering(200, "application/json", "\u{feff}{\"phone_numbers\":[\"09990000000\"]}");
+    assert_eq!(user.get_user(&access_token()).await.unwrap().phone_number.as_deref(), Some("09990000000"));
+
+    let error =
+        send(&answering(412, "application/json", "\u{feff}{\"code\":9,\"message\":\"blocked\"}")).await.unwrap_err();
+    assert_eq!(error.rpc_code(), Some(RpcCode::FAILED_PRECONDITION));
+
+    // What people wrote is not for a log.
+    let error =
+        custom::<Vec<u8>>(&answering(200, "application/json", "\u{feff}{\"text\":\"private\"}")).await.unwrap_err();
+    assert_eq!(error.body_excerpt(), "");
+}
+
+#[tokio::test]
+async fn unrepresentable_values_do_not_hide_the_others() {
+    let body = r#"{"phone_numbers":["0999\ud800"],"user_id":1e400,"\udfff":"\ud800"}"#;
+    let user = answering(200, "application/json", body).get_user(&access_token()).await.unwrap();
+    assert_eq!((user.phone_number.as_deref(), user.user_id), (Some("0999\u{fffd}"), None));
+
+    #[derive(Debug, Deserialize)]
+    struct Own {
+        number: Option<f64>,
+        list: Vec<String>,
+    }
+    let own =
+        custom::<Own>(&answering(200, "application/json", r#"{"number":-1e400,"list":["\udc00a"]}"#)).await.unwrap();
+    assert_eq!((own.number, own.list), (None, vec!["\u{fffd}a".to_owned()]));
+
+    // Reading in another way overflows no stack.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let error = custom::<serde_json::Value>(&answering(200, "application/json", deep)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
 }
 
 #[tokio::test]

@@ -27,3 +27,13 @@ pub fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     }
     headers
 }
+
+/// The query in a text: all of it, unless it is a path or a URL.
+pub fn query_of(text: &str) -> &str {
+    let text = text.split('#').next().unwrap_or_default();
+    let end = text.find(['=', '&', '?']).unwrap_or(text.len());
+    if !text[..end].contains('/') && !text[end..].starts_with('?') {
+        return text;
+    }
+    text.find('?').map_or("", |at| &text[at + 1..])
+}

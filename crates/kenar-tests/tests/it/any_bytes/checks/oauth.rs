@@ -4,6 +4,8 @@ use kenar::Scope;
 use kenar::oauth::{Callback, CallbackError, OAuthApp, OAuthState, PermissionRequest, TokenRequest};
 use kenar::secret::ClientSecret;
 
+use super::input;
+
 /// The state that the fixtures have.
 const STATE: &str = "state-placeholder-1";
 
@@ -16,7 +18,7 @@ pub fn callback(data: &[u8]) {
     let Ok(query) = std::str::from_utf8(data) else { return };
     let state = OAuthState::restore(STATE).expect("a state");
     let named = |wanted: &str| -> Vec<String> {
-        let query = query.strip_prefix('?').unwrap_or(query);
+        let query = input::query_of(query);
         let pairs = form_urlencoded::parse(query.as_bytes());
         pairs.filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).collect()
     };
@@ -41,6 +43,15 @@ pub fn callback(data: &[u8]) {
         }
         Err(_) => {}
     }
+    if let [only] = named("code").as_slice() {
+        if named("state") == [STATE] && !only.is_empty() {
+            assert!(!matches!(app().callback(query, &state), Ok(Callback::Denied(_))), "a grant was read as a refusal");
+        }
+    }
+    assert_eq!(
+        app().callback(&format!("https://addon.example/a=b?{}#c", input::query_of(query)), &state),
+        app().callback(&format!("?{}", input::query_of(query)), &state),
+    );
     let other = OAuthState::restore("state-placeholder-2").expect("a state");
     if named("state") == [STATE] {
         assert_eq!(app().callback(query, &other), Err(CallbackError::StateMismatch));

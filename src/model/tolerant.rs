@@ -1,0 +1,173 @@
+//! How JSON is read that its grammar allows and `serde_json` refuses: half of a surrogate pair, or a number beyond all
+//! doubles.
+//!
+//! Such a text reads with U+FFFD in place of what it cannot hold, as Go reads it, in which Divar's servers are written.
+//! Such a number counts as missing. What is kept as [`RawJson`](super::RawJson) stays as it was sent.
+//!
+//! Each value is looked at once for every level that it is below, so this is the second way, for what the first refused.
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
+
+/// Reads any value.
+pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, serde_json::Error> {
+    T::deserialize(Tolerant::new(serde_json::from_str(text)?))
+}
+
+/// A value that is JSON by its grammar.
+#[derive(Clone, Copy)]
+pub(super) struct Tolerant<'de> {
+    raw: &'de RawValue,
+    /// How many more levels may be below it.
+    depth: u8,
+}
+
+impl<'de> Tolerant<'de> {
+    /// As deep as `serde_json` reads, so that no nesting overflows the stack.
+    pub(super) fn new(raw: &'de RawValue) -> Self {
+        Self { raw, depth: 128 }
+    }
+
+    /// Whether it is `null`, or a number that counts as missing.
+    fn is_missing(self) -> bool {
+        let text = self.raw.get();
+        text == "null"
+            || text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+                && serde_json::from_str::<serde_json::Number>(text).is_err()
+    }
+}
+
+/// The name under which `serde_json` reads a [`RawValue`].
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+impl<'de> Deserializer<'de> for Tolerant<'de> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let text = self.raw.get();
+        let mut json = serde_json::Deserializer::from_str(text);
+        match text.as_bytes().first() {
+            Some(b'{' | b'[') => match self.depth.checked_sub(1) {
+                Some(depth) => json.deserialize_any(Inner { inner: visitor, depth }),
+                None => Err(Self::Error::custom("recursion limit exceeded")),
+            },
+            Some(b'"') => visitor.visit_string(Lossy.deserialize(&mut json)?),
+            _ if self.is_missing() => visitor.visit_unit(),
+            _ => json.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.is_missing() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if name == RAW_VALUE {
+            serde_json::Deserializer::from_str(self.raw.get()).deserialize_newtype_struct(name, visitor)
+        } else {
+            visitor.visit_newtype_struct(self)
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        serde_json::Deserializer::from_str(self.raw.get()).deserialize_enum(name, variants, visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier
+    }
+}
+
+/// A visitor or a part of the input, within which all values are read this way.
+struct Inner<T> {
+    inner: T,
+    depth: u8,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Inner<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Inner { inner: map, depth: self.depth })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_seq(Inner { inner: seq, depth: self.depth })
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Inner<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.inner.next_key_seed(Lossy)?.map(|key| seed.deserialize(key.into_deserializer())).transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        let raw = self.inner.next_value()?;
+        seed.deserialize(Tolerant { raw, depth: self.depth }).map_err(A::Error::custom)
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Inner<A> {
+    type Error = A::Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
+        let element = self.inner.next_element()?;
+        element.map(|raw| seed.deserialize(Tolerant { raw, depth: self.depth }).map_err(A::Error::custom)).transpose()
+    }
+}
+
+/// Reads a text, with U+FFFD in place of each run of what it cannot hold. `serde_json` gives the halves of surrogate pairs
+/// out as bytes.
+struct Lossy;
+
+impl<'de> DeserializeSeed<'de> for Lossy {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Lossy {
+    type Value = String;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            // Each byte of a half is a chunk of its own.
+            if !chunk.valid().is_empty() || !text.ends_with(char::REPLACEMENT_CHARACTER) {
+                text.push_str(chunk.valid());
+                if !chunk.invalid().is_empty() {
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+        }
+        Ok(text)
+    }
+}

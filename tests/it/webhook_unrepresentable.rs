@@ -1,0 +1,102 @@
+//! Promise: what JSON can write and no value can be, half of a surrogate pair or a number beyond all doubles, makes no
+//! authentic request a refused one, at whichever entrance.
+
+use http::{HeaderMap, header};
+use kenar::secret::IdentificationKey;
+use kenar::webhook::{Event, Rejection, UndecodableReason, Verifier};
+
+fn verifier() -> (Verifier, HeaderMap) {
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, "placeholder".parse().unwrap())]);
+    (Verifier::new(IdentificationKey::new("placeholder").unwrap()), headers)
+}
+
+/// What each entrance makes of a body.
+fn entrances(body: &str) -> [(&'static str, Result<String, Rejection>); 3] {
+    let (verifier, headers) = verifier();
+    let body = body.as_bytes();
+    [
+        ("open_app", verifier.open_app(&headers, body).map(|opened| format!("{opened:?}"))),
+        ("event", verifier.event(&headers, body).map(|event| format!("{event:?}"))),
+        ("dynamic_action", verifier.dynamic_action(&headers, body).map(|pressed| format!("{pressed:?}"))),
+    ]
+}
+
+#[test]
+fn unrepresentable_json_objects_are_values_at_every_entrance() {
+    for body in [
+        r#"{"user_id":"\ud800"}"#,
+        r#"{"user_id":1e400}"#,
+        r#"{"user_id":-1e400}"#,
+        r#"{"\ud800":"user_id"}"#,
+        r#"{"\udfff\ud800":{"\ud800":["\ud800"]}}"#,
+        r#"{"supplier":{"id":"\ud83d"},"extra_data":{"location":{"latitude":1e999}}}"#,
+        r#"{"type":"\ud800"}"#,
+        r#"{"type":"NEW_MESSAGE","new_message":{"conversation":{"id":"c","\ud800":1e999},"sent_at":1e999}}"#,
+        "\u{feff}{\"user_id\":\"\\ud800\"}",
+        "\u{feff} {}",
+    ] {
+        for (entrance, read) in entrances(body) {
+            assert!(read.is_ok(), "{entrance}: {body}: {read:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_json_is_refused_at_every_entrance() {
+    for body in [
+        r#"{"user_id":"\ud8"}"#,
+        r#"{"user_id":"\ud800}"#,
+        r#"{"user_id":1e}"#,
+        r#"{"user_id":"\ud800"} {}"#,
+        r#"{"\ud800"}"#,
+        "\u{feff}\u{feff}{}",
+        "{}\u{feff}",
+    ] {
+        for (entrance, read) in entrances(body) {
+            assert!(matches!(read, Err(Rejection::NotJson(_))), "{entrance}: {body}: {read:?}");
+        }
+    }
+    for (entrance, read) in entrances("1e999").into_iter().chain(entrances(r#""\ud800""#)) {
+        assert!(matches!(read, Err(Rejection::NotAnObject)), "{entrance}: {read:?}");
+    }
+}
+
+#[test]
+fn lone_surrogates_become_replacement_characters() {
+    let (verifier, headers) = verifier();
+    for (written, read) in [
+        (r#""half \ud83d""#, "half \u{fffd}"),
+        (r#""\ude00\ud83d and more""#, "\u{fffd} and more"),
+        (r#""\ud83d\ude00 \ud83d \\ud83d""#, "😀 \u{fffd} \\ud83d"),
+    ] {
+        let body = format!(
+            r#"{{"type":"NEW_MESSAGE","new_message":{{"conversation":{{"id":"c"}},"type":"TEXT","text":{written}}}}}"#
+        );
+        let Ok(Event::NewMessage(message)) = verifier.event(&headers, body.as_bytes()) else { panic!("{body}") };
+        assert_eq!(message.text(), Some(read), "{written}");
+        let opened = verifier.open_app(&headers, format!(r#"{{"user_id":{written}}}"#).as_bytes()).unwrap();
+        assert_eq!(opened.user_id().unwrap().as_str(), read);
+    }
+}
+
+#[test]
+fn numbers_beyond_all_doubles_count_as_missing() {
+    let (verifier, headers) = verifier();
+    for number in ["1e400", "-1e400", "1e999999999999999999999"] {
+        let body = format!(r#"{{"user_id":{number},"post_token":"a","user_side":"SUPPLY"}}"#);
+        let pressed = verifier.dynamic_action(&headers, body.as_bytes()).unwrap();
+        assert_eq!((pressed.user_id(), pressed.post_token().unwrap().as_str()), (None, "a"));
+
+        let body = format!(r#"{{"type":"USER_ACCESS_REVOCATION","user_access_revocation":{{"user_id":{number}}}}}"#);
+        let Ok(Event::Undecodable(event)) = verifier.event(&headers, body.as_bytes()) else { panic!("{body}") };
+        assert_eq!((event.reason, event.raw.get()), (UndecodableReason::NoUserId, body.as_str()));
+    }
+}
+
+#[test]
+fn button_data_stays_as_it_was_sent() {
+    let (verifier, headers) = verifier();
+    let body = r#"{"user_id":"\ud800","extra_data":{ "a" : "\ud800", "b":1e400 }}"#;
+    let pressed = verifier.dynamic_action(&headers, body.as_bytes()).unwrap();
+    assert_eq!(pressed.data_json().unwrap().get(), r#"{ "a" : "\ud800", "b":1e400 }"#);
+}
