@@ -40,6 +40,8 @@ struct Repr {
     attempts: u32,
     /// Whether an attempt before the last one may have been processed.
     processed_before: bool,
+    /// Whether the server cannot have seen the whole request of the last attempt.
+    unsent: bool,
     /// What the call was about, where a predicate asks for it.
     about: About,
     answer: Option<Answer>,
@@ -72,19 +74,33 @@ struct Answer {
     body_excerpt: String,
 }
 
-/// What kind of failure an [`Error`] is.
+/// The kind of an [`Error`].
+///
+/// | kind | may Divar have processed the request? |
+/// |---|---|
+/// | [`InvalidRequest`](Self::InvalidRequest), [`Connect`](Self::Connect) | no: nothing was sent |
+/// | [`RequestBody`](Self::RequestBody) | no: the request was never completed |
+/// | [`Timeout`](Self::Timeout), [`Interrupted`](Self::Interrupted) | yes, unless the body was still being sent |
+/// | [`ResponseTooLarge`](Self::ResponseTooLarge), [`UnexpectedResponse`](Self::UnexpectedResponse) | yes |
+/// | [`Transport`](Self::Transport) | yes, unless the transport says otherwise |
+/// | [`Api`](Self::Api) | after 5xx, 303 and the gRPC codes of a failed server; after any other error not |
+///
+/// An earlier attempt of the same call counts as well. [`Error::may_have_been_processed`] takes all of it into account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The request could not be built, and nothing was sent: an identifier that no path can hold, an empty text.
     InvalidRequest,
-    /// No connection came about, and nothing was sent.
+    /// No request was begun: no connection was made, or the call timed out before there was one.
     Connect,
-    /// The time ran out.
+    /// The request timed out.
     Timeout,
-    /// The connection broke after something may have been sent.
+    /// The connection was lost after something may have been sent.
     Interrupted,
-    /// The answer was larger than the transport allows.
+    /// The request's body could not be read to its end: a file that is missing or changed, a reader that failed. The
+    /// cause is on this side, and the request was never completed.
+    RequestBody,
+    /// The response was larger than the transport allows.
     ResponseTooLarge,
     /// The transport failed in another way.
     Transport,
@@ -216,6 +232,7 @@ impl Error {
             operation,
             attempts: u32::from(kind != ErrorKind::InvalidRequest),
             processed_before: false,
+            unsent: false,
             about: About::default(),
             answer: None,
             source: Some(source.into().into()),
@@ -280,7 +297,8 @@ impl Error {
             return true;
         }
         match self.0.kind {
-            ErrorKind::InvalidRequest | ErrorKind::Connect => false,
+            _ if self.0.unsent => false,
+            ErrorKind::InvalidRequest | ErrorKind::Connect | ErrorKind::RequestBody => false,
             ErrorKind::Api => self.leaves_open(),
             ErrorKind::Timeout
             | ErrorKind::Interrupted
@@ -371,6 +389,7 @@ impl Error {
             operation,
             attempts: 1,
             processed_before: false,
+            unsent: false,
             about: About::default(),
             answer: Some(answer),
             source: None,
@@ -387,6 +406,13 @@ impl Error {
         let mut error = Self::new(ErrorKind::UnexpectedResponse, operation, source);
         error.0.answer = Some(Answer { status, api: ApiError::Other, retry_after: None, body_excerpt });
         error
+    }
+
+    /// Says that the server cannot have seen the whole request of the last attempt.
+    #[must_use]
+    pub(crate) fn unsent(mut self, unsent: bool) -> Self {
+        self.0.unsent = unsent;
+        self
     }
 
     #[must_use]
@@ -478,9 +504,10 @@ impl ErrorKind {
     fn sentence(self) -> &'static str {
         match self {
             Self::InvalidRequest => "the request cannot be built",
-            Self::Connect => "no connection",
-            Self::Timeout => "the time ran out",
-            Self::Interrupted => "the connection broke",
+            Self::Connect => "cannot connect",
+            Self::Timeout => "timed out",
+            Self::Interrupted => "connection lost",
+            Self::RequestBody => "cannot read the request body",
             Self::ResponseTooLarge => "the answer is too large",
             Self::Transport => "the transport failed",
             Self::Api => "Divar answered with an error",

@@ -211,7 +211,7 @@
 //! | `rustls-no-provider` | | HTTP by hyper, TLS by rustls with the provider that your program installs, such as aws-lc |
 //! | `native-tls` | | HTTP by hyper, TLS by the system's library |
 //! | `hyper` | by the three above | the transport over hyper, with no TLS of its own |
-//! | `reqwest` | | a transport over reqwest, for its proxies and protocols, with the TLS chosen above |
+//! | `reqwest` | | a transport over reqwest: over a client of your own, or with the TLS chosen above |
 //! | `tokio` | by `hyper` | pauses and time limits on tokio; shared tokens; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
@@ -271,8 +271,6 @@ pub mod operation;
 mod redact;
 pub mod request;
 pub mod secret;
-#[cfg(feature = "tokio")]
-pub mod tokens;
 pub mod transport;
 pub mod webhook;
 

@@ -35,6 +35,7 @@ pub struct ClientBuilder {
     timer: Option<Arc<dyn Timer>>,
     clock: Clock,
     retry: Retry,
+    time_limit: Option<Duration>,
 }
 
 /// Why a client could not be set up.
@@ -61,6 +62,7 @@ impl ClientBuilder {
             timer: default_timer(),
             clock: Clock::default(),
             retry: Retry::default(),
+            time_limit: None,
         }
     }
 
@@ -92,18 +94,19 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take in all, attempts and pauses together: 1.5 seconds unless said otherwise. For a single
-    /// call or a part of the program, [`Client::with_time_limit`] gives a client with another one.
+    /// The time limit of a whole call, attempts and pauses together: by default 1.5 seconds, and
+    /// [120 seconds](crate::request::Operation::time_limit) for an upload.
     ///
-    /// An upload has [longer](crate::request::Operation::time_limit).
+    /// A limit that you set holds for every call, uploads included. [`Client::with_time_limit`] gives a client with
+    /// another one, for a single call or a part of the program.
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.retry.time_limit = limit;
+        self.time_limit = Some(limit);
         self
     }
 
     /// How often and when to try again.
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = Retry { time_limit: self.retry.time_limit, ..retry };
+        self.retry = retry;
         self
     }
 
@@ -111,11 +114,12 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ClientSetupError`], where there is no transport.
+    /// [`ClientSetupError`], if there is no transport, or if TLS or the proxy of the environment cannot be set up and one
+    /// of the base URLs is `https`.
     pub fn build(self) -> Result<Client, ClientSetupError> {
         let transport = match self.transport {
             Some(transport) => transport,
-            None => default_transport()?,
+            None => default_transport(&self.base_urls)?,
         };
         let mut api_key_header =
             HeaderValue::from_str(self.api_key.expose_secret()).map_err(|_| ClientSetupError::ApiKey)?;
@@ -129,6 +133,7 @@ impl ClientBuilder {
             api_key_header,
             user_agent: HeaderValue::from_static(concat!("kenar-rust/", env!("CARGO_PKG_VERSION"))),
             retry: self.retry,
+            time_limit: self.time_limit,
         })))
     }
 }
@@ -144,13 +149,12 @@ fn default_timer() -> Option<Arc<dyn Timer>> {
 }
 
 #[cfg(feature = "hyper")]
-fn default_transport() -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
-    let transport =
-        crate::transport::HyperTransport::new().map_err(|error| ClientSetupError::Transport(error.into()))?;
-    Ok(Arc::new(transport))
+fn default_transport(base_urls: &BaseUrls) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
+    let transport = crate::transport::HyperTransport::builder().build_for(base_urls);
+    Ok(Arc::new(transport.map_err(|error| ClientSetupError::Transport(error.into()))?))
 }
 
 #[cfg(not(feature = "hyper"))]
-fn default_transport() -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
+fn default_transport(_: &BaseUrls) -> Result<Arc<dyn HttpTransport>, ClientSetupError> {
     Err(ClientSetupError::NoTransport)
 }

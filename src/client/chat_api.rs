@@ -86,6 +86,8 @@ pub trait ChatApi: Debug + Send + Sync {
     ) -> Result<SendBotMessageResponse, Error>;
 
     /// Uploads a medium, for a message to show: [`CreateUploadToken`], then [`UploadMedia`].
+    ///
+    /// A time limit of the client holds for both together.
     async fn upload_media(&self, media: Media) -> Result<MediaToken, Error>;
 
     /// Has events of a user's posts delivered to your add-on: [`Subscribe`].
@@ -181,8 +183,9 @@ impl ChatApi for Client {
     }
 
     async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
+        let begun = self.instant();
         let token = self.execute(&CreateUploadToken).await?;
-        self.execute(&UploadMedia { media: &media, token: &token }).await
+        self.with_limit_since(begun).execute(&UploadMedia { media: &media, token: &token }).await
     }
 
     async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {

@@ -16,7 +16,7 @@ mod trace;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
@@ -58,21 +58,42 @@ pub use tokens_error::TokensError;
 ///
 /// # Time and repetition
 ///
-/// The platform takes an add-on down that does not answer its users within 2 seconds at the 99th percentile. So a call
-/// has 1.5 seconds in all, every attempt and every pause included; see [`ClientBuilder::time_limit`].
+/// Divar may suspend an add-on whose 99th-percentile response time exceeds 2 seconds. So a call is limited to
+/// 1.5 seconds, attempts and pauses included; see [`ClientBuilder::time_limit`].
 ///
-/// A message has no key by which Divar would know it again, so what may have been processed is never sent again:
-///
-/// | what happened | read, refresh | send, subscribe, upload |
+/// | the call is made | [`time_limit`](ClientBuilder::time_limit) | `connect_timeout` of the transport |
 /// |---|---|---|
-/// | no connection came about | again | again |
+/// | in a handler that must respond within 2 s | 1.5 s (the default) | 5 s (the default) |
+/// | in a handler, as one of two calls | 0.75 s each | the default |
+/// | in a background job | 10 to 30 s | the default |
+/// | in a background job behind a poor line or a slow proxy | 60 s | 15 s |
+/// | an upload | 120 s (its default) | the default |
+///
+/// An attempt never waits longer for a connection than three quarters of the call's remaining time, so that another
+/// one can follow. With 1.5 s, that is enough for a new connection where a round trip takes up to 250 ms (a name
+/// look-up, TCP, TLS 1.2 and the request take five), and for falling back from IPv6 to IPv4 up to 200 ms. With 10 s,
+/// it is enough up to 1 s.
+///
+/// Messages carry no idempotency key, so a request that Divar may have processed is never resent:
+///
+/// | failure | read, refresh | send, subscribe, upload |
+/// |---|---|---|
+/// | no connection, or no request begun | again | again |
 /// | 429 | again, after `Retry-After` or a pause | again, after `Retry-After` or a pause |
 /// | 5xx | again, after `Retry-After` or a pause | reported |
-/// | time ran out, connection broke | again | reported |
+/// | timed out, connection lost | again | reported; again if the body was still being sent |
 /// | anything else | reported | reported |
 ///
 /// A medium from a reader or a stream can be read only once, so its upload is not repeated at all; one from memory or from
-/// a file is. [`Error::may_have_been_processed`] says of what is reported whether it may have been done all the same.
+/// a file is. [`Error::may_have_been_processed`] tells whether a failed call may have been processed.
+///
+/// # Several runtimes
+///
+/// A connection belongs to the tokio runtime that it was made on. Connections whose runtime was shut down are not used
+/// again. While another runtime exists but does not run, such as a `current_thread` runtime outside `block_on`, its
+/// idle connections look usable: a call that is given one ends as [`ErrorKind::Connect`] or connects again, and nothing
+/// is sent twice. A runtime that is shut down during a call loses it ([`ErrorKind::Interrupted`]). So give each
+/// runtime that comes and goes a client of its own.
 ///
 /// # Dropping a call
 ///
@@ -93,7 +114,12 @@ struct Inner {
     api_key_header: HeaderValue,
     user_agent: HeaderValue,
     retry: Retry,
+    /// The limit that the caller set.
+    time_limit: Option<Duration>,
 }
+
+/// Of a call without a limit of its own.
+const TIME_LIMIT: Duration = Duration::from_millis(1500);
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -123,7 +149,7 @@ impl Client {
         let call = retry::Call {
             operation: O::NAME,
             idempotent: O::IDEMPOTENT,
-            time_limit: operation.time_limit(),
+            time_limit: self.0.time_limit.or_else(|| operation.time_limit()).unwrap_or(TIME_LIMIT),
             request: &|| self.request(operation, credential),
         };
         let outcome = retry::run(&*self.0.transport, self.0.timer.as_deref(), &self.0.retry, call).await;
@@ -134,13 +160,28 @@ impl Client {
         outcome.map_err(|error| self.redacted(error, operation, credential))
     }
 
-    /// The same client with another time limit, over the same connections: where a handler makes several calls, give each
-    /// what is left of the handler's time.
+    /// The same client with another time limit, over the same connections. It holds for uploads as well.
+    ///
+    /// Where a handler makes several calls, give each what is left of the handler's time.
     #[must_use]
     pub fn with_time_limit(&self, limit: Duration) -> Self {
         let mut inner = Inner::clone(&self.0);
-        inner.retry.time_limit = limit;
+        inner.time_limit = Some(limit);
         Self(Arc::new(inner))
+    }
+
+    fn instant(&self) -> Option<Instant> {
+        self.0.timer.as_deref().map(Timer::now)
+    }
+
+    /// A client with what is left of this one's time limit, where it has one.
+    fn with_limit_since(&self, begun: Option<Instant>) -> Self {
+        match (self.0.time_limit, self.instant(), begun) {
+            (Some(limit), Some(now), Some(begun)) => {
+                self.with_time_limit(limit.saturating_sub(now.saturating_duration_since(begun)))
+            }
+            _ => self.clone(),
+        }
     }
 
     /// Where its calls go.
@@ -149,13 +190,8 @@ impl Client {
         &self.0.base_urls
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    fn now(&self) -> Timestamp {
         self.0.clock.now()
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(crate) fn timer(&self) -> Option<&dyn Timer> {
-        self.0.timer.as_deref()
     }
 
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
@@ -206,6 +242,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("hosts", &self.0.base_urls)
             .field("retry", &self.0.retry)
+            .field("time_limit", &self.0.time_limit)
             .field("transport", &self.0.transport)
             .field("timer", &self.0.timer)
             .finish()

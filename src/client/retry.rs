@@ -1,6 +1,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 
 use super::{Timer, trace};
 use crate::error::{Attempts, Error, ErrorKind};
-use crate::request::{Body, response};
+use crate::request::{Body, Context, response};
 use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 
 /// How often and when a call is tried again, where that is safe.
@@ -16,22 +16,19 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 /// The pause before an attempt is `Retry-After`, where Divar sent one, else one that doubles from attempt to attempt and
 /// is cut by up to half at random, so that clients that failed together do not come back together. An attempt that
 /// would have less than 150 ms, or an eighth of a shorter time limit, is not made.
+///
+/// An attempt that has no connection after three quarters of the remaining time ends, and the next one connects again.
+/// The last attempt has all the remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
-    pub(super) max_attempts: u32,
-    pub(super) first_pause: Duration,
-    pub(super) attempt_limit: Option<Duration>,
-    pub(super) time_limit: Duration,
+    max_attempts: u32,
+    first_pause: Duration,
+    attempt_limit: Option<Duration>,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            max_attempts: 3,
-            first_pause: Duration::from_millis(100),
-            attempt_limit: None,
-            time_limit: Duration::from_millis(1500),
-        }
+        Self { max_attempts: 3, first_pause: Duration::from_millis(100), attempt_limit: None }
     }
 }
 
@@ -56,9 +53,12 @@ impl Retry {
         self
     }
 
-    /// How long one attempt of a call that can be repeated may take: two thirds of the call's time limit unless said
-    /// otherwise. One that cannot be repeated has all the time there is: cutting it off would only leave its outcome
-    /// unknown.
+    /// The time limit of one attempt of a call that can be repeated.
+    ///
+    /// By default, two thirds of the call's limit; an attempt that takes more than a third to connect has the remaining
+    /// time.
+    ///
+    /// A call that cannot be repeated has no such limit: cutting an attempt off would only leave its outcome unknown.
     #[must_use]
     pub fn attempt_limit(mut self, limit: Duration) -> Self {
         self.attempt_limit = Some(limit);
@@ -67,11 +67,15 @@ impl Retry {
 
     /// The pause before the attempt after number `attempt`, cut at random by up to half.
     fn pause(&self, attempt: u32) -> Duration {
-        let doubled = self.first_pause.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
+        let doubled = self.longest_pause(attempt);
         let mut random = [0; 2];
         // Without randomness the pause is the whole one.
         let cut = getrandom::getrandom(&mut random).map_or(0, |()| u32::from(u16::from_be_bytes(random)));
         doubled.saturating_sub((doubled / 2 / (1 << 16)).saturating_mul(cut))
+    }
+
+    fn longest_pause(&self, attempt: u32) -> Duration {
+        self.first_pause.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
     }
 }
 
@@ -82,7 +86,7 @@ const MIN_ATTEMPT: Duration = Duration::from_millis(150);
 pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
     pub(super) idempotent: bool,
-    pub(super) time_limit: Option<Duration>,
+    pub(super) time_limit: Duration,
     /// Builds the request, anew for each attempt. Fails the second time where a stream has been read.
     pub(super) request: &'a (dyn Fn() -> Result<Request<Body>, Error> + Sync),
 }
@@ -96,9 +100,9 @@ pub(super) async fn run(
     retry: &Retry,
     call: Call<'_>,
 ) -> Result<(Response<Bytes>, Attempts), Error> {
-    let time_limit = call.time_limit.unwrap_or(retry.time_limit).max(retry.time_limit);
-    let run = Run { transport, timer, retry, call, time_limit, begun: timer.map(Timer::now) };
-    let first = (run.call.request)()?;
+    let run = Run { transport, timer, retry, call, begun: timer.map(Timer::now) };
+    let none = Attempts { count: 0, processed_before: false };
+    let first = (run.call.request)().map_err(|error| error.with_attempts(none))?;
     let outcome = run.attempt(first, 1).await;
     let (outcome, attempts) = match pause_after(&outcome, run.call.idempotent) {
         None => (outcome, Attempts { count: 1, processed_before: false }),
@@ -116,14 +120,18 @@ struct Run<'a> {
     timer: Option<&'a dyn Timer>,
     retry: &'a Retry,
     call: Call<'a>,
-    time_limit: Duration,
     begun: Option<Instant>,
 }
 
 impl Run<'_> {
-    async fn attempt(&self, request: Request<Body>, number: u32) -> Outcome {
-        let limit = if self.call.idempotent { self.left().min(self.attempt_limit()) } else { self.left() };
-        let outcome = within(self.timer, limit, self.transport.send(request)).await;
+    async fn attempt(&self, mut request: Request<Body>, number: u32) -> Outcome {
+        let limits = self.limits(number);
+        let deadline = self.begun.and_then(|begun| begun.checked_add(self.call.time_limit));
+        let context = Context::new(self.call.operation, number, deadline, self.call.idempotent);
+        request.body_mut().track(context.clone());
+        request.extensions_mut().insert(context.clone());
+        let outcome = within(self.timer, limits, &context, self.transport.send(request)).await;
+        let outcome = outcome.map_err(|error| error.informed(&context));
         trace::attempt(self.call.operation, number, &outcome);
         outcome
     }
@@ -160,18 +168,36 @@ impl Run<'_> {
 
     fn left(&self) -> Duration {
         match (self.timer, self.begun) {
-            (Some(timer), Some(begun)) => self.time_limit.saturating_sub(timer.now().saturating_duration_since(begun)),
+            (Some(timer), Some(begun)) => {
+                self.call.time_limit.saturating_sub(timer.now().saturating_duration_since(begun))
+            }
             _ => Duration::MAX,
         }
     }
 
-    fn attempt_limit(&self) -> Duration {
-        self.retry.attempt_limit.unwrap_or(self.time_limit * 2 / 3)
+    fn limits(&self, attempt: u32) -> Limits {
+        let left = self.left();
+        let after_connecting = left / 4;
+        let may_repeat = attempt < self.retry.max_attempts
+            && self.is_enough(after_connecting.saturating_sub(self.retry.longest_pause(attempt)));
+        let connect = if may_repeat { left.saturating_sub(after_connecting) } else { left };
+        match self.retry.attempt_limit {
+            _ if !self.call.idempotent => Limits { look: connect, connect, attempt: left, left },
+            Some(limit) => {
+                let (connect, attempt) = (connect.min(limit), left.min(limit));
+                Limits { look: connect, connect, attempt, left: attempt }
+            }
+            None => {
+                let third = self.call.time_limit / 3;
+                let attempt = left.min(self.call.time_limit.saturating_sub(third));
+                Limits { look: connect.min(third), connect, attempt, left }
+            }
+        }
     }
 
     /// An attempt that is cut short would only make a known outcome unknown.
     fn is_enough(&self, left: Duration) -> bool {
-        left >= (self.time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero()
+        left >= (self.call.time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero()
     }
 }
 
@@ -179,7 +205,7 @@ impl Run<'_> {
 fn pause_after(outcome: &Outcome, idempotent: bool) -> Option<Option<Duration>> {
     match outcome {
         Ok(response) => pause_after_answer(response, idempotent),
-        Err(error) => pause_after_failure(error.kind(), idempotent),
+        Err(error) => pause_after_failure(error, idempotent),
     }
 }
 
@@ -187,7 +213,7 @@ fn pause_after(outcome: &Outcome, idempotent: bool) -> Option<Option<Duration>> 
 fn may_have_been_processed(outcome: &Outcome) -> bool {
     match outcome {
         Ok(response) => response.status().is_server_error(),
-        Err(error) => error.kind() != TransportErrorKind::Connect,
+        Err(error) => !error.is_unsent(),
     }
 }
 
@@ -199,11 +225,11 @@ fn pause_after_answer(response: &Response<Bytes>, idempotent: bool) -> Option<Op
     again.then(|| response::retry_after(response.headers()))
 }
 
-fn pause_after_failure(kind: TransportErrorKind, idempotent: bool) -> Option<Option<Duration>> {
-    let again = match kind {
+fn pause_after_failure(error: &TransportError, idempotent: bool) -> Option<Option<Duration>> {
+    let again = match error.kind() {
         TransportErrorKind::Connect => true,
-        TransportErrorKind::Timeout | TransportErrorKind::Interrupted => idempotent,
-        TransportErrorKind::ResponseTooLarge | TransportErrorKind::Other => false,
+        TransportErrorKind::Timeout | TransportErrorKind::Interrupted => idempotent || error.is_unsent(),
+        TransportErrorKind::RequestBody | TransportErrorKind::ResponseTooLarge | TransportErrorKind::Other => false,
     };
     again.then_some(None)
 }
@@ -213,26 +239,68 @@ fn failure(operation: &'static str, error: TransportError) -> Error {
         TransportErrorKind::Connect => ErrorKind::Connect,
         TransportErrorKind::Timeout => ErrorKind::Timeout,
         TransportErrorKind::Interrupted => ErrorKind::Interrupted,
+        TransportErrorKind::RequestBody => ErrorKind::RequestBody,
         TransportErrorKind::ResponseTooLarge => ErrorKind::ResponseTooLarge,
         TransportErrorKind::Other => ErrorKind::Transport,
     };
-    Error::new(kind, operation, error)
+    let unsent = error.is_unsent();
+    Error::new(kind, operation, error).unsent(unsent)
 }
 
-/// What `work` gives, or a time-out once `limit` has passed.
+/// The time limits of one attempt, each counted from its beginning.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// When to look whether the request was begun.
+    look: Duration,
+    /// Until when the request must have been begun.
+    connect: Duration,
+    /// Of the attempt as a whole, where its request was begun at the first look.
+    attempt: Duration,
+    /// What is left of the call.
+    left: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("timed out after {0:?}, before the request was begun")]
+struct NotBegun(Duration);
+
+/// What `work` gives, or a failure once one of the limits has passed.
 async fn within<T>(
     timer: Option<&dyn Timer>,
-    limit: Duration,
+    mut limits: Limits,
+    context: &Context,
     work: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
     let Some(timer) = timer else {
         return work.await;
     };
     let mut work = pin!(work);
-    let mut alarm = timer.sleep(limit);
-    poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(outcome) => Poll::Ready(outcome),
-        Poll::Pending => alarm.as_mut().poll(context).map(|()| Err(TransportError::new(TransportErrorKind::Timeout))),
+    let mut passed = limits.look;
+    let mut alarm = timer.sleep(passed);
+    poll_fn(|task| {
+        loop {
+            if let Poll::Ready(outcome) = work.as_mut().poll(task) {
+                return Poll::Ready(outcome);
+            }
+            ready!(alarm.as_mut().poll(task));
+            let next = if context.may_have_begun() {
+                limits.attempt
+            } else if passed < limits.connect {
+                // What connecting took is not counted against the attempt.
+                limits.attempt = limits.left;
+                limits.connect
+            } else if context.stop_unless_begun() {
+                let why = NotBegun(passed);
+                return Poll::Ready(Err(TransportError::with_source(TransportErrorKind::Connect, why)));
+            } else {
+                limits.attempt
+            };
+            if passed >= next {
+                return Poll::Ready(Err(TransportError::new(TransportErrorKind::Timeout)));
+            }
+            alarm = timer.sleep(next.saturating_sub(passed));
+            passed = next;
+        }
     })
     .await
 }
@@ -240,6 +308,8 @@ async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(1500);
 
     #[test]
     fn pauses_double_and_are_cut_by_half_at_most() {
@@ -257,7 +327,7 @@ mod tests {
         transport.fail(TransportErrorKind::Connect);
         transport.respond_json(200, &serde_json::json!({}));
         let request = || Ok(Request::new(Body::empty()));
-        let call = Call { operation: "test", idempotent: true, time_limit: None, request: &request };
+        let call = Call { operation: "test", idempotent: true, time_limit: LIMIT, request: &request };
         let error = run(&transport, None, &Retry::default(), call).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 1));
         assert_eq!(transport.requests().len(), 1);
@@ -287,7 +357,7 @@ mod tests {
         transport.fail(TransportErrorKind::Connect);
         transport.respond_json(200, &serde_json::json!({}));
         let request = || Ok(Request::new(Body::empty()));
-        let call = Call { operation: "test", idempotent: false, time_limit: None, request: &request };
+        let call = Call { operation: "test", idempotent: false, time_limit: LIMIT, request: &request };
         let retry = Retry::default().first_pause(Duration::from_millis(400));
         let error = run(&transport, Some(&Late::default()), &retry, call).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 1), "{error}");

@@ -218,7 +218,7 @@ impl Media {
     ///
     /// # Errors
     ///
-    /// Where a stream has been taken before, or a file is there no longer.
+    /// Where a stream has been taken before, or a file is missing or changed its length.
     pub fn body(&self) -> std::io::Result<Body> {
         match &self.source.inner {
             Inner::Bytes(bytes) => Ok(bytes.clone().into()),
@@ -227,11 +227,7 @@ impl Media {
                 stream.take().ok_or_else(|| std::io::Error::other("the medium's stream was read before"))
             }
             #[cfg(feature = "tokio")]
-            Inner::File(path) => {
-                // Opening takes no time worth a thread, as reading does.
-                let file = tokio::fs::File::from_std(std::fs::File::open(path)?);
-                Ok(Body::stream(self.source.length, reader::ReaderBody::new(file)))
-            }
+            Inner::File(path) => Ok(Body::stream(self.source.length, file::open(path, self.source.length)?)),
         }
     }
 }
@@ -277,15 +273,16 @@ impl MediaSource {
         Self::stream(length, reader::ReaderBody::new(reader))
     }
 
-    /// A file, as long as it is now. It is opened anew for each attempt to upload it.
+    /// A file, as long as it is now. It is opened again for each attempt to upload it.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be opened.
+    /// If the path cannot be opened, or is not a regular file. The error names the path. If the file changes or cannot be
+    /// read later, the upload fails with [`ErrorKind::RequestBody`](crate::error::ErrorKind::RequestBody).
     #[cfg(feature = "tokio")]
     pub async fn file(path: impl Into<std::path::PathBuf>) -> std::io::Result<Self> {
         let path = path.into();
-        let length = tokio::fs::File::open(&path).await?.metadata().await?.len();
+        let length = file::length(&path).await?;
         Ok(Self { length, inner: Inner::File(path) })
     }
 
@@ -342,6 +339,81 @@ mod reader {
                 Ok(()) if buffer.filled().is_empty() => None,
                 Ok(()) => Some(Ok(Frame::data(Bytes::copy_from_slice(buffer.filled())))),
             })
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+mod file {
+    use std::io::{Error, ErrorKind};
+    use std::path::{Path, PathBuf};
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use http_body::{Body, Frame};
+
+    use super::Bytes;
+    use super::reader::ReaderBody;
+
+    fn error(path: &Path, error: &Error) -> Error {
+        Error::new(error.kind(), format!("{}: {error}", path.display()))
+    }
+
+    fn changed(path: &Path, before: u64) -> Error {
+        let why = format!("{}: the file is not {before} bytes long any more", path.display());
+        Error::new(ErrorKind::InvalidData, why)
+    }
+
+    /// The length of a file that can be uploaded. A pipe or a device has none, and opening a pipe may wait for ever.
+    pub(super) async fn length(path: &Path) -> Result<u64, Error> {
+        let metadata = tokio::fs::metadata(path).await.map_err(|why| error(path, &why))?;
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "a directory" } else { "not a regular file" };
+            return Err(Error::new(ErrorKind::InvalidInput, format!("{}: {what}", path.display())));
+        }
+        tokio::fs::File::open(path).await.map_err(|why| error(path, &why))?;
+        Ok(metadata.len())
+    }
+
+    /// Opens a file that was `length` bytes long. Opening takes no time worth a thread, as reading does.
+    pub(super) fn open(path: &Path, length: u64) -> Result<FileBody, Error> {
+        let metadata = std::fs::metadata(path).map_err(|why| error(path, &why))?;
+        if !metadata.is_file() || metadata.len() != length {
+            return Err(changed(path, length));
+        }
+        let file = std::fs::File::open(path).map_err(|why| error(path, &why))?;
+        let body = ReaderBody::new(tokio::fs::File::from_std(file));
+        Ok(FileBody { path: path.to_owned(), length, read: 0, body })
+    }
+
+    /// A file whose errors name it.
+    pub(super) struct FileBody {
+        path: PathBuf,
+        length: u64,
+        read: u64,
+        body: ReaderBody,
+    }
+
+    impl Body for FileBody {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Err(why)) => return Poll::Ready(Some(Err(error(&self.path, &why)))),
+                Some(Ok(frame)) => Some(frame),
+                None => None,
+            };
+            let length = frame.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+            self.read = self.read.saturating_add(length);
+            let is_as_long = if frame.is_some() { self.read <= self.length } else { self.read == self.length };
+            if !is_as_long {
+                return Poll::Ready(Some(Err(changed(&self.path, self.length))));
+            }
+            Poll::Ready(frame.map(Ok))
         }
     }
 }

@@ -73,7 +73,7 @@ impl Operation for UploadMedia<'_> {
         let boundary = boundary().map_err(|error| invalid(error.into()))?;
         let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))
             .map_err(|error| invalid(error.into()))?;
-        let media = self.media.body().map_err(|error| invalid(error.into()))?;
+        let media = self.media.body().map_err(|error| Error::new(ErrorKind::RequestBody, Self::NAME, error))?;
         let body = Multipart::of(self.media, media, &boundary);
         let length = body.length();
         let mut request = request::post(url, content_type, Body::stream(length, body));
@@ -150,6 +150,10 @@ impl http_body::Body for Multipart {
         }
         let tail = std::mem::take(&mut self.tail);
         Poll::Ready((!tail.is_empty()).then(|| Ok(Frame::data(tail))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tail.is_empty()
     }
 }
 

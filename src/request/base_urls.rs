@@ -103,6 +103,11 @@ impl BaseUrls {
         self.api.loopback && self.oauth.loopback && self.upload.loopback
     }
 
+    #[cfg(feature = "hyper")]
+    pub(crate) fn use_https(&self) -> bool {
+        [&self.api, &self.oauth, &self.upload].into_iter().any(|url| url.origin.starts_with("https:"))
+    }
+
     /// Whether a request to `uri` would go to one of them.
     pub(crate) fn include(&self, uri: &Uri) -> bool {
         [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))

@@ -7,24 +7,38 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 
+use super::context::{self, Reading};
 use crate::error::BoxError;
 
 /// What a request carries: bytes in memory, or a stream of a known length.
 ///
 /// It is an [`http_body::Body`], so an HTTP client takes it as it is; one that wants bytes asks
 /// [`as_bytes`](Self::as_bytes) first.
-pub struct Body(Inner);
+pub struct Body {
+    inner: Inner,
+    /// The call that the body is sent for: it learns how far the body was read, and may forbid to read on.
+    call: Option<context::Context>,
+}
 
 enum Inner {
     Bytes(Bytes),
-    Stream { stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync>>, left: u64 },
+    Stream(Stream),
+}
+
+/// A stream of an announced length.
+struct Stream {
+    stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync>>,
+    /// How many bytes the stream still owes.
+    left: u64,
+    /// The last bytes of the announced length, until it is certain that no more follow.
+    last: Option<Bytes>,
 }
 
 impl Body {
     /// No body.
     #[must_use]
     pub const fn empty() -> Self {
-        Self(Inner::Bytes(Bytes::new()))
+        Self { inner: Inner::Bytes(Bytes::new()), call: None }
     }
 
     /// A stream of exactly `length` bytes. One that ends sooner or goes on longer fails, since the length has been
@@ -35,24 +49,25 @@ impl Body {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Inner::Stream { stream: Box::pin(Erased(Mutex::new(Box::pin(stream)))), left: length })
+        let stream = Box::pin(Erased(Mutex::new(Box::pin(stream))));
+        Self { inner: Inner::Stream(Stream { stream, left: length, last: None }), call: None }
     }
 
-    /// The bytes, where they are in memory.
+    /// The bytes, where they are in memory. To ask for them counts as reading the body.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&Bytes> {
-        match &self.0 {
-            Inner::Bytes(bytes) => Some(bytes),
-            Inner::Stream { .. } => None,
+        match &self.inner {
+            Inner::Bytes(bytes) => self.may_give(Reading::All).then_some(bytes),
+            Inner::Stream(_) => None,
         }
     }
 
     /// How many bytes are still to be read.
     #[must_use]
     pub fn length(&self) -> u64 {
-        match &self.0 {
+        match &self.inner {
             Inner::Bytes(bytes) => bytes.len() as u64,
-            Inner::Stream { left, .. } => *left,
+            Inner::Stream(stream) => stream.left + stream.last.as_ref().map_or(0, |last| last.len() as u64),
         }
     }
 
@@ -62,8 +77,8 @@ impl Body {
     ///
     /// Where a stream fails, or is not of the length announced.
     pub async fn collect(mut self) -> Result<Bytes, BoxError> {
-        if let Inner::Bytes(bytes) = &mut self.0 {
-            return Ok(std::mem::take(bytes));
+        if let Some(bytes) = self.as_bytes() {
+            return Ok(bytes.clone());
         }
         let mut whole = BytesMut::new();
         while let Some(frame) = poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await {
@@ -73,23 +88,43 @@ impl Body {
         }
         Ok(whole.freeze())
     }
+
+    /// Has the call learn how far the body is read.
+    pub(crate) fn track(&mut self, call: context::Context) {
+        if self.length() > 0 {
+            call.begins_when_body_is_read();
+        }
+        self.call = Some(call);
+    }
+
+    /// Whether the call that the body is sent for still goes on.
+    fn may_give(&self, reading: Reading) -> bool {
+        self.call.as_ref().is_none_or(|call| call.advance(reading))
+    }
+
+    fn failed(&self, error: BoxError) -> BoxError {
+        match &self.call {
+            Some(call) => call.keep_failure(error),
+            None => error,
+        }
+    }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Inner::Bytes(bytes))
+        Self { inner: Inner::Bytes(bytes), call: None }
     }
 }
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Inner::Bytes(bytes.into()))
+        Self { inner: Inner::Bytes(bytes.into()), call: None }
     }
 }
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Self(Inner::Bytes(text.into()))
+        Self { inner: Inner::Bytes(text.into()), call: None }
     }
 }
 
@@ -109,42 +144,76 @@ enum WrongLength {
     Long,
 }
 
+/// The body of a call that has ended, such as by its time limit.
+#[derive(Debug, thiserror::Error)]
+#[error("the call has ended")]
+struct Ended;
+
+impl Stream {
+    /// The next data, and whether it is the last. The last data is held back until the stream has ended: a server takes a
+    /// request as whole once it has the announced length.
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(Bytes, bool), BoxError>>> {
+        loop {
+            let Some(frame) = ready!(self.stream.as_mut().poll_frame(context)).transpose()? else {
+                return Poll::Ready(match self.left {
+                    0 => self.last.take().map(|last| Ok((last, true))),
+                    left => Some(Err(WrongLength::Short(left).into())),
+                });
+            };
+            // HTTP/1.1 sends no trailers after a body of an announced length.
+            let Ok(data) = frame.into_data() else { continue };
+            if data.is_empty() {
+                continue;
+            }
+            let Some(left) = self.left.checked_sub(data.len() as u64) else {
+                return Poll::Ready(Some(Err(WrongLength::Long.into())));
+            };
+            self.left = left;
+            if left > 0 {
+                return Poll::Ready(Some(Ok((data, false))));
+            }
+            if self.stream.is_end_stream() {
+                return Poll::Ready(Some(Ok((data, true))));
+            }
+            self.last = Some(data);
+        }
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let (stream, left) = match &mut self.0 {
-            Inner::Bytes(bytes) if bytes.is_empty() => return Poll::Ready(None),
-            Inner::Bytes(bytes) => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Inner::Stream { stream, left } => (stream, left),
-        };
-        let frame = ready!(stream.as_mut().poll_frame(context));
-        Poll::Ready(match frame {
-            None if *left > 0 => Some(Err(WrongLength::Short(std::mem::take(left)).into())),
-            None => None,
-            Some(Err(error)) => Some(Err(error)),
-            Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                match left.checked_sub(length) {
-                    Some(rest) => {
-                        *left = rest;
-                        Some(Ok(frame))
-                    }
-                    None => Some(Err(WrongLength::Long.into())),
-                }
-            }
+        let this = &mut *self;
+        let before = if matches!(this.inner, Inner::Bytes(_)) { Reading::All } else { Reading::Part };
+        if !this.may_give(before) {
+            return Poll::Ready(Some(Err(Ended.into())));
+        }
+        Poll::Ready(match &mut this.inner {
+            Inner::Bytes(bytes) if bytes.is_empty() => None,
+            Inner::Bytes(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
+            Inner::Stream(stream) => match ready!(stream.poll_data(context)) {
+                None => None,
+                Some(Err(error)) => Some(Err(this.failed(error))),
+                Some(Ok((_, true))) if !this.may_give(Reading::All) => Some(Err(Ended.into())),
+                Some(Ok((data, _))) => Some(Ok(Frame::data(data))),
+            },
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Inner::Bytes(bytes) => bytes.is_empty(),
-            Inner::Stream { stream, left } => *left == 0 && stream.is_end_stream(),
+        match &self.inner {
+            Inner::Bytes(bytes) => bytes.is_empty() && self.may_give(Reading::All),
+            Inner::Stream(stream) => self.length() == 0 && self.may_give(Reading::All) && stream.stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
+        // An HTTP client sends the head of an empty body at once, unless it has to look whether there is one.
+        if self.length() == 0 && self.call.as_ref().is_some_and(context::Context::has_ended) {
+            return SizeHint::default();
+        }
         SizeHint::with_exact(self.length())
     }
 }
@@ -164,5 +233,9 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         stream.as_mut().poll_frame(context).map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.try_lock().is_ok_and(|stream| stream.is_end_stream())
     }
 }

@@ -39,6 +39,7 @@
 
 mod base_urls;
 mod body;
+mod context;
 mod permission;
 pub mod response;
 
@@ -53,6 +54,8 @@ use crate::secret::{AccessToken, UploadToken};
 
 pub use base_urls::{BaseUrl, BaseUrls, InvalidBaseUrl};
 pub use body::Body;
+pub use context::Context;
+pub(crate) use context::Sent;
 pub use permission::ApiKeyPermission;
 
 /// One call to Divar, without any I/O: what to send, and what the answer means.

@@ -1,4 +1,4 @@
-//! How [`HyperTransport`](super::HyperTransport) makes connections: straight or through a proxy, then TLS, in a time.
+//! How [`HyperTransport`](super::HyperTransport) makes connections: directly or through a proxy, then TLS, within a limit.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -15,70 +15,99 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::TransportSetupError;
+use super::{TransportSetupError, proxy};
 use crate::error::BoxError;
 
 #[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
-type Secured = hyper_rustls::HttpsConnector<Route>;
+use hyper_rustls::MaybeHttpsStream;
 #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-type Secured = hyper_tls::HttpsConnector<Route>;
+use hyper_tls::MaybeHttpsStream;
+
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-type Secured = Route;
+type Stream = TokioIo<TcpStream>;
 
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
-
-/// Makes a whole connection within a time.
+/// Makes a whole connection within a limit.
 #[derive(Clone)]
 pub(super) struct Connector {
+    route: Route,
     secured: Secured,
     limit: Duration,
 }
 
 impl Connector {
     pub(super) fn new(limit: Duration, use_proxy: bool) -> Result<Self, TransportSetupError> {
-        Ok(Self { secured: secured(Route::new(use_proxy))?, limit })
+        Ok(Self { route: Route::new(limit, use_proxy)?, secured: Secured::default(), limit })
+    }
+
+    /// Sets TLS up before it is needed.
+    pub(super) fn set_up_tls(&self) -> Result<(), TransportSetupError> {
+        self.secured.set_up()
     }
 }
 
-#[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
-fn secured(route: Route) -> Result<Secured, TransportSetupError> {
-    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(super::tls::config()?);
-    Ok(builder.https_or_http().enable_http1().wrap_connector(route))
-}
-
-#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-fn secured(route: Route) -> Result<Secured, TransportSetupError> {
-    let tls = native_tls::TlsConnector::new().map_err(TransportSetupError::new)?;
-    Ok(hyper_tls::HttpsConnector::from((route, tls.into())))
-}
-
-#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-#[expect(clippy::unnecessary_wraps, reason = "the others may fail")]
-fn secured(route: Route) -> Result<Secured, TransportSetupError> {
-    Ok(route)
-}
-
 impl Service<Uri> for Connector {
-    type Response = <Secured as Service<Uri>>::Response;
+    type Response = Stream;
     type Error = BoxError;
-    type Future = Connecting<Self::Response>;
+    type Future = Connecting<Stream>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        if !HAS_TLS && to.scheme() == Some(&Scheme::HTTPS) {
-            let why = "built without TLS: turn on the feature rustls, rustls-no-provider or native-tls of kenar";
-            return Box::pin(ready(Err(why.into())));
-        }
+        let connecting = self.secured.connect(&self.route, to);
         let limit = self.limit;
-        let connecting = self.secured.call(to);
-        Box::pin(async move { tokio::time::timeout(limit, connecting).await.map_err(|_| "connecting took too long")? })
+        Box::pin(async move {
+            tokio::time::timeout(limit, connecting).await.map_err(|_| format!("timed out after {limit:?}"))?
+        })
     }
 }
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
+/// Connections with TLS where the address asks for it.
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+#[derive(Clone, Default)]
+struct Secured(Arc<super::tls::Tls>);
+
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+impl Secured {
+    fn set_up(&self) -> Result<(), TransportSetupError> {
+        self.0.config().map(drop)
+    }
+
+    fn connect(&self, route: &Route, to: Uri) -> Connecting<Stream> {
+        let mut route = route.clone();
+        if to.scheme() != Some(&Scheme::HTTPS) {
+            return Box::pin(async move { Ok(MaybeHttpsStream::Http(route.call(to).await?)) });
+        }
+        match self.0.config() {
+            Ok(config) => Box::pin(super::tls::over(route, config).call(to)),
+            Err(error) => Box::pin(ready(Err(error.into()))),
+        }
+    }
+}
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+#[derive(Clone, Default)]
+struct Secured;
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+impl Secured {
+    fn set_up(&self) -> Result<(), TransportSetupError> {
+        let why = "built without TLS: turn on the feature rustls, rustls-no-provider or native-tls of kenar";
+        Err(TransportSetupError::new(why))
+    }
+
+    fn connect(&self, route: &Route, to: Uri) -> Connecting<Stream> {
+        if to.scheme() == Some(&Scheme::HTTPS) {
+            return Box::pin(ready(self.set_up().map_err(Into::into).and_then(|()| Err("no TLS".into()))));
+        }
+        route.clone().call(to)
+    }
+}
 
 /// A connection without TLS: to the host itself, or through a proxy to it.
 #[derive(Clone)]
@@ -88,13 +117,20 @@ pub(super) struct Route {
 }
 
 impl Route {
-    fn new(use_proxy: bool) -> Self {
+    fn new(limit: Duration, use_proxy: bool) -> Result<Self, TransportSetupError> {
+        if use_proxy {
+            let groups = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
+            proxy::check_environment(&groups, &["http", "socks5", "socks5h"])?;
+        }
         let mut direct = HttpConnector::new();
         // Addresses of `https` come here as well, since TLS is made elsewhere.
         direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_keepalive(Some(KEEPALIVE));
-        Self { direct, proxies: use_proxy.then(|| Arc::new(Matcher::from_env())) }
+        direct.set_happy_eyeballs_timeout(Some(FALLBACK_DELAY));
+        // It is shared among the addresses of a family, so that one that does not respond leaves time for the next.
+        direct.set_connect_timeout(Some(limit));
+        Ok(Self { direct, proxies: use_proxy.then(|| Arc::new(Matcher::from_env())) })
     }
 
     /// Only what is secured goes through a proxy: the rest is local, and would be read there.
@@ -105,6 +141,9 @@ impl Route {
 
 /// After how long of silence the operating system asks whether the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// How long the preferred address family has before the other one is tried beside it (RFC 8305, section 8).
+const FALLBACK_DELAY: Duration = Duration::from_millis(250);
 
 impl Service<Uri> for Route {
     type Response = TokioIo<TcpStream>;
@@ -124,25 +163,22 @@ impl Service<Uri> for Route {
     }
 }
 
+/// A connection through a proxy. The scheme was checked when the connector was made.
 async fn through(proxy: Intercept, direct: HttpConnector, to: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
     let at = proxy.uri().clone();
-    match at.scheme_str() {
-        Some("http") => {
-            let tunnel = Tunnel::new(at, direct);
-            let mut tunnel = match proxy.basic_auth() {
-                Some(auth) => tunnel.with_auth(auth.clone()),
-                None => tunnel,
-            };
-            Ok(tunnel.call(to).await?)
-        }
-        Some(scheme @ ("socks5" | "socks5h")) => {
-            let socks = SocksV5::new(at.clone(), direct).local_dns(scheme == "socks5");
-            let mut socks = match proxy.raw_auth() {
-                Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
-                None => socks,
-            };
-            Ok(socks.call(to).await?)
-        }
-        _ => Err("the proxy that the environment names is neither an http nor a socks5 one".into()),
+    if let Some(scheme @ ("socks5" | "socks5h")) = at.scheme_str() {
+        let local_dns = scheme == "socks5";
+        let socks = SocksV5::new(at, direct).local_dns(local_dns);
+        let mut socks = match proxy.raw_auth() {
+            Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
+            None => socks,
+        };
+        return Ok(socks.call(to).await?);
     }
+    let tunnel = Tunnel::new(at, direct);
+    let mut tunnel = match proxy.basic_auth() {
+        Some(auth) => tunnel.with_auth(auth.clone()),
+        None => tunnel,
+    };
+    Ok(tunnel.call(to).await?)
 }

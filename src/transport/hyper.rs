@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::Connector;
 use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, response};
-use crate::request::Body;
+use crate::request::{BaseUrls, Body};
 
 /// An [`HttpTransport`] over [hyper](https://hyper.rs) and its pool of connections: HTTP/1.1, connections kept and shared,
 /// redirects not followed, answers bounded. It runs on tokio.
@@ -29,11 +29,11 @@ pub struct HyperTransport {
 pub struct HyperTransportBuilder(Settings);
 
 impl HyperTransport {
-    /// A transport with the usual settings.
+    /// A transport with the default settings.
     ///
     /// # Errors
     ///
-    /// Where TLS cannot be set up.
+    /// If the environment names a proxy that cannot be used.
     pub fn new() -> Result<Self, TransportSetupError> {
         Self::builder().build()
     }
@@ -45,14 +45,15 @@ impl HyperTransport {
 }
 
 impl HyperTransportBuilder {
-    /// How large an answer may be, in bytes: 16 MiB unless said otherwise, about 40,000 messages of a conversation.
+    /// The maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.0.max_response_bytes = bytes;
         self
     }
 
-    /// How long making a connection may take, its TLS included: half a second unless said otherwise. A failure to
-    /// connect is one that any call can be tried again after, so a short time here is worth more than a long one.
+    /// The time limit of making a connection, from the name look-up to the end of the TLS handshake: by default 5 seconds.
+    ///
+    /// A client waits [less](crate::Client#time-and-repetition) where the call's own limit is shorter.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.0.connect_timeout = limit;
         self
@@ -64,24 +65,40 @@ impl HyperTransportBuilder {
         self
     }
 
-    /// The transport.
+    /// The transport. TLS is set up when it first connects to an `https` address; where that fails, the request fails and
+    /// nothing is sent.
     ///
     /// # Errors
     ///
-    /// Where TLS cannot be set up.
+    /// If the environment names a proxy that cannot be used.
     pub fn build(self) -> Result<HyperTransport, TransportSetupError> {
         let connector = Connector::new(self.0.connect_timeout, self.0.use_proxy)?;
+        Ok(self.over(connector))
+    }
+
+    /// A transport for these addresses: with TLS set up at once, or without what only `https` needs.
+    pub(crate) fn build_for(self, base_urls: &BaseUrls) -> Result<HyperTransport, TransportSetupError> {
+        if !base_urls.use_https() {
+            return self.no_proxy().build();
+        }
+        let connector = Connector::new(self.0.connect_timeout, self.0.use_proxy)?;
+        connector.set_up_tls()?;
+        Ok(self.over(connector))
+    }
+
+    fn over(&self, connector: Connector) -> HyperTransport {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(super::IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(HyperTransport { client, max_response_bytes: self.0.max_response_bytes })
+        HyperTransport { client, max_response_bytes: self.0.max_response_bytes }
     }
 }
 
 #[async_trait]
 impl HttpTransport for HyperTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        super::promise_to_read_the_body_late(&request);
         let response = self.client.request(request).await.map_err(transport_error)?;
         let (parts, body) = response.into_parts();
         Ok(Response::from_parts(parts, response::read(body, self.max_response_bytes).await?))
@@ -89,6 +106,9 @@ impl HttpTransport for HyperTransport {
 }
 
 fn transport_error(error: Error) -> TransportError {
+    if super::cannot_be_set_up(&error) {
+        return TransportError::with_source(TransportErrorKind::Other, error).unsent();
+    }
     let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
     TransportError::with_source(kind, error)
 }

@@ -98,7 +98,7 @@ impl HttpTransport for MockTransport {
         let body = body
             .collect()
             .await
-            .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;
+            .map_err(|error| TransportError::with_source(TransportErrorKind::RequestBody, error))?;
         let mut state = self.state();
         state.requests.push(Request::from_parts(parts, body));
         state.responses.pop_front().unwrap_or_else(|| {

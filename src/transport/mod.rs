@@ -43,32 +43,36 @@ mod connector;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod mock;
+#[cfg(feature = "hyper")]
+mod proxy;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod response;
-#[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 mod tls;
 
 use std::fmt::Debug;
 use std::sync::Arc;
-#[cfg(any(feature = "hyper", feature = "reqwest"))]
+#[cfg(feature = "hyper")]
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::BoxError;
-use crate::request::Body;
+use crate::request::{Body, Context, Sent};
 
 #[cfg(feature = "hyper")]
 pub use hyper::{HyperTransport, HyperTransportBuilder};
 pub use mock::MockTransport;
 #[cfg(feature = "reqwest")]
-pub use reqwest::{ReqwestTransport, ReqwestTransportBuilder};
+pub use reqwest::ReqwestTransport;
+#[cfg(all(feature = "reqwest", any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+pub use reqwest::ReqwestTransportBuilder;
 
-/// What either transport can be told.
-#[cfg(any(feature = "hyper", feature = "reqwest"))]
+/// The settings of both transports.
+#[cfg(feature = "hyper")]
 #[derive(Debug)]
 struct Settings {
     max_response_bytes: usize,
@@ -76,31 +80,46 @@ struct Settings {
     use_proxy: bool,
 }
 
-#[cfg(any(feature = "hyper", feature = "reqwest"))]
+#[cfg(feature = "hyper")]
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_response_bytes: 16 << 20, connect_timeout: Duration::from_millis(500), use_proxy: true }
+        Self { max_response_bytes: MAX_RESPONSE_BYTES, connect_timeout: Duration::from_secs(5), use_proxy: true }
     }
 }
 
-/// A connection that the server is about to close is one that a send may be lost on.
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
+
+/// A connection that the server is about to close is one that a send may be lost on.
+#[cfg(feature = "hyper")]
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The HTTP stack could not be set up, for want of a TLS provider or of the system's certificates.
+/// The HTTP stack cannot be set up: no root certificates, no TLS provider, or an unusable proxy. The source tells which.
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP stack cannot be set up")]
+#[error("cannot set up the HTTP stack")]
 pub struct TransportSetupError(#[source] BoxError);
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 impl TransportSetupError {
-    #[cfg_attr(
-        not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls", feature = "reqwest")),
-        expect(dead_code, reason = "without TLS there is nothing to fail")
-    )]
     fn new(why: impl Into<BoxError>) -> Self {
         Self(why.into())
+    }
+}
+
+/// Whether a connection failed for a reason that does not go away by itself.
+#[cfg(feature = "hyper")]
+fn cannot_be_set_up(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<TransportSetupError>)
+}
+
+/// hyper looks at a body once it writes the request to a connection.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+fn promise_to_read_the_body_late(request: &http::Request<Body>) {
+    if request.body().length() == 0 {
+        if let Some(context) = request.extensions().get::<Context>() {
+            context.begins_when_body_is_read();
+        }
     }
 }
 
@@ -118,23 +137,22 @@ impl TransportSetupError {
 /// use async_trait::async_trait;
 /// use bytes::Bytes;
 /// use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+/// use hyper_util::client::legacy::{Client, connect::HttpConnector};
 /// use kenar::request::Body;
 /// use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 ///
-/// /// A reqwest client of the program's own, with redirects and retries turned off.
+/// /// A pool of connections of the program's own.
 /// #[derive(Debug)]
-/// struct OwnReqwest(reqwest::Client);
+/// struct OwnPool(Client<HttpConnector, Body>);
 ///
 /// #[async_trait]
-/// impl HttpTransport for OwnReqwest {
+/// impl HttpTransport for OwnPool {
 ///     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
-///         let failure = |error: reqwest::Error| {
+///         let response = self.0.request(request).await.map_err(|error| {
 ///             let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
-///             TransportError::with_source(kind, error.without_url())
-///         };
-///         let request = request.map(reqwest::Body::wrap).try_into().map_err(failure)?;
-///         let response = self.0.execute(request).await.map_err(failure)?;
-///         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+///             TransportError::with_source(kind, error)
+///         })?;
+///         let (parts, body) = response.into_parts();
 ///         let body = Limited::new(body, 16 << 20).collect().await.map_err(|error| {
 ///             let too_large = error.is::<LengthLimitError>();
 ///             let kind = if too_large { TransportErrorKind::ResponseTooLarge } else { TransportErrorKind::Interrupted };
@@ -145,7 +163,13 @@ impl TransportSetupError {
 /// }
 /// ```
 ///
-/// Time limits are the client's affair: it drops the future, and the implementation stops what it does.
+/// The client enforces the time limits: it drops the future, and the implementation stops what it does.
+///
+/// Each request carries its [`Context`] in its extensions. The client also learns from the
+/// request's [`Body`] how far it was read: a request whose body nobody has read has not left, and is reported as
+/// [`ErrorKind::Connect`](crate::error::ErrorKind::Connect) when it times out. So read the body once the connection is made, as
+/// hyper and reqwest do with a body that they are given. An implementation that reads it before is right as well: its
+/// requests may have been processed when they time out.
 #[async_trait]
 pub trait HttpTransport: Debug + Send + Sync + 'static {
     /// Sends one request and reads the whole answer.
@@ -163,52 +187,89 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     }
 }
 
-/// Why a request brought no answer.
+/// Why a request brought no response.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct TransportError {
     kind: TransportErrorKind,
+    unsent: bool,
     source: Option<BoxError>,
 }
 
-/// What is known about a request that brought no answer; it decides whether the request may be sent again.
+/// What is known about a request that brought no response; it decides whether the request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection came about: nothing of the request was sent. Any request may be tried again.
-    #[error("no connection could be made")]
+    /// No connection was made, and nothing of the request was sent. Any request may be tried again.
+    #[error("cannot connect")]
     Connect,
-    /// The time ran out; the request may have been processed.
-    #[error("the time ran out")]
+    /// The request timed out; it may have been processed.
+    #[error("timed out")]
     Timeout,
-    /// The connection broke; the request may have been processed.
-    #[error("the connection broke")]
+    /// The connection was lost; the request may have been processed.
+    #[error("connection lost")]
     Interrupted,
-    /// The answer was larger than the transport allows; the request was processed.
-    #[error("the answer is larger than allowed")]
+    /// The body of the request could not be read to its end, so the request was never completed.
+    #[error("cannot read the request body")]
+    RequestBody,
+    /// The response was larger than the transport allows; the request was processed.
+    #[error("response too large")]
     ResponseTooLarge,
     /// Anything else; the request may have been processed.
-    #[error("the request failed")]
+    #[error("request failed")]
     Other,
 }
 
 impl TransportError {
-    /// A failure of which no more is known than its kind.
+    /// A failure of which only the kind is known.
     #[must_use]
     pub fn new(kind: TransportErrorKind) -> Self {
-        Self { kind, source: None }
+        let unsent = matches!(kind, TransportErrorKind::Connect | TransportErrorKind::RequestBody);
+        Self { kind, unsent, source: None }
     }
 
-    /// A failure, with what the HTTP stack says of it. Take out of `source` whatever secret it may repeat, such as a
-    /// header.
+    /// A failure and its cause. Take any secret that it may repeat, such as a header, out of `source`.
     #[must_use]
     pub fn with_source(kind: TransportErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: Some(source.into()) }
+        Self { source: Some(source.into()), ..Self::new(kind) }
     }
 
-    /// What is known about the failure.
+    /// States that the server cannot have seen the whole request, whatever the kind. A failure that repeats by itself,
+    /// such as TLS that cannot be set up, is of the kind [`Other`](TransportErrorKind::Other) and unsent.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        self.unsent = true;
+        self
+    }
+
+    /// The kind of the failure.
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
+    }
+
+    /// Whether the server cannot have seen the whole request: always for [`Connect`](TransportErrorKind::Connect) and
+    /// [`RequestBody`](TransportErrorKind::RequestBody).
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.unsent
+    }
+
+    /// The same failure, with what the call knows about the request.
+    pub(crate) fn informed(mut self, call: &Context) -> Self {
+        if let Some(failure) = call.failure() {
+            return Self::with_source(TransportErrorKind::RequestBody, failure);
+        }
+        match call.stop() {
+            Sent::Nothing => {
+                self.unsent = true;
+                if matches!(self.kind, TransportErrorKind::Timeout | TransportErrorKind::Interrupted) {
+                    self.kind = TransportErrorKind::Connect;
+                }
+            }
+            Sent::Part => self.unsent = true,
+            Sent::MaybeAll => {}
+        }
+        self
     }
 }

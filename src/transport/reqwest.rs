@@ -1,105 +1,122 @@
-use std::time::Duration;
+use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use url::Url;
 
-use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, response};
+use super::{HttpTransport, TransportError, TransportErrorKind, TransportSetupError, response};
 use crate::request::Body;
 
-/// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest): connections are kept and shared, redirects are not
-/// followed, answers are bounded. It runs on tokio.
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+pub use own::ReqwestTransportBuilder;
+
+/// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest) 0.13: pooled connections, no redirects, bounded
+/// responses. It runs on tokio.
 ///
-/// It costs more than `HyperTransport`, and has what reqwest has above it: the proxies of the operating system's
-/// settings, and whatever features of reqwest your program turns on, such as `http2` or `hickory-dns`.
-#[derive(Clone, Debug)]
+/// It costs more than `HyperTransport`, and offers what reqwest does: a [client of your own](Self::from_client), the
+/// proxies of the operating system's settings, and the features of reqwest that your program turns on, such as `http2` or
+/// `hickory-dns`.
+#[derive(Clone)]
 pub struct ReqwestTransport {
-    client: reqwest::Client,
+    clients: Clients,
     max_response_bytes: usize,
 }
 
-/// Sets up a [`ReqwestTransport`].
-#[derive(Debug)]
-#[must_use]
-pub struct ReqwestTransportBuilder(Settings);
+#[derive(Clone)]
+enum Clients {
+    Given(reqwest::Client),
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    Own(std::sync::Arc<own::Clients>),
+}
 
 impl ReqwestTransport {
-    /// A transport with the usual settings.
+    /// A transport over a client that you made, with its proxies, certificates, name resolution and protocols.
+    ///
+    /// The client must not follow redirects: reqwest would take your API key wherever one leads. Build it with
+    /// [`redirect(Policy::none())`](reqwest::ClientBuilder::redirect). Its retry policy has no effect, since reqwest can
+    /// only repeat a body that it can copy, and is given none. Its own timeouts hold beside those of the
+    /// [`Client`](crate::Client).
+    ///
+    /// ```
+    /// use kenar::transport::ReqwestTransport;
+    ///
+    /// # #[cfg(feature = "rustls")] {
+    /// let own = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    /// # let _ = rustls::crypto::ring::default_provider().install_default();
+    /// let transport = ReqwestTransport::from_client(own.build()?)?;
+    /// assert!(ReqwestTransport::from_client(reqwest::Client::builder().build()?).is_err());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Where TLS cannot be set up.
-    pub fn new() -> Result<Self, TransportSetupError> {
-        Self::builder().build()
+    /// If the client follows redirects, or does not tell that it follows none.
+    pub fn from_client(client: reqwest::Client) -> Result<Self, TransportSetupError> {
+        if !follows_no_redirects(&client) {
+            return Err(TransportSetupError::new(FollowsRedirects));
+        }
+        Ok(Self { clients: Clients::Given(client), max_response_bytes: super::MAX_RESPONSE_BYTES })
     }
 
-    /// Sets one up.
-    pub fn builder() -> ReqwestTransportBuilder {
-        ReqwestTransportBuilder(Settings::default())
+    /// Sets the maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
+    #[must_use]
+    pub fn with_max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+
+    #[cfg_attr(
+        not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")),
+        expect(unused_variables, reason = "one client for all")
+    )]
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
+        match &self.clients {
+            Clients::Given(client) => Ok(client),
+            #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+            Clients::Own(clients) => clients.client(url),
+        }
     }
 }
 
-impl ReqwestTransportBuilder {
-    /// How large an answer may be, in bytes: 16 MiB unless said otherwise, about 40,000 messages of a conversation.
-    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
-        self.0.max_response_bytes = bytes;
-        self
+/// Says nothing of the client: its default headers may hold secrets.
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport").field("max_response_bytes", &self.max_response_bytes).finish_non_exhaustive()
     }
+}
 
-    /// How long making a connection may take: half a second unless said otherwise. A failure to connect is one that
-    /// any call can be tried again after, so a short time here is worth more than a long one.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.0.connect_timeout = limit;
-        self
-    }
+#[derive(Debug, thiserror::Error)]
+#[error("the reqwest client may follow redirects: build it with `.redirect(reqwest::redirect::Policy::none())`")]
+struct FollowsRedirects;
 
-    /// Does without the proxies that the environment names (`HTTPS_PROXY` and its like) and those of the operating system's
-    /// settings. A proxy reads what goes over plain `http`, so do without where a sandbox or a gateway on this machine is
-    /// what you send to.
-    pub fn no_proxy(mut self) -> Self {
-        self.0.use_proxy = false;
-        self
-    }
-
-    /// The transport.
-    ///
-    /// # Errors
-    ///
-    /// Where TLS cannot be set up.
-    pub fn build(self) -> Result<ReqwestTransport, TransportSetupError> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            // What may be sent again is for the client to decide.
-            .retry(reqwest::retry::never())
-            .connect_timeout(self.0.connect_timeout)
-            .pool_idle_timeout(super::IDLE_TIMEOUT);
-        if !self.0.use_proxy {
-            builder = builder.no_proxy();
-        }
-        #[cfg(any(feature = "rustls", all(feature = "rustls-no-provider", not(feature = "native-tls"))))]
-        {
-            builder = builder.tls_backend_preconfigured(super::tls::config()?);
-        }
-        let client = builder.build().map_err(TransportSetupError::new)?;
-        Ok(ReqwestTransport { client, max_response_bytes: self.0.max_response_bytes })
-    }
+/// reqwest tells the redirect policy in `Debug` and nowhere else. A client that does not tell is refused.
+fn follows_no_redirects(client: &reqwest::Client) -> bool {
+    format!("{client:?}").contains(r#"redirect_policy: "Policy(None)""#)
 }
 
 #[async_trait]
 impl HttpTransport for ReqwestTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
-        let response = self.client.execute(reqwest_request(request)?).await.map_err(transport_error)?;
+        super::promise_to_read_the_body_late(&request);
+        let request = reqwest_request(request)?;
+        let response = self.client(request.url())?.execute(request).await.map_err(transport_error)?;
         let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
         Ok(Response::from_parts(parts, response::read(body, self.max_response_bytes).await?))
     }
 }
 
+/// Every body goes as a stream, an empty one too: reqwest reads it once the connection is made, and cannot repeat it.
 fn reqwest_request(request: Request<Body>) -> Result<reqwest::Request, TransportError> {
-    let body = |body: Body| match body.as_bytes() {
-        Some(bytes) => bytes.clone().into(),
-        None => reqwest::Body::wrap(body),
-    };
-    request.map(body).try_into().map_err(transport_error)
+    let (parts, body) = request.into_parts();
+    let url = Url::parse(&parts.uri.to_string())
+        .map_err(|error| TransportError::with_source(TransportErrorKind::Other, error).unsent())?;
+    let mut request = reqwest::Request::new(parts.method, url);
+    *request.headers_mut() = parts.headers;
+    *request.version_mut() = parts.version;
+    *request.body_mut() = Some(reqwest::Body::wrap(body));
+    Ok(request)
 }
 
 fn transport_error(error: reqwest::Error) -> TransportError {
@@ -113,4 +130,129 @@ fn transport_error(error: reqwest::Error) -> TransportError {
         TransportErrorKind::Other
     };
     TransportError::with_source(kind, error.without_url())
+}
+
+/// Clients made here, so that the crate's own TLS is used and none panics for want of a TLS provider.
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+mod own {
+    use std::sync::{Arc, OnceLock};
+    use std::time::Duration;
+
+    use url::Url;
+
+    use super::super::{Settings, TransportError, TransportErrorKind, TransportSetupError, proxy, tls};
+    use super::ReqwestTransport;
+
+    /// A client for `http`, and one for `https` once it is needed: only that one needs certificates.
+    pub(super) struct Clients {
+        settings: Settings,
+        http: reqwest::Client,
+        https: OnceLock<reqwest::Client>,
+    }
+
+    impl Clients {
+        pub(super) fn client(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
+            if url.scheme() != "https" {
+                return Ok(&self.http);
+            }
+            match self.https.get() {
+                Some(client) => Ok(client),
+                None => {
+                    let client = self
+                        .settings
+                        .reqwest_client_for_https()
+                        .map_err(|error| TransportError::with_source(TransportErrorKind::Other, error).unsent())?;
+                    Ok(self.https.get_or_init(|| client))
+                }
+            }
+        }
+    }
+
+    impl Settings {
+        fn reqwest_client(&self, tls: impl std::any::Any) -> Result<reqwest::Client, TransportSetupError> {
+            let mut builder = reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                // What may be sent again is for the client to decide.
+                .retry(reqwest::retry::never())
+                .connect_timeout(self.connect_timeout)
+                .pool_idle_timeout(super::super::IDLE_TIMEOUT)
+                .tls_backend_preconfigured(tls);
+            if !self.use_proxy {
+                builder = builder.no_proxy();
+            }
+            builder.build().map_err(TransportSetupError::new)
+        }
+
+        fn reqwest_client_for_https(&self) -> Result<reqwest::Client, TransportSetupError> {
+            let config = tls::Tls::default();
+            self.reqwest_client(tls::for_reqwest(config.config()?))
+        }
+
+        fn reqwest_client_for_http(&self) -> Result<reqwest::Client, TransportSetupError> {
+            self.reqwest_client(tls::without_roots().map_err(TransportSetupError::new)?)
+        }
+    }
+
+    /// Sets up a [`ReqwestTransport`].
+    #[derive(Debug)]
+    #[must_use]
+    pub struct ReqwestTransportBuilder(Settings);
+
+    impl ReqwestTransport {
+        /// A transport with the default settings.
+        ///
+        /// # Errors
+        ///
+        /// If the environment names a proxy that cannot be used, or no TLS provider is installed.
+        pub fn new() -> Result<Self, TransportSetupError> {
+            Self::builder().build()
+        }
+
+        /// Sets one up.
+        pub fn builder() -> ReqwestTransportBuilder {
+            ReqwestTransportBuilder(Settings::default())
+        }
+    }
+
+    impl ReqwestTransportBuilder {
+        /// The maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
+        pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+            self.0.max_response_bytes = bytes;
+            self
+        }
+
+        /// The time limit of making a connection: by default 5 seconds.
+        ///
+        /// A client waits [less](crate::Client#time-and-repetition) where the call's own limit is shorter.
+        pub fn connect_timeout(mut self, limit: Duration) -> Self {
+            self.0.connect_timeout = limit;
+            self
+        }
+
+        /// Ignores the proxies of the environment (`HTTPS_PROXY` and its like) and of the operating system's settings.
+        ///
+        /// A proxy reads what goes over plain `http`, so do without where you send to a sandbox or a gateway on this
+        /// machine.
+        pub fn no_proxy(mut self) -> Self {
+            self.0.use_proxy = false;
+            self
+        }
+
+        /// The transport. Certificates are loaded when it first sends to an `https` address; where that fails, the request
+        /// fails and nothing is sent.
+        ///
+        /// # Errors
+        ///
+        /// If the environment names a proxy that cannot be used, or no TLS provider is installed.
+        pub fn build(self) -> Result<ReqwestTransport, TransportSetupError> {
+            if self.0.use_proxy {
+                let groups = [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];
+                proxy::check_environment(&groups, &["http", "https", "socks4", "socks4a", "socks5", "socks5h"])?;
+            }
+            let http = self.0.reqwest_client_for_http()?;
+            let max_response_bytes = self.0.max_response_bytes;
+            let clients = Arc::new(Clients { settings: self.0, http, https: OnceLock::new() });
+            Ok(ReqwestTransport { clients: super::Clients::Own(clients), max_response_bytes })
+        }
+    }
 }

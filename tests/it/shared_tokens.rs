@@ -339,7 +339,7 @@ async fn all_who_wait_for_a_refresh_that_fails_are_told_and_the_next_tries_again
     for asker in askers {
         let error = asker.await.unwrap().unwrap_err();
         assert!(!error.needs_new_permission());
-        assert_eq!(error.to_string(), "oauth.refresh_tokens: no connection");
+        assert_eq!(error.to_string(), "oauth.refresh_tokens: cannot connect");
         let TokensError::Refresh(error) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), ErrorKind::Connect);
     }

@@ -218,7 +218,8 @@ async fn a_stream_of_another_length_than_announced_fails_and_is_not_repeated() {
         mock.respond_json(200, &json!({ "id": "medium" }));
         let error =
             client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.expect_err(what);
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "{what}");
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::RequestBody, 1), "{what}");
+        assert!(!error.may_have_been_processed(), "{what}");
         assert!(mock.requests().is_empty(), "{what} went out whole");
     }
 }
@@ -266,7 +267,8 @@ async fn on_the_wire_a_stream_of_another_length_is_never_a_whole_request() {
         let upload = UploadMedia { media: &media, token: &token };
         let (outcome, received) =
             tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
-        assert_eq!(outcome.expect_err(what).kind(), ErrorKind::Interrupted, "{what}");
+        let error = outcome.expect_err(what);
+        assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{what}");
         assert!(received.is_none(), "{what}: the server took it for a whole request");
     }
 }
@@ -290,9 +292,139 @@ async fn a_reader_that_fails_says_why() {
     let upload = UploadMedia { media: &media, token: &token };
     let (outcome, _) = tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
     let error = outcome.unwrap_err();
-    let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-    let said: Vec<_> = chain.map(ToString::to_string).collect();
-    assert!(said.iter().any(|said| said.contains("the disk is on fire")), "{said:?}");
+    assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{error:?}");
+    assert!(said(&error).contains("the disk is on fire"), "{}", said(&error));
+}
+
+/// Everything that an error says, with its sources.
+fn said(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// A folder of one test, removed at its end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("kenar-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, bytes: &[u8]) -> std::path::PathBuf {
+        let path = self.0.join("a.mp4");
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_a_file_is_refused_at_once() {
+    let folder = Folder::new("not-a-file");
+    let missing = folder.0.join("missing");
+    for path in [folder.0.as_path(), std::path::Path::new("/dev/null"), &missing] {
+        let error = MediaSource::file(path).await.unwrap_err();
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changed_before_the_upload_sends_nothing() {
+    let folder = Folder::new("changed-before");
+    for change in ["removed", "shrunk", "grown", "a directory"] {
+        let path = folder.file(&[7; 100]);
+        let media = Media::video("a.mp4", MediaSource::file(&path).await.unwrap()).unwrap();
+        match change {
+            "removed" => std::fs::remove_file(&path).unwrap(),
+            "shrunk" => std::fs::write(&path, [7; 99]).unwrap(),
+            "grown" => std::fs::write(&path, [7; 101]).unwrap(),
+            _ => {
+                std::fs::remove_file(&path).unwrap();
+                std::fs::create_dir(&path).unwrap();
+            }
+        }
+        let mock = MockTransport::new();
+        let error = client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::RequestBody, 0), "{change}");
+        assert!(!error.may_have_been_processed(), "{change}");
+        assert!(said(&error).contains(&path.display().to_string()), "{change}: {}", said(&error));
+        assert!(mock.requests().is_empty(), "{change}");
+        let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
+    }
+}
+
+/// Larger than what the sockets of both sides hold: the rest of the file is read after the server has begun to read.
+const LARGE: usize = 40 << 20;
+
+#[tokio::test]
+async fn a_file_that_changes_during_the_upload_is_never_a_whole_request() {
+    let folder = Folder::new("changed-during");
+    for change in [LARGE - 1, LARGE + 1] {
+        let path = folder.file(&vec![7; LARGE]);
+        let media = Media::video("a.mp4", MediaSource::file(&path).await.unwrap()).unwrap();
+        let server = Server::start().await;
+        let (client, token) = (server.client(), token());
+        let upload = UploadMedia { media: &media, token: &token };
+        let (outcome, received) = tokio::join!(client.execute(&upload), async {
+            let mut connection = server.accept().await;
+            // The upload has begun.
+            connection.peek().await;
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(change as u64).unwrap();
+            connection.request().await
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{error:?}");
+        assert!(said(&error).contains(&path.display().to_string()), "{}", said(&error));
+        assert!(received.is_none(), "the server took it for a whole request");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_cut_off_in_the_middle_was_not_processed() {
+    let server = Server::start().await;
+    let (client, token) = (server.client(), token());
+    let (_writer, reader) = tokio::io::duplex(1000);
+    let media = Media::video("a.mp4", MediaSource::reader(1000, reader)).unwrap();
+    let upload = UploadMedia { media: &media, token: &token };
+    let (outcome, ()) = tokio::join!(client.execute(&upload), async {
+        // Closes once the upload has begun; the reader still owes every byte.
+        server.accept().await.peek().await;
+    });
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::Interrupted, false), "{error:?}");
+
+    // The same where the time is up.
+    let client = client.with_time_limit(std::time::Duration::from_millis(200));
+    let (_writer, reader) = tokio::io::duplex(1000);
+    let media = Media::video("a.mp4", MediaSource::reader(1000, reader)).unwrap();
+    let upload = UploadMedia { media: &media, token: &token };
+    let (outcome, _) = tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::Timeout, false), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_stream_past_its_length_is_never_a_whole_request() {
+    let body = || kenar::request::Body::stream(5, frames(["12345".into(), "6".into()]));
+    body().collect().await.unwrap_err();
+    let exact = kenar::request::Body::stream(5, frames(["123".into(), "45".into()]));
+    assert_eq!(exact.collect().await.unwrap(), "12345");
+
+    let server = Server::start().await;
+    let transport = kenar::transport::HyperTransport::builder().no_proxy().build().unwrap();
+    let request = Request::post(format!("http://{}/", server.address())).body(body()).unwrap();
+    let (outcome, received) = tokio::join!(kenar::transport::HttpTransport::send(&transport, request), async {
+        server.accept().await.request().await
+    });
+    outcome.unwrap_err();
+    assert!(received.is_none(), "the server took it for a whole request");
 }
 
 #[tokio::test]

@@ -99,6 +99,11 @@ impl Connection {
         Some(received)
     }
 
+    /// Waits for the first bytes of a request, and leaves them to be read.
+    pub async fn peek(&self) {
+        self.stream.peek(&mut [0]).await.unwrap();
+    }
+
     /// Writes bytes; the client may be gone by then.
     pub async fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;

@@ -1,6 +1,5 @@
 //! The promises of the sandbox, each in a module.
 
-mod bodies;
 mod chat;
 mod clock;
 mod errors;
@@ -10,7 +9,6 @@ mod journal;
 mod limits;
 mod oauth;
 mod page;
-mod paths;
 mod people;
 mod promises;
 mod recording;

@@ -1,7 +1,6 @@
 //! Redis: one multiplexed connection, and Lua scripts for what must be atomic.
 
 mod inbox;
-mod permissions;
 
 use std::fmt;
 use std::sync::Arc;

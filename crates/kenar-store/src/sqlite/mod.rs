@@ -2,7 +2,6 @@
 
 mod connection;
 mod inbox;
-mod permissions;
 mod worker;
 
 use std::fmt;
@@ -15,7 +14,7 @@ use crate::Error;
 use worker::Worker;
 
 /// The tables, one script a part. Each script can be run again.
-const SCHEMA: &[&str] = &[inbox::SCHEMA, permissions::SCHEMA];
+const SCHEMA: &[&str] = &[inbox::SCHEMA];
 
 /// A store in one SQLite file, for all processes of one machine. Cheap to clone; clones share their threads.
 ///

@@ -1,7 +1,6 @@
 //! The stores against a real SQLite file and a real Redis server.
 
 mod inbox;
-mod permissions;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]

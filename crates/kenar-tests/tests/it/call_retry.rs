@@ -347,7 +347,7 @@ async fn an_upload_that_was_read_from_a_stream_is_not_sent_again() {
     let client = client(script.clone());
     client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
     let error = client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts(), script.sent()), (ErrorKind::InvalidRequest, 0, 1));
+    assert_eq!((error.kind(), error.attempts(), script.sent()), (ErrorKind::RequestBody, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]

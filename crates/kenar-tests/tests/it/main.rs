@@ -1,6 +1,7 @@
 //! Promises of the SDK that hold for any input, any schedule, both transports and real TLS.
 
 mod any_bytes;
+mod call_limits;
 mod call_retry;
 mod call_secrecy;
 mod call_transports;
@@ -10,7 +11,9 @@ mod oauth_properties;
 mod read_by_others;
 mod refreshes_interleaved;
 mod sends_interleaved;
+mod sent_or_not;
 mod tls;
+mod transport_setup;
 mod webhook_open_app;
 mod webhook_tolerance;
 mod wire_round_trips;
