@@ -23,7 +23,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// What a program is to do.
 pub enum Mode {
-    /// Serve the real platform, or the sandbox that `KENAR_HOSTS` names: `KENAR_API_KEY` is set.
+    /// Serve the real platform, or the sandbox that `KENAR_SANDBOX_URL` names: `KENAR_API_KEY` is set.
     Serve(Site),
     /// Let you try it in the browser, as an argument `--page` says.
     Page,
@@ -70,12 +70,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// On the real platform, or on a sandbox that `KENAR_HOSTS` names, as the environment says; `None` where
+    /// On the real platform, or on a sandbox that `KENAR_SANDBOX_URL` names, as the environment says; `None` where
     /// `KENAR_API_KEY` is not set.
     pub async fn of_divar() -> Outcome<Option<Self>> {
         let Ok(key) = env::var("KENAR_API_KEY") else { return Ok(None) };
         let client = Client::builder(ApiKey::new(key)?);
-        let client = match env::var("KENAR_HOSTS") {
+        let client = match env::var("KENAR_SANDBOX_URL") {
             Ok(sandbox) => client.base_urls(BaseUrls::single(&sandbox)?),
             Err(_) => client,
         };
@@ -83,7 +83,7 @@ impl Site {
         Ok(Some(Self {
             verifier: Verifier::new(IdentificationKey::new(setting("KENAR_IDENTIFICATION_KEY")?)?),
             client: client.build()?,
-            base: setting("KENAR_BASE_URL")?.parse()?,
+            base: setting("KENAR_ADDON_URL")?.parse()?,
             listener: TcpListener::bind(listen).await?,
         }))
     }

@@ -468,7 +468,7 @@ async function states(browser) {
 
   // An add-on that is not there: said, and not hung.
   await page.locator("#addons-button").click();
-  await page.locator('[data-app="my-addon"]').click();
+  await page.locator('[data-app="absent"]').click();
   await page.locator(".toast.bad").waitFor();
   await player.shot("23-no-addon");
 

@@ -166,6 +166,18 @@ impl App {
         self
     }
 
+    /// Sets the API key with every permission.
+    pub fn set_api_key(&self, key: ApiKey) -> &Self {
+        self.panel(|app| app.api_key = key);
+        self
+    }
+
+    /// Sets the OAuth client secret.
+    pub fn set_client_secret(&self, secret: ClientSecret) -> &Self {
+        self.panel(|app| app.client_secret = secret);
+        self
+    }
+
     /// Registers a redirect URI, and gives the client of the app's OAuth flow with it.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! The promises of the sandbox, each in a module.
 
+#[cfg(feature = "bin")]
+mod binary;
 mod chat;
 mod clock;
 mod errors;

@@ -1,0 +1,66 @@
+//! `kenar-sandbox`: Kenar on your own machine, for add-ons in any language.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)
+)]
+
+mod options;
+mod report;
+mod settings;
+mod setup;
+mod signal;
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use self::options::Command;
+use self::settings::Settings;
+
+/// The exit code for a command line or a configuration that cannot be used.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let outcome = match options::read(std::env::args_os().skip(1), |name| std::env::var_os(name)) {
+        Ok(Command::Print(text)) => print(&text),
+        Ok(Command::Run(settings)) => run(*settings),
+        Err(why) => {
+            eprintln!("kenar-sandbox: {why}\n`kenar-sandbox --help` lists the options");
+            return USAGE.into();
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("kenar-sandbox: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+    // Installed before anything is printed: a reader may send a signal at once.
+    let stop = signal::stop()?;
+    let (json, save) = (settings.json, settings.save.clone());
+    let started = setup::start(settings).await?;
+    print(&if json { report::json(&started)? } else { report::text(&started) })?;
+    stop.await;
+    let session = started.sandbox.recording();
+    started.sandbox.shutdown().await;
+    if let Some(path) = &save {
+        session.save(path).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+    }
+    print(&if json { report::json_line(&serde_json::json!({ "session": session }))? } else { "\n".to_owned() })
+}
+
+/// Writes to standard output, which may have been closed.
+fn print(text: &str) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}

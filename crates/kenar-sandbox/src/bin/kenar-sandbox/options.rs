@@ -1,0 +1,285 @@
+//! The command line and the environment: one table of options for both.
+
+use std::ffi::OsString;
+use std::fmt::{Display, Write as _};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::Arg;
+
+use super::settings::{AppSettings, OpenAppVersion, PostSettings, Settings};
+use super::setup::SLUG;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Run(Box<Settings>),
+    /// The help, or the version.
+    Print(String),
+}
+
+/// An option: `--name` on the command line, `KENAR_SANDBOX_NAME` or `KENAR_NAME` in the environment.
+struct Opt {
+    name: &'static str,
+    /// What stands for the value in the help; a switch has none.
+    value: Option<&'static str>,
+    help: &'static str,
+    sets: Sets,
+}
+
+#[derive(Clone, Copy)]
+enum Sets {
+    Sandbox(fn(&mut Settings, &str) -> Result<(), String>),
+    App(fn(&mut AppSettings, &str) -> Result<(), String>),
+}
+
+const fn sandbox(
+    name: &'static str,
+    value: Option<&'static str>,
+    help: &'static str,
+    set: fn(&mut Settings, &str) -> Result<(), String>,
+) -> Opt {
+    Opt { name, value, help, sets: Sets::Sandbox(set) }
+}
+
+const fn app(
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+    set: fn(&mut AppSettings, &str) -> Result<(), String>,
+) -> Opt {
+    Opt { name, value: Some(value), help, sets: Sets::App(set) }
+}
+
+const OPTIONS: &[Opt] = &[
+    sandbox("port", Some("PORT"), "Port on 127.0.0.1; 0 for any free one [default: 4040]", |all, value| {
+        set(&mut all.port, value)
+    }),
+    sandbox("seed", Some("NUMBER"), "Make keys, ids and tokens follow from this number", |all, value| {
+        set(&mut all.seed, value)
+    }),
+    sandbox("time-limit", Some("SECONDS"), "Longest wait for the add-on's response [default: 5]", |all, value| {
+        let seconds: f64 = parsed(value)?;
+        all.time_limit = Some(seconds.try_into()?);
+        Ok(())
+    }),
+    sandbox("manual-clock", None, "Use a clock that moves only when it is told to", |all, value| {
+        all.manual_clock = parsed(value)?;
+        Ok(())
+    }),
+    sandbox(
+        "chat-page",
+        None,
+        "Serve the chat page; tests use it too [default: true; --chat-page=false]",
+        |all, value| set(&mut all.chat_page, value),
+    ),
+    sandbox("person", Some("NAME"), "Add a person; repeat for more", |all, value| {
+        all.people.push(value.to_owned());
+        Ok(())
+    }),
+    sandbox("post", Some("OWNER"), "Add a post of this person; repeat for more", |all, value| {
+        all.posts.push(PostSettings { owner: value.to_owned(), ..PostSettings::default() });
+        Ok(())
+    }),
+    sandbox("restore", Some("FILE"), "Continue a saved session", |all, value| {
+        all.restore = Some(PathBuf::from(value));
+        Ok(())
+    }),
+    sandbox("save", Some("FILE"), "Save the session when stopped", |all, value| {
+        all.save = Some(PathBuf::from(value));
+        Ok(())
+    }),
+    sandbox("json", None, "Print one line of JSON at the start, and one with the session at the end", |all, value| {
+        all.json = parsed(value)?;
+        Ok(())
+    }),
+    app("title", "TEXT", "Name that users read [default: the slug]", |app, value| set(&mut app.title, value)),
+    app("addon-url", "URL", "Base of the addresses that are not set [default: http://127.0.0.1:8080]", |app, value| {
+        set(&mut app.addon_url, value)
+    }),
+    app("open-app-url", "URL", "Called when a user opens the app [default: /kenar/open]", |app, value| {
+        set(&mut app.open_app_url, value)
+    }),
+    app("open-app-version", "1|2", "Version of the request that opens the app [default: 2]", |app, value| {
+        app.open_app_version = Some(OpenAppVersion::try_from(parsed::<u8>(value)?)?);
+        Ok(())
+    }),
+    app("events-url", "URL", "Receives events [default: /kenar/event]", |app, value| set(&mut app.events_url, value)),
+    app("dynamic-action-url", "URL", "Asked when a user presses a button [default: /kenar/action]", |app, value| {
+        set(&mut app.dynamic_action_url, value)
+    }),
+    app("fallback-url", "URL", "Page that touch points on a post link to directly", |app, value| {
+        set(&mut app.fallback_url, value)
+    }),
+    app("redirect-uri", "URI", "Redirect URI; repeat for more [default: /oauth/callback]", |app, value| {
+        app.redirect_uris.push(value.to_owned());
+        Ok(())
+    }),
+    app("api-key", "KEY", "API key [default: a new one]", |app, value| set(&mut app.api_key, value)),
+    app("client-secret", "SECRET", "OAuth client secret [default: a new one]", |app, value| {
+        set(&mut app.client_secret, value)
+    }),
+    app("identification-key", "KEY", "Key that webhooks carry [default: a new one]", |app, value| {
+        set(&mut app.identification_key, value)
+    }),
+    app("limit-per-minute", "CALLS", "Calls of the API per minute before status 429", |app, value| {
+        set(&mut app.limit_per_minute, value)
+    }),
+    app("limit-per-day", "CALLS", "Calls of the API per day before status 429", |app, value| {
+        set(&mut app.limit_per_day, value)
+    }),
+];
+
+impl Opt {
+    fn variable(&self) -> String {
+        let prefix = match self.sets {
+            Sets::Sandbox(_) => "KENAR_SANDBOX",
+            Sets::App(_) => "KENAR",
+        };
+        format!("{prefix}_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+    }
+}
+
+/// Reads the file, over it the environment, and over that the command line.
+pub(crate) fn read(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, String> {
+    let variable = |name: &str| match environment(name).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Some(Err(_)) => Err(format!("{name} is not UTF-8")),
+    };
+    let Line { print, config, given } = Line::parse(arguments).map_err(|why| why.to_string())?;
+    if let Some(text) = print {
+        return Ok(Command::Print(text));
+    }
+    let config = config.map_or_else(|| variable("KENAR_SANDBOX_CONFIG"), |path| Ok(Some(path)))?;
+    let mut settings = config.map_or_else(|| Ok(Settings::default()), |path| Settings::load(path.as_ref()))?;
+
+    let slug = variable("KENAR_APP_SLUG")?;
+    if let Some(slug) = &slug {
+        settings.with_app(slug, |_| ());
+    }
+    for option in OPTIONS {
+        let name = option.variable();
+        if let Some(value) = variable(&name)? {
+            option.apply(&mut settings, slug.as_deref(), &value).map_err(|why| format!("{name}: {why}"))?;
+        }
+    }
+    let mut current = slug;
+    for (what, value) in given {
+        match what {
+            None => {
+                settings.with_app(&value, |_| ());
+                current = Some(value);
+            }
+            Some(option) => {
+                let applied = option.apply(&mut settings, current.as_deref(), &value);
+                applied.map_err(|why| format!("--{}: {why}", option.name))?;
+            }
+        }
+    }
+    Ok(Command::Run(Box::new(settings)))
+}
+
+impl Opt {
+    fn apply(&self, settings: &mut Settings, slug: Option<&str>, value: &str) -> Result<(), String> {
+        match self.sets {
+            Sets::Sandbox(set) => set(settings, value),
+            Sets::App(set) => {
+                let slug = match (slug, settings.apps.as_slice()) {
+                    (Some(slug), _) => slug.to_owned(),
+                    (None, []) => SLUG.to_owned(),
+                    (None, [only]) => only.slug.clone(),
+                    (None, _) => return Err("there are several apps: name one by --app or KENAR_APP_SLUG".to_owned()),
+                };
+                settings.with_app(&slug, |app| set(app, value))
+            }
+        }
+    }
+}
+
+/// The command line.
+#[derive(Default)]
+struct Line {
+    print: Option<String>,
+    config: Option<String>,
+    /// Options with their values, in order; `--app` is none of the table.
+    given: Vec<(Option<&'static Opt>, String)>,
+}
+
+impl Line {
+    fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
+        let mut parser = lexopt::Parser::from_args(arguments);
+        let mut line = Self::default();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Arg::Long("help") | Arg::Short('h') => line.print = Some(help()),
+                Arg::Long("version") | Arg::Short('V') => {
+                    line.print = Some(concat!("kenar-sandbox ", env!("CARGO_PKG_VERSION"), "\n").to_owned());
+                }
+                Arg::Long("config") => line.config = Some(text(parser.value()?)?),
+                Arg::Long("app") => line.given.push((None, text(parser.value()?)?)),
+                Arg::Long(name) => match OPTIONS.iter().find(|option| option.name == name) {
+                    Some(option) => {
+                        let value = match option.value {
+                            Some(_) => text(parser.value()?)?,
+                            None => parser.optional_value().map_or(Ok("true".to_owned()), text)?,
+                        };
+                        line.given.push((Some(option), value));
+                    }
+                    None => return Err(argument.unexpected()),
+                },
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        Ok(line)
+    }
+}
+
+fn text(value: OsString) -> Result<String, lexopt::Error> {
+    value.into_string().map_err(lexopt::Error::NonUnicodeValue)
+}
+
+fn parsed<T: FromStr<Err: Display>>(value: &str) -> Result<T, String> {
+    value.parse().map_err(|why: T::Err| why.to_string())
+}
+
+fn set<T: FromStr<Err: Display>>(field: &mut Option<T>, value: &str) -> Result<(), String> {
+    *field = Some(parsed(value)?);
+    Ok(())
+}
+
+fn help() -> String {
+    let mut help = String::from(
+        "Kenar, Divar's add-on platform, on your own machine: for add-ons in any language.\n\n\
+         Usage: kenar-sandbox [OPTIONS] [--app SLUG [APP OPTIONS]]...\n\nOptions:\n",
+    );
+    let mut section = |title: &str, lines: &mut dyn Iterator<Item = (String, &str)>| {
+        help.push_str(title);
+        for (option, what) in lines {
+            // Writing to a string cannot fail.
+            let _ = writeln!(help, "  {option:<28} {what}");
+        }
+    };
+    let listed = |of_app: bool| {
+        let options = OPTIONS.iter().filter(move |option| matches!(option.sets, Sets::App(_)) == of_app);
+        options.map(|option| {
+            let value = option.value.map(|value| format!(" {value}")).unwrap_or_default();
+            (format!("--{}{value}", option.name), option.help)
+        })
+    };
+    let config = [("--config FILE".to_owned(), "Settings in TOML")];
+    let rest = [("-h, --help".to_owned(), "Print this"), ("-V, --version".to_owned(), "Print the version")];
+    let slug = [("--app SLUG".to_owned(), "App that the options after it are for [default: my-addon]")];
+    section("", &mut config.into_iter().chain(listed(false)).chain(rest));
+    section("\nApp options:\n", &mut slug.into_iter().chain(listed(true)));
+    help.push_str(
+        "\nEach option is also read from the environment: --seed from KENAR_SANDBOX_SEED, --events-url from\n\
+         KENAR_EVENTS_URL, --app from KENAR_APP_SLUG. In the file they are `seed = 7` and, below `[[apps]]`,\n\
+         `events_url = \"…\"`; those that repeat are lists: people, posts, redirect_uris. The command line wins over\n\
+         the environment, and the environment over the file.\n",
+    );
+    help
+}

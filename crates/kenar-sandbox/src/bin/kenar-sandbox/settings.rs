@@ -1,0 +1,131 @@
+//! The settings of a sandbox, as the TOML file has them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use kenar::model::AppUrl;
+use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// Everything that can be set. What is left out gets its default when the sandbox starts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) port: Option<u16>,
+    pub(crate) seed: Option<u64>,
+    /// In seconds.
+    pub(crate) time_limit: Option<Seconds>,
+    pub(crate) manual_clock: bool,
+    pub(crate) chat_page: Option<bool>,
+    pub(crate) restore: Option<PathBuf>,
+    pub(crate) save: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) apps: Vec<AppSettings>,
+    pub(crate) people: Vec<String>,
+    pub(crate) posts: Vec<PostSettings>,
+}
+
+/// An app, as its owner sets it up in the Kenar panel.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppSettings {
+    pub(crate) slug: String,
+    pub(crate) title: Option<String>,
+    /// The base of the addresses that are not set.
+    pub(crate) addon_url: Option<AppUrl>,
+    pub(crate) open_app_url: Option<AppUrl>,
+    pub(crate) open_app_version: Option<OpenAppVersion>,
+    pub(crate) events_url: Option<AppUrl>,
+    pub(crate) dynamic_action_url: Option<AppUrl>,
+    pub(crate) fallback_url: Option<AppUrl>,
+    #[serde(default)]
+    pub(crate) redirect_uris: Vec<String>,
+    #[serde(default, deserialize_with = "secret")]
+    pub(crate) api_key: Option<ApiKey>,
+    #[serde(default, deserialize_with = "secret")]
+    pub(crate) client_secret: Option<ClientSecret>,
+    #[serde(default, deserialize_with = "secret")]
+    pub(crate) identification_key: Option<IdentificationKey>,
+    pub(crate) limit_per_minute: Option<u32>,
+    pub(crate) limit_per_day: Option<u32>,
+}
+
+/// A post, and the people who ask about it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostSettings {
+    pub(crate) owner: String,
+    #[serde(default)]
+    pub(crate) conversations_with: Vec<String>,
+}
+
+/// The version of the request that opens an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u8")]
+pub(crate) enum OpenAppVersion {
+    V1,
+    V2,
+}
+
+/// A positive number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(crate) struct Seconds(pub(crate) std::time::Duration);
+
+impl Settings {
+    /// Reads a TOML file. Errors name the place in it, and quote none of it: it may hold keys.
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
+        let place = path.display();
+        let text = std::fs::read_to_string(path).map_err(|why| format!("cannot read {place}: {why}"))?;
+        let settings: Self = toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count().saturating_add(1);
+            format!("{place}, line {line}: {}", error.message())
+        })?;
+        Ok(settings)
+    }
+
+    /// Sets something of the app of this slug, which is added where there is none.
+    pub(crate) fn with_app<T>(&mut self, slug: &str, set: impl FnOnce(&mut AppSettings) -> T) -> T {
+        if let Some(app) = self.apps.iter_mut().find(|app| app.slug == slug) {
+            return set(app);
+        }
+        let mut app = AppSettings { slug: slug.to_owned(), ..AppSettings::default() };
+        let outcome = set(&mut app);
+        self.apps.push(app);
+        outcome
+    }
+}
+
+impl TryFrom<u8> for OpenAppVersion {
+    type Error = &'static str;
+
+    fn try_from(version: u8) -> Result<Self, &'static str> {
+        match version {
+            1 => Ok(Self::V1),
+            2 => Ok(Self::V2),
+            _ => Err("the version is 1 or 2"),
+        }
+    }
+}
+
+impl TryFrom<f64> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(seconds: f64) -> Result<Self, &'static str> {
+        match std::time::Duration::try_from_secs_f64(seconds) {
+            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
+            _ => Err("the time limit is a positive number of seconds"),
+        }
+    }
+}
+
+/// Reads a secret without its text in an error.
+fn secret<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => text.parse().map(Some).map_err(D::Error::custom),
+        _ => Err(D::Error::custom("a key is a string")),
+    }
+}

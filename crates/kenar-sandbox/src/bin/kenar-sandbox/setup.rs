@@ -1,0 +1,178 @@
+//! Starts the sandbox that the settings describe.
+
+use std::error::Error;
+
+use kenar::model::AppUrl;
+use kenar::webhook::ApiVersion;
+use kenar_sandbox::{App, Recording, Sandbox};
+
+use super::settings::{AppSettings, OpenAppVersion, PostSettings, Settings};
+
+/// The port, where none is set.
+const PORT: u16 = 4040;
+
+/// The slug of the app, where none is set.
+pub(crate) const SLUG: &str = "my-addon";
+
+/// The add-on's address, where none is set.
+const ADDON_URL: &str = "http://127.0.0.1:8080";
+
+/// A sandbox that runs, and its apps.
+pub(crate) struct Started {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) apps: Vec<StartedApp>,
+    pub(crate) is_saved: bool,
+}
+
+/// An app with the addresses it got. A key is present where the sandbox made it: one that was given is not repeated.
+#[derive(serde::Serialize)]
+pub(crate) struct StartedApp {
+    pub(crate) slug: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) identification_key: Option<String>,
+    pub(crate) open_app_url: Option<AppUrl>,
+    pub(crate) events_url: Option<AppUrl>,
+    pub(crate) dynamic_action_url: Option<AppUrl>,
+    pub(crate) fallback_url: Option<AppUrl>,
+    pub(crate) redirect_uris: Vec<String>,
+}
+
+pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Error>> {
+    let session = settings.restore.as_ref().map(|path| {
+        Recording::load(path).map_err(|why| {
+            let cause = why.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("cannot restore {}: {why}{cause}", path.display())
+        })
+    });
+    let session = session.transpose()?;
+    let sandbox = listen(&settings).await?;
+    if settings.apps.is_empty() {
+        settings.with_app(SLUG, |app| app.title = Some("افزونهٔ شما".to_owned()));
+    }
+    let mut apps = Vec::new();
+    for app in settings.apps {
+        apps.push(enter(&sandbox, app)?);
+    }
+    for name in &settings.people {
+        sandbox.user(name);
+    }
+    for PostSettings { owner, conversations_with } in &settings.posts {
+        let post = sandbox.add_post(&sandbox.user(owner));
+        for buyer in conversations_with {
+            // Asking for a conversation begins it.
+            let _ = post.conversation_with(&sandbox.user(buyer));
+        }
+    }
+    if let Some(session) = &session {
+        sandbox.restore(session);
+    } else if settings.people.is_empty() && settings.posts.is_empty() {
+        invent(&sandbox, &apps);
+    }
+    Ok(Started { sandbox, apps, is_saved: settings.save.is_some() })
+}
+
+async fn listen(settings: &Settings) -> Result<Sandbox, String> {
+    let port = settings.port.unwrap_or(PORT);
+    let mut builder = Sandbox::builder().port(port).chat_page(settings.chat_page.unwrap_or(true));
+    if let Some(seed) = settings.seed {
+        builder = builder.seed(seed);
+    }
+    if let Some(limit) = settings.time_limit {
+        builder = builder.time_limit(limit.0);
+    }
+    if settings.manual_clock {
+        builder = builder.manual_clock();
+    }
+    builder.start().await.map_err(|why| format!("cannot listen on port {port}: {why}; --port chooses another"))
+}
+
+/// Enters an app in the panel.
+fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box<dyn Error>> {
+    let app = sandbox.app(settings.slug.as_str());
+    settings.complete()?;
+    if let Some(title) = settings.title {
+        app.set_title(title);
+    }
+    let set = |url: &Option<AppUrl>, set: fn(&App, AppUrl) -> &App| {
+        if let Some(url) = url {
+            set(&app, url.clone());
+        }
+    };
+    set(&settings.open_app_url, App::set_open_app_url);
+    set(&settings.events_url, App::set_events_url);
+    set(&settings.dynamic_action_url, App::set_dynamic_action_url);
+    set(&settings.fallback_url, App::set_fallback_url);
+    if let Some(version) = settings.open_app_version {
+        app.set_open_app_version(match version {
+            OpenAppVersion::V1 => ApiVersion::V1,
+            OpenAppVersion::V2 => ApiVersion::V2,
+        });
+    }
+    for uri in &settings.redirect_uris {
+        app.oauth(uri).map_err(|why| format!("the redirect URI {uri}: {why}"))?;
+    }
+    if let Some(calls) = settings.limit_per_minute {
+        app.set_limit_per_minute(calls);
+    }
+    if let Some(calls) = settings.limit_per_day {
+        app.set_limit_per_day(calls);
+    }
+    let started = StartedApp {
+        slug: settings.slug,
+        api_key: settings.api_key.is_none().then(|| app.api_key().expose_secret().to_owned()),
+        client_secret: settings.client_secret.is_none().then(|| app.client_secret().expose_secret().to_owned()),
+        identification_key: (settings.identification_key.is_none())
+            .then(|| app.identification_key().expose_secret().to_owned()),
+        open_app_url: settings.open_app_url,
+        events_url: settings.events_url,
+        dynamic_action_url: settings.dynamic_action_url,
+        fallback_url: settings.fallback_url,
+        redirect_uris: settings.redirect_uris,
+    };
+    if let Some(key) = settings.api_key {
+        app.set_api_key(key);
+    }
+    if let Some(secret) = settings.client_secret {
+        app.set_client_secret(secret);
+    }
+    if let Some(key) = settings.identification_key {
+        app.set_identification_key(key);
+    }
+    Ok(started)
+}
+
+impl AppSettings {
+    /// Fills in the addresses below the add-on's, and the add-on's where no address at all is set.
+    fn complete(&mut self) -> Result<(), Box<dyn Error>> {
+        let urls = [&self.open_app_url, &self.events_url, &self.dynamic_action_url, &self.fallback_url];
+        let is_bare = urls.into_iter().all(Option::is_none) && self.redirect_uris.is_empty();
+        if is_bare && self.addon_url.is_none() {
+            self.addon_url = Some(ADDON_URL.parse()?);
+        }
+        let Some(base) = &self.addon_url else { return Ok(()) };
+        let below = |url: &mut Option<AppUrl>, path: &str| {
+            url.get_or_insert_with(|| base.join(path.split('/')));
+        };
+        below(&mut self.open_app_url, "kenar/open");
+        below(&mut self.events_url, "kenar/event");
+        below(&mut self.dynamic_action_url, "kenar/action");
+        if self.redirect_uris.is_empty() {
+            self.redirect_uris.push(base.join(["oauth", "callback"]).to_string());
+        }
+        Ok(())
+    }
+}
+
+/// Two people with a post between them, who know every chatbot.
+fn invent(sandbox: &Sandbox, apps: &[StartedApp]) {
+    let (sara, ali) = (sandbox.user("سارا"), sandbox.user("علی"));
+    let _ = sandbox.add_post(&sara).conversation_with(&ali);
+    for app in apps {
+        let app = sandbox.app(app.slug.as_str());
+        let _ = [&sara, &ali].map(|person| person.chat_with_bot(&app));
+    }
+}

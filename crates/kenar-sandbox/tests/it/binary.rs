@@ -1,0 +1,239 @@
+//! The program `kenar-sandbox`, driven from outside.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kenar-sandbox");
+
+/// A command with nothing of the developer's own environment.
+fn isolated(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KENAR_")) {
+        command.env_remove(name);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn program() -> Command {
+    let mut command = isolated(PROGRAM);
+    command.env("KENAR_SANDBOX_PORT", "0");
+    command
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let Output { status, stderr, stdout } = program().args(arguments).output().unwrap();
+    assert_eq!((status.code(), stdout), (Some(2), Vec::new()), "{arguments:?}");
+    String::from_utf8(stderr).unwrap()
+}
+
+/// A sandbox that was started with `--json`.
+struct Running {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+    started: Value,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.arg("--json").spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        if out.read_line(&mut line).unwrap() == 0 {
+            let mut why = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("did not start: {why}");
+        }
+        Self { child, out, started: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn app(&self, place: usize) -> &Value {
+        &self.started["apps"][place]
+    }
+
+    /// Sends a signal, and returns the exit code with the rest of what was printed.
+    #[cfg(unix)]
+    fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file that is gone after the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("kenar-sandbox-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn python_add_on_runs_against_the_binary() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/addon.py");
+    let run = isolated("python3").args([script, PROGRAM]).output();
+    let Output { status, stdout, stderr } = run.expect("python3 is needed for this test");
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(status.success() && stdout.contains("all is well"), "{stdout}{stderr}");
+}
+
+#[test]
+fn help_lists_every_option_and_the_environment() {
+    let Output { status, stdout, .. } = program().arg("--help").output().unwrap();
+    let help = String::from_utf8(stdout).unwrap();
+    assert!(status.success(), "{help}");
+    for expected in ["--port", "--config", "--open-app-version", "--fallback-url", "--json", "KENAR_SANDBOX_SEED"] {
+        assert!(help.contains(expected), "{expected} is not in\n{help}");
+    }
+    assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
+}
+
+#[test]
+fn file_sets_everything_of_an_app() {
+    let file = Scratch::new(
+        "all.toml",
+        r#"
+        seed = 7
+        time_limit = 2.5
+        people = ["رضا"]
+
+        [[posts]]
+        owner = "سارا"
+        conversations_with = ["علی"]
+
+        [[apps]]
+        slug = "old"
+        title = "افزونهٔ قدیمی"
+        open_app_url = "http://127.0.0.1:9001/open"
+        open_app_version = 1
+        events_url = "http://127.0.0.1:9001/events"
+        dynamic_action_url = "http://127.0.0.1:9001/pressed"
+        fallback_url = "http://127.0.0.1:9001/fallback"
+        redirect_uris = ["http://127.0.0.1:9001/oauth"]
+        limit_per_minute = 10
+        limit_per_day = 100
+        api_key = "the-api-key"
+        client_secret = "the-client-secret"
+        identification_key = "the-identification-key"
+
+        [[apps]]
+        slug = "new"
+        "#,
+    );
+    let mut command = program();
+    command.args(["--config", file.path()]);
+    let running = Running::start(command);
+    let old = running.app(0);
+    assert_eq!(old["fallback_url"], "http://127.0.0.1:9001/fallback");
+    assert_eq!(old["redirect_uris"][0], "http://127.0.0.1:9001/oauth");
+    assert_eq!(running.app(1)["open_app_url"], "http://127.0.0.1:8080/kenar/open");
+    assert!(running.app(1)["api_key"].as_str().unwrap().starts_with("sandbox-api-key-"));
+}
+
+#[test]
+fn keys_that_were_given_are_not_printed() {
+    let mut command = program();
+    command.args(["--api-key", "given-api-key", "--identification-key", "given-identification-key"]);
+    let running = Running::start(command);
+    let printed = running.started.to_string();
+    assert!(!printed.contains("given-"), "{printed}");
+    assert!(running.app(0)["client_secret"].is_string(), "{printed}");
+}
+
+#[test]
+fn flags_win_over_environment_and_file() {
+    let file = Scratch::new(
+        "order.toml",
+        "[[apps]]\nslug = \"one\"\nopen_app_url = \"http://127.0.0.1:1/a\"\nevents_url = \"http://127.0.0.1:1/a\"\n\
+         fallback_url = \"http://127.0.0.1:1/a\"\n",
+    );
+    let mut command = program();
+    command.env("KENAR_SANDBOX_CONFIG", file.path());
+    command.env("KENAR_EVENTS_URL", "http://127.0.0.1:2/b").env("KENAR_FALLBACK_URL", "http://127.0.0.1:2/b");
+    command.args(["--fallback-url", "http://127.0.0.1:3/c", "--app", "two", "--events-url", "http://127.0.0.1:4/d"]);
+    let running = Running::start(command);
+    let one = running.app(0);
+    let urls = ["open_app_url", "events_url", "fallback_url"].map(|name| one[name].as_str().unwrap());
+    assert_eq!(urls, ["http://127.0.0.1:1/a", "http://127.0.0.1:2/b", "http://127.0.0.1:3/c"]);
+    assert_eq!(running.app(1)["slug"], "two");
+    assert_eq!(running.app(1)["events_url"], "http://127.0.0.1:4/d");
+    assert_eq!(running.app(1)["open_app_url"], Value::Null, "nothing is guessed beside an address that was given");
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_it_with_the_session() {
+    for signal in ["-INT", "-TERM"] {
+        let saved = Scratch::new(&format!("saved{signal}.json"), "");
+        let mut command = program();
+        command.args(["--person", "سارا", "--save", saved.path()]);
+        let (code, rest) = Running::start(command).stop(signal);
+        assert_eq!(code, Some(0), "{signal}: {rest}");
+        let state: Value = serde_json::from_str(&rest).unwrap();
+        assert_eq!(state["session"]["people"][0], "سارا");
+        let session: Value = serde_json::from_str(&std::fs::read_to_string(&saved.0).unwrap()).unwrap();
+        assert_eq!(session, state["session"]);
+
+        let mut command = program();
+        command.args(["--restore", saved.path()]);
+        let (_, rest) = Running::start(command).stop(signal);
+        assert_eq!(serde_json::from_str::<Value>(&rest).unwrap()["session"]["people"], session["people"]);
+    }
+}
+
+#[test]
+fn mistakes_are_named_and_keys_are_not_quoted() {
+    assert!(refused(&["--prot", "1"]).contains("--prot"));
+    assert!(refused(&["--port", "65536"]).contains("--port: number too large"));
+    assert!(refused(&["--open-app-version", "3"]).contains("--open-app-version: the version is 1 or 2"));
+    assert!(refused(&["--events-url", "http://addon.example"]).contains("--events-url: must be https"));
+    assert!(refused(&["--time-limit", "0"]).contains("--time-limit"));
+    assert!(refused(&["--config", "/nonexistent.toml"]).contains("/nonexistent.toml"));
+
+    for (name, text, line) in [
+        ("padded", "[[apps]]\nslug = \"a\"\napi_key = \"hidden \"\n", "line 3: the API key begins or ends"),
+        ("bare", "[[apps]]\nslug = \"a\"\nclient_secret = hidden\n", "line 3: "),
+        ("number", "[[apps]]\nslug = \"a\"\nidentification_key = 8765309\n", "line 3: a key is a string"),
+        ("unknown", "sead = 1\n", "line 1: unknown field `sead`"),
+    ] {
+        let file = Scratch::new(&format!("{name}.toml"), text);
+        let why = refused(&["--config", file.path()]);
+        assert!(why.contains(line) && !why.contains("hidden") && !why.contains("8765309"), "{name}: {why}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let Output { status, stderr, .. } = program().args(["--port", &port]).output().unwrap();
+    let why = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{why}");
+    assert!(why.contains(&format!("cannot listen on port {port}")) && why.contains("--port chooses another"), "{why}");
+}
