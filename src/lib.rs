@@ -268,6 +268,8 @@ pub mod inbox;
 pub mod model;
 pub mod oauth;
 pub mod operation;
+#[cfg(feature = "tokio")]
+pub mod quota;
 mod redact;
 pub mod request;
 pub mod secret;

@@ -146,11 +146,12 @@ impl Worker {
                 return;
             }
             let limit = (1 + self.slots.available_permits()).min(MAX_CLAIM);
+            let claimed_at = Instant::now();
             match bounded(self.store.claim(limit, self.settings.lease)).await {
                 Ok(events) => {
                     pause = FIRST_PAUSE;
                     let is_all = events.len() < limit;
-                    self.begin(slot, events).await;
+                    self.begin(slot, events, claimed_at).await;
                     if is_all {
                         // The interval passing is as good as being told.
                         let _ = timeout(self.settings.poll_interval, self.due.notified()).await;
@@ -173,7 +174,7 @@ impl Worker {
         }
     }
 
-    async fn begin(self: &Arc<Self>, first: OwnedSemaphorePermit, events: Vec<ClaimedEvent>) {
+    async fn begin(self: &Arc<Self>, first: OwnedSemaphorePermit, events: Vec<ClaimedEvent>, claimed_at: Instant) {
         let mut first = Some(first);
         for event in events {
             let id = (event.ticket.id.clone(), event.key.clone());
@@ -190,7 +191,7 @@ impl Worker {
             };
             let worker = Arc::clone(self);
             tokio::spawn(async move {
-                worker.run(event).await;
+                worker.run(event, claimed_at).await;
                 drop(slot);
                 worker.wake();
             });
@@ -198,9 +199,18 @@ impl Worker {
     }
 
     /// Handles one event and reports the outcome.
-    async fn run(&self, claimed: ClaimedEvent) {
+    async fn run(&self, claimed: ClaimedEvent, claimed_at: Instant) {
         let ClaimedEvent { ticket, key, body, attempt, accepted_at } = claimed;
         let id = (ticket.id, key.clone());
+        // A process that was stopped meanwhile must not begin what another one has.
+        if claimed_at.elapsed() >= self.settings.lease / 3 {
+            match self.extend(&id).await {
+                Ok(true) => {}
+                Err(_) if claimed_at.elapsed() < self.settings.lease => {}
+                Ok(false) => return,
+                Err(_) => return drop(self.in_hand().remove(&id)),
+            }
+        }
         let failed = |reason: String, is_last: bool| Outcome::Failed { reason, is_last };
         let outcome = if attempt > self.settings.max_attempts {
             failed(format!("the process ended during each of the last attempts, {} in all", attempt - 1), true)
@@ -242,6 +252,20 @@ impl Worker {
         is_last
     }
 
+    /// Renews a lease. `false` where somebody else has the event.
+    async fn extend(&self, id: &InHand) -> Result<bool, StoreError> {
+        let Some(ticket) = self.ticket(id) else { return Ok(false) };
+        let extended = bounded(self.store.extend(&ticket, self.settings.lease)).await;
+        match extended {
+            Ok(false) => Ok(!self.release(id, &ticket)),
+            Err(ref error) => {
+                trace::store_failed("extend", &**error);
+                extended
+            }
+            Ok(true) => extended,
+        }
+    }
+
     /// Runs the handler in a task of its own, so that a panic ends nothing else, and renews the lease meanwhile. `None`
     /// where somebody else has the event.
     async fn handle(&self, id: &InHand, delivery: Delivery) -> Option<Result<(), String>> {
@@ -259,16 +283,11 @@ impl Worker {
             match timeout(left.min(self.settings.lease / 3), &mut task.0).await {
                 Ok(Ok(handled)) => return Some(handled.map_err(|error| reason(&*error))),
                 Ok(Err(error)) => return Some(Err(panic_reason(error))),
-                Err(_) => {
-                    let ticket = self.ticket(id)?;
-                    match bounded(self.store.extend(&ticket, self.settings.lease)).await {
-                        Ok(true) => {}
-                        Ok(false) if self.release(id, &ticket) => return None,
-                        Ok(false) => {}
-                        // Unless somebody else claims it, it stays ours.
-                        Err(error) => trace::store_failed("extend", &*error),
-                    }
-                }
+                Err(_) => match self.extend(id).await {
+                    Ok(false) => return None,
+                    // Where it failed, the event stays ours unless somebody else claims it.
+                    Ok(true) | Err(_) => {}
+                },
             }
         }
     }

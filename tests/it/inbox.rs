@@ -60,6 +60,8 @@ struct Unsteady {
     lost_reports: Arc<AtomicU32>,
     /// Whether insertions hang.
     hangs: bool,
+    /// How long the response to a claim takes.
+    claim_delay: Duration,
     /// Whether nothing can be claimed and no lease renewed.
     is_cut_off: Arc<AtomicBool>,
 }
@@ -88,7 +90,9 @@ impl InboxStore for Unsteady {
 
     async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError> {
         self.reach()?;
-        self.inner.claim(limit, lease).await
+        let claimed = self.inner.claim(limit, lease).await;
+        sleep(self.claim_delay).await;
+        claimed
     }
 
     async fn extend(&self, ticket: &Ticket, lease: Duration) -> Result<bool, StoreError> {
@@ -221,7 +225,7 @@ fn failing(fail: fn()) -> (Inbox, Arc<Mutex<Vec<Duration>>>, Arc<AtomicU32>) {
         .max_attempts(4)
         .retry_delay(Duration::from_secs(10), Duration::from_secs(25))
         .handler_timeout(Duration::from_secs(5))
-        .poll_interval(Duration::from_millis(1));
+        .poll_interval(Duration::from_millis(20));
     let begun = Instant::now();
     let inbox = Inbox::with_settings(MemoryInbox::new(), settings, {
         let (calls, failures) = (calls.clone(), failures.clone());
@@ -464,6 +468,23 @@ async fn process_that_lost_its_lease_stops_its_handler() {
     is_cut_off.store(false, Ordering::SeqCst);
     late.drain().await;
     assert_eq!(Arc::strong_count(&go), 2, "its future is gone: this test and the inbox hold the rest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn process_that_stood_still_begins_nothing_that_others_have() {
+    let inner = Arc::new(MemoryInbox::new());
+    let lease = InboxSettings::default().lease(Duration::from_secs(3));
+    let slow = Unsteady { inner: inner.clone(), claim_delay: Duration::from_secs(4), ..Unsteady::default() };
+    let (handler, mut late) = reporting();
+    let slow = Inbox::with_settings(slow, lease, handler);
+    slow.accept(&message("c-1", "m-1")).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    let (handler, mut handled) = reporting();
+    let other = Inbox::with_settings(inner, lease, handler);
+    assert_eq!(next(&mut handled).await, "m-1");
+    settled(&other).await;
+    slow.drain().await;
+    assert!(late.try_recv().is_err(), "its claim had ended when the response came");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod inbox;
 mod lines;
 mod oauth_fixtures;
 mod oauth_flow;
+mod quota;
 mod shared_tokens;
 mod showcase_delivery;
 mod showcase_xo;

@@ -2,6 +2,7 @@
 
 mod connection;
 mod inbox;
+mod quota;
 mod worker;
 
 use std::fmt;
@@ -14,7 +15,7 @@ use crate::Error;
 use worker::Worker;
 
 /// The tables, one script a part. Each script can be run again.
-const SCHEMA: &[&str] = &[inbox::SCHEMA];
+const SCHEMA: &[&str] = &[inbox::SCHEMA, quota::SCHEMA];
 
 /// A store in one SQLite file, for all processes of one machine. Cheap to clone; clones share their threads.
 ///

@@ -5,7 +5,7 @@ mod call_limits;
 mod call_retry;
 mod call_secrecy;
 mod call_transports;
-mod inbox_stores;
+mod memory_stores;
 mod no_secret_shows;
 mod oauth_properties;
 mod read_by_others;

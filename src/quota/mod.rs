@@ -1,0 +1,155 @@
+//! The platform's limits, kept by all processes of an app together.
+//!
+//! Kenar limits the calls of an app per minute and per day; the panel shows the numbers. A [`Quota`] counts the calls in a
+//! [`QuotaStore`] that all processes share, and wraps the client's transport:
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//! use kenar::Client;
+//! use kenar::client::ClientSetupError;
+//! use kenar::quota::{MemoryQuota, Quota, QuotaLimits};
+//! use kenar::secret::ApiKey;
+//! use kenar::transport::HttpTransport;
+//!
+//! fn client(api_key: ApiKey, transport: impl HttpTransport) -> Result<Client, ClientSetupError> {
+//!     let limits = QuotaLimits::new(NonZeroU32::new(300), NonZeroU32::new(50_000));
+//!     // In a fleet `kenar_store::Redis`, on one machine `kenar_store::Sqlite`.
+//!     let quota = Quota::new(MemoryQuota::new(), limits);
+//!     Client::builder(api_key).transport(quota.limit(transport)).build()
+//! }
+//! ```
+//!
+//! - A request beyond a limit waits, if its turn comes within half of what is left of the call's time limit.
+//! - Otherwise nothing is sent, and the call fails like one that Divar refused with 429:
+//!   [`is_rate_limited`](crate::Error::is_rate_limited) is true, and [`retry_after`](crate::Error::retry_after) is the time to
+//!   wait.
+//! - After a 429 of Divar's, no process sends anything until `Retry-After` has passed; without that header, for a second
+//!   that doubles with each further 429, up to a minute.
+//! - Each attempt of a call counts. Requests without the API key, to the token endpoint and of media files, do not count.
+//! - If the store fails, the request is sent: Divar enforces its limits in any case.
+
+#[cfg(feature = "test-util")]
+pub mod conformance;
+mod limits;
+mod memory;
+mod store;
+mod transport;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::transport::HttpTransport;
+
+pub use limits::{QuotaLimits, QuotaState};
+pub use memory::MemoryQuota;
+pub use store::{QuotaStore, Reservation};
+pub use transport::QuotaTransport;
+
+/// The limits of an app, and the store in which its calls are counted. Cheap to clone.
+///
+/// The [module](self) describes what it does.
+#[derive(Clone)]
+pub struct Quota(Arc<Inner>);
+
+struct Inner {
+    store: Box<dyn QuotaStore>,
+    limits: QuotaLimits,
+    name: String,
+    /// How many responses in a row were a 429.
+    refusals: AtomicU32,
+}
+
+impl Quota {
+    /// Counts calls in this store, under the name `app`.
+    #[must_use]
+    pub fn new(store: impl QuotaStore, limits: QuotaLimits) -> Self {
+        Self::with_name("app", store, limits)
+    }
+
+    /// Counts calls under another name: one for each app that shares the store.
+    #[must_use]
+    pub fn with_name(name: impl Into<String>, store: impl QuotaStore, limits: QuotaLimits) -> Self {
+        Self(Arc::new(Inner { store: Box::new(store), limits, name: name.into(), refusals: AtomicU32::new(0) }))
+    }
+
+    /// Wraps a transport: its requests are counted and limited.
+    #[must_use]
+    pub fn limit<T: HttpTransport>(&self, transport: T) -> QuotaTransport<T> {
+        QuotaTransport::new(self.clone(), transport)
+    }
+
+    /// Reserves a request. `Err` is the time after which one is possible.
+    async fn reserve(&self, max_wait: Duration) -> Result<Duration, Duration> {
+        let Inner { store, limits, name, .. } = &*self.0;
+        match tokio::time::timeout(STORE_TIMEOUT, store.reserve(name, limits, max_wait)).await {
+            Ok(Ok(Reservation::Granted(wait))) => Ok(wait),
+            Ok(Ok(Reservation::Refused(wait))) => Err(wait),
+            Ok(Err(error)) => {
+                store_failed("reserve", &*error);
+                Ok(Duration::ZERO)
+            }
+            Err(elapsed) => {
+                store_failed("reserve", &elapsed);
+                Ok(Duration::ZERO)
+            }
+        }
+    }
+
+    /// Learns from a response.
+    async fn learn(&self, status: StatusCode, retry_after: Option<Duration>) {
+        let Inner { store, name, refusals, .. } = &*self.0;
+        if status != StatusCode::TOO_MANY_REQUESTS {
+            refusals.store(0, Ordering::Relaxed);
+            return;
+        }
+        let before = refusals.fetch_add(1, Ordering::Relaxed);
+        let pause = retry_after.unwrap_or_else(|| (FIRST_PAUSE * (1 << before.min(6))).min(LONGEST_PAUSE));
+        match tokio::time::timeout(STORE_TIMEOUT, store.pause(name, pause)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => store_failed("pause", &*error),
+            Err(elapsed) => store_failed("pause", &elapsed),
+        }
+    }
+}
+
+/// How long a request waits for the store before it is sent all the same.
+const STORE_TIMEOUT: Duration = Duration::from_millis(250);
+/// The pauses after a 429 without `Retry-After`.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(feature = "tracing")]
+fn store_failed(call: &'static str, error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(call, error, "the quota's store failed");
+}
+
+#[cfg(not(feature = "tracing"))]
+fn store_failed(_: &'static str, _: &(dyn std::error::Error + 'static)) {}
+
+impl fmt::Debug for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { store, limits, name, .. } = &*self.0;
+        f.debug_struct("Quota")
+            .field("name", name)
+            .field("limits", limits)
+            .field("store", store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The response to a request that was not sent: a `google.rpc.Status` like Divar's own.
+fn refusal(wait: Duration) -> Response<bytes::Bytes> {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let message = format!("not sent: the app's own quota is used up for {seconds} s");
+    let body = serde_json::json!({ "code": 8, "message": message, "details": [] });
+    let mut response = Response::new(body.to_string().into());
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.into());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,49 @@
+//! A transport whose requests are counted.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+
+use super::{Quota, refusal};
+use crate::request::{Body, response};
+use crate::transport::{HttpTransport, TransportError};
+
+/// A transport that keeps a [`Quota`]. Made by [`Quota::limit`].
+#[derive(Clone, Debug)]
+pub struct QuotaTransport<T> {
+    quota: Quota,
+    inner: T,
+}
+
+/// What tells a call of the API from one of the token endpoint and the upload host.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+impl<T> QuotaTransport<T> {
+    pub(super) fn new(quota: Quota, inner: T) -> Self {
+        Self { quota, inner }
+    }
+}
+
+#[async_trait]
+impl<T: HttpTransport> HttpTransport for QuotaTransport<T> {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        if !request.headers().contains_key(API_KEY) {
+            return self.inner.send(request).await;
+        }
+        match self.quota.reserve(max_wait(&request)).await {
+            Ok(wait) if wait.is_zero() => {}
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(wait) => return Ok(refusal(wait)),
+        }
+        let response = self.inner.send(request).await?;
+        self.quota.learn(response.status(), response::retry_after(response.headers())).await;
+        Ok(response)
+    }
+}
+
+/// Half of the time that is left of the call.
+fn max_wait(_request: &Request<Body>) -> Duration {
+    Duration::from_millis(500)
+}
