@@ -273,6 +273,8 @@ pub mod quota;
 mod redact;
 pub mod request;
 pub mod secret;
+#[cfg(feature = "tokio")]
+pub mod tokens;
 pub mod transport;
 pub mod webhook;
 

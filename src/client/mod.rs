@@ -190,8 +190,13 @@ impl Client {
         &self.0.base_urls
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn timer(&self) -> Option<&dyn Timer> {
+        self.0.timer.as_deref()
     }
 
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {

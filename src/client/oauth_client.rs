@@ -94,6 +94,18 @@ impl OAuthClient {
         self.client.execute(&refresh).await
     }
 
+    /// The client that sends.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The same flow with another time limit for each call.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn with_time_limit(&self, limit: std::time::Duration) -> Self {
+        Self { app: self.app.clone(), client: self.client.with_time_limit(limit) }
+    }
+
     /// The app.
     #[must_use]
     pub fn app(&self) -> &OAuthApp {

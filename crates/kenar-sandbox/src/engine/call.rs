@@ -11,7 +11,7 @@ use kenar::operation::{
 use kenar::request::Operation as _;
 
 use super::answer::Refusal;
-use super::token;
+use super::{retired, token};
 
 /// One of the calls that the sandbox knows.
 pub(super) enum Call {
@@ -22,6 +22,8 @@ pub(super) enum Call {
     CreateUploadToken,
     Subscribe,
     GetUser,
+    ListScopes,
+    ListPermissions,
     AskConsent,
     DecideConsent,
     Token,
@@ -37,20 +39,24 @@ impl Call {
             Self::CreateUploadToken => CreateUploadToken::NAME,
             Self::Subscribe => Subscribe::NAME,
             Self::GetUser => GetUser::NAME,
+            Self::ListScopes => "assets.list_scopes",
+            Self::ListPermissions => "assets.list_permissions",
             Self::AskConsent => "oauth.ask_consent",
             Self::DecideConsent => "oauth.decide_consent",
             Self::Token => token::operation(body),
         }
     }
 
-    /// Whether it is one of the API's, which take an API key.
+    /// Whether it takes an API key. The OpenAPI file has none for the lists.
     pub(super) fn takes_api_key(&self) -> bool {
-        !matches!(self, Self::AskConsent | Self::DecideConsent | Self::Token)
+        let lists = matches!(self, Self::ListScopes | Self::ListPermissions);
+        !lists && !matches!(self, Self::AskConsent | Self::DecideConsent | Self::Token)
     }
 
     pub(super) fn of(method: &Method, path: &str) -> Result<Self, Refusal> {
         let segments = segments(path).ok_or_else(|| Refusal::not_found("Not Found"))?;
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        let unknown = || retired::refusal(method, &segments).unwrap_or_else(|| Refusal::not_found("Not Found"));
         let (expected, call) = match *segments.as_slice() {
             ["v2", "open-platform", "conversations", id, "messages"] => (Method::POST, Self::SendMessage(id.into())),
             ["v1", "open-platform", "chat", "conversations", id] => (Method::GET, Self::GetConversation(id.into())),
@@ -66,9 +72,15 @@ impl Call {
             ["oauth2", "auth"] if method == Method::POST => (Method::POST, Self::DecideConsent),
             ["oauth2", "auth"] => (Method::GET, Self::AskConsent),
             ["oauth2", "token"] => (Method::POST, Self::Token),
-            _ => return Err(Refusal::not_found("Not Found")),
+            ["v1", "open-platform", "assets", "oauth-scope"] => (Method::GET, Self::ListScopes),
+            ["v1", "open-platform", "assets", "permission"] => (Method::GET, Self::ListPermissions),
+            _ => return Err(unknown()),
         };
-        if *method == expected { Ok(call) } else { Err(Refusal::wrong_method()) }
+        if *method == expected {
+            Ok(call)
+        } else {
+            Err(retired::refusal(method, &segments).unwrap_or_else(Refusal::wrong_method))
+        }
     }
 }
 

@@ -70,6 +70,11 @@ const OF_OTHERS: [&str; 5] = [
     "MANAGEMENT_APPS_WRITE",
 ];
 
+/// The names of all scopes, without ids.
+pub(super) fn scope_names() -> impl Iterator<Item = &'static str> {
+    PLAIN.into_iter().chain(OF_CONVERSATION).chain(OF_POST).chain(OF_OTHERS)
+}
+
 impl Engine {
     /// `GET /oauth2/auth`: the page that asks.
     pub(super) fn ask_consent(&self, query: &str) -> Done {

@@ -79,7 +79,7 @@ fn scope_item(scope: &Scope) -> String {
 }
 
 /// What the scopes of the chat let an app do, in words of the sandbox's own.
-fn meaning(scope: &str) -> Option<(&'static str, &'static str)> {
+pub(super) fn meaning(scope: &str) -> Option<(&'static str, &'static str)> {
     Some(match scope {
         "CONVERSATION_SEND_MESSAGE" => ("از طرف شما در این گفت‌وگو پیام بفرستد", "Write in this conversation for you"),
         "CHAT_CONVERSATION_READ" => ("پیام‌های این گفت‌وگو را بخواند", "Read this conversation"),

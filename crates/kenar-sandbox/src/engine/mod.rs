@@ -5,6 +5,8 @@
 //! of it is taken down in the journal.
 
 mod answer;
+mod assets;
+mod body;
 mod call;
 mod consent;
 mod consent_page;
@@ -17,6 +19,7 @@ pub(crate) mod journal;
 pub(crate) mod limits;
 mod people;
 mod rest;
+mod retired;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -170,6 +173,8 @@ impl Engine {
             Call::CreateUploadToken => self.create_upload_token(headers, now),
             Call::Subscribe => self.subscribe(headers, body, now),
             Call::GetUser => self.get_user(headers, now),
+            Call::ListScopes => Ok(assets::scopes()),
+            Call::ListPermissions => Ok(assets::permissions()),
             Call::AskConsent => Ok(self.ask_consent(query)),
             Call::DecideConsent => Ok(self.decide_consent(query, body, now)),
             Call::Token => Ok(self.token(headers, body, now)),

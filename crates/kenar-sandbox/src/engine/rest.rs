@@ -3,7 +3,6 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use kenar::model::{
     AppSlug, BotMessage, ConversationId, ConversationMessage, MessageContent, OutgoingContent, PostToken, Timestamp,
@@ -17,6 +16,7 @@ use kenar::operation::{
 use kenar::secret::ApiKey;
 
 use super::answer::{Refusal, json};
+use super::body::{BOT_MESSAGE, Body, CONVERSATION_MESSAGE, SUBSCRIPTION, read};
 use super::grants::Grant;
 use super::webhooks::Delivery;
 use super::world::{Author, Between, ChatMessage, Talk};
@@ -51,7 +51,7 @@ impl Engine {
         caller.needs(&scopes)?;
         caller.takes_part_in(talk)?;
         let restricted = !talk.blocked_by.is_empty();
-        let message: ConversationMessage = read(body)?;
+        let Body { value: message, notes } = read::<ConversationMessage>(CONVERSATION_MESSAGE, body)?;
         message.check().map_err(|why| Refusal::invalid(why.to_string()).see("messages and buttons"))?;
         let content = self.content(message.content, &caller.app)?;
         if restricted {
@@ -62,7 +62,7 @@ impl Engine {
         let written = self.world.write(to, author, content, buttons, now).ok_or_else(|| unknown_conversation(to))?;
         let mut sent = SendMessageResponse::default();
         (sent.status, sent.message) = (Some(200), Some("success".to_owned()));
-        Ok(Done { deliveries: self.new_message_events(&written, now), ..ok(&sent) })
+        Ok(Done { deliveries: self.new_message_events(&written, now), notes, ..ok(&sent) })
     }
 
     pub(super) fn get_conversation(
@@ -126,7 +126,7 @@ impl Engine {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Done, Refusal> {
-        let message: BotMessage = read(body)?;
+        let Body { value: message, notes } = read::<BotMessage>(BOT_MESSAGE, body)?;
         message.check().map_err(|why| Refusal::invalid(why.to_string()).see("messages and buttons"))?;
         let content = self.content(message.content, &app)?;
         if self.world.talks.get(to).is_some_and(|talk| !talk.blocked_by.is_empty()) {
@@ -137,14 +137,12 @@ impl Engine {
             .ok_or_else(|| unknown_conversation(to))?;
         let mut sent = SendBotMessageResponse::default();
         sent.conversation_id = Some(to.clone());
-        Ok(ok(&sent))
+        Ok(Done { notes, ..ok(&sent) })
     }
 
     pub(super) fn subscribe(&mut self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Done, Refusal> {
         let caller = self.user_call(headers, &ApiKeyPermission::EventsRegisterSubscription, now)?;
-        let mut subscription: Subscription = read(body)?;
-        // An empty text, as protobuf writes what is not set, is documented as "all" for one of the kinds.
-        subscription.resource = subscription.resource.filter(|post| !post.as_str().is_empty());
+        let Body { value: subscription, notes } = read::<Subscription>(SUBSCRIPTION, body)?;
         let post = subscription.resource.as_ref();
         if let Some(post) = post {
             self.owned(post, &caller.grant.user)?;
@@ -159,7 +157,7 @@ impl Engine {
             other => return Err(Refusal::invalid(format!("there is no event_type {other}")).see("events")),
         }
         self.grants.subscribe(caller.access_token, caller.grant, subscription);
-        Ok(ok(&serde_json::Map::new()))
+        Ok(Done { notes, ..ok(&serde_json::Map::new()) })
     }
 
     /// Only the owner of a post can be subscribed to it.
@@ -284,10 +282,6 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String, Refusal> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim().to_owned()),
         _ => Err(Refusal::unauthenticated("the Authorization header is not of the form `Bearer <token>`").see(OAUTH)),
     }
-}
-
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::invalid(format!("the body cannot be read: {error}")))
 }
 
 pub(super) fn ok(answer: &impl Serialize) -> Done {

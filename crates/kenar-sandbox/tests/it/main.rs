@@ -2,6 +2,7 @@
 
 #[cfg(feature = "bin")]
 mod binary;
+mod bodies;
 mod chat;
 mod clock;
 mod errors;
@@ -11,6 +12,7 @@ mod journal;
 mod limits;
 mod oauth;
 mod page;
+mod paths;
 mod people;
 mod promises;
 mod recording;

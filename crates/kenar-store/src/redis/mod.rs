@@ -1,6 +1,7 @@
 //! Redis: one multiplexed connection, and Lua scripts for what must be atomic.
 
 mod inbox;
+mod permissions;
 mod quota;
 
 use std::fmt;

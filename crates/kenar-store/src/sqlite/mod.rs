@@ -2,6 +2,7 @@
 
 mod connection;
 mod inbox;
+mod permissions;
 mod quota;
 mod worker;
 
@@ -15,7 +16,7 @@ use crate::Error;
 use worker::Worker;
 
 /// The tables, one script a part. Each script can be run again.
-const SCHEMA: &[&str] = &[inbox::SCHEMA, quota::SCHEMA];
+const SCHEMA: &[&str] = &[inbox::SCHEMA, permissions::SCHEMA, quota::SCHEMA];
 
 /// A store in one SQLite file, for all processes of one machine. Cheap to clone; clones share their threads.
 ///

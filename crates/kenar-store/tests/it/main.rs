@@ -1,6 +1,7 @@
 //! The stores against a real SQLite file and a real Redis server.
 
 mod inbox;
+mod permissions;
 mod quota;
 #[cfg(feature = "redis")]
 mod redis;

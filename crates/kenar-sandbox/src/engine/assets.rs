@@ -1,0 +1,40 @@
+//! The lists that the platform publishes of its scopes and API-key permissions.
+
+use serde::Serialize;
+
+use kenar::request::ApiKeyPermission;
+
+use super::Done;
+use super::consent::scope_names;
+use super::consent_page::meaning;
+use super::rest::ok;
+
+#[derive(Serialize)]
+struct Listed {
+    slug: String,
+    display: String,
+    description: String,
+    lifecycle_state: &'static str,
+}
+
+/// `GET /v1/open-platform/assets/oauth-scope`.
+pub(super) fn scopes() -> Done {
+    let scopes: Vec<_> = scope_names().map(|name| listed(name, meaning(name).map(|(persian, _)| persian))).collect();
+    guessed(ok(&serde_json::json!({ "scopes": scopes })))
+}
+
+/// `GET /v1/open-platform/assets/permission`.
+pub(super) fn permissions() -> Done {
+    let permissions: Vec<_> = ApiKeyPermission::ALL.iter().map(|one| listed(one.as_str(), None)).collect();
+    guessed(ok(&serde_json::json!({ "permissions": permissions })))
+}
+
+/// The list writes all names in capitals, the two of OAuth included, which the wire does not.
+fn listed(name: &str, meaning: Option<&str>) -> Listed {
+    let display = meaning.unwrap_or(name).to_owned();
+    Listed { slug: name.to_uppercase(), description: display.clone(), display, lifecycle_state: "ACTIVE" }
+}
+
+fn guessed(done: Done) -> Done {
+    done.note("the names are the platform's; the texts and the lifecycle state are the sandbox's")
+}

@@ -1,0 +1,189 @@
+//! Reads the JSON body of a call as the platform's gateway does, which is protobuf's JSON.
+//!
+//! An unset field may be missing, `null` or, for a text, empty. An unknown field is ignored. What is left is read by
+//! the SDK's own types.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use kenar::model::icon::Icon;
+
+use super::answer::Refusal;
+
+/// The type of a field in the OpenAPI file.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Text,
+    /// An object whose content is the add-on's own, kept as it is.
+    Data,
+    Object(&'static [(&'static str, Self)]),
+    List(&'static Self),
+    Button,
+}
+
+const DATA: Shape = Shape::Object(&[("data", Shape::Data)]);
+const POST: Shape = Shape::Object(&[("post_token", Shape::Text)]);
+const ACTION: Shape = Shape::Object(&[
+    ("open_direct_link", Shape::Text),
+    ("open_server_link", DATA),
+    ("get_dynamic_action", DATA),
+    ("open_post_page", POST),
+    ("open_post_manage_page", POST),
+]);
+const BUTTON: &[(&str, Shape)] =
+    &[("action", ACTION), ("icon", Shape::Text), ("icon_name", Shape::Text), ("caption", Shape::Text)];
+const ROW: Shape = Shape::Object(&[("buttons", Shape::List(&Shape::Button))]);
+const GRID: Shape = Shape::Object(&[("rows", Shape::List(&ROW))]);
+
+/// The documents have `type`, which the OpenAPI file does not.
+pub(super) const CONVERSATION_MESSAGE: Shape = Shape::Object(&[
+    ("type", Shape::Text),
+    ("message", Shape::Text),
+    ("media_token", Shape::Text),
+    ("sender_buttons", GRID),
+    ("receiver_buttons", GRID),
+]);
+/// The OpenAPI file repeats the id in the path, and older versions of it had the user's.
+pub(super) const BOT_MESSAGE: Shape = Shape::Object(&[
+    ("type", Shape::Text),
+    ("conversation_id", Shape::Text),
+    ("user_id", Shape::Text),
+    ("text_message", Shape::Text),
+    ("media_token", Shape::Text),
+    ("buttons", GRID),
+]);
+pub(super) const SUBSCRIPTION: Shape =
+    Shape::Object(&[("event_type", Shape::Text), ("event_resource_id", Shape::Text), ("metadata", Shape::Data)]);
+
+/// The JSON of a body, cleared of what is unset, and what the journal should say about it.
+#[derive(Debug)]
+pub(super) struct Body<T> {
+    pub(super) value: T,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads a body of this shape.
+pub(super) fn read<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Result<Body<T>, Refusal> {
+    let mut notes = Vec::new();
+    let value = parse(body)
+        .and_then(|json| shape.cleared(json, "the body", &mut notes))
+        .and_then(|json| {
+            serde_json::from_str(&json).map_err(|error| format!("the body is not valid: {}", said(&error)))
+        })
+        .map_err(Refusal::invalid)?;
+    Ok(Body { value, notes })
+}
+
+fn parse(body: &[u8]) -> Result<&RawValue, String> {
+    if body.trim_ascii().is_empty() {
+        return Err("the body is empty: expected a JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))
+}
+
+/// The error without its place, which is not one in the body as it was sent.
+fn said(error: &serde_json::Error) -> String {
+    let error = error.to_string();
+    error.rsplit_once(" at line ").map_or(error.as_str(), |(said, _)| said).to_owned()
+}
+
+impl Shape {
+    /// The JSON without its unset fields.
+    fn cleared(self, json: &RawValue, place: &str, notes: &mut Vec<String>) -> Result<String, String> {
+        match (self, json.get().as_bytes().first()) {
+            (Self::Text, Some(b'"')) | (Self::Data, Some(b'{')) => Ok(json.get().to_owned()),
+            (Self::Object(fields), Some(b'{')) => Ok(object(&members(json, fields, place, notes)?)),
+            (Self::Button, Some(b'{')) => button(json, place, notes),
+            (Self::List(of), Some(b'[')) => list(*of, json, place, notes),
+            _ => Err(format!("{place} must be {}, not {}", self.name(), kind(json))),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Data | Self::Object(_) | Self::Button => "a JSON object",
+            Self::List(_) => "a list",
+        }
+    }
+
+    /// Whether protobuf's JSON writes an unset field of this type so.
+    fn is_unset(self, json: &str) -> bool {
+        json == "null" || (matches!(self, Self::Text) && json == r#""""#)
+    }
+}
+
+/// The fields of an object that are set.
+fn members(
+    json: &RawValue,
+    fields: &[(&'static str, Shape)],
+    place: &str,
+    notes: &mut Vec<String>,
+) -> Result<BTreeMap<&'static str, String>, String> {
+    let all: BTreeMap<String, &RawValue> =
+        serde_json::from_str(json.get()).map_err(|error| format!("{place} cannot be read: {error}"))?;
+    let mut set = BTreeMap::new();
+    for (name, value) in all {
+        match fields.iter().find(|(known, _)| *known == name) {
+            Some((_, shape)) if shape.is_unset(value.get()) => {}
+            Some((known, shape)) => {
+                let place = if place == "the body" { name } else { format!("{place}.{name}") };
+                set.insert(*known, shape.cleared(value, &place, notes)?);
+            }
+            None => notes.push(format!("{place} has the unknown field {name:?}, which is ignored")),
+        }
+    }
+    Ok(set)
+}
+
+fn list(of: Shape, json: &RawValue, place: &str, notes: &mut Vec<String>) -> Result<String, String> {
+    let items: Vec<&RawValue> =
+        serde_json::from_str(json.get()).map_err(|error| format!("{place} cannot be read: {error}"))?;
+    let items: Result<Vec<_>, _> =
+        items.iter().enumerate().map(|(at, item)| of.cleared(item, &format!("{place}[{at}]"), notes)).collect();
+    Ok(format!("[{}]", items?.join(",")))
+}
+
+/// A button may come without a caption, and with its icon under the deprecated name.
+fn button(json: &RawValue, place: &str, notes: &mut Vec<String>) -> Result<String, String> {
+    let mut set = members(json, BUTTON, place, notes)?;
+    if let Some(deprecated) = set.remove("icon_name") {
+        if set.contains_key("icon") {
+            notes.push(format!("{place}.icon_name is deprecated, and ignored beside icon"));
+        } else {
+            notes.push(format!("{place}.icon_name is deprecated: name the icon in icon"));
+            set.insert("icon", deprecated);
+        }
+    }
+    if let Some(Ok(icon)) = set.get("icon").map(|icon| serde_json::from_str::<Icon>(icon)) {
+        if !Icon::ALL.contains(&icon) {
+            notes.push(format!("{place}.icon {:?} is not an icon that Divar publishes", icon.name()));
+        }
+    }
+    set.entry("caption").or_insert_with(|| r#""""#.to_owned());
+    Ok(object(&set))
+}
+
+fn object(members: &BTreeMap<&'static str, String>) -> String {
+    let mut json = "{".to_owned();
+    for (name, value) in members {
+        let comma = if json.len() > 1 { "," } else { "" };
+        // The names are this file's own, and writing to a text cannot fail.
+        let _ = write!(json, "{comma}\"{name}\":{value}");
+    }
+    json + "}"
+}
+
+fn kind(json: &RawValue) -> &'static str {
+    match json.get().as_bytes().first() {
+        Some(b'{') => "a JSON object",
+        Some(b'[') => "a list",
+        Some(b'"') => "a text",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}

@@ -1,0 +1,193 @@
+//! The promise: bodies are read as protobuf's JSON is, and what is odd about one is said in the journal.
+
+use crate::support::{Ask, TestResult, grant};
+use kenar::Scope;
+use kenar_sandbox::{App, Chat, Sandbox, User};
+use serde_json::{Value, json};
+
+struct Scene {
+    sandbox: Sandbox,
+    app: App,
+    sara: User,
+    bot: Chat,
+    chat: Chat,
+    token: String,
+}
+
+async fn scene() -> Scene {
+    let sandbox = Sandbox::in_process().await;
+    let (app, sara) = (sandbox.app("app"), sandbox.user("sara"));
+    let post = sandbox.add_post(&sara);
+    let chat = post.conversation_with(&sandbox.user("ali"));
+    let scopes = [Scope::conversation_send_message(chat.id()), Scope::post_conversations_read(post.token())];
+    let token = grant(&sandbox, &app, &sara, scopes).await.access_token.expose_secret().to_owned();
+    let bot = sara.chat_with_bot(&app);
+    Scene { sandbox, app, sara, bot, chat, token }
+}
+
+impl Scene {
+    fn paths(&self) -> [String; 3] {
+        [
+            format!("/v2/open-platform/conversations/{}/messages", self.chat.id()),
+            format!("/v1/open-platform/chat/bot/conversations/{}/messages", self.bot.id()),
+            "/v1/open-platform/events/subscriptions".to_owned(),
+        ]
+    }
+
+    async fn post(&self, path: &str, body: impl Into<String>) -> (u16, Value) {
+        Ask::new(&self.sandbox, "POST", path).key(&self.app).bearer(&self.token).body(body).json_answer().await
+    }
+
+    async fn bot(&self, body: Value) -> (u16, Value) {
+        self.post(&self.paths()[1], body.to_string()).await
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.sandbox.journal().pop().unwrap().notes.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn button(rest: Value) -> Value {
+    let mut button = json!({ "action": { "open_direct_link": "https://addon.example/" } });
+    button.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    json!({ "text_message": "سلام", "buttons": { "rows": [{ "buttons": [button] }] } })
+}
+
+#[tokio::test]
+async fn list_in_place_of_an_object_is_refused() -> TestResult {
+    let scene = scene().await;
+    for path in scene.paths() {
+        for body in [r#"["x",null,null]"#, r#"["x",null,null,null]"#, "[]", "\"x\"", "null", "1", "", " "] {
+            let (status, answer) = scene.post(&path, body).await;
+            assert_eq!((status, &answer["code"]), (400, &json!(3)), "{path} {body}: {answer}");
+            assert!(answer["message"].as_str().unwrap().contains("JSON object"), "{answer}");
+        }
+    }
+    let link = json!(["https://addon.example/", null, null, null, null]);
+    for (place, body) in [
+        ("buttons must be a JSON object, not a list", json!({ "text_message": "a", "buttons": [[]] })),
+        (
+            "buttons.rows[0] must be a JSON object, not a list",
+            json!({ "text_message": "a", "buttons": { "rows": [[[]]] } }),
+        ),
+        ("buttons.rows[0].buttons[0].action must be a JSON object, not a list", button(json!({ "action": link }))),
+        ("buttons.rows[0].buttons[0].caption must be a text, not a number", button(json!({ "caption": 1 }))),
+        ("text_message must be a text, not a list", json!({ "text_message": ["a"] })),
+    ] {
+        let (status, answer) = scene.bot(body).await;
+        assert_eq!((status, answer["message"].as_str()), (400, Some(place)), "{answer}");
+    }
+    assert!(scene.bot.messages().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn refusal_names_no_type_of_this_program() -> TestResult {
+    let scene = scene().await;
+    for path in scene.paths() {
+        for body in [
+            json!([]),
+            json!({}),
+            json!({ "message": "a", "text_message": "a", "media_token": "b" }),
+            json!({ "message": "a", "sender_buttons": { "rows": [{}] }, "buttons": { "rows": [{}] }, "text_message": "a" }),
+            json!({ "message": "a", "sender_buttons": 1, "buttons": 1, "text_message": "a", "event_type": 1 }),
+            button(json!({ "action": {} })),
+            button(json!({ "action": { "open_server_link": { "data": 1 } } })),
+        ] {
+            let (_, answer) = scene.post(&path, body.to_string()).await;
+            let message = answer["message"].as_str().unwrap_or_default();
+            for name in ["In`", "In,", "BotMessage", "ConversationMessage", "Button", "Action", "struct", "line 1"] {
+                assert!(!message.contains(name), "{name}: {message}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn empty_text_and_null_mean_unset() -> TestResult {
+    let scene = scene().await;
+    let [conversation, bot, subscriptions] = scene.paths();
+    for (path, body) in [
+        (
+            &conversation,
+            json!({ "message": "سلام", "media_token": "", "sender_buttons": null, "receiver_buttons": null }),
+        ),
+        (&conversation, json!({ "type": "TEXT", "message": "سلام", "media_token": null })),
+        (&bot, json!({ "text_message": "سلام", "media_token": "", "buttons": null, "conversation_id": "" })),
+        (&subscriptions, json!({ "event_type": "NEW_MESSAGE_ON_POST", "event_resource_id": "", "metadata": null })),
+    ] {
+        let (status, answer) = scene.post(path, body.to_string()).await;
+        // A subscription to all posts needs another scope than the one that was granted.
+        let expected = if path == &subscriptions { 403 } else { 200 };
+        assert_eq!(status, expected, "{body}: {answer}");
+    }
+    let action =
+        json!({ "open_direct_link": "https://addon.example/", "open_server_link": null, "open_post_page": null });
+    assert_eq!(scene.bot(button(json!({ "action": action, "icon": "", "icon_name": null }))).await.0, 200);
+    let neither = scene.bot(json!({ "text_message": "", "media_token": "" })).await;
+    assert_eq!(neither.0, 400, "{neither:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn button_without_a_caption_is_shown_without_one() -> TestResult {
+    let scene = scene().await;
+    for rest in [json!({}), json!({ "caption": "" }), json!({ "caption": null })] {
+        let (status, answer) = scene.bot(button(rest)).await;
+        assert_eq!(status, 200, "{answer}");
+        let message = scene.bot.next_message().await?;
+        let caption = message.sender_buttons.as_ref().and_then(|grid| grid.buttons().next()).unwrap().caption.clone();
+        assert_eq!(caption, "");
+        scene.sara.press(&message, "").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn deprecated_icon_name_is_read_and_noted() -> TestResult {
+    let scene = scene().await;
+    for (rest, shown, noted) in [
+        (json!({ "icon_name": "SEND" }), Some("SEND"), "icon_name is deprecated: name the icon in icon"),
+        (
+            json!({ "icon_name": "CALL", "icon": "SEND" }),
+            Some("SEND"),
+            "icon_name is deprecated, and ignored beside icon",
+        ),
+        (json!({ "icon_name": "CALL", "icon": "" }), Some("CALL"), "icon_name is deprecated: name the icon in icon"),
+        (json!({ "icon": "SEND" }), Some("SEND"), ""),
+        (json!({ "icon_name": "" }), None, ""),
+    ] {
+        assert_eq!(scene.bot(button(rest.clone())).await.0, 200);
+        let message = scene.bot.next_message().await?;
+        let button = message.sender_buttons.as_ref().and_then(|grid| grid.buttons().next()).unwrap();
+        assert_eq!(button.icon.as_ref().map(kenar::model::icon::Icon::name), shown, "{rest}");
+        let notes = scene.notes();
+        assert_eq!(notes.is_empty(), noted.is_empty(), "{rest}: {notes:?}");
+        assert!(notes.iter().all(|note| note.contains(noted)), "{rest}: {notes:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_icons_and_fields_are_noted() -> TestResult {
+    let scene = scene().await;
+    assert_eq!(scene.bot(button(json!({ "icon": "None" }))).await.0, 200);
+    assert_eq!(scene.notes(), ["buttons.rows[0].buttons[0].icon \"None\" is not an icon that Divar publishes"]);
+    assert_eq!(scene.bot(json!({ "text_message": "سلام", "butons": {} })).await.0, 200);
+    assert_eq!(scene.notes(), ["the body has the unknown field \"butons\", which is ignored"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn button_data_comes_back_as_it_was_sent() -> TestResult {
+    let scene = scene().await;
+    let data = r#"{"z":1.0,"a":12345678901234567890,"nested":{"":"","null":null}}"#;
+    let action = format!(r#"{{"get_dynamic_action":{{"data":{data}}}}}"#);
+    let body = format!(r#"{{"text_message":"a","buttons":{{"rows":[{{"buttons":[{{"action":{action}}}]}}]}}}}"#);
+    assert_eq!(scene.post(&scene.paths()[1], body).await.0, 200);
+    let message = scene.bot.next_message().await?;
+    let button = serde_json::to_string(message.sender_buttons.as_ref().unwrap())?;
+    assert!(button.contains(data), "{button}");
+    Ok(())
+}

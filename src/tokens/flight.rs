@@ -1,0 +1,403 @@
+//! One look at the store and at Divar, for all who ask at the same time.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, Flight, LAST_CHANCE, Landing, MaybeRotated, Revoked, Unstored, Wait};
+use super::error::TokensError;
+use super::permissions::Permissions;
+use super::store::{PermissionRecord, Stamp, StoreError};
+use super::value::Tokens;
+use crate::error::BoxError;
+use crate::oauth::TokenSet;
+use crate::redact::Secrets;
+use crate::secret::{AccessToken, RefreshToken};
+
+/// How long one refresh may take, with its repetitions: less than a lease. Nobody who answers a user waits for all of it.
+const REFRESH_LIMIT: Duration = Duration::from_secs(10);
+
+/// What `Retry-After` is taken for at most.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// When tokens at stake are tried again although nobody asks, counted from the beginning of the refresh.
+const INSISTENCE: [Duration; 5] =
+    [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(13), Duration::from_secs(40), LAST_CHANCE];
+
+/// The pause between the attempts to store new tokens, once those are over.
+const INSISTENCE_AFTER: Duration = Duration::from_secs(60);
+
+/// The pauses between looks at a lease that somebody else has, doubled from the first to the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+
+/// How long nothing is begun in the background after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The pauses before a change that an author asked for is tried again.
+const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
+/// How often one flight begins again: if others changed the permission meanwhile, or if storing new tokens took longer
+/// than they are valid.
+const ROUNDS: u32 = 3;
+
+impl Permissions {
+    /// The flight under way, or a new one. `recover`: somebody who had a lease may have died.
+    pub(super) fn flight(&self, entry: &Arc<Entry>, refused: Option<&AccessToken>, recover: bool) -> Flight {
+        let (flight, landing) = entry.state().join();
+        if let Some(landing) = landing {
+            let (this, entry, refused) = (self.clone(), Arc::clone(entry), refused.cloned());
+            self.spawn(async move { this.fly(&entry, landing, refused.as_ref(), recover).await });
+        }
+        flight
+    }
+
+    async fn fly(&self, entry: &Arc<Entry>, landing: Landing, refused: Option<&AccessToken>, recover: bool) {
+        // Also if the store panics.
+        let _then = Insist(self, entry);
+        let outcome = self.renew(entry, refused, recover).await;
+        // Under one lock, so that nobody joins a flight that is over.
+        let mut state = entry.state();
+        state.in_flight = None;
+        state.failed_until = outcome.is_err().then(|| self.now().instant + AFTER_FAILURE);
+        landing.send_replace(Some(outcome));
+    }
+
+    /// Learns the stored tokens, and refreshes them if they must be.
+    async fn renew(&self, entry: &Arc<Entry>, refused: Option<&AccessToken>, recover: bool) -> Result<(), TokensError> {
+        for _ in 0..ROUNDS {
+            let unstored = entry.state().unstored.clone();
+            if let Some(unstored) = unstored {
+                self.persist(entry, unstored).await?;
+            }
+            let record = self.load(entry).await?;
+            let must_refresh = entry.state().must_refresh(refused, self.now());
+            let is_abandoned = recover && record.lease.is_some_and(|lease| self.is_abandoned(entry, lease));
+            if !must_refresh && !is_abandoned {
+                return Ok(());
+            }
+            let tokens = self.read(entry, &record)?;
+            let Some(refresh_token) = tokens.set.refresh_token.clone() else {
+                return Err(TokensError::NoRefreshToken);
+            };
+            self.check_permitted(entry, &tokens.set, &refresh_token)?;
+            let Some(lease) = self.take_lease(entry, &tokens).await? else { continue };
+            match self.refresh(entry, &tokens, &refresh_token, lease).await? {
+                // Over, unless other tokens were granted meanwhile.
+                None => {}
+                Some(unstored) => self.persist(entry, unstored).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is stored.
+    async fn load(&self, entry: &Entry) -> Result<PermissionRecord, TokensError> {
+        let changes = entry.state().changes;
+        let read = self.bounded(self.0.store.read(entry.key.as_str())).await;
+        let record = read.map_err(|error| self.store_error(entry, None, error))?;
+        let Some(record) = record else {
+            entry.state().learn(None, changes, self.now().instant);
+            return Err(TokensError::NotStored);
+        };
+        let tokens = self.read(entry, &record)?;
+        let mut state = entry.state();
+        state.learn(Some(tokens), changes, self.now().instant);
+        // A grant or somebody else has ended it.
+        state.own_lease = state.own_lease.filter(|own| record.lease == Some(*own));
+        drop(state);
+        Ok(record)
+    }
+
+    fn read(&self, entry: &Entry, record: &PermissionRecord) -> Result<Tokens, TokensError> {
+        Tokens::from_value(&record.value).map_err(|error| self.store_error(entry, None, error))
+    }
+
+    /// Whether Divar may be asked for new tokens.
+    fn check_permitted(&self, entry: &Entry, set: &TokenSet, refresh_token: &RefreshToken) -> Result<(), TokensError> {
+        let mut state = entry.state();
+        if let Some(revoked) = state.revoked.as_ref().filter(|revoked| revoked.refresh_token == *refresh_token) {
+            let why = revoked.why.clone();
+            state.known = None;
+            return Err(TokensError::Refresh(why));
+        }
+        state.wait(&set.access_token, self.now().instant).map_or(Ok(()), |why| Err(TokensError::Refresh(why)))
+    }
+
+    /// Takes the lease for these tokens. `None` if others are stored by now.
+    async fn take_lease(&self, entry: &Entry, tokens: &Tokens) -> Result<Option<Stamp>, TokensError> {
+        let mut pause = FIRST_LOOK;
+        let mut watched_out = None;
+        loop {
+            let failed = |error| self.store_error(entry, None, error);
+            let new = Stamp::random().map_err(failed)?;
+            let (lease, own, changes) = {
+                let mut state = entry.state();
+                // Asked for again under the same name, where the response was lost.
+                let lease = *state.wanted_lease.get_or_insert(new);
+                (lease, state.own_lease, state.changes)
+            };
+            let asked = self.0.store.lease(entry.key.as_str(), lease, own.or(watched_out));
+            let record = self.bounded(asked).await.map_err(failed)?;
+            let Some(record) = record else {
+                let mut state = entry.state();
+                state.wanted_lease = None;
+                state.learn(None, changes, self.now().instant);
+                return Err(TokensError::NotStored);
+            };
+            let stored = self.read(entry, &record)?;
+            let is_other = stored != *tokens;
+            let held_by = {
+                let mut state = entry.state();
+                state.learn(Some(stored), changes, self.now().instant);
+                if record.lease == Some(lease) {
+                    (state.own_lease, state.wanted_lease, state.other_lease) = (Some(lease), None, None);
+                } else {
+                    state.own_lease = None;
+                }
+                record.lease.filter(|held| *held != lease)
+            };
+            let Some(held_by) = held_by else {
+                if is_other {
+                    self.release(entry, lease).await;
+                    return Ok(None);
+                }
+                return Ok(Some(lease));
+            };
+            if is_other {
+                return Ok(None);
+            }
+            watched_out = entry.state().watch_lease(held_by, self.now().instant).then_some(held_by);
+            if watched_out.is_none() {
+                self.timer().sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_LOOK);
+            }
+        }
+    }
+
+    /// Whether somebody else's lease has lasted so long that its owner must have died.
+    fn is_abandoned(&self, entry: &Entry, lease: Stamp) -> bool {
+        let mut state = entry.state();
+        state.own_lease != Some(lease) && state.watch_lease(lease, self.now().instant)
+    }
+
+    pub(super) async fn release(&self, entry: &Entry, lease: Stamp) {
+        // If this fails, the others wait until the lease has lasted too long.
+        let _ = self.bounded(self.0.store.release(entry.key.as_str(), lease)).await;
+        let mut state = entry.state();
+        if state.own_lease == Some(lease) {
+            state.own_lease = None;
+        }
+    }
+
+    /// Asks Divar for new tokens, under a lease. `None` if the permission is over.
+    async fn refresh(
+        &self,
+        entry: &Arc<Entry>,
+        old: &Tokens,
+        refresh_token: &RefreshToken,
+        lease: Stamp,
+    ) -> Result<Option<Unstored>, TokensError> {
+        let begun = self.now();
+        let outcome = self.0.oauth.with_time_limit(REFRESH_LIMIT).refresh(&old.set).await;
+        let access_token = old.set.access_token.clone();
+        let why = match outcome {
+            Ok(set) => {
+                let tokens = Tokens { set, obtained_at: begun.time };
+                let unstored = Unstored { tokens, lease, replaced: access_token };
+                let mut state = entry.state();
+                (state.wait, state.maybe_rotated) = (None, None);
+                state.unstored = Some(unstored.clone());
+                return Ok(Some(unstored));
+            }
+            Err(why) => why,
+        };
+        let is_lost = why.may_have_been_processed();
+        {
+            let mut state = entry.state();
+            let pause = why.retry_after().map(|pause| pause.min(MAX_WAIT));
+            state.wait = pause.map(|pause| Wait { until: self.now().instant + pause, why: why.clone() });
+            if why.is_invalid_grant() {
+                state.maybe_rotated = None;
+                state.revoked =
+                    Some(Revoked { refresh_token: refresh_token.clone(), why: why.clone(), at: self.now().instant });
+            } else if is_lost && state.maybe_rotated.is_none() {
+                state.maybe_rotated = Some(MaybeRotated { access_token, since: begun.instant });
+            }
+        }
+        // Kept while the tokens may have been rotated: if this process dies, the lease tells the others.
+        if entry.state().maybe_rotated.is_none() {
+            self.release(entry, lease).await;
+        }
+        if why.is_invalid_grant() { Ok(None) } else { Err(TokensError::Refresh(why)) }
+    }
+
+    /// Stores new tokens, unless others were granted or stored in place of the old ones.
+    async fn persist(&self, entry: &Arc<Entry>, mut unstored: Unstored) -> Result<(), TokensError> {
+        let key = entry.key.as_str();
+        let failed = |unstored: &Unstored, error| self.store_error(entry, Some(&unstored.tokens), error);
+        loop {
+            let value = unstored.tokens.to_value().map_err(|error| failed(&unstored, error))?;
+            let keep_lease = self.0.settings.on_refresh.is_some();
+            let changes = entry.state().changes;
+            let replaced = self.bounded(self.0.store.replace(key, unstored.lease, value, keep_lease)).await;
+            if replaced.map_err(|error| failed(&unstored, error))? {
+                self.stored(entry, &unstored, changes, keep_lease);
+                return Ok(());
+            }
+            let stored = match self.load(entry).await {
+                Err(TokensError::NotStored) => None,
+                Err(why) => return Err(why),
+                Ok(record) => Some(self.read(entry, &record)?),
+            };
+            match stored {
+                // The store took them, and its response was lost.
+                Some(stored) if stored == unstored.tokens => {
+                    self.stored(entry, &unstored, changes, false);
+                    return Ok(());
+                }
+                // Somebody took us for dead, and may have refreshed the old tokens as well.
+                Some(old) if old.set.access_token == unstored.replaced => {
+                    if let Some(lease) = self.take_lease(entry, &old).await? {
+                        unstored.lease = lease;
+                        entry.state().unstored = Some(unstored.clone());
+                    }
+                }
+                // A grant, somebody else's refresh or a deletion came first.
+                other => {
+                    let mut state = entry.state();
+                    (state.unstored, state.own_lease) = (None, None);
+                    return if other.is_some() { Ok(()) } else { Err(TokensError::NotStored) };
+                }
+            }
+        }
+    }
+
+    fn stored(&self, entry: &Arc<Entry>, unstored: &Unstored, changes: u64, lease_kept: bool) {
+        {
+            let mut state = entry.state();
+            state.unstored = None;
+            state.own_lease = lease_kept.then_some(unstored.lease);
+            state.learn(Some(unstored.tokens.clone()), changes, self.now().instant);
+        }
+        self.run_hook(entry, unstored.tokens.set.clone(), lease_kept.then_some(unstored.lease));
+    }
+
+    /// Tries again while tokens are at stake, whether or not anybody asks.
+    async fn insist(&self, entry: &Arc<Entry>) {
+        let begun = entry.state().maybe_rotated.as_ref().map_or(self.now().instant, |rotated| rotated.since);
+        for at in INSISTENCE {
+            self.pause_until(entry, begun + at).await;
+            if !entry.state().is_at_stake() {
+                return;
+            }
+            let _ = self.flight(entry, None, false).wait_for(Option::is_some).await;
+        }
+        // The old tokens are of no use any more.
+        let lease = {
+            let mut state = entry.state();
+            let lease = state.maybe_rotated.take().and(state.own_lease);
+            lease.filter(|_| state.unstored.is_none())
+        };
+        if let Some(lease) = lease {
+            self.release(entry, lease).await;
+        }
+        while entry.state().is_at_stake() {
+            self.pause_until(entry, self.now().instant + INSISTENCE_AFTER).await;
+            let _ = self.flight(entry, None, false).wait_for(Option::is_some).await;
+        }
+    }
+
+    async fn pause_until(&self, entry: &Entry, until: Instant) {
+        let pause = until.saturating_duration_since(self.now().instant);
+        self.within(pause, entry.wake.notified()).await;
+    }
+
+    /// Tries a change of the store three times.
+    pub(super) async fn persistently<T, Fut>(&self, change: impl Fn() -> Fut) -> Result<T, StoreError>
+    where
+        Fut: Future<Output = Result<T, StoreError>>,
+    {
+        for pause in RETRIES {
+            if let Ok(done) = self.bounded(change()).await {
+                return Ok(done);
+            }
+            self.timer().sleep(pause).await;
+        }
+        self.bounded(change()).await
+    }
+
+    /// Bounds a call of the store.
+    pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let limit = self.0.settings.store_time_limit;
+        match self.within(limit, call).await {
+            Some(outcome) => outcome,
+            None => {
+                let what = format!("timed out after {limit:?}: the permission store did not respond");
+                Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
+            }
+        }
+    }
+
+    /// `None` if it is not ready in time.
+    pub(super) async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let (mut work, mut limit) = (pin!(work), self.timer().sleep(limit));
+        std::future::poll_fn(move |context| {
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(done));
+            }
+            limit.as_mut().poll(context).map(|()| None)
+        })
+        .await
+    }
+
+    /// The store's error, without the tokens that it may repeat.
+    pub(super) fn store_error(&self, entry: &Entry, new: Option<&Tokens>, error: BoxError) -> TokensError {
+        let state = entry.state();
+        let known = state.known.as_ref().map(|known| &known.tokens);
+        let unstored = state.unstored.as_ref().map(|unstored| &unstored.tokens);
+        let sets = [known, unstored, new].into_iter().flatten().map(|tokens| &tokens.set);
+        let secrets = sets.flat_map(|set| {
+            [Some(set.access_token.expose_secret()), set.refresh_token.as_ref().map(RefreshToken::expose_secret)]
+        });
+        let error: Arc<dyn StdError + Send + Sync> = match Secrets::new(secrets.flatten()).scrubbed_chain(&*error) {
+            Some(said) => BoxError::from(said).into(),
+            None => error.into(),
+        };
+        TokensError::Store(error)
+    }
+}
+
+/// Has tokens at stake tried again, when a flight ends however it ends.
+struct Insist<'a>(&'a Permissions, &'a Arc<Entry>);
+
+impl Drop for Insist<'_> {
+    fn drop(&mut self) {
+        let Self(permissions, entry) = *self;
+        {
+            let mut state = entry.state();
+            if !state.is_at_stake() || state.has_insister || tokio::runtime::Handle::try_current().is_err() {
+                return;
+            }
+            state.has_insister = true;
+        }
+        let (permissions, entry) = (permissions.clone(), Arc::clone(entry));
+        permissions.clone().spawn(async move {
+            let insister = Insister(&entry);
+            permissions.insist(&entry).await;
+            drop(insister);
+        });
+    }
+}
+
+/// The task that tries again, while it exists.
+struct Insister<'a>(&'a Entry);
+
+impl Drop for Insister<'_> {
+    fn drop(&mut self) {
+        self.0.state().has_insister = false;
+    }
+}

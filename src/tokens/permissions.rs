@@ -1,0 +1,494 @@
+//! The permissions of all users, and the settings.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::entry::{Answer, Because, Entry, Flight, Now, Wanted};
+use super::error::TokensError;
+use super::key::PermissionKey;
+use super::store::{ListedPermission, PermissionStore, Stamp};
+use super::value::Tokens;
+use crate::client::{OAuthClient, Timer};
+use crate::error::BoxError;
+use crate::oauth::{Scope, TokenSet};
+use crate::secret::AccessToken;
+
+/// The permissions of all users: stores their tokens and refreshes them, once for a whole fleet. Cheap to clone.
+///
+/// Made by [`OAuthClient::permissions`]. See [the module](super) for what it does.
+#[derive(Clone)]
+pub struct Permissions(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) oauth: OAuthClient,
+    pub(super) store: Box<dyn PermissionStore>,
+    pub(super) settings: Settings,
+    entries: Mutex<Entries>,
+    /// How many tasks run. `settle` waits for none.
+    tasks: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Entries {
+    by_key: HashMap<PermissionKey, Arc<Entry>>,
+    swept_at: Option<Instant>,
+}
+
+pub(super) type Hook = Arc<dyn Fn(PermissionKey, TokenSet) -> HookFuture + Send + Sync>;
+type HookFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+pub(super) struct Settings {
+    pub(super) on_refresh: Option<Hook>,
+    pub(super) store_time_limit: Duration,
+    recheck_after: Duration,
+    wait_limit: Duration,
+    max_in_memory: usize,
+}
+
+/// Makes [`Permissions`] with other settings than the default ones.
+#[must_use]
+pub struct PermissionsBuilder {
+    oauth: OAuthClient,
+    store: Box<dyn PermissionStore>,
+    settings: Settings,
+}
+
+/// How long a call with a good token waits for a look at the store.
+const RECHECK_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long a permission that nobody uses stays in memory, and how often such ones are looked for.
+const IDLE: Duration = Duration::from_secs(3600);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often one call begins or joins a flight at most, before tokens that expire at once are reported.
+const MAX_FLIGHTS: u32 = 3;
+
+impl OAuthClient {
+    /// The permissions of all users, in a store that survives and is shared as you need it.
+    ///
+    /// ```
+    /// # fn permissions(oauth: kenar::OAuthClient) {
+    /// use kenar::tokens::MemoryPermissions;
+    ///
+    /// let permissions = oauth.permissions(MemoryPermissions::new());
+    /// # }
+    /// ```
+    pub fn permissions(&self, store: impl PermissionStore) -> Permissions {
+        self.permissions_builder(store).build()
+    }
+
+    /// Like [`permissions`](Self::permissions), with other settings.
+    pub fn permissions_builder(&self, store: impl PermissionStore) -> PermissionsBuilder {
+        PermissionsBuilder {
+            oauth: self.clone(),
+            store: Box::new(store),
+            settings: Settings {
+                on_refresh: None,
+                store_time_limit: Duration::from_secs(2),
+                recheck_after: Duration::from_secs(1),
+                wait_limit: Duration::from_secs(5),
+                max_in_memory: 10_000,
+            },
+        }
+    }
+}
+
+impl PermissionsBuilder {
+    /// Sets what to do after each refresh, such as to [subscribe](crate::ChatApi::subscribe) to events again.
+    ///
+    /// A subscription ends with the access token that it was made with; the old token works for two more minutes. The hook
+    /// runs in a task of its own once the new tokens are stored, at least once for each refresh. If it fails or takes
+    /// longer than 10 seconds, it is repeated up to five times within two minutes. If the process dies before it
+    /// succeeded, [`keep_alive`](Permissions::keep_alive) of any process refreshes and runs it again.
+    pub fn on_refresh<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(PermissionKey, TokenSet) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.settings.on_refresh = Some(Arc::new(move |key, tokens| Box::pin(hook(key, tokens))));
+        self
+    }
+
+    /// Limits each call of the store: 2 seconds by default.
+    pub fn store_time_limit(mut self, limit: Duration) -> Self {
+        self.settings.store_time_limit = limit;
+        self
+    }
+
+    /// Sets for how long tokens are used before the store is read again: 1 second by default.
+    ///
+    /// Within this time a process sees what others have granted or forgotten. A permission that is used often costs one
+    /// read of the store in this time. What this process does is seen at once.
+    pub fn recheck_after(mut self, age: Duration) -> Self {
+        self.settings.recheck_after = age;
+        self
+    }
+
+    /// Limits how long a call waits for an access token: 5 seconds by default.
+    ///
+    /// It waits only if the token expired or was refused, or if nothing is known of the permission yet.
+    pub fn wait_limit(mut self, limit: Duration) -> Self {
+        self.settings.wait_limit = limit;
+        self
+    }
+
+    /// Sets how many permissions are held in memory: 10,000 by default. Those used last are kept.
+    ///
+    /// A permission that nobody used for an hour is dropped from memory as well. What is being refreshed or is not stored
+    /// yet is never dropped.
+    pub fn max_in_memory(mut self, permissions: usize) -> Self {
+        self.settings.max_in_memory = permissions.max(1);
+        self
+    }
+
+    /// Makes the permissions.
+    #[must_use]
+    pub fn build(self) -> Permissions {
+        let Self { oauth, store, settings } = self;
+        let (entries, tasks) = (Mutex::default(), watch::Sender::new(0));
+        Permissions(Arc::new(Inner { oauth, store, settings, entries, tasks }))
+    }
+}
+
+impl Permissions {
+    /// Stores the tokens of an [exchange](OAuthClient::exchange) in place of any that are stored under the key.
+    ///
+    /// A grant wins over a refresh of what it replaces, in whichever process that is under way. The work continues if the
+    /// future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError::Store`] if the store failed three times. The tokens may be stored or not: grant them again.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn grant(&self, key: &PermissionKey, tokens: TokenSet) -> Result<(), TokensError> {
+        let (this, key) = (self.clone(), key.clone());
+        let work = self.spawn(async move { this.store_grant(key, tokens).await });
+        work.await.unwrap_or(Err(TokensError::Cancelled))
+    }
+
+    /// Returns an access token that is good for calls, and refreshes it when that is due.
+    ///
+    /// It returns at once unless the token expired or nothing is known of the permission. A refresh begins a minute
+    /// before the token expires, in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError`], which says whether to ask the user for permission.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn access_token(&self, key: &PermissionKey) -> Result<AccessToken, TokensError> {
+        self.ask(key, Wanted::default()).await
+    }
+
+    /// Like [`access_token`](Self::access_token), if the permission includes a scope.
+    ///
+    /// If the known tokens lack it, the store is read: a wider permission that another process was granted is found at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError::ScopeNotGranted`] without that scope; else as [`access_token`](Self::access_token).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn access_token_for(&self, key: &PermissionKey, scope: &Scope) -> Result<AccessToken, TokensError> {
+        self.ask(key, Wanted { scope: Some(scope), ..Wanted::default() }).await
+    }
+
+    /// Returns another access token than one that was refused
+    /// ([`Error::needs_new_permission`](crate::Error::needs_new_permission)).
+    ///
+    /// Reads the store first, and refreshes only if the refused token is still the stored one.
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError::RefusedAfterRefresh`] if the stored token is the refused one and less than a minute old; else as
+    /// [`access_token`](Self::access_token).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn replace(&self, key: &PermissionKey, refused: &AccessToken) -> Result<AccessToken, TokensError> {
+        self.ask(key, Wanted { refused: Some(refused), ..Wanted::default() }).await
+    }
+
+    /// Deletes a permission. A refresh that is under way does not bring it back. Deleting what is not there succeeds.
+    ///
+    /// The work continues if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError::Store`] if the store failed three times. The permission may be deleted or not: forget it again.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn forget(&self, key: &PermissionKey) -> Result<(), TokensError> {
+        let (this, key) = (self.clone(), key.clone());
+        let work = self.spawn(async move { this.delete(key).await });
+        work.await.unwrap_or(Err(TokensError::Cancelled))
+    }
+
+    /// Lists up to `limit` stored permissions, those that expire first before the others, from the one after `after`.
+    ///
+    /// ```
+    /// # async fn all(permissions: kenar::tokens::Permissions) -> Result<(), kenar::tokens::TokensError> {
+    /// let mut last = None;
+    /// loop {
+    ///     let page = permissions.list(last.as_ref(), 100).await?;
+    ///     for permission in &page {
+    ///         println!("{} ends at {}", permission.key, permission.refresh_token_expires_at());
+    ///     }
+    ///     let Some(end) = page.into_iter().last() else { break };
+    ///     last = Some(end);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError::Store`].
+    pub async fn list(
+        &self,
+        after: Option<&ListedPermission>,
+        limit: usize,
+    ) -> Result<Vec<ListedPermission>, TokensError> {
+        self.bounded(self.0.store.list(after, limit)).await.map_err(|error| TokensError::Store(error.into()))
+    }
+
+    /// Waits until nothing of this process is under way: no refresh, no tokens to be stored, no hook. Pauses end early.
+    ///
+    /// Call it before the program ends, with a time limit of your own. It does not keep others from beginning something
+    /// new. If the store remains unavailable, it does not return.
+    pub async fn settle(&self) {
+        let mut tasks = self.0.tasks.subscribe();
+        let entries: Vec<_> = self.entries().by_key.values().cloned().collect();
+        entries.iter().for_each(|entry| entry.wake.notify_waiters());
+        // The sender is in `self`, so it is not gone.
+        let _ = tasks.wait_for(|running| *running == 0).await;
+    }
+
+    async fn ask(&self, key: &PermissionKey, wanted: Wanted<'_>) -> Result<AccessToken, TokensError> {
+        let begun = self.now();
+        let entry = self.entry(key, begun.instant);
+        match self.answer(&entry, wanted, begun, begun) {
+            Answer::Token(token) => Ok(token),
+            answer => Box::pin(self.ask_on(&entry, wanted, begun, answer)).await,
+        }
+    }
+
+    /// The rest of `ask`, for when not everything is known.
+    async fn ask_on(
+        &self,
+        entry: &Arc<Entry>,
+        wanted: Wanted<'_>,
+        begun: Now,
+        mut answer: Answer,
+    ) -> Result<AccessToken, TokensError> {
+        let mut flights = 0;
+        loop {
+            let patience = match answer {
+                Answer::Token(token) => return Ok(token),
+                Answer::Failed(why) => return Err(why),
+                Answer::Meanwhile(token, because) => {
+                    let mut flight = self.flight_unless_failing(entry);
+                    if because == Because::Unchecked && flights == 0 {
+                        if let Some(flight) = &mut flight {
+                            let looked = flight.wait_for(Option::is_some);
+                            if self.within(RECHECK_PATIENCE, looked).await.is_some() {
+                                flights += 1;
+                                answer = self.answer(entry, wanted, begun, self.now());
+                                continue;
+                            }
+                        }
+                    }
+                    return Ok(token);
+                }
+                Answer::Unknown => {
+                    let passed = self.now().instant.saturating_duration_since(begun.instant);
+                    self.0.settings.wait_limit.saturating_sub(passed)
+                }
+            };
+            if flights >= MAX_FLIGHTS && entry.state().is_expired(self.now().time) {
+                return Err(TokensError::Expired);
+            }
+            let mut flight = self.flight(entry, wanted.refused, false);
+            let landed = self.within(patience, flight.wait_for(Option::is_some)).await;
+            let outcome = match landed {
+                None => Err(TokensError::TimedOut),
+                Some(Err(_)) => Err(TokensError::Cancelled),
+                Some(Ok(outcome)) => outcome.clone().unwrap_or(Err(TokensError::Cancelled)),
+            };
+            if let Err(why) = outcome {
+                return entry.state().unexpired(wanted, self.now().time).ok_or(why);
+            }
+            flights += 1;
+            answer = self.answer(entry, wanted, begun, self.now());
+        }
+    }
+
+    fn answer(&self, entry: &Entry, wanted: Wanted<'_>, begun: Now, now: Now) -> Answer {
+        let mut state = entry.state();
+        state.last_used = now.instant;
+        state.answer(wanted, begun.instant, self.0.settings.recheck_after, now)
+    }
+
+    /// A flight in the background, unless the last one failed a moment ago.
+    fn flight_unless_failing(&self, entry: &Arc<Entry>) -> Option<Flight> {
+        let failed_until = entry.state().failed_until;
+        let is_failing = failed_until.is_some_and(|until| self.now().instant < until);
+        (!is_failing).then(|| self.flight(entry, None, false))
+    }
+
+    /// The entry of a key, in memory from now on.
+    pub(super) fn entry(&self, key: &PermissionKey, now: Instant) -> Arc<Entry> {
+        let mut entries = self.entries();
+        if let Some(entry) = entries.by_key.get(key) {
+            return Arc::clone(entry);
+        }
+        entries.sweep(self.0.settings.max_in_memory, now);
+        let entry = Arc::new(Entry::new(key.clone(), now));
+        entries.by_key.insert(key.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn store_grant(&self, key: PermissionKey, set: TokenSet) -> Result<(), TokensError> {
+        let entry = self.entry(&key, self.now().instant);
+        let tokens = Tokens { set, obtained_at: self.now().time };
+        let failed = |error| self.store_error(&entry, Some(&tokens), error);
+        let value = tokens.to_value().map_err(failed)?;
+        let grant = Stamp::random().map_err(failed)?;
+        let changes = entry.state().changes;
+        let outcome = self.persistently(|| self.0.store.grant(key.as_str(), grant, value.clone())).await;
+        let mut state = entry.state();
+        match outcome {
+            Ok(()) => {
+                state.end_change(changes, Some(tokens), self.now().instant);
+                Ok(())
+            }
+            Err(error) => {
+                state.end_failed_change();
+                drop(state);
+                Err(self.store_error(&entry, Some(&tokens), error))
+            }
+        }
+    }
+
+    async fn delete(&self, key: PermissionKey) -> Result<(), TokensError> {
+        let entry = self.entry(&key, self.now().instant);
+        let changes = entry.state().changes;
+        let outcome = self.persistently(|| self.0.store.delete(key.as_str())).await;
+        let mut state = entry.state();
+        match outcome {
+            Ok(_) => {
+                state.end_change(changes, None, self.now().instant);
+                Ok(())
+            }
+            Err(error) => {
+                state.end_failed_change();
+                drop(state);
+                Err(self.store_error(&entry, None, error))
+            }
+        }
+    }
+
+    /// Runs a task that `settle` waits for.
+    pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        let counted = Counted::new(self);
+        tokio::spawn(async move {
+            let _counted = counted;
+            work.await
+        })
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let client = self.0.oauth.client();
+        Now { time: client.now(), instant: self.timer().now() }
+    }
+
+    pub(super) fn timer(&self) -> &dyn Timer {
+        self.0.oauth.client().timer().unwrap_or(&crate::client::TokioTimer)
+    }
+}
+
+impl Entries {
+    /// Drops from memory what nobody uses, once a minute, and what was used longest ago, where there is too much.
+    fn sweep(&mut self, max: usize, now: Instant) {
+        let is_full = self.by_key.len() >= max;
+        let is_due = self.swept_at.is_none_or(|at| now.saturating_duration_since(at) >= SWEEP_INTERVAL);
+        if !is_full && !is_due {
+            return;
+        }
+        self.swept_at = Some(now);
+        // One that somebody else holds is in use.
+        let idle_since = |entry: &Arc<Entry>| {
+            let state = entry.state();
+            (Arc::strong_count(entry) == 1 && state.is_idle()).then_some(state.last_used)
+        };
+        self.by_key
+            .retain(|_, entry| idle_since(entry).is_none_or(|since| now.saturating_duration_since(since) < IDLE));
+        if self.by_key.len() < max {
+            return;
+        }
+        // A tenth at a time, so that it is not looked for with every new key.
+        let mut idle: Vec<_> =
+            self.by_key.iter().filter_map(|(key, entry)| Some((idle_since(entry)?, key.clone()))).collect();
+        idle.sort_unstable();
+        let excess = self.by_key.len() - max + 1 + max / 10;
+        for (_, key) in idle.into_iter().take(excess) {
+            self.by_key.remove(&key);
+        }
+    }
+}
+
+/// A running task, while it exists.
+struct Counted(Permissions);
+
+impl Counted {
+    fn new(permissions: &Permissions) -> Self {
+        permissions.0.tasks.send_modify(|running| *running += 1);
+        Self(permissions.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.tasks.send_modify(|running| *running = running.saturating_sub(1));
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permissions")
+            .field("oauth", &self.0.oauth)
+            .field("store", &self.0.store)
+            .field("in_memory", &self.entries().by_key.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PermissionsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PermissionsBuilder")
+            .field("oauth", &self.oauth)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! Tokens in the form in which they are stored.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{PermissionValue, StoreError};
+use crate::model::Timestamp;
+use crate::oauth::{StoredTokens, TokenSet};
+
+/// How long an access token is valid if the platform does not say; it documents an hour.
+pub(super) const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// Tokens, and when they were issued or, if granted, stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tokens {
+    pub(super) set: TokenSet,
+    pub(super) obtained_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    tokens: StoredTokens,
+    obtained_at: Timestamp,
+}
+
+impl Tokens {
+    pub(super) fn to_value(&self) -> Result<PermissionValue, StoreError> {
+        let stored = Stored { tokens: self.set.expose_for_storage(), obtained_at: self.obtained_at };
+        let expires_at = self.set.expires_at().unwrap_or_else(|| self.obtained_at.saturating_add(DOCUMENTED_LIFETIME));
+        Ok(PermissionValue::new(serde_json::to_vec(&stored)?, expires_at))
+    }
+
+    pub(super) fn from_value(value: &PermissionValue) -> Result<Self, StoreError> {
+        // The JSON error can quote what it could not read.
+        let stored: Stored = serde_json::from_slice(value.expose_secret())
+            .map_err(|_| "the stored permission cannot be read: it is not the JSON that was written")?;
+        Ok(Self { set: stored.tokens.into_tokens(), obtained_at: stored.obtained_at })
+    }
+}
