@@ -7,7 +7,7 @@ use super::{Client, Clock, Inner, Retry, Timer};
 use crate::error::BoxError;
 use crate::model::Timestamp;
 use crate::request::BaseUrls;
-use crate::secret::ApiKey;
+use crate::secret::{ApiKey, is_of_sandbox};
 use crate::transport::HttpTransport;
 
 /// Sets up a [`Client`].
@@ -51,6 +51,11 @@ pub enum ClientSetupError {
     /// The API key cannot be sent in a header.
     #[error("the API key cannot be sent in a header")]
     ApiKey,
+    /// The API key is one of `kenar-sandbox`, and the base URL is Divar's own.
+    #[error(
+        "the API key is one of kenar-sandbox and unknown to Divar: set the sandbox's base URL, or the key from Kenar's panel"
+    )]
+    SandboxKey,
 }
 
 impl ClientBuilder {
@@ -114,9 +119,12 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ClientSetupError`], if there is no transport, or if TLS or the proxy of the environment cannot be set up and one
-    /// of the base URLs is `https`.
+    /// [`ClientSetupError`], if there is no transport; if TLS or the proxy of the environment cannot be set up and one
+    /// of the base URLs is `https`; or if the API key is one of the sandbox and the base URLs are Divar's.
     pub fn build(self) -> Result<Client, ClientSetupError> {
+        if self.base_urls.api().is_divars() && is_of_sandbox(self.api_key.expose_secret()) {
+            return Err(ClientSetupError::SandboxKey);
+        }
         let transport = match self.transport {
             Some(transport) => transport,
             None => default_transport(&self.base_urls)?,

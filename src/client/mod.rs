@@ -24,8 +24,8 @@ use http::{HeaderName, HeaderValue, Request, header};
 use crate::error::{Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::redact::Secrets;
-use crate::request::{BaseUrls, Body, Credential, Operation};
-use crate::secret::ApiKey;
+use crate::request::{BaseUrls, Body, Credential, Operation, goes_to_divar};
+use crate::secret::{ApiKey, is_of_sandbox};
 use crate::transport::HttpTransport;
 
 pub use builder::{ClientBuilder, ClientSetupError};
@@ -205,6 +205,9 @@ impl Client {
         if !self.0.base_urls.include(request.uri()) {
             return Err(invalid("the request would take a secret to a host that is not one of the client's"));
         }
+        if goes_to_divar(request.uri()) && self.secrets(operation, credential).into_iter().any(is_of_sandbox) {
+            return Err(invalid("a key or token of kenar-sandbox is unknown to Divar: set the sandbox's base URL"));
+        }
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, self.0.user_agent.clone());
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
@@ -223,7 +226,8 @@ impl Client {
         Ok(request)
     }
 
-    fn redacted<O: Operation>(&self, error: Error, operation: &O, credential: Credential<'_>) -> Error {
+    /// What a call may tell nobody but the host that it goes to.
+    fn secrets<'a, O: Operation>(&'a self, operation: &'a O, credential: Credential<'a>) -> Vec<&'a str> {
         let mut secrets = operation.body_secrets();
         secrets.push(self.0.api_key.expose_secret());
         match credential {
@@ -231,7 +235,11 @@ impl Client {
             Credential::Upload(token) => secrets.push(token.expose_secret()),
             Credential::None | Credential::ApiKey => {}
         }
-        let error = error.without(&Secrets::new(secrets));
+        secrets
+    }
+
+    fn redacted<O: Operation>(&self, error: Error, operation: &O, credential: Credential<'_>) -> Error {
+        let error = error.without(&Secrets::new(self.secrets(operation, credential)));
         if matches!(credential, Credential::User(_)) { error.by_user() } else { error }
     }
 }

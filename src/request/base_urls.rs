@@ -177,6 +177,11 @@ impl BaseUrl {
         &self.origin
     }
 
+    /// Whether it is one of Divar's own.
+    pub(crate) fn is_divars(&self) -> bool {
+        self.as_str().parse().is_ok_and(|uri| goes_to_divar(&uri))
+    }
+
     /// Whether a request to `uri` would go here.
     fn is_host_of(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -185,6 +190,12 @@ impl BaseUrl {
         let own_authority = self.origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
         own_authority.is_some_and(|own| own.eq_ignore_ascii_case(authority.as_str()))
     }
+}
+
+/// Whether a request to `uri` would go to Divar itself.
+pub(crate) fn goes_to_divar(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    host == "divar.ir" || host.ends_with(".divar.ir")
 }
 
 impl std::str::FromStr for BaseUrl {

@@ -52,6 +52,7 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind};
 use crate::secret::{AccessToken, UploadToken};
 
+pub(crate) use base_urls::goes_to_divar;
 pub use base_urls::{BaseUrl, BaseUrls, InvalidBaseUrl};
 pub use body::Body;
 pub use context::Context;

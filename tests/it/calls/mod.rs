@@ -2,5 +2,6 @@
 
 mod answers;
 mod operations;
+mod sandbox_keys;
 mod static_checks;
 mod upload;
