@@ -474,7 +474,9 @@ impl fmt::Display for Error {
                         if let Some(code) = status.code {
                             write!(f, ", code {code}")?;
                         }
-                        write!(f, ": {}", status.message)?;
+                        if !status.message.is_empty() {
+                            write!(f, ": {}", status.message)?;
+                        }
                     }
                     ApiError::OAuth(error) => {
                         write!(f, ": {}", error.error)?;

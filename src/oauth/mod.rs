@@ -111,6 +111,10 @@ pub enum InvalidRedirectUri {
     /// It is no address of an add-on.
     #[error("the redirect URI is not an address of an add-on")]
     NotAnAppUrl(#[source] InvalidAppUrl),
+    /// Its host is written in other letters than ASCII. The platform compares letter by letter, so register and give it as
+    /// DNS knows it, in punycode.
+    #[error("the redirect URI has a host that is not ASCII: write it in punycode, as {0}")]
+    HostNotAscii(String),
     /// It holds a character that no URI can hold.
     #[error("the redirect URI holds a character that belongs percent-encoded")]
     IllegalCharacter,
@@ -120,6 +124,12 @@ pub enum InvalidRedirectUri {
     /// It has a fragment, which RFC 6749 does not allow.
     #[error("the redirect URI must not have a fragment")]
     HasFragment,
+}
+
+/// Whether the host of an absolute URL, as it is written, is in other letters than ASCII.
+fn host_is_not_ascii(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '\\', '?', '#']).next());
+    authority.is_some_and(|authority| !authority.is_ascii())
 }
 
 impl OAuthApp {
@@ -134,7 +144,12 @@ impl OAuthApp {
     /// [`InvalidRedirectUri`], where it is no such address, or has a query or a fragment.
     pub fn new(slug: impl Into<AppSlug>, secret: ClientSecret, redirect_uri: &str) -> Result<Self, InvalidRedirectUri> {
         if !redirect_uri.bytes().all(|byte| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte)) {
-            return Err(InvalidRedirectUri::IllegalCharacter);
+            return Err(match redirect_uri.parse::<AppUrl>() {
+                Ok(address) if host_is_not_ascii(redirect_uri) => {
+                    InvalidRedirectUri::HostNotAscii(address.as_url().host_str().unwrap_or_default().to_owned())
+                }
+                _ => InvalidRedirectUri::IllegalCharacter,
+            });
         }
         let address: AppUrl = redirect_uri.parse().map_err(InvalidRedirectUri::NotAnAppUrl)?;
         if address.as_url().query().is_some() {

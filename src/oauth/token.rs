@@ -217,7 +217,7 @@ impl TokenRequest {
     }
 
     fn read(&self, operation: &'static str, response: &Response<Bytes>) -> Result<TokenResponse, Error> {
-        response::secret_json::<TokenResponseFields>(operation, response)
+        response::token_json::<TokenResponseFields>(operation, response)
             .and_then(|fields| {
                 TokenResponse::try_from(fields)
                     .map_err(|error| Error::unexpected(operation, response.status(), String::new(), error))

@@ -50,13 +50,16 @@ impl TokenResponse {
         }
     }
 
-    /// The tokens, their lifetime counted from `asked_at`.
+    /// The tokens, their lifetime counted from `asked_at`. A lifetime of 0 is one that the platform did not state.
     #[must_use]
     pub fn into_tokens(self, asked_at: Timestamp) -> TokenSet {
+        // A number that is not set is 0 in protobuf. A token that never lives would be refreshed at each ask.
+        let lifetime = self.expires_in.filter(|seconds| *seconds > 0).map(Duration::from_secs);
         TokenSet {
             access_token: self.access_token,
             refresh_token: self.refresh_token,
-            expires_at: self.expires_in.map(|seconds| asked_at.saturating_add(Duration::from_secs(seconds))),
+            expires_at: lifetime.map(|lifetime| asked_at.saturating_add(lifetime)),
+            lifetime,
             scopes: self.scopes.unwrap_or_default(),
         }
     }

@@ -37,11 +37,13 @@ pub struct TokenSet {
     /// What the next set is had for. `None` where [`Scope::offline_access`] was not granted.
     pub refresh_token: Option<RefreshToken>,
     pub(super) expires_at: Option<Timestamp>,
+    pub(super) lifetime: Option<Duration>,
     pub(super) scopes: Vec<Scope>,
 }
 
 impl TokenSet {
-    /// How long before its expiry [`needs_refresh`](Self::needs_refresh) holds an access token for too old.
+    /// How long before expiry [`needs_refresh`](Self::needs_refresh) starts to return `true`; for a token that lives less
+    /// than twice as long, half of its lifetime.
     pub const REFRESH_MARGIN: Duration = Duration::from_secs(60);
 
     /// When the access token expires, or a little earlier, but never later: its lifetime is counted from before it was
@@ -57,12 +59,13 @@ impl TokenSet {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    /// Whether the access token has expired or does so within [`REFRESH_MARGIN`](Self::REFRESH_MARGIN). `false` where
-    /// it is not known when it does: there, refresh when a call is answered with an error that
+    /// Whether the access token has expired or does so within [`REFRESH_MARGIN`](Self::REFRESH_MARGIN), or half of its
+    /// lifetime where that is less. `false` where it is not known when it does: there, refresh when a call is answered with an error that
     /// [`needs_new_permission`](crate::Error::needs_new_permission).
     #[must_use]
     pub fn needs_refresh(&self, now: Timestamp) -> bool {
-        self.is_expired(now.saturating_add(Self::REFRESH_MARGIN))
+        let margin = self.lifetime.map_or(Self::REFRESH_MARGIN, |lifetime| Self::REFRESH_MARGIN.min(lifetime / 2));
+        self.is_expired(now.saturating_add(margin))
     }
 
     /// What was granted, which may be less than what was asked for. Empty where the platform did not say; it documents
@@ -110,8 +113,9 @@ impl StoredTokens {
 
 impl Serialize for StoredTokens {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let TokenSet { access_token, refresh_token, expires_at, scopes } = &self.0;
-        let fields = 2 + usize::from(refresh_token.is_some()) + usize::from(expires_at.is_some());
+        let TokenSet { access_token, refresh_token, expires_at, lifetime, scopes } = &self.0;
+        let optional = [refresh_token.is_some(), expires_at.is_some(), lifetime.is_some()];
+        let fields = 2 + optional.into_iter().filter(|is_some| *is_some).count();
         let mut stored = serializer.serialize_struct("StoredTokens", fields)?;
         stored.serialize_field("access_token", access_token.expose_secret())?;
         match refresh_token {
@@ -121,6 +125,10 @@ impl Serialize for StoredTokens {
         match expires_at {
             Some(at) => stored.serialize_field("expires_at", at)?,
             None => stored.skip_field("expires_at")?,
+        }
+        match lifetime {
+            Some(lifetime) => stored.serialize_field("expires_in", &lifetime.as_secs())?,
+            None => stored.skip_field("expires_in")?,
         }
         stored.serialize_field("scopes", scopes)?;
         stored.end()
@@ -135,6 +143,7 @@ impl<'de> Deserialize<'de> for StoredTokens {
             access_token: stored.access_token.ok_or_else(|| serde::de::Error::custom("no usable access_token"))?,
             refresh_token: stored.refresh_token,
             expires_at: stored.expires_at,
+            lifetime: stored.expires_in.map(Duration::from_secs),
             scopes: stored.scopes.unwrap_or_default(),
         }))
     }
@@ -145,6 +154,7 @@ struct StoredFields {
     access_token: Option<AccessToken>,
     refresh_token: Option<RefreshToken>,
     expires_at: Option<Timestamp>,
+    expires_in: Option<u64>,
     scopes: Option<Vec<Scope>>,
 }
 
@@ -154,6 +164,7 @@ impl FromObject for StoredFields {
             "access_token" => entry.scalar(&mut self.access_token),
             "refresh_token" => entry.scalar(&mut self.refresh_token),
             "expires_at" => entry.scalar(&mut self.expires_at),
+            "expires_in" => entry.scalar(&mut self.expires_in),
             "scopes" => entry.scalars(&mut self.scopes),
             _ => entry.skip(),
         }

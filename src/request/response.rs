@@ -37,6 +37,7 @@ use crate::error::{ApiError, Error, OAuthError, RpcCode, RpcStatus};
 use crate::model::RawJson;
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::tolerant;
+use crate::redact::Secrets;
 
 /// A success's JSON, or an error's [`Error`].
 ///
@@ -58,6 +59,32 @@ pub fn json<T: DeserializeOwned>(operation: &'static str, response: &Response<By
 pub fn secret_json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
     success(operation, response)?;
     read(operation, response, Excerpt::Withheld)
+}
+
+/// As [`secret_json`], for an endpoint of tokens: of an error, too, nothing is repeated but what RFC 6749 defines.
+///
+/// # Errors
+///
+/// As [`json`].
+pub fn token_json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
+    let status = response.status();
+    if status.is_success() {
+        return read(operation, response, Excerpt::Withheld);
+    }
+    let api = match api_error(response.body()) {
+        ApiError::OAuth(error) if is_error_code(&error.error) => ApiError::OAuth(error),
+        // The code is a number, which holds no token.
+        ApiError::Rpc(RpcStatus { code: Some(code), .. }) => {
+            ApiError::Rpc(RpcStatus { code: Some(code), message: String::new(), details: Vec::new() })
+        }
+        _ => ApiError::Other,
+    };
+    Err(Error::api(operation, status, api, retry_after(response.headers()), String::new()))
+}
+
+/// Whether a text is written as all registered error codes are. RFC 6749, section 5.2, allows more, a token too.
+fn is_error_code(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// As [`json`], for a call whose response needs to hold nothing: one that says nothing, empty or `null`, is the default.
@@ -162,6 +189,9 @@ struct ErrorFields {
     details: Option<RawJson>,
     error: Option<String>,
     error_description: Option<String>,
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
 }
 
 struct Code(RpcCode);
@@ -184,6 +214,9 @@ impl FromObject for ErrorFields {
             "details" => entry.json(&mut self.details),
             "error" => entry.scalar(&mut self.error),
             "error_description" => entry.scalar(&mut self.error_description),
+            "access_token" => entry.scalar(&mut self.access_token),
+            "refresh_token" => entry.scalar(&mut self.refresh_token),
+            "id_token" => entry.scalar(&mut self.id_token),
             _ => entry.skip(),
         }
     }
@@ -196,16 +229,30 @@ fn details(json: RawJson) -> Option<Vec<Value>> {
 }
 
 fn api_error(body: &[u8]) -> ApiError {
-    match lenient::from_slice::<ErrorFields>(body) {
-        Ok(Some(ErrorFields { error: Some(error), error_description, code: None, .. })) => {
-            let description = error_description.map(|description| excerpt(description.as_bytes()));
-            ApiError::OAuth(OAuthError { error: excerpt(error.as_bytes()), description })
+    let Ok(Some(fields)) = lenient::from_slice::<ErrorFields>(body) else {
+        return ApiError::Other;
+    };
+    // A server that refuses may name the tokens that it refuses, or those that it made all the same.
+    let tokens = [&fields.access_token, &fields.refresh_token, &fields.id_token];
+    let tokens = Secrets::new(tokens.into_iter().flatten().map(String::as_str));
+    let said = |text: &str| {
+        let mut text = excerpt(text.as_bytes());
+        tokens.scrub_beginning(&mut text, Error::MAX_EXCERPT_BYTES);
+        text
+    };
+    match &fields {
+        ErrorFields { error: Some(error), error_description, code: None, .. } => {
+            ApiError::OAuth(OAuthError { error: said(error), description: error_description.as_deref().map(said) })
         }
-        Ok(Some(fields)) if fields.code.is_some() || fields.message.is_some() => ApiError::Rpc(RpcStatus {
-            code: fields.code.map(|code| code.0),
-            message: excerpt(fields.message.unwrap_or_default().as_bytes()),
-            details: fields.details.and_then(details).unwrap_or_default(),
-        }),
+        ErrorFields { code, message, .. } if code.is_some() || message.is_some() => {
+            let mut details = fields.details.and_then(details).unwrap_or_default();
+            details.iter_mut().for_each(|detail| tokens.scrub_json(detail));
+            ApiError::Rpc(RpcStatus {
+                code: fields.code.map(|code| code.0),
+                message: said(fields.message.as_deref().unwrap_or_default()),
+                details,
+            })
+        }
         _ => ApiError::Other,
     }
 }

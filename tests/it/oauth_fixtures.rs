@@ -176,6 +176,73 @@ fn errors_of_the_token_endpoint_are_read() {
 }
 
 #[test]
+fn error_of_the_token_endpoint_repeats_no_token() {
+    const NEW: &str = "QYz8-fresh.token_1";
+    for (body, says) in [
+        (format!(r#"{{"access_token":"{NEW}","refresh_token":"{NEW}"}}"#), None),
+        (format!(r#"{{"message":"made {NEW}","code":13,"details":[{{"token":"{NEW}"}}]}}"#), None),
+        (format!(r#"{{"message":"made {NEW}"}}"#), None),
+        (format!(r#"{{"error":"{NEW}","error_description":"{NEW}"}}"#), None),
+        (format!(r#"{{"error":{{"access_token":"{NEW}"}}}}"#), None),
+        (format!("<html>{NEW}</html>"), None),
+        (format!("\u{feff}{NEW}"), None),
+        (
+            format!(
+                r#"{{"access_token":"{NEW}","error":"server_error","error_description":"cannot store {NEW}","hint":"{NEW}"}}"#
+            ),
+            Some(("server_error", "cannot store [redacted]")),
+        ),
+        (
+            format!(r#"{{"error":"invalid_grant","error_description":"no {NEW} here","refresh_token":"{NEW}"}}"#),
+            Some(("invalid_grant", "no [redacted] here")),
+        ),
+    ] {
+        for status in [400, 401, 500, 503, 302] {
+            let error = exchanged(StatusCode::from_u16(status).unwrap(), body.clone()).unwrap_err();
+            for text in [error.to_string(), format!("{error:?}"), error.body_excerpt().to_owned()] {
+                assert!(!text.contains("QYz8"), "{status}: {text}");
+            }
+            let said = match error.api_error() {
+                Some(ApiError::OAuth(error)) => Some((error.error.as_str(), error.description.as_deref().unwrap())),
+                _ => None,
+            };
+            assert_eq!(said, says, "{status}: {body}");
+        }
+    }
+    let error = exchanged(StatusCode::UNAUTHORIZED, r#"{"code":16,"message":"no"}"#.to_owned()).unwrap_err();
+    assert_eq!(error.to_string(), "oauth.exchange_code: Divar answered 401 Unauthorized, code 16 UNAUTHENTICATED");
+}
+
+#[test]
+fn short_lived_token_is_not_refreshed_at_every_ask() {
+    let tokens = |expires_in: u64| {
+        let body = format!(r#"{{"access_token":"a","refresh_token":"b","expires_in":{expires_in}}}"#);
+        exchanged(StatusCode::OK, body).unwrap()
+    };
+    let after = |milliseconds| now().saturating_add(std::time::Duration::from_millis(milliseconds));
+    // The lifetime, and the first millisecond in which a refresh is due.
+    for (expires_in, due) in [(1, 500), (59, 29_500), (60, 30_000), (120, 60_000), (121, 61_000), (3600, 3_540_000)] {
+        let tokens = tokens(expires_in);
+        let stored = serde_json::to_string(&tokens.expose_for_storage()).unwrap();
+        let restored = serde_json::from_str::<kenar::oauth::StoredTokens>(&stored).unwrap().into_tokens();
+        assert_eq!(restored, tokens);
+        for tokens in [tokens, restored] {
+            assert!(!tokens.needs_refresh(now()), "{expires_in}");
+            assert!(!tokens.needs_refresh(after(due - 1)), "{expires_in}");
+            assert!(tokens.needs_refresh(after(due)), "{expires_in}");
+            assert!(tokens.is_expired(after(expires_in * 1000)), "{expires_in}");
+        }
+    }
+    // What protobuf did not set is 0.
+    assert_eq!(tokens(0).expires_at(), None);
+    assert!(!tokens(0).needs_refresh(now()));
+    // Tokens stored before their lifetime was.
+    let stored = r#"{"access_token":"a","expires_at":"2025-07-16T11:00:00Z"}"#;
+    let tokens = serde_json::from_str::<kenar::oauth::StoredTokens>(stored).unwrap().into_tokens();
+    assert!(!tokens.needs_refresh(after(3_539_999)) && tokens.needs_refresh(after(3_540_000)));
+}
+
+#[test]
 fn answers_that_are_no_oauth_errors_are_errors_all_the_same() {
     for (name, status, kind) in [
         ("error/error_is_object.json", 400, ErrorKind::Api),

@@ -280,12 +280,29 @@ fn a_redirect_uri_that_cannot_be_registered_is_refused() {
     assert_eq!(refused("https://addon.example/?a=b"), InvalidRedirectUri::HasQuery);
     assert_eq!(refused("https://addon.example/?"), InvalidRedirectUri::HasQuery);
     assert_eq!(refused("https://addon.example/#a"), InvalidRedirectUri::HasFragment);
-    for uri in ["https://addon.example/a b", " https://addon.example/", "https:\\\\addon.example", "https://نمونه/"]
-    {
+    for uri in ["https://addon.example/a b", " https://addon.example/", "https:\\\\addon.example"] {
         assert_eq!(refused(uri), InvalidRedirectUri::IllegalCharacter, "{uri}");
     }
     for uri in ["", "/oauth", "http://addon.example/", "https://user@addon.example/"] {
         assert!(matches!(refused(uri), InvalidRedirectUri::NotAnAppUrl(_)), "{uri}");
+    }
+}
+
+#[test]
+fn international_redirect_uri_is_asked_for_in_punycode() {
+    let refused = |uri| OAuthApp::new("app-slug", ClientSecret::new("secret").unwrap(), uri).unwrap_err();
+    let error = refused("https://افزونه.ایران/oauth");
+    assert_eq!(error, InvalidRedirectUri::HostNotAscii("xn--mgbw8bvafe.xn--mgba3a4f16a".to_owned()));
+    assert_eq!(
+        error.to_string(),
+        "the redirect URI has a host that is not ASCII: write it in punycode, as xn--mgbw8bvafe.xn--mgba3a4f16a"
+    );
+    let uri = "https://xn--mgbw8bvafe.xn--mgba3a4f16a/oauth";
+    assert_eq!(OAuthApp::new("app-slug", ClientSecret::new("secret").unwrap(), uri).unwrap().redirect_uri(), uri);
+    // Elsewhere than in the host, percent-encoding is right.
+    for uri in ["https://addon.example/بازگشت", "https://addon.example/a b", "https://addon.example/://افزونه"]
+    {
+        assert_eq!(refused(uri), InvalidRedirectUri::IllegalCharacter, "{uri}");
     }
 }
 
@@ -367,6 +384,6 @@ fn stored_tokens_come_back() {
     }
     assert_eq!(
         serde_json::to_string(&tokens.expose_for_storage()).unwrap(),
-        r#"{"access_token":"access-1","expires_at":"2025-07-16T11:00:00Z","scopes":["USER_ID","offline_access"]}"#,
+        r#"{"access_token":"access-1","expires_at":"2025-07-16T11:00:00Z","expires_in":3600,"scopes":["USER_ID","offline_access"]}"#,
     );
 }
