@@ -102,7 +102,7 @@ fn conversation(messages: u32) -> [(&'static str, f64); 3] {
     let body = Bytes::from(history(messages));
     let id = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
     let token = AccessToken::new("placeholder").unwrap();
-    let operation = GetConversation { conversation: &id, by: &token };
+    let operation = GetConversation::new(&id, &token);
     let contestants: [Read<'_>; 3] = [
         (OURS, &|body| drop(black_box(operation.response(Response::new(body.clone())).unwrap()))),
         (DERIVE, &|body| read::<plain::History>(body)),

@@ -83,7 +83,7 @@ fn with_kenar(file: &Path, port: u16) -> (Duration, Duration) {
     timed(|| {
         runtime.block_on(async {
             let media = Media::video("video.mp4", MediaSource::file(file).await.unwrap()).unwrap();
-            client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap();
+            client.execute(&UploadMedia::new(&media, &token)).await.unwrap();
         });
     })
 }

@@ -36,14 +36,12 @@ pub struct Error(Box<Repr>);
 #[derive(Clone)]
 struct Repr {
     kind: ErrorKind,
-    operation: &'static str,
+    about: About,
     attempts: u32,
     /// Whether an attempt before the last one may have been processed.
     processed_before: bool,
     /// Whether the server cannot have seen the whole request of the last attempt.
     unsent: bool,
-    /// What the call was about, where a predicate asks for it.
-    about: About,
     answer: Option<Answer>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -56,13 +54,14 @@ pub(crate) struct Attempts {
     pub(crate) processed_before: bool,
 }
 
-/// What a call was about.
-#[derive(Clone, Copy, Debug, Default)]
-struct About {
+/// The operation of a call, as far as errors tell it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) operation: &'static str,
     /// It was made with a user's access token.
-    by_user: bool,
-    /// It was a message to someone.
-    to_recipient: bool,
+    pub(crate) by_user: bool,
+    /// It was addressed to a person.
+    pub(crate) to_recipient: bool,
 }
 
 /// What Divar answered, as far as it is kept.
@@ -229,11 +228,10 @@ impl Error {
     pub fn new(kind: ErrorKind, operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self(Box::new(Repr {
             kind,
-            operation,
+            about: About { operation, by_user: false, to_recipient: false },
             attempts: u32::from(kind != ErrorKind::InvalidRequest),
             processed_before: false,
             unsent: false,
-            about: About::default(),
             answer: None,
             source: Some(source.into().into()),
         }))
@@ -245,10 +243,10 @@ impl Error {
         self.0.kind
     }
 
-    /// The operation, by its [`NAME`](crate::request::Operation::NAME).
+    /// The operation, by its [`name`](crate::request::Metadata::name).
     #[must_use]
     pub fn operation(&self) -> &'static str {
-        self.0.operation
+        self.0.about.operation
     }
 
     /// The HTTP status of Divar's answer, where there was one.
@@ -377,7 +375,7 @@ impl Error {
 
     /// Divar's error answer.
     pub(crate) fn api(
-        operation: &'static str,
+        about: About,
         status: StatusCode,
         api: ApiError,
         retry_after: Option<Duration>,
@@ -386,11 +384,10 @@ impl Error {
         let answer = Answer { status, api, retry_after, body_excerpt };
         Self(Box::new(Repr {
             kind: ErrorKind::Api,
-            operation,
+            about,
             attempts: 1,
             processed_before: false,
             unsent: false,
-            about: About::default(),
             answer: Some(answer),
             source: None,
         }))
@@ -398,12 +395,12 @@ impl Error {
 
     /// A success that cannot be understood.
     pub(crate) fn unexpected(
-        operation: &'static str,
+        about: About,
         status: StatusCode,
         body_excerpt: String,
         source: impl Into<BoxError>,
     ) -> Self {
-        let mut error = Self::new(ErrorKind::UnexpectedResponse, operation, source);
+        let mut error = Self::new(ErrorKind::UnexpectedResponse, about.operation, source).of(about);
         error.0.answer = Some(Answer { status, api: ApiError::Other, retry_after: None, body_excerpt });
         error
     }
@@ -422,17 +419,10 @@ impl Error {
         self
     }
 
-    /// Says that the call was made with a user's access token.
+    /// Says which operation it was.
     #[must_use]
-    pub(crate) fn by_user(mut self) -> Self {
-        self.0.about.by_user = true;
-        self
-    }
-
-    /// Says that the call was a message to someone.
-    #[must_use]
-    pub(crate) fn addressed(mut self) -> Self {
-        self.0.about.to_recipient = true;
+    pub(crate) fn of(mut self, about: About) -> Self {
+        self.0.about = about;
         self
     }
 
@@ -464,7 +454,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr { kind, operation, attempts, answer, .. } = &*self.0;
+        let Repr { kind, about: About { operation, .. }, attempts, answer, .. } = &*self.0;
         write!(f, "{operation}: ")?;
         match (kind, answer) {
             (ErrorKind::Api, Some(answer)) => {
@@ -521,7 +511,10 @@ impl ErrorKind {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
-        debug.field("kind", &self.0.kind).field("operation", &self.0.operation).field("attempts", &self.0.attempts);
+        debug
+            .field("kind", &self.0.kind)
+            .field("operation", &self.0.about.operation)
+            .field("attempts", &self.0.attempts);
         if let Some(answer) = &self.0.answer {
             debug
                 .field("status", &answer.status)

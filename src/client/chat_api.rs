@@ -50,7 +50,7 @@ use crate::secret::AccessToken;
 /// ```
 ///
 /// A double fails as Divar does with what the [operation](crate::operation) makes of Divar's answer:
-/// `SendMessage { … }.response(http_response)`.
+/// `SendMessage::new(…).response(http_response)`.
 ///
 /// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
 #[async_trait]
@@ -154,7 +154,7 @@ impl ChatApi for Client {
         message: &ConversationMessage,
         by: &AccessToken,
     ) -> Result<SendMessageResponse, Error> {
-        self.execute(&SendMessage { conversation: to, message, by }).await
+        self.execute(&SendMessage::new(to, message, by)).await
     }
 
     async fn get_conversation(
@@ -162,7 +162,7 @@ impl ChatApi for Client {
         conversation: &ConversationId,
         by: &AccessToken,
     ) -> Result<GetConversationResponse, Error> {
-        self.execute(&GetConversation { conversation, by }).await
+        self.execute(&GetConversation::new(conversation, by)).await
     }
 
     async fn send_bot_message(
@@ -170,7 +170,7 @@ impl ChatApi for Client {
         to: &ConversationId,
         message: &BotMessage,
     ) -> Result<SendBotMessageResponse, Error> {
-        self.execute(&SendBotMessage { conversation: to, message }).await
+        self.execute(&SendBotMessage::new(to, message)).await
     }
 
     async fn send_bot_message_to_user(
@@ -179,20 +179,20 @@ impl ChatApi for Client {
         message: &BotMessage,
         by: &AccessToken,
     ) -> Result<SendBotMessageResponse, Error> {
-        self.execute(&SendBotMessageToUser { user: to, message, by }).await
+        self.execute(&SendBotMessageToUser::new(to, message, by)).await
     }
 
     async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
         let begun = self.instant();
         let token = self.execute(&CreateUploadToken).await?;
-        self.with_limit_since(begun).execute(&UploadMedia { media: &media, token: &token }).await
+        self.with_limit_since(begun).execute(&UploadMedia::new(&media, &token)).await
     }
 
     async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {
-        self.execute(&Subscribe { subscription: to, by }).await
+        self.execute(&Subscribe::new(to, by)).await
     }
 
     async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> {
-        self.execute(&GetUser { by }).await
+        self.execute(&GetUser::new(by)).await
     }
 }

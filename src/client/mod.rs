@@ -147,8 +147,8 @@ impl Client {
     pub async fn execute<O: Operation>(&self, operation: &O) -> Result<O::Response, Error> {
         let credential = operation.credential();
         let call = retry::Call {
-            operation: O::NAME,
-            idempotent: O::IDEMPOTENT,
+            operation: O::METADATA.name(),
+            idempotent: O::METADATA.is_idempotent(),
             time_limit: self.0.time_limit.or_else(|| operation.time_limit()).unwrap_or(TIME_LIMIT),
             request: &|| self.request(operation, credential),
         };
@@ -200,7 +200,7 @@ impl Client {
     }
 
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
-        let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::NAME, why);
+        let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::METADATA.name(), why);
         let mut request = operation.request(&self.0.base_urls)?;
         if !self.0.base_urls.include(request.uri()) {
             return Err(invalid("the request would take a secret to a host that is not one of the client's"));
@@ -214,12 +214,7 @@ impl Client {
         if matches!(credential, Credential::ApiKey | Credential::User(_)) {
             headers.insert(API_KEY, self.0.api_key_header.clone());
         }
-        let bearer = match credential {
-            Credential::User(token) => Some(token.expose_secret()),
-            Credential::Upload(token) => Some(token.expose_secret()),
-            Credential::None | Credential::ApiKey => None,
-        };
-        if let Some(token) = bearer {
+        if let Some(token) = credential.secret() {
             let value = bearer_header(token).map_err(|_| invalid("the token cannot be sent in a header"))?;
             headers.insert(header::AUTHORIZATION, value);
         }
@@ -228,19 +223,14 @@ impl Client {
 
     /// What a call may tell nobody but the host that it goes to.
     fn secrets<'a, O: Operation>(&'a self, operation: &'a O, credential: Credential<'a>) -> Vec<&'a str> {
-        let mut secrets = operation.body_secrets();
+        let mut secrets = operation.content_secrets();
         secrets.push(self.0.api_key.expose_secret());
-        match credential {
-            Credential::User(token) => secrets.push(token.expose_secret()),
-            Credential::Upload(token) => secrets.push(token.expose_secret()),
-            Credential::None | Credential::ApiKey => {}
-        }
+        secrets.extend(credential.secret());
         secrets
     }
 
     fn redacted<O: Operation>(&self, error: Error, operation: &O, credential: Credential<'_>) -> Error {
-        let error = error.without(&Secrets::new(self.secrets(operation, credential)));
-        if matches!(credential, Credential::User(_)) { error.by_user() } else { error }
+        error.without(&Secrets::new(self.secrets(operation, credential))).of(O::METADATA.about())
     }
 }
 

@@ -75,7 +75,7 @@ impl OAuthClient {
     ///
     /// [`Error::is_invalid_grant`] where the code is used up, too old, or was asked for with another redirect URI.
     pub async fn exchange(&self, code: AuthorizationCode) -> Result<TokenSet, Error> {
-        self.client.execute(&self.app.exchange(code, self.client.now())).await
+        self.client.execute(&self.app.exchange_request(code, self.client.now())).await
     }
 
     /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
@@ -89,8 +89,8 @@ impl OAuthClient {
     pub async fn refresh(&self, tokens: &TokenSet) -> Result<TokenSet, Error> {
         let refresh = self
             .app
-            .refresh(tokens, self.client.now())
-            .map_err(|why| Error::new(ErrorKind::InvalidRequest, RefreshTokens::NAME, why))?;
+            .refresh_request(tokens, self.client.now())
+            .map_err(|why| Error::new(ErrorKind::InvalidRequest, RefreshTokens::METADATA.name(), why))?;
         self.client.execute(&refresh).await
     }
 

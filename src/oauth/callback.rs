@@ -5,7 +5,7 @@ use crate::secret::AuthorizationCode;
 /// How the user came back from the consent page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Callback {
-    /// With a code, to be handed to [`OAuthApp::exchange`] soon and once.
+    /// With a code, to be handed to [`OAuthApp::exchange_request`] soon and once.
     Granted(AuthorizationCode),
     /// Without permission.
     Denied(Denial),

@@ -33,7 +33,7 @@
 //! };
 //!
 //! // Make tokens of the code. A client sends the request and hands over the answer.
-//! let exchange = app.exchange(code, Timestamp::now());
+//! let exchange = app.exchange_request(code, Timestamp::now());
 //! let request = exchange.request(&BaseUrls::default())?;
 //! # assert_eq!(request.uri(), "https://oauth.divar.ir/oauth2/token");
 //! # let scope = format!("{needed} offline_access");
@@ -46,7 +46,7 @@
 //!
 //! // An hour later, make new tokens of them, and store those. `SharedTokens` does so for all your tasks.
 //! if tokens.needs_refresh(Timestamp::now()) {
-//!     let refresh = app.refresh(&tokens, Timestamp::now())?;
+//!     let refresh = app.refresh_request(&tokens, Timestamp::now())?;
 //! }
 //! # Ok(()) }
 //! ```
@@ -85,7 +85,11 @@ mod token_response;
 mod token_set;
 
 use crate::model::{AppSlug, AppUrl, InvalidAppUrl};
+use crate::request::{Metadata, Operation as _};
 use crate::secret::ClientSecret;
+
+/// The declarations of all operations of the token endpoint.
+pub const ALL: &[Metadata] = &[ExchangeCode::METADATA, RefreshTokens::METADATA];
 
 pub use callback::{Callback, CallbackError, Denial};
 pub use parameters::InvalidOAuthRequest;

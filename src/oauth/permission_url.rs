@@ -4,7 +4,7 @@ use std::fmt;
 use super::parameters::{self, InvalidOAuthRequest, Parameters};
 use super::{OAuthApp, OAuthState, Scope};
 use crate::model::AppSlug;
-use crate::request::BaseUrls;
+use crate::request::{BaseUrls, Host, Metadata};
 
 impl OAuthApp {
     /// Where to send the user to be asked for permission, and the state to check the answer with.
@@ -100,6 +100,9 @@ pub struct PermissionRequest {
 }
 
 impl PermissionRequest {
+    /// The declaration of the consent page, which browsers are sent to.
+    pub const METADATA: Metadata = Metadata::get("oauth.ask_consent", "/oauth2/auth").on(Host::OAuth);
+
     /// Reads the query of the consent page, or the path or absolute URL that it is in. Unknown parameters are ignored.
     ///
     /// # Errors
@@ -136,6 +139,6 @@ impl PermissionRequest {
     /// The address that asks it.
     #[must_use]
     pub fn url(&self, base_urls: &BaseUrls) -> PermissionUrl {
-        PermissionUrl(format!("{}/oauth2/auth?{}", base_urls.oauth().as_str(), self.to_query()))
+        PermissionUrl(format!("{}{}?{}", base_urls.oauth().as_str(), Self::METADATA.path(), self.to_query()))
     }
 }

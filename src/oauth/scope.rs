@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::lenient::FromScalar;
 use crate::model::{ConversationId, PostToken};
+use crate::request::ScopeKind;
 
 /// One thing a user can permit your app to do. Each scope must have been granted to the app in the Kenar
 /// [panel](crate::guide#panel) first.
@@ -52,9 +53,6 @@ pub enum InvalidScope {
 /// What an id may not bring into a scope.
 const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\');
 
-const OFFLINE_ACCESS: &str = "offline_access";
-const OPENID: &str = "openid";
-
 /// Constructors that take an id cannot fail. Where the id holds a character that is illegal in a scope, which no id of
 /// Divar's does, that character is percent-encoded; such a scope, like one of an empty id, names nothing, and the
 /// platform refuses it.
@@ -62,80 +60,80 @@ impl Scope {
     /// Send messages into one conversation, to both of its sides.
     #[must_use]
     pub fn conversation_send_message(conversation: &ConversationId) -> Self {
-        Self::about("CONVERSATION_SEND_MESSAGE", conversation.as_str())
+        Self::about(ScopeKind::CONVERSATION_SEND_MESSAGE, conversation.as_str())
     }
 
     /// Read one conversation.
     #[must_use]
     pub fn conversation_read(conversation: &ConversationId) -> Self {
-        Self::about("CHAT_CONVERSATION_READ", conversation.as_str())
+        Self::about(ScopeKind::CHAT_CONVERSATION_READ, conversation.as_str())
     }
 
     /// Receive the messages of all conversations about one post. Its owner can permit that.
     #[must_use]
     pub fn post_conversations_read(post: &PostToken) -> Self {
-        Self::about("CHAT_POST_CONVERSATIONS_READ", post.as_str())
+        Self::about(ScopeKind::CHAT_POST_CONVERSATIONS_READ, post.as_str())
     }
 
     /// Send messages into all conversations about one post. Its owner can permit that.
     #[must_use]
     pub fn post_conversations_message_send(post: &PostToken) -> Self {
-        Self::about("CHAT_POST_CONVERSATIONS_MESSAGE_SEND", post.as_str())
+        Self::about(ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND, post.as_str())
     }
 
     /// Receive the messages of all conversations about the user's posts.
     #[must_use]
     pub fn supplier_all_conversations_read() -> Self {
-        Self("CHAT_SUPPLIER_ALL_CONVERSATIONS_READ".to_owned())
+        Self::plain(ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ)
     }
 
     /// Send messages into all conversations about the user's posts.
     #[must_use]
     pub fn supplier_all_conversations_message_send() -> Self {
-        Self("CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND".to_owned())
+        Self::plain(ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND)
     }
 
     /// Write to the user as your app's chatbot, also where the user has not written first.
     #[must_use]
     pub fn chat_bot_user_message_send() -> Self {
-        Self("CHAT_BOT_USER_MESSAGE_SEND".to_owned())
+        Self::plain(ScopeKind::CHAT_BOT_USER_MESSAGE_SEND)
     }
 
     /// Learn the user's id.
     #[must_use]
     pub fn user_id() -> Self {
-        Self("USER_ID".to_owned())
+        Self::plain(ScopeKind::USER_ID)
     }
 
     /// Learn the user's telephone number.
     #[must_use]
     pub fn user_phone() -> Self {
-        Self("USER_PHONE".to_owned())
+        Self::plain(ScopeKind::USER_PHONE)
     }
 
     /// List the user's posts, and receive their updates.
     #[must_use]
     pub fn user_posts_get() -> Self {
-        Self("USER_POSTS_GET".to_owned())
+        Self::plain(ScopeKind::USER_POSTS_GET)
     }
 
     /// Be told when the user takes the permission back. The platform asks for [`user_id`](Self::user_id) beside it.
     #[must_use]
     pub fn notification_access_revocation() -> Self {
-        Self("NOTIFICATION_ACCESS_REVOCATION".to_owned())
+        Self::plain(ScopeKind::NOTIFICATION_ACCESS_REVOCATION)
     }
 
     /// Have a refresh token, and so use the permission for longer than an hour. In lower case on the wire, although the
     /// platform's list of scopes prints it in upper case.
     #[must_use]
     pub fn offline_access() -> Self {
-        Self(OFFLINE_ACCESS.to_owned())
+        Self::plain(ScopeKind::OFFLINE_ACCESS)
     }
 
     /// OpenID Connect. In lower case on the wire, as [`offline_access`](Self::offline_access).
     #[must_use]
     pub fn openid() -> Self {
-        Self(OPENID.to_owned())
+        Self::plain(ScopeKind::OPENID)
     }
 
     /// A scope by its name, whole as it travels. `OFFLINE_ACCESS` and `OPENID`, as the platform's list of scopes prints
@@ -152,11 +150,10 @@ impl Scope {
         if !name.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~')) {
             return Err(InvalidScope::IllegalCharacter);
         }
-        Ok(match name.as_str() {
-            "OFFLINE_ACCESS" => Self::offline_access(),
-            "OPENID" => Self::openid(),
-            _ => Self(name),
-        })
+        // Their names on the wire differ from those in the list by case alone.
+        let lower_case = [ScopeKind::OFFLINE_ACCESS, ScopeKind::OPENID].into_iter();
+        let listed = lower_case.filter(|kind| kind.name().to_ascii_uppercase() == name).map(Self::plain).next();
+        Ok(listed.unwrap_or(Self(name)))
     }
 
     /// A scope about one resource, by its name and the resource's id.
@@ -175,8 +172,18 @@ impl Scope {
         }
     }
 
-    fn about(name: &str, id: &str) -> Self {
-        Self(format!("{name}.{}", utf8_percent_encode(id, ILLEGAL)))
+    fn plain(kind: ScopeKind) -> Self {
+        Self(kind.name().to_owned())
+    }
+
+    fn about(kind: ScopeKind, id: &str) -> Self {
+        Self(format!("{kind}.{}", utf8_percent_encode(id, ILLEGAL)))
+    }
+
+    /// The kind of scope, if this crate knows it.
+    #[must_use]
+    pub fn kind(&self) -> Option<ScopeKind> {
+        ScopeKind::find(self.name())
     }
 
     /// The scope as it travels: its name, and after a dot the id of the resource where it is about one.

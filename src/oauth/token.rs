@@ -1,13 +1,12 @@
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 
 use super::parameters::{InvalidOAuthRequest, Parameters};
 use super::token_response::TokenResponseFields;
 use super::{OAuthApp, Scope, TokenResponse, TokenSet};
-use crate::error::Error;
 use crate::model::{AppSlug, Timestamp};
-use crate::redact::Secrets;
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{Content, Credential, Host, InvalidRequest, Metadata, Operation};
 use crate::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
 impl OAuthApp {
@@ -15,7 +14,7 @@ impl OAuthApp {
     ///
     /// `now` is what the tokens' lifetime is counted from: [`Timestamp::now`], or what the clock of a test shows.
     #[must_use]
-    pub fn exchange(&self, code: AuthorizationCode, now: Timestamp) -> ExchangeCode {
+    pub fn exchange_request(&self, code: AuthorizationCode, now: Timestamp) -> ExchangeCode {
         ExchangeCode { asks: self.token_request(Grant::AuthorizationCode(code)), now }
     }
 
@@ -26,7 +25,7 @@ impl OAuthApp {
     /// # Errors
     ///
     /// [`NoRefreshToken`], where there is none in the set.
-    pub fn refresh(&self, tokens: &TokenSet, now: Timestamp) -> Result<RefreshTokens, NoRefreshToken> {
+    pub fn refresh_request(&self, tokens: &TokenSet, now: Timestamp) -> Result<RefreshTokens, NoRefreshToken> {
         let refresh_token = tokens.refresh_token.clone().ok_or(NoRefreshToken)?;
         let access_token = Some(tokens.access_token.clone());
         Ok(RefreshTokens {
@@ -36,9 +35,9 @@ impl OAuthApp {
         })
     }
 
-    /// As [`refresh`](Self::refresh), where nothing is left but the refresh token.
+    /// As [`refresh_request`](Self::refresh_request), where nothing is left but the refresh token.
     #[must_use]
-    pub fn refresh_with(&self, refresh_token: RefreshToken, now: Timestamp) -> RefreshTokens {
+    pub fn refresh_request_with(&self, refresh_token: RefreshToken, now: Timestamp) -> RefreshTokens {
         let grant = Grant::RefreshToken { refresh_token, access_token: None };
         RefreshTokens { asks: self.token_request(grant), scopes: Vec::new(), now }
     }
@@ -58,40 +57,41 @@ impl OAuthApp {
 #[error("there is no refresh token: ask for permission with the scope offline_access to have one")]
 pub struct NoRefreshToken;
 
-/// Makes tokens of a code: what [`OAuthApp::exchange`] returns.
+/// Makes tokens of a code: what [`OAuthApp::exchange_request`] returns.
 #[derive(Clone, Debug)]
 pub struct ExchangeCode {
     asks: TokenRequest,
     now: Timestamp,
 }
 
+/// The token endpoint.
+const PATH: &str = "/oauth2/token";
+
 impl Operation for ExchangeCode {
     type Response = TokenSet;
 
-    const NAME: &'static str = "oauth.exchange_code";
-
-    /// A code works once. The second time it is refused, and the tokens made of it may be revoked (RFC 6749,
-    /// section 4.1.2).
-    const IDEMPOTENT: bool = false;
+    // A code works once. The second time it is refused, and the tokens made of it may be revoked (RFC 6749,
+    // section 4.1.2): so it is not idempotent.
+    const METADATA: Metadata = Metadata::post("oauth.exchange_code", PATH).on(Host::OAuth).with_secret_response();
 
     fn credential(&self) -> Credential<'_> {
         Credential::None
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        self.asks.post(Self::NAME, base_urls)
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        Ok(self.asks.content())
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<TokenSet, Error> {
-        Ok(self.asks.read(Self::NAME, &response)?.into_tokens(self.now))
+    fn read(&self, response: &Response<Bytes>) -> Result<TokenSet, UnexpectedResponse> {
+        Ok(TokenRequest::read(response)?.into_tokens(self.now))
     }
 
-    fn body_secrets(&self) -> Vec<&str> {
+    fn content_secrets(&self) -> Vec<&str> {
         self.asks.secrets()
     }
 }
 
-/// Makes new tokens of old ones: what [`OAuthApp::refresh`] returns.
+/// Makes new tokens of old ones: what [`OAuthApp::refresh_request`] returns.
 ///
 /// What the answer leaves out stays as it was (RFC 6749, section 6): the scopes, and the refresh token.
 #[derive(Clone, Debug)]
@@ -104,38 +104,37 @@ pub struct RefreshTokens {
 impl Operation for RefreshTokens {
     type Response = TokenSet;
 
-    const NAME: &'static str = "oauth.refresh_tokens";
-
-    /// The platform lets the old pair work for two more minutes.
-    const IDEMPOTENT: bool = true;
+    // The platform lets the old pair work for two more minutes: so it is idempotent.
+    const METADATA: Metadata =
+        Metadata::post("oauth.refresh_tokens", PATH).on(Host::OAuth).idempotent().with_secret_response();
 
     fn credential(&self) -> Credential<'_> {
         Credential::None
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        self.asks.post(Self::NAME, base_urls)
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        Ok(self.asks.content())
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<TokenSet, Error> {
-        let mut answer = self.asks.read(Self::NAME, &response)?;
-        if answer.scopes.as_ref().is_none_or(Vec::is_empty) {
-            answer.scopes = Some(self.scopes.clone());
+    fn read(&self, response: &Response<Bytes>) -> Result<TokenSet, UnexpectedResponse> {
+        let mut response = TokenRequest::read(response)?;
+        if response.scopes.as_ref().is_none_or(Vec::is_empty) {
+            response.scopes = Some(self.scopes.clone());
         }
-        if let (None, Grant::RefreshToken { refresh_token, .. }) = (&answer.refresh_token, &self.asks.grant) {
-            answer.refresh_token = Some(refresh_token.clone());
+        if let (None, Grant::RefreshToken { refresh_token, .. }) = (&response.refresh_token, &self.asks.grant) {
+            response.refresh_token = Some(refresh_token.clone());
         }
-        Ok(answer.into_tokens(self.now))
+        Ok(response.into_tokens(self.now))
     }
 
-    fn body_secrets(&self) -> Vec<&str> {
+    fn content_secrets(&self) -> Vec<&str> {
         self.asks.secrets()
     }
 }
 
 /// What the token endpoint is asked, as it travels: the *access token request* of RFC 6749, sections 4.1.3 and 6.
 ///
-/// An app has [`OAuthApp::exchange`] and [`OAuthApp::refresh`]. A stand-in for the platform reads one with
+/// An app has [`OAuthApp::exchange_request`] and [`OAuthApp::refresh_request`]. A stand-in for the platform reads one with
 /// [`parse`](Self::parse).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -196,7 +195,7 @@ impl TokenRequest {
         })
     }
 
-    fn post(&self, operation: &'static str, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+    fn content(&self) -> Content {
         let grant = match &self.grant {
             Grant::AuthorizationCode(code) => {
                 [Some(("grant_type", "authorization_code")), Some(("code", code.expose_secret())), None]
@@ -212,17 +211,12 @@ impl TokenRequest {
             ("client_secret", self.client_secret.expose_secret()),
             ("redirect_uri", &self.redirect_uri),
         ];
-        let uri = base_urls.oauth().uri(operation, &["oauth2", "token"])?;
-        Ok(request::post_form(uri, grant.into_iter().flatten().chain(app)))
+        Content::form(grant.into_iter().flatten().chain(app))
     }
 
-    fn read(&self, operation: &'static str, response: &Response<Bytes>) -> Result<TokenResponse, Error> {
-        response::token_json::<TokenResponseFields>(operation, response)
-            .and_then(|fields| {
-                TokenResponse::try_from(fields)
-                    .map_err(|error| Error::unexpected(operation, response.status(), String::new(), error))
-            })
-            .map_err(|error| error.without(&Secrets::new(self.secrets())))
+    fn read(response: &Response<Bytes>) -> Result<TokenResponse, UnexpectedResponse> {
+        let fields = response::secret_json::<TokenResponseFields>(response)?;
+        TokenResponse::try_from(fields).map_err(UnexpectedResponse::new)
     }
 
     fn secrets(&self) -> Vec<&str> {

@@ -13,7 +13,7 @@ use crate::secret::{AccessToken, RefreshToken};
 ///
 /// # Refreshing
 ///
-/// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh`](super::OAuthApp::refresh)
+/// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request)
 /// makes a new pair of the old one. [`SharedTokens`] does it when it is due, and minds all of this:
 ///
 /// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.

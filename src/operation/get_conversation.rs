@@ -1,23 +1,37 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use serde::de::{Error as _, MapAccess};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::Error;
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::{Conversation, ConversationFields, ConversationId, Message, MessageFields};
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{
+    ApiKeyPermission, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation, PathParameters,
+    ScopeKind,
+};
 use crate::secret::AccessToken;
 
 /// Reads a conversation: its text messages, oldest first, up to the time when the token expires. There is no paging.
 ///
 /// API-key permission: `CHAT_READ_CONVERSATION`. OAuth scope: `CHAT_CONVERSATION_READ.{conversation id}`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct GetConversation<'a> {
-    /// What to read.
-    pub conversation: &'a ConversationId,
-    /// By whose permission.
-    pub by: &'a AccessToken,
+    /// The conversation to read.
+    pub conversation: Cow<'a, ConversationId>,
+    /// The access token of the user who permitted it.
+    pub by: Cow<'a, AccessToken>,
+}
+
+impl<'a> GetConversation<'a> {
+    /// A conversation, read with the permission of the user who granted the token.
+    #[must_use]
+    pub fn new(conversation: &'a ConversationId, by: &'a AccessToken) -> Self {
+        Self { conversation: Cow::Borrowed(conversation), by: Cow::Borrowed(by) }
+    }
 }
 
 /// A conversation and its messages.
@@ -41,21 +55,29 @@ impl GetConversationResponse {
 impl Operation for GetConversation<'_> {
     type Response = GetConversationResponse;
 
-    const NAME: &'static str = "conversation.get";
-    const IDEMPOTENT: bool = true;
+    const METADATA: Metadata =
+        Metadata::get("conversation.get", "/v1/open-platform/chat/conversations/{conversation_id}")
+            .with_permission(ApiKeyPermission::CHAT_READ_CONVERSATION)
+            .for_user(&[ScopeKind::CHAT_CONVERSATION_READ]);
 
     fn credential(&self) -> Credential<'_> {
-        Credential::User(self.by)
+        Credential::User(&self.by)
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        let path = ["v1", "open-platform", "chat", "conversations", self.conversation.as_str()];
-        Ok(request::get(base_urls.api().uri(Self::NAME, &path)?))
+    fn path_parameters(&self) -> PathParameters<'_> {
+        [self.conversation.as_str()].into()
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<GetConversationResponse, Error> {
-        let Fields(fields) = response::json(Self::NAME, &response).map_err(Error::by_user)?;
-        Ok(fields.history(self.conversation))
+    fn read(&self, response: &Response<Bytes>) -> Result<GetConversationResponse, UnexpectedResponse> {
+        let Fields(fields) = response::json(response)?;
+        Ok(fields.history(&self.conversation))
+    }
+}
+
+impl ParseOperation for GetConversation<'_> {
+    fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        let (conversation, by) = (request.path_parameter(0)?.into(), request.access_token()?);
+        Ok(Self { conversation: Cow::Owned(conversation), by: Cow::Owned(by) })
     }
 }
 

@@ -1,22 +1,35 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use serde::de::MapAccess;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::Error;
 use crate::model::UserId;
 use crate::model::lenient::{self, Entry, FromObject};
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{
+    ApiKeyPermission, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation, ScopeKind,
+};
 use crate::secret::AccessToken;
 
 /// Asks who granted a token.
 ///
 /// API-key permission: `USER_RETRIEVE`. OAuth scopes: `USER_ID` for the id and `USER_PHONE` for the number; what was not
 /// granted is missing from the answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct GetUser<'a> {
-    /// The token.
-    pub by: &'a AccessToken,
+    /// The access token of the user.
+    pub by: Cow<'a, AccessToken>,
+}
+
+impl<'a> GetUser<'a> {
+    /// The user who granted the token.
+    #[must_use]
+    pub fn new(by: &'a AccessToken) -> Self {
+        Self { by: Cow::Borrowed(by) }
+    }
 }
 
 /// Who granted a token.
@@ -35,19 +48,22 @@ pub struct GetUserResponse {
 impl Operation for GetUser<'_> {
     type Response = GetUserResponse;
 
-    const NAME: &'static str = "user.get";
-    const IDEMPOTENT: bool = true;
+    const METADATA: Metadata = Metadata::get("user.get", "/v1/open-platform/users")
+        .with_permission(ApiKeyPermission::USER_RETRIEVE)
+        .for_user(&[ScopeKind::USER_ID, ScopeKind::USER_PHONE]);
 
     fn credential(&self) -> Credential<'_> {
-        Credential::User(self.by)
+        Credential::User(&self.by)
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        Ok(request::get(base_urls.api().uri(Self::NAME, &["v1", "open-platform", "users"])?))
+    fn read(&self, response: &Response<Bytes>) -> Result<GetUserResponse, UnexpectedResponse> {
+        response::json(response)
     }
+}
 
-    fn response(&self, response: Response<Bytes>) -> Result<GetUserResponse, Error> {
-        response::json(Self::NAME, &response).map_err(Error::by_user)
+impl ParseOperation for GetUser<'_> {
+    fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        Ok(Self { by: Cow::Owned(request.access_token()?) })
     }
 }
 

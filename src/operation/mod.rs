@@ -13,12 +13,14 @@
 //!
 //! let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
 //! let message = BotMessage::text("سلام");
-//! let send = SendBotMessage { conversation: &conversation, message: &message };
+//! let send = SendBotMessage::new(&conversation, &message);
 //! let request = send.request(&BaseUrls::default())?;
 //! assert_eq!(request.method(), "POST");
 //! // … add the API key, send, and give the answer to `response`.
 //! # Ok::<(), kenar::Error>(())
 //! ```
+
+use crate::request::{Metadata, Operation as _};
 
 mod get_conversation;
 mod get_user;
@@ -35,3 +37,15 @@ pub use send_bot_message::{SendBotMessage, SendBotMessageResponse, SendBotMessag
 pub use send_message::{SendMessage, SendMessageResponse};
 pub use subscribe::{Subscribe, Subscription, SubscriptionEvent};
 pub use upload_media::{CreateUploadToken, UploadMedia};
+
+/// The declarations of all operations of the chat API, in the order of [the table](crate#operations).
+pub const ALL: &[Metadata] = &[
+    SendMessage::METADATA,
+    GetConversation::METADATA,
+    SendBotMessage::METADATA,
+    SendBotMessageToUser::METADATA,
+    CreateUploadToken::METADATA,
+    UploadMedia::METADATA,
+    Subscribe::METADATA,
+    GetUser::METADATA,
+];

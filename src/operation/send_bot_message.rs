@@ -1,23 +1,37 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use serde::de::MapAccess;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, ErrorKind};
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::{BotMessage, ConversationId, UserId};
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{
+    ApiKeyPermission, Content, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation,
+    PathParameters, ScopeKind,
+};
 use crate::secret::AccessToken;
 
 /// Writes a message of your chatbot into one of its conversations: the answer to a message that arrived from there.
 ///
 /// API-key permission: `CHAT_BOT_SEND_MESSAGE`. OAuth scope: none.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SendBotMessage<'a> {
-    /// Where to write: a conversation between a user and your chatbot.
-    pub conversation: &'a ConversationId,
-    /// What to write.
-    pub message: &'a BotMessage,
+    /// The conversation between a user and your chatbot.
+    pub conversation: Cow<'a, ConversationId>,
+    /// The message.
+    pub message: Cow<'a, BotMessage>,
+}
+
+impl<'a> SendBotMessage<'a> {
+    /// A message into a conversation of your chatbot.
+    #[must_use]
+    pub fn new(conversation: &'a ConversationId, message: &'a BotMessage) -> Self {
+        Self { conversation: Cow::Borrowed(conversation), message: Cow::Borrowed(message) }
+    }
 }
 
 /// Writes a message of your chatbot to a user, also to one who has not written to it yet.
@@ -26,14 +40,23 @@ pub struct SendBotMessage<'a> {
 /// not the user, so this is the only way to know later who writes.
 ///
 /// API-key permission: `CHAT_BOT_SEND_MESSAGE`. OAuth scope: `CHAT_BOT_USER_MESSAGE_SEND`, granted by that user.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SendBotMessageToUser<'a> {
-    /// To whom: the user who granted the token.
-    pub user: &'a UserId,
-    /// What to write.
-    pub message: &'a BotMessage,
-    /// By whose permission.
-    pub by: &'a AccessToken,
+    /// The recipient: the user who granted the token.
+    pub user: Cow<'a, UserId>,
+    /// The message.
+    pub message: Cow<'a, BotMessage>,
+    /// The recipient's access token.
+    pub by: Cow<'a, AccessToken>,
+}
+
+impl<'a> SendBotMessageToUser<'a> {
+    /// A message of your chatbot to the user who granted the token.
+    #[must_use]
+    pub fn new(user: &'a UserId, message: &'a BotMessage, by: &'a AccessToken) -> Self {
+        Self { user: Cow::Borrowed(user), message: Cow::Borrowed(message), by: Cow::Borrowed(by) }
+    }
 }
 
 /// What Divar says of a chatbot's message that was sent. An empty answer is a success as well.
@@ -48,51 +71,78 @@ pub struct SendBotMessageResponse {
 impl Operation for SendBotMessage<'_> {
     type Response = SendBotMessageResponse;
 
-    const NAME: &'static str = "bot.send_message";
-    const IDEMPOTENT: bool = false;
+    const METADATA: Metadata =
+        Metadata::post("bot.send_message", "/v1/open-platform/chat/bot/conversations/{conversation_id}/messages")
+            .with_permission(ApiKeyPermission::CHAT_BOT_SEND_MESSAGE)
+            .to_recipient();
 
     fn credential(&self) -> Credential<'_> {
         Credential::ApiKey
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        post(Self::NAME, base_urls, "conversations", self.conversation.as_str(), self.message)
+    fn path_parameters(&self) -> PathParameters<'_> {
+        [self.conversation.as_str()].into()
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<SendBotMessageResponse, Error> {
-        response::json_or_empty(Self::NAME, &response).map_err(Error::addressed)
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        content(&self.message)
+    }
+
+    fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
+        response::json_or_empty(response)
+    }
+}
+
+impl ParseOperation for SendBotMessage<'_> {
+    fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        let message = Cow::Owned(message(request)?);
+        Ok(Self { conversation: Cow::Owned(request.path_parameter(0)?.into()), message })
     }
 }
 
 impl Operation for SendBotMessageToUser<'_> {
     type Response = SendBotMessageResponse;
 
-    const NAME: &'static str = "bot.send_message_to_user";
-    const IDEMPOTENT: bool = false;
+    const METADATA: Metadata =
+        Metadata::post("bot.send_message_to_user", "/v1/open-platform/chat/bot/users/{user_id}/messages")
+            .with_permission(ApiKeyPermission::CHAT_BOT_SEND_MESSAGE)
+            .for_user(&[ScopeKind::CHAT_BOT_USER_MESSAGE_SEND])
+            .to_recipient();
 
     fn credential(&self) -> Credential<'_> {
-        Credential::User(self.by)
+        Credential::User(&self.by)
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        post(Self::NAME, base_urls, "users", self.user.as_str(), self.message)
+    fn path_parameters(&self) -> PathParameters<'_> {
+        [self.user.as_str()].into()
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<SendBotMessageResponse, Error> {
-        response::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        content(&self.message)
+    }
+
+    fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
+        response::json_or_empty(response)
     }
 }
 
-fn post(
-    operation: &'static str,
-    base_urls: &BaseUrls,
-    to: &str,
-    id: &str,
-    message: &BotMessage,
-) -> Result<Request<Body>, Error> {
-    message.check().map_err(|why| Error::new(ErrorKind::InvalidRequest, operation, why))?;
-    let path = ["v1", "open-platform", "chat", "bot", to, id, "messages"];
-    request::post_json(operation, base_urls.api().uri(operation, &path)?, message)
+impl ParseOperation for SendBotMessageToUser<'_> {
+    fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        let message = Cow::Owned(message(request)?);
+        let (user, by) = (request.path_parameter(0)?.into(), request.access_token()?);
+        Ok(Self { user: Cow::Owned(user), message, by: Cow::Owned(by) })
+    }
+}
+
+fn content(message: &BotMessage) -> Result<Content, InvalidRequest> {
+    message.check().map_err(InvalidRequest::new)?;
+    Content::json(message)
+}
+
+fn message(request: &IncomingRequest<'_>) -> Result<BotMessage, InvalidRequest> {
+    let message: BotMessage = request.json()?;
+    message.check().map_err(InvalidRequest::new)?;
+    Ok(message)
 }
 
 impl FromObject for SendBotMessageResponse {

@@ -1,12 +1,17 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use serde::de::MapAccess;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, ErrorKind};
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::{ConversationId, ConversationMessage};
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{
+    ApiKeyPermission, Content, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation,
+    PathParameters, ScopeKind,
+};
 use crate::secret::AccessToken;
 
 /// Writes a message into a post's conversation, in the name of the user who granted the token.
@@ -20,15 +25,24 @@ use crate::secret::AccessToken;
 /// `CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND`.
 ///
 /// Where the recipient cannot be reached Divar answers 412:
-/// [`Error::is_recipient_restricted`].
-#[derive(Clone, Copy, Debug)]
+/// [`Error::is_recipient_restricted`](crate::Error::is_recipient_restricted).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SendMessage<'a> {
-    /// Where to write.
-    pub conversation: &'a ConversationId,
-    /// What to write.
-    pub message: &'a ConversationMessage,
-    /// In whose name.
-    pub by: &'a AccessToken,
+    /// The conversation to write in.
+    pub conversation: Cow<'a, ConversationId>,
+    /// The message.
+    pub message: Cow<'a, ConversationMessage>,
+    /// The access token of the user in whose name it is sent.
+    pub by: Cow<'a, AccessToken>,
+}
+
+impl<'a> SendMessage<'a> {
+    /// A message into a conversation, in the name of the user who granted the token.
+    #[must_use]
+    pub fn new(conversation: &'a ConversationId, message: &'a ConversationMessage, by: &'a AccessToken) -> Self {
+        Self { conversation: Cow::Borrowed(conversation), message: Cow::Borrowed(message), by: Cow::Borrowed(by) }
+    }
 }
 
 /// What Divar says of a message that was sent. All of it may be missing: an empty answer is a success as well.
@@ -46,21 +60,43 @@ pub struct SendMessageResponse {
 impl Operation for SendMessage<'_> {
     type Response = SendMessageResponse;
 
-    const NAME: &'static str = "conversation.send_message";
-    const IDEMPOTENT: bool = false;
+    const METADATA: Metadata =
+        Metadata::post("conversation.send_message", "/v2/open-platform/conversations/{conversation_id}/messages")
+            .with_permission(ApiKeyPermission::CHAT_SEND_MESSAGE_OAUTH)
+            .for_user(&[
+                ScopeKind::CONVERSATION_SEND_MESSAGE,
+                ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND,
+                ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND,
+            ])
+            .to_recipient();
 
     fn credential(&self) -> Credential<'_> {
-        Credential::User(self.by)
+        Credential::User(&self.by)
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        self.message.check().map_err(|why| Error::new(ErrorKind::InvalidRequest, Self::NAME, why))?;
-        let path = ["v2", "open-platform", "conversations", self.conversation.as_str(), "messages"];
-        request::post_json(Self::NAME, base_urls.api().uri(Self::NAME, &path)?, self.message)
+    fn path_parameters(&self) -> PathParameters<'_> {
+        [self.conversation.as_str()].into()
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<SendMessageResponse, Error> {
-        response::json_or_empty(Self::NAME, &response).map_err(|error| error.by_user().addressed())
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        self.message.check().map_err(InvalidRequest::new)?;
+        Content::json(&*self.message)
+    }
+
+    fn read(&self, response: &Response<Bytes>) -> Result<SendMessageResponse, UnexpectedResponse> {
+        response::json_or_empty(response)
+    }
+}
+
+impl ParseOperation for SendMessage<'_> {
+    fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        let message: ConversationMessage = request.json()?;
+        message.check().map_err(InvalidRequest::new)?;
+        Ok(Self {
+            conversation: Cow::Owned(request.path_parameter(0)?.into()),
+            message: Cow::Owned(message),
+            by: Cow::Owned(request.access_token()?),
+        })
     }
 }
 

@@ -1,12 +1,17 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind};
 use crate::model::open_enum::open_enum;
 use crate::model::{ButtonData, PostToken};
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{
+    ApiKeyPermission, Content, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation,
+    ScopeKind,
+};
 use crate::secret::AccessToken;
 
 /// Has Divar deliver events of a user's posts to your add-on.
@@ -15,12 +20,21 @@ use crate::secret::AccessToken;
 /// **after each refresh of the tokens, subscribe again**; with `SharedTokens`, in `TokenStore::refreshed`.
 ///
 /// API-key permission: `EVENTS_REGISTER_SUBSCRIPTION`. OAuth scope: see [`Subscription`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Subscribe<'a> {
-    /// To what.
-    pub subscription: &'a Subscription,
-    /// By whose permission.
-    pub by: &'a AccessToken,
+    /// What to subscribe to.
+    pub subscription: Cow<'a, Subscription>,
+    /// The access token of the user who permitted it.
+    pub by: Cow<'a, AccessToken>,
+}
+
+impl<'a> Subscribe<'a> {
+    /// A subscription with the permission of the user who granted the token.
+    #[must_use]
+    pub fn new(subscription: &'a Subscription, by: &'a AccessToken) -> Self {
+        Self { subscription: Cow::Borrowed(subscription), by: Cow::Borrowed(by) }
+    }
 }
 
 /// What to be told of.
@@ -105,26 +119,51 @@ impl Subscription {
     }
 }
 
+impl SubscriptionEvent {
+    /// The scopes of which a subscription to it needs any one; none for a kind that this crate does not know.
+    #[must_use]
+    pub fn scopes(&self) -> &'static [ScopeKind] {
+        match self {
+            Self::NewMessageOnPost => {
+                &[ScopeKind::CHAT_POST_CONVERSATIONS_READ, ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ]
+            }
+            Self::PostUpdate => &[ScopeKind::USER_POSTS_GET],
+            Self::Unknown(_) => &[],
+        }
+    }
+}
+
 impl Operation for Subscribe<'_> {
     type Response = ();
 
-    const NAME: &'static str = "events.subscribe";
-    /// Subscribing twice is not known to deliver twice, but not known not to either.
-    const IDEMPOTENT: bool = false;
+    // Subscribing twice is not known to deliver twice, but not known not to either: so it is not idempotent.
+    const METADATA: Metadata = Metadata::post("events.subscribe", "/v1/open-platform/events/subscriptions")
+        .with_permission(ApiKeyPermission::EVENTS_REGISTER_SUBSCRIPTION)
+        .for_user(&[
+            ScopeKind::CHAT_POST_CONVERSATIONS_READ,
+            ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ,
+            ScopeKind::USER_POSTS_GET,
+        ]);
 
     fn credential(&self) -> Credential<'_> {
-        Credential::User(self.by)
+        Credential::User(&self.by)
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+    fn content(&self) -> Result<Content, InvalidRequest> {
         if let Some(metadata) = &self.subscription.metadata {
-            metadata.json().map_err(|why| Error::new(ErrorKind::InvalidRequest, Self::NAME, why))?;
+            metadata.json().map_err(InvalidRequest::new)?;
         }
-        let url = base_urls.api().uri(Self::NAME, &["v1", "open-platform", "events", "subscriptions"])?;
-        request::post_json(Self::NAME, url, self.subscription)
+        Content::json(&*self.subscription)
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
-        response::json_or_empty::<IgnoredAny>(Self::NAME, &response).map(drop).map_err(Error::by_user)
+    fn read(&self, response: &Response<Bytes>) -> Result<(), UnexpectedResponse> {
+        response::json_or_empty::<IgnoredAny>(response).map(drop)
+    }
+}
+
+impl ParseOperation for Subscribe<'_> {
+    fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        let (subscription, by) = (request.json()?, request.access_token()?);
+        Ok(Self { subscription: Cow::Owned(subscription), by: Cow::Owned(by) })
     }
 }

@@ -1,19 +1,24 @@
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{Error as _, MapAccess};
 use serde::{Deserialize, Deserializer};
 
 use super::Media;
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::error::BoxError;
 use crate::model::MediaToken;
 use crate::model::lenient::{self, Entry, FromObject};
-use crate::request::{self, BaseUrls, Body, Credential, Operation, response};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{
+    ApiKeyPermission, Authentication, Body, Content, Credential, Host, IncomingRequest, InvalidRequest, Metadata,
+    Operation, ParseOperation, PathParameters,
+};
 use crate::secret::UploadToken;
 
 /// Asks for the token that one upload is made with. How long it lives is not documented: ask right before the upload.
@@ -28,61 +33,77 @@ pub struct CreateUploadToken;
 /// Uploads a medium, as `multipart/form-data` with one part named `file`. The answer is what a message is sent with.
 ///
 /// It goes to the upload host, with the upload token in place of the API key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct UploadMedia<'a> {
-    /// What to upload.
+    /// The medium.
     pub media: &'a Media,
-    /// By what right.
-    pub token: &'a UploadToken,
+    /// The upload token that authorises this request.
+    pub token: Cow<'a, UploadToken>,
+}
+
+impl<'a> UploadMedia<'a> {
+    /// An upload with a token of [`CreateUploadToken`].
+    #[must_use]
+    pub fn new(media: &'a Media, token: &'a UploadToken) -> Self {
+        Self { media, token: Cow::Borrowed(token) }
+    }
 }
 
 impl Operation for CreateUploadToken {
     type Response = UploadToken;
 
-    const NAME: &'static str = "media.create_upload_token";
-    /// A token that nobody uses changes nothing.
-    const IDEMPOTENT: bool = true;
+    // A token that nobody uses changes nothing: so it is idempotent.
+    const METADATA: Metadata = Metadata::post("media.create_upload_token", "/experimental/open-platform/chat/upload")
+        .with_permission(ApiKeyPermission::CHAT_UPLOAD_MEDIA)
+        .idempotent();
 
     fn credential(&self) -> Credential<'_> {
         Credential::ApiKey
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        let url = base_urls.api().uri(Self::NAME, &["experimental", "open-platform", "chat", "upload"])?;
-        request::post_json(Self::NAME, url, &serde_json::Map::new())
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        Content::json(&serde_json::Map::new())
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<UploadToken, Error> {
-        response::secret_json::<TokenResponse>(Self::NAME, &response).map(|answer| answer.0)
+    fn read(&self, response: &Response<Bytes>) -> Result<UploadToken, UnexpectedResponse> {
+        response::secret_json::<TokenResponse>(response).map(|response| response.0)
+    }
+}
+
+impl ParseOperation for CreateUploadToken {
+    fn parse(_: &IncomingRequest<'_>) -> Result<Self, InvalidRequest> {
+        Ok(Self)
     }
 }
 
 impl Operation for UploadMedia<'_> {
     type Response = MediaToken;
 
-    const NAME: &'static str = "media.upload";
-    const IDEMPOTENT: bool = false;
+    const METADATA: Metadata = Metadata::post("media.upload", "/upload/{media_type}")
+        .on(Host::Upload)
+        .authenticated_by(Authentication::UploadToken);
 
     fn credential(&self) -> Credential<'_> {
-        Credential::Upload(self.token)
+        Credential::Upload(&self.token)
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        let invalid = |why: BoxError| Error::new(ErrorKind::InvalidRequest, Self::NAME, why);
-        let url = base_urls.upload().uri(Self::NAME, &["upload", self.media.kind().as_str()])?;
-        let boundary = boundary().map_err(|error| invalid(error.into()))?;
-        let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))
-            .map_err(|error| invalid(error.into()))?;
-        let media = self.media.body().map_err(|error| Error::new(ErrorKind::RequestBody, Self::NAME, error))?;
+    fn path_parameters(&self) -> PathParameters<'_> {
+        [self.media.kind().as_str()].into()
+    }
+
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        let boundary = boundary().map_err(InvalidRequest::new)?;
+        let content_type =
+            HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}")).map_err(InvalidRequest::new)?;
+        let media = self.media.body().map_err(InvalidRequest::unreadable_body)?;
         let body = Multipart::of(self.media, media, &boundary);
-        let length = body.length();
-        let mut request = request::post(url, content_type, Body::stream(length, body));
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        Ok(request)
+        let content = Content::new(content_type, Body::stream(body.length(), body));
+        Ok(content.with_header(header::ACCEPT, HeaderValue::from_static("*/*")))
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<MediaToken, Error> {
-        response::json::<UploadResponse>(Self::NAME, &response).map(|answer| answer.0)
+    fn read(&self, response: &Response<Bytes>) -> Result<MediaToken, UnexpectedResponse> {
+        response::json::<UploadResponse>(response).map(|response| response.0)
     }
 
     /// Fifty megabytes over a slow line take a while.

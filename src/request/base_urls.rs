@@ -4,7 +4,8 @@ use http::Uri;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
-use crate::error::{Error, ErrorKind};
+use super::metadata::is_parameter;
+use super::{Host, InvalidRequest, Metadata, PathParameters};
 use crate::model::{is_loopback, is_private};
 
 /// The three hosts of the platform, overridden together: a client never sends to Divar with one and to a test server
@@ -108,6 +109,38 @@ impl BaseUrls {
         [&self.api, &self.oauth, &self.upload].into_iter().any(|url| url.origin.starts_with("https:"))
     }
 
+    /// The base URL of one of the hosts.
+    #[must_use]
+    pub fn of(&self, host: Host) -> &BaseUrl {
+        match host {
+            Host::Api => &self.api,
+            Host::OAuth => &self.oauth,
+            Host::Upload => &self.upload,
+        }
+    }
+
+    /// The URI of an operation: each parameter of its path is filled in and percent-encoded.
+    pub(super) fn uri(&self, operation: &Metadata, parameters: PathParameters<'_>) -> Result<Uri, InvalidRequest> {
+        let base = &self.of(operation.host()).origin;
+        let room = parameters.iter().map(|value| value.len() + 8).sum::<usize>();
+        let mut address = String::with_capacity(base.len() + operation.path().len() + room);
+        address.push_str(base);
+        let mut values = parameters.iter();
+        for segment in operation.path().split('/').skip(1) {
+            address.push('/');
+            if !is_parameter(segment) {
+                address.push_str(segment);
+                continue;
+            }
+            let value = values.next().ok_or_else(|| InvalidRequest::new("the path lacks a parameter"))?;
+            if matches!(value, "" | "." | "..") {
+                return Err(InvalidRequest::new(format!("an identifier must not be {value:?}: no path can hold it")));
+            }
+            address.extend(utf8_percent_encode(value, SEGMENT));
+        }
+        Uri::try_from(address).map_err(InvalidRequest::new)
+    }
+
     /// Whether a request to `uri` would go to one of them.
     pub(crate) fn include(&self, uri: &Uri) -> bool {
         [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))
@@ -148,29 +181,6 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'}');
 
 impl BaseUrl {
-    /// The address of a path on this host. Each segment is percent-encoded.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidRequest`], where a segment is empty, `.` or `..`: such an identifier would name another path.
-    pub fn uri(&self, operation: &'static str, segments: &[&str]) -> Result<Uri, Error> {
-        let mut address =
-            String::with_capacity(self.origin.len() + segments.iter().map(|segment| segment.len() + 5).sum::<usize>());
-        address.push_str(&self.origin);
-        for segment in segments {
-            if matches!(*segment, "" | "." | "..") {
-                return Err(Error::new(
-                    ErrorKind::InvalidRequest,
-                    operation,
-                    format!("an identifier must not be {segment:?}: no path can hold it"),
-                ));
-            }
-            address.push('/');
-            address.extend(utf8_percent_encode(segment, SEGMENT));
-        }
-        Uri::try_from(address).map_err(|error| Error::new(ErrorKind::InvalidRequest, operation, error))
-    }
-
     /// The scheme, the host and the port.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -250,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_stays_one_segment() {
-        let host = BaseUrls::default().api;
-        let path = |id| host.uri("test", &["v1", id]).map(|uri| uri.to_string());
+    fn identifier_stays_one_segment() {
+        let operation = Metadata::get("test", "/v1/{id}");
+        let uri = |id| BaseUrls::default().uri(&operation, [id].into()).map(|uri| uri.to_string());
         for (id, encoded) in [
             ("a/../b?x=1 y", "a%2F..%2Fb%3Fx%3D1%20y"),
             ("Ab+/=", "Ab%2B%2F%3D"),
@@ -260,10 +270,13 @@ mod tests {
             ("شناسه", "%D8%B4%D9%86%D8%A7%D8%B3%D9%87"),
             ("5f8b0f6e-…", "5f8b0f6e-%E2%80%A6"),
         ] {
-            assert_eq!(path(id).unwrap(), format!("https://open-api.divar.ir/v1/{encoded}"));
+            assert_eq!(uri(id).unwrap(), format!("https://open-api.divar.ir/v1/{encoded}"));
+            let path = format!("/v1/{encoded}");
+            assert_eq!(operation.matches(&path).unwrap(), [id]);
         }
         for id in ["", ".", ".."] {
-            assert_eq!(path(id).unwrap_err().kind(), ErrorKind::InvalidRequest, "{id:?}");
+            assert!(uri(id).is_err(), "{id:?}");
         }
+        assert!(BaseUrls::default().uri(&operation, PathParameters::default()).is_err());
     }
 }

@@ -110,6 +110,13 @@ impl Body {
     }
 }
 
+impl Default for Body {
+    /// No body.
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self { inner: Inner::Bytes(bytes), call: None }

@@ -1,34 +1,69 @@
-use crate::model::open_enum::open_enum;
+use std::fmt;
+use std::str::FromStr;
 
-open_enum! {
-    /// A permission of an API key, given to an app in the [panel](crate::guide#panel).
-    ///
-    /// Source: the operations' pages in Kenar's documentation. A call needs its permission and, where it acts for a
-    /// user, the user's [scope](crate::Scope) as well.
-    ApiKeyPermission {
-        /// Sends messages in a post's conversation.
-        ChatSendMessageOauth = "CHAT_SEND_MESSAGE_OAUTH",
-        /// Sends messages as the chatbot.
-        ChatBotSendMessage = "CHAT_BOT_SEND_MESSAGE",
-        /// Reads a conversation.
-        ChatReadConversation = "CHAT_READ_CONVERSATION",
-        /// Uploads media.
-        ChatUploadMedia = "CHAT_UPLOAD_MEDIA",
-        /// Subscribes to events.
-        EventsRegisterSubscription = "EVENTS_REGISTER_SUBSCRIPTION",
-        /// Reads who a user is.
-        UserRetrieve = "USER_RETRIEVE",
-    }
+/// A permission of an API key, given to an app in the [panel](crate::guide#panel).
+///
+/// A call needs its permission and, where it acts for a user, the user's [scope](crate::Scope) as well. Source: the
+/// operations' pages in Kenar's documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiKeyPermission(&'static str);
+
+/// The name is not one of [`ApiKeyPermission::ALL`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown API-key permission: {0:?}")]
+pub struct UnknownPermission(String);
+
+macro_rules! permissions {
+    ($($name:ident: $doc:literal,)*) => {
+        impl ApiKeyPermission {
+            $(#[doc = $doc] pub const $name: Self = Self(stringify!($name));)*
+
+            /// The permissions that the platform documents for its chat operations.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+permissions! {
+    CHAT_SEND_MESSAGE_OAUTH: "Sends messages in a post's conversation.",
+    CHAT_BOT_SEND_MESSAGE: "Sends messages as the chatbot.",
+    CHAT_READ_CONVERSATION: "Reads a conversation.",
+    CHAT_UPLOAD_MEDIA: "Uploads media.",
+    EVENTS_REGISTER_SUBSCRIPTION: "Subscribes to events.",
+    USER_RETRIEVE: "Reads who a user is.",
 }
 
 impl ApiKeyPermission {
-    /// The permissions that this crate's operations need.
-    pub const ALL: &[Self] = &[
-        Self::ChatSendMessageOauth,
-        Self::ChatBotSendMessage,
-        Self::ChatReadConversation,
-        Self::ChatUploadMedia,
-        Self::EventsRegisterSubscription,
-        Self::UserRetrieve,
-    ];
+    /// A permission that this crate does not know.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name in the panel.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl FromStr for ApiKeyPermission {
+    type Err = UnknownPermission;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPermission> {
+        let known = Self::ALL.iter().copied().find(|permission| permission.0 == name);
+        known.ok_or_else(|| UnknownPermission(name.to_owned()))
+    }
+}
+
+impl fmt::Display for ApiKeyPermission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for ApiKeyPermission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
 }

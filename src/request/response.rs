@@ -3,88 +3,75 @@
 //! A success is not believed for its status alone: Divar's front ends answer paths they do not know with `200` and an
 //! HTML page.
 //!
-//! For the `response` of an [`Operation`](crate::request::Operation) of yours:
+//! For the [`read`](crate::request::Operation::read) of an operation outside this crate:
 //!
 //! ```
-//! use kenar::Error;
 //! use kenar::model::UserId;
-//! use kenar::request::response;
+//! use kenar::request::response::{self, UnexpectedResponse};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Found { user_id: UserId }
 //!
-//! fn found(response: &http::Response<bytes::Bytes>) -> Result<UserId, Error> {
-//!     response::json::<Found>("user.get_id_by_phone", response).map(|found| found.user_id)
+//! fn found(response: &http::Response<bytes::Bytes>) -> Result<UserId, UnexpectedResponse> {
+//!     response::json::<Found>(response).map(|found| found.user_id)
 //! }
 //!
 //! let response = http::Response::new(r#"{ "user_id": "u-1" }"#.into());
 //! assert_eq!(found(&response).unwrap(), UserId::new("u-1"));
 //!
 //! // A front end's page, with status 200.
-//! let error = found(&http::Response::new("<!doctype html>".into())).unwrap_err();
-//! assert_eq!(error.kind(), kenar::error::ErrorKind::UnexpectedResponse);
-//! assert_eq!(error.body_excerpt(), "<!doctype html>");
+//! assert!(found(&http::Response::new("<!doctype html>".into())).is_err());
 //! ```
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{ApiError, Error, OAuthError, RpcCode, RpcStatus};
+use super::Metadata;
+use crate::error::{ApiError, BoxError, Error, OAuthError, RpcCode, RpcStatus};
 use crate::model::RawJson;
 use crate::model::lenient::{self, Entry, FromObject};
 use crate::model::tolerant;
 use crate::redact::Secrets;
 
-/// A success's JSON, or an error's [`Error`].
-///
-/// # Errors
-///
-/// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx, and
-/// [`ErrorKind::UnexpectedResponse`](crate::error::ErrorKind::UnexpectedResponse) for a body that is not the JSON expected;
-/// that error says where in the JSON reading stopped.
-pub fn json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
-    success(operation, response)?;
-    read(operation, response, Excerpt::Kept)
+/// A success that cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct UnexpectedResponse {
+    why: BoxError,
+    excerpt: String,
 }
 
-/// As [`json`], for an answer that holds secrets: nothing of a success is repeated in an error.
-///
-/// # Errors
-///
-/// As [`json`].
-pub fn secret_json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
-    success(operation, response)?;
-    read(operation, response, Excerpt::Withheld)
-}
-
-/// As [`secret_json`], for an endpoint of tokens: of an error, too, nothing is repeated but what RFC 6749 defines.
-///
-/// # Errors
-///
-/// As [`json`].
-pub fn token_json<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>) -> Result<T, Error> {
-    let status = response.status();
-    if status.is_success() {
-        return read(operation, response, Excerpt::Withheld);
+impl UnexpectedResponse {
+    /// A reason, which must not quote what people wrote or any secret.
+    pub fn new(why: impl Into<BoxError>) -> Self {
+        Self { why: why.into(), excerpt: String::new() }
     }
-    let api = match api_error(response.body()) {
-        ApiError::OAuth(error) if is_error_code(&error.error) => ApiError::OAuth(error),
-        // The code is a number, which holds no token.
-        ApiError::Rpc(RpcStatus { code: Some(code), .. }) => {
-            ApiError::Rpc(RpcStatus { code: Some(code), message: String::new(), details: Vec::new() })
-        }
-        _ => ApiError::Other,
-    };
-    Err(Error::api(operation, status, api, retry_after(response.headers()), String::new()))
+
+    pub(super) fn into_error(self, operation: &Metadata, status: StatusCode) -> Error {
+        Error::unexpected(operation.about(), status, self.excerpt, self.why)
+    }
 }
 
-/// Whether a text is written as all registered error codes are. RFC 6749, section 5.2, allows more, a token too.
-fn is_error_code(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+/// The JSON of a success.
+///
+/// # Errors
+///
+/// [`UnexpectedResponse`], where the body is not the JSON expected. It says where in the JSON reading stopped.
+pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, UnexpectedResponse> {
+    read(response, Excerpt::Kept)
+}
+
+/// As [`json`], for a response that holds secrets: the error repeats nothing of it.
+///
+/// # Errors
+///
+/// As [`json`].
+pub fn secret_json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, UnexpectedResponse> {
+    read(response, Excerpt::Withheld)
 }
 
 /// As [`json`], for a call whose response needs to hold nothing: one that says nothing, empty or `null`, is the default.
@@ -92,34 +79,46 @@ fn is_error_code(text: &str) -> bool {
 /// # Errors
 ///
 /// As [`json`].
-pub fn json_or_empty<T: DeserializeOwned + Default>(
-    operation: &'static str,
-    response: &Response<Bytes>,
-) -> Result<T, Error> {
-    success(operation, response)?;
+pub fn json_or_empty<T: DeserializeOwned + Default>(response: &Response<Bytes>) -> Result<T, UnexpectedResponse> {
     if matches!(lenient::without_bom(response.body()).trim_ascii(), b"" | b"null") {
         return Ok(T::default());
     }
-    read(operation, response, Excerpt::Kept)
+    read(response, Excerpt::Kept)
 }
 
-/// Whether the answer is a success at all.
-///
-/// # Errors
-///
-/// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx.
-pub fn success(operation: &'static str, response: &Response<Bytes>) -> Result<(), Error> {
+/// Whether the response is a success at all.
+pub(super) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
     let status = response.status();
     if status.is_success() {
         return Ok(());
     }
-    let api = api_error(response.body());
+    let mut api = api_error(response.body());
+    if operation.has_secret_response() {
+        api = without_free_text(api);
+    }
     let body_excerpt = match api {
-        ApiError::Other => excerpt(response.body()),
+        ApiError::Other if !operation.has_secret_response() => excerpt(response.body()),
         // A known form is kept part by part.
-        ApiError::Rpc(_) | ApiError::OAuth(_) => String::new(),
+        _ => String::new(),
     };
-    Err(Error::api(operation, status, api, retry_after(response.headers()), body_excerpt))
+    Err(Error::api(operation.about(), status, api, retry_after(response.headers()), body_excerpt))
+}
+
+/// What RFC 6749 defines of an error, and a code: an error response may hold new tokens.
+fn without_free_text(api: ApiError) -> ApiError {
+    match api {
+        ApiError::OAuth(error) if is_error_code(&error.error) => ApiError::OAuth(error),
+        // The code is a number, which holds no token.
+        ApiError::Rpc(RpcStatus { code: Some(code), .. }) => {
+            ApiError::Rpc(RpcStatus { code: Some(code), message: String::new(), details: Vec::new() })
+        }
+        _ => ApiError::Other,
+    }
+}
+
+/// Whether a text is written as all registered error codes are. RFC 6749, section 5.2, allows more, a token too.
+fn is_error_code(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -128,7 +127,7 @@ enum Excerpt {
     Withheld,
 }
 
-fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>, keep: Excerpt) -> Result<T, Error> {
+fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Result<T, UnexpectedResponse> {
     let body = lenient::without_bom(response.body());
     let value = match std::str::from_utf8(body) {
         // One look at the whole is quicker than one at each text in it.
@@ -145,7 +144,7 @@ fn read<T: DeserializeOwned>(operation: &'static str, response: &Response<Bytes>
                 (String::new(), format!("not the JSON expected (line {}, column {})", error.line(), error.column()))
             }
         };
-        Error::unexpected(operation, response.status(), excerpt, why)
+        UnexpectedResponse { why: why.into(), excerpt }
     })
 }
 

@@ -6,6 +6,7 @@ mod common;
 mod support;
 
 mod calls;
+mod declarations;
 mod guide_links;
 mod inbox;
 mod lines;

@@ -30,7 +30,7 @@ fn an_hour_later() -> Timestamp {
 }
 
 fn exchanged(status: StatusCode, body: String) -> Result<TokenSet, Error> {
-    let exchange = app().exchange(AuthorizationCode::new("authorization-code").unwrap(), now());
+    let exchange = app().exchange_request(AuthorizationCode::new("authorization-code").unwrap(), now());
     exchange.response(Response::builder().status(status).body(Bytes::from(body)).unwrap())
 }
 

@@ -53,12 +53,12 @@ fn form_of(operation: &impl Operation, base_urls: &BaseUrls, uri: &str) -> Strin
 }
 
 fn is_idempotent<O: Operation>(_: &O) -> bool {
-    O::IDEMPOTENT
+    O::METADATA.is_idempotent()
 }
 
 #[test]
 fn a_code_is_exchanged_by_a_form() {
-    let exchange = app().exchange(code("code/+="), now());
+    let exchange = app().exchange_request(code("code/+="), now());
     let form = form_of(&exchange, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
         form,
@@ -66,7 +66,7 @@ fn a_code_is_exchanged_by_a_form() {
          &redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
     );
     assert!(!is_idempotent(&exchange), "a code works once");
-    assert_eq!(exchange.body_secrets(), ["secret+/=&", "code/+="]);
+    assert_eq!(exchange.content_secrets(), ["secret+/=&", "code/+="]);
 
     let parsed = TokenRequest::parse(form.as_bytes()).unwrap();
     assert_eq!(parsed.client_id.as_str(), "app-slug");
@@ -77,7 +77,7 @@ fn a_code_is_exchanged_by_a_form() {
 
 #[test]
 fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
-    let refresh = app().refresh(&tokens(), now()).unwrap();
+    let refresh = app().refresh_request(&tokens(), now()).unwrap();
     let form =
         form_of(&refresh, &BaseUrls::single("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080/oauth2/token");
     assert_eq!(
@@ -86,7 +86,7 @@ fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
          &client_secret=secret%2B%2F%3D%26&redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
     );
     assert!(is_idempotent(&refresh), "the old pair works for two more minutes");
-    assert_eq!(refresh.body_secrets(), ["secret+/=&", "refresh-1", "access-1"]);
+    assert_eq!(refresh.content_secrets(), ["secret+/=&", "refresh-1", "access-1"]);
     assert_eq!(
         TokenRequest::parse(form.as_bytes()).unwrap().grant,
         Grant::RefreshToken {
@@ -98,27 +98,27 @@ fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
 
 #[test]
 fn a_refresh_token_alone_is_refreshed_without_a_code() {
-    let refresh = app().refresh_with(RefreshToken::new("refresh-1").unwrap(), now());
+    let refresh = app().refresh_request_with(RefreshToken::new("refresh-1").unwrap(), now());
     let form = form_of(&refresh, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
         form,
         "grant_type=refresh_token&refresh_token=refresh-1&client_id=app-slug&client_secret=secret%2B%2F%3D%26\
          &redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
     );
-    assert_eq!(refresh.body_secrets(), ["secret+/=&", "refresh-1"]);
+    assert_eq!(refresh.content_secrets(), ["secret+/=&", "refresh-1"]);
 }
 
 #[test]
 fn a_set_without_a_refresh_token_cannot_be_refreshed() {
     let mut tokens = tokens();
     tokens.refresh_token = None;
-    assert_eq!(app().refresh(&tokens, now()).unwrap_err(), NoRefreshToken);
+    assert_eq!(app().refresh_request(&tokens, now()).unwrap_err(), NoRefreshToken);
 }
 
 #[test]
 fn a_refresh_replaces_both_tokens_and_keeps_what_the_answer_leaves_out() {
     let later = at("2025-07-16T10:59:30Z");
-    let refresh = app().refresh(&tokens(), later).unwrap();
+    let refresh = app().refresh_request(&tokens(), later).unwrap();
 
     let rotated = refresh
         .response(answered(
@@ -160,7 +160,7 @@ fn an_access_token_is_refreshed_a_minute_before_it_expires() {
 fn a_lifetime_that_is_none_is_not_known() {
     for lifetime in ["-1", "null", "\"\"", "\"soon\"", "[]", "1.5", "true"] {
         let body = format!(r#"{{"access_token":"access-1","expires_in":{lifetime}}}"#);
-        let tokens = app().exchange(code("code"), now()).response(answered(&body)).unwrap();
+        let tokens = app().exchange_request(code("code"), now()).response(answered(&body)).unwrap();
         assert_eq!(tokens.expires_at(), None, "{lifetime}");
     }
 }

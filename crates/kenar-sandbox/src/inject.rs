@@ -73,7 +73,7 @@ impl<F> Injection<'_, F> {
 impl<F: Into<Fault>> Injection<'_, F> {
     /// Aims it at an operation: `on::<SendMessage>()`.
     pub fn on<O: Operation>(self) -> FaultHandle {
-        self.on_operation(O::NAME)
+        self.on_operation(O::METADATA.name())
     }
 
     /// Aims it at an operation by its name in the [journal](Sandbox::journal), such as `conversation.send_message` or

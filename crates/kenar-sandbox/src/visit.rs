@@ -10,7 +10,8 @@ use url::Url;
 use super::platform::Platform;
 use super::{SandboxError, User};
 use kenar::model::PostToken;
-use kenar::request::{self, Body};
+use kenar::oauth::PermissionRequest;
+use kenar::request::Body;
 use kenar::webhook::COMPLETION_URL;
 
 /// More redirects than this in a row go round in circles.
@@ -109,7 +110,7 @@ impl Visit {
     pub fn asks_permission(&self) -> bool {
         let url = &self.page.url;
         self.page.status == StatusCode::OK
-            && url.path() == "/oauth2/auth"
+            && url.path() == PermissionRequest::METADATA.path()
             && url.origin().ascii_serialization() == self.platform.base_urls.oauth().as_str()
     }
 
@@ -187,14 +188,12 @@ impl Visit {
 
     fn request(&self, method: Method, uri: Uri, form: Option<Bytes>) -> Request<Body> {
         let cookies = self.cookies_for(&uri);
-        let mut request = match form {
-            Some(form) => {
-                let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-                request::post(uri, form_type, form.into())
-            }
-            None => request::get(uri),
-        };
-        *request.method_mut() = method;
+        let mut request = Request::new(form.as_ref().map_or_else(Body::empty, |form| form.clone().into()));
+        (*request.method_mut(), *request.uri_mut()) = (method, uri);
+        if form.is_some() {
+            let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request.headers_mut().insert(header::CONTENT_TYPE, form_type);
+        }
         request.headers_mut().extend(cookies.map(|cookies| (header::COOKIE, cookies)));
         request
     }

@@ -147,7 +147,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
 pub async fn every_call(client: &Client, secrets: &Secrets) -> [Result<(), Error>; 10] {
     let (by, to) = (&secrets.access_token, ConversationId::new("c-1"));
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
-    let upload = UploadMedia { media: &media, token: &secrets.upload_token };
+    let upload = UploadMedia::new(&media, &secrets.upload_token);
     let oauth = client.oauth(secrets.app());
     [
         client.send_message(&to, &ConversationMessage::text("a"), by).await.map(drop),

@@ -97,7 +97,7 @@ async fn the_largest_video_is_uploaded_in_a_small_part_of_its_size() {
     let before = NOW.load(Ordering::SeqCst);
     MOST.store(before, Ordering::SeqCst);
     let media = Media::video("long.mp4", MediaSource::reader(length, Generated(length))).unwrap();
-    let uploaded = client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap();
+    let uploaded = client.execute(&UploadMedia::new(&media, &token)).await.unwrap();
     let growth = MOST.load(Ordering::SeqCst) - before;
 
     assert_eq!(uploaded, MediaToken::new("medium"));

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use kenar::client::Retry;
 use kenar::error::{ApiError, ErrorKind, RpcCode};
 use kenar::model::{ConversationId, ConversationKind, MediaToken, MessageKind, PostToken, SenderKind, Side, UserId};
 use kenar::operation::{CreateUploadToken, GetConversationResponse, Media, MediaSource, SendMessage, Subscription};
-use kenar::request::{self, BaseUrls, Body, Credential, Operation, response};
+use kenar::request::response::{self, UnexpectedResponse};
+use kenar::request::{Credential, Metadata, Operation};
 use kenar::secret::{AccessToken, ApiKey, UploadToken};
 use kenar::transport::MockTransport;
 use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
@@ -41,19 +42,15 @@ struct Custom<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T: serde::de::DeserializeOwned + Send> Operation for Custom<T> {
     type Response = T;
-    const NAME: &'static str = "test.custom";
-    const IDEMPOTENT: bool = false;
+
+    const METADATA: Metadata = Metadata::new(&Method::GET, "test.custom", "/v1/custom");
 
     fn credential(&self) -> Credential<'_> {
         Credential::ApiKey
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        Ok(request::get(base_urls.api().uri(Self::NAME, &["v1", "custom"])?))
-    }
-
-    fn response(&self, response: Response<Bytes>) -> Result<T, Error> {
-        response::json(Self::NAME, &response)
+    fn read(&self, response: &Response<Bytes>) -> Result<T, UnexpectedResponse> {
+        response::json(response)
     }
 }
 
@@ -79,7 +76,7 @@ async fn every_call(answer: impl Fn() -> Client) -> Vec<(&'static str, Result<()
     let by = access_token();
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
-    let upload = kenar::operation::UploadMedia { media: &media, token: &token };
+    let upload = kenar::operation::UploadMedia::new(&media, &token);
     vec![
         ("send_message", send(&answer()).await.map(drop)),
         ("get_conversation", answer().get_conversation(&conversation(), &by).await.map(drop)),
@@ -423,7 +420,7 @@ async fn only_a_message_has_a_recipient() {
 fn an_operation_without_the_client_tells_the_same() {
     let (conversation, message) = (ConversationId::new("c-1"), ConversationMessage::text("placeholder"));
     let by = AccessToken::new("placeholder").unwrap();
-    let operation = SendMessage { conversation: &conversation, message: &message, by: &by };
+    let operation = SendMessage::new(&conversation, &message, &by);
     let answer = |status: u16, code: i32| {
         let body = json!({ "code": code, "message": "placeholder" }).to_string().into();
         operation.response(http::Response::builder().status(status).body(body).unwrap()).unwrap_err()

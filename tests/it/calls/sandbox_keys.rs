@@ -44,7 +44,7 @@ async fn sandbox_tokens_are_refused_for_divar() {
     let message = ConversationMessage::text("سلام");
     let errors = [
         client.send_message(&conversation(), &message, &AccessToken::new(token).unwrap()).await.unwrap_err(),
-        client.execute(&UploadMedia { media: &media, token: &upload_token }).await.unwrap_err(),
+        client.execute(&UploadMedia::new(&media, &upload_token)).await.unwrap_err(),
         oauth("sandbox-client-secret-1-0123").exchange(code("code")).await.unwrap_err(),
         oauth("secret").exchange(code("sandbox-code-1-0123")).await.unwrap_err(),
     ];

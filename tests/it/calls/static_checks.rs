@@ -10,7 +10,7 @@ use kenar::oauth::OAuthApp;
 use kenar::operation::*;
 use kenar::request::{BaseUrls, Body};
 use kenar::secret::{AuthorizationCode, ClientSecret, InvalidSecret, UploadToken};
-use kenar::transport::{HttpTransport, MockTransport, ReqwestTransport, TransportError};
+use kenar::transport::{HttpTransport, MockTransport, TransportError};
 use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
 use serde_json::json;
 
@@ -27,7 +27,8 @@ fn types_are_what_programs_need_them_to_be() {
     fn cloned_and_printed<T: Clone + Debug + Send + Sync + 'static>() {}
     cloned_and_printed::<Client>();
     cloned_and_printed::<MockTransport>();
-    cloned_and_printed::<ReqwestTransport>();
+    #[cfg(feature = "reqwest")]
+    cloned_and_printed::<kenar::transport::ReqwestTransport>();
     cloned_and_printed::<Error>();
     cloned_and_printed::<Retry>();
     cloned_and_printed::<BaseUrls>();
@@ -116,13 +117,13 @@ async fn every_operation_can_be_spawned() {
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
     (0..8).for_each(|_| mock.respond_json(200, &json!({ "token": "upload-token-of-the-test", "id": "medium" })));
 
-    spawnable(client.execute(&SendMessage { conversation: &to, message: &message, by: &by })).await.unwrap();
-    spawnable(client.execute(&GetConversation { conversation: &to, by: &by })).await.unwrap();
-    spawnable(client.execute(&SendBotMessage { conversation: &to, message: &bot })).await.unwrap();
-    spawnable(client.execute(&SendBotMessageToUser { user: &user, message: &bot, by: &by })).await.unwrap();
+    spawnable(client.execute(&SendMessage::new(&to, &message, &by))).await.unwrap();
+    spawnable(client.execute(&GetConversation::new(&to, &by))).await.unwrap();
+    spawnable(client.execute(&SendBotMessage::new(&to, &bot))).await.unwrap();
+    spawnable(client.execute(&SendBotMessageToUser::new(&user, &bot, &by))).await.unwrap();
     spawnable(client.execute(&CreateUploadToken)).await.unwrap();
-    spawnable(client.execute(&UploadMedia { media: &media, token: &token })).await.unwrap();
-    spawnable(client.execute(&Subscribe { subscription: &subscription, by: &by })).await.unwrap();
-    spawnable(client.execute(&GetUser { by: &by })).await.unwrap();
+    spawnable(client.execute(&UploadMedia::new(&media, &token))).await.unwrap();
+    spawnable(client.execute(&Subscribe::new(&subscription, &by))).await.unwrap();
+    spawnable(client.execute(&GetUser::new(&by))).await.unwrap();
     assert_eq!(mock.requests().len(), 8);
 }

@@ -54,7 +54,7 @@ async fn parse(request: Request<Bytes>) -> Vec<Parsed> {
 async fn upload(media: &Media) -> Parsed {
     let mock = MockTransport::new();
     mock.respond_json(200, &json!({ "id": "medium", "status": "ok" }));
-    client(mock.clone()).execute(&UploadMedia { media, token: &token() }).await.unwrap();
+    client(mock.clone()).execute(&UploadMedia::new(media, &token())).await.unwrap();
     let request = only_request(&mock);
     assert_eq!(request.uri().path(), format!("/upload/{}", media.kind()));
     let mut parts = parse(request).await;
@@ -216,8 +216,7 @@ async fn a_stream_of_another_length_than_announced_fails_and_is_not_repeated() {
         let media = Media::video("a.mp4", MediaSource::stream(announced, frames)).unwrap();
         let mock = MockTransport::new();
         mock.respond_json(200, &json!({ "id": "medium" }));
-        let error =
-            client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.expect_err(what);
+        let error = client(mock.clone()).execute(&UploadMedia::new(&media, &token())).await.expect_err(what);
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::RequestBody, 1), "{what}");
         assert!(!error.may_have_been_processed(), "{what}");
         assert!(mock.requests().is_empty(), "{what} went out whole");
@@ -264,7 +263,7 @@ async fn on_the_wire_a_stream_of_another_length_is_never_a_whole_request() {
         let server = Server::start().await;
         let client = server.client();
         let token = token();
-        let upload = UploadMedia { media: &media, token: &token };
+        let upload = UploadMedia::new(&media, &token);
         let (outcome, received) =
             tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
         let error = outcome.expect_err(what);
@@ -289,7 +288,7 @@ async fn a_reader_that_fails_says_why() {
     let server = Server::start().await;
     let client = server.client();
     let token = token();
-    let upload = UploadMedia { media: &media, token: &token };
+    let upload = UploadMedia::new(&media, &token);
     let (outcome, _) = tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
     let error = outcome.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{error:?}");
@@ -351,7 +350,7 @@ async fn a_file_that_changed_before_the_upload_sends_nothing() {
             }
         }
         let mock = MockTransport::new();
-        let error = client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.unwrap_err();
+        let error = client(mock.clone()).execute(&UploadMedia::new(&media, &token())).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::RequestBody, 0), "{change}");
         assert!(!error.may_have_been_processed(), "{change}");
         assert!(said(&error).contains(&path.display().to_string()), "{change}: {}", said(&error));
@@ -371,7 +370,7 @@ async fn a_file_that_changes_during_the_upload_is_never_a_whole_request() {
         let media = Media::video("a.mp4", MediaSource::file(&path).await.unwrap()).unwrap();
         let server = Server::start().await;
         let (client, token) = (server.client(), token());
-        let upload = UploadMedia { media: &media, token: &token };
+        let upload = UploadMedia::new(&media, &token);
         let (outcome, received) = tokio::join!(client.execute(&upload), async {
             let mut connection = server.accept().await;
             // The upload has begun.
@@ -392,7 +391,7 @@ async fn an_upload_cut_off_in_the_middle_was_not_processed() {
     let (client, token) = (server.client(), token());
     let (_writer, reader) = tokio::io::duplex(1000);
     let media = Media::video("a.mp4", MediaSource::reader(1000, reader)).unwrap();
-    let upload = UploadMedia { media: &media, token: &token };
+    let upload = UploadMedia::new(&media, &token);
     let (outcome, ()) = tokio::join!(client.execute(&upload), async {
         // Closes once the upload has begun; the reader still owes every byte.
         server.accept().await.peek().await;
@@ -404,7 +403,7 @@ async fn an_upload_cut_off_in_the_middle_was_not_processed() {
     let client = client.with_time_limit(std::time::Duration::from_millis(200));
     let (_writer, reader) = tokio::io::duplex(1000);
     let media = Media::video("a.mp4", MediaSource::reader(1000, reader)).unwrap();
-    let upload = UploadMedia { media: &media, token: &token };
+    let upload = UploadMedia::new(&media, &token);
     let (outcome, _) = tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
     let error = outcome.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::Timeout, false), "{error:?}");
@@ -433,7 +432,7 @@ async fn no_boundary_is_used_twice() {
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     for _ in 0..2 {
         mock.respond_json(200, &json!({ "id": "medium" }));
-        client(mock.clone()).execute(&UploadMedia { media: &media, token: &token() }).await.unwrap();
+        client(mock.clone()).execute(&UploadMedia::new(&media, &token())).await.unwrap();
     }
     let requests = mock.requests();
     assert_ne!(requests[0].headers()["content-type"], requests[1].headers()["content-type"]);

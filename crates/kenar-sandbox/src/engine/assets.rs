@@ -2,12 +2,20 @@
 
 use serde::Serialize;
 
-use kenar::request::ApiKeyPermission;
+use kenar::request::{ApiKeyPermission, Authentication, Metadata, ScopeKind};
 
 use super::Done;
-use super::consent::scope_names;
 use super::consent_page::meaning;
 use super::rest::ok;
+
+/// The declaration of the list of scopes.
+pub(super) const LIST_SCOPES: Metadata =
+    Metadata::get("assets.list_scopes", "/v1/open-platform/assets/oauth-scope").authenticated_by(Authentication::None);
+
+/// The declaration of the list of API-key permissions.
+pub(super) const LIST_PERMISSIONS: Metadata =
+    Metadata::get("assets.list_permissions", "/v1/open-platform/assets/permission")
+        .authenticated_by(Authentication::None);
 
 #[derive(Serialize)]
 struct Listed {
@@ -17,13 +25,14 @@ struct Listed {
     lifecycle_state: &'static str,
 }
 
-/// `GET /v1/open-platform/assets/oauth-scope`.
+/// Answers with the list of scopes.
 pub(super) fn scopes() -> Done {
-    let scopes: Vec<_> = scope_names().map(|name| listed(name, meaning(name).map(|(persian, _)| persian))).collect();
+    let scopes: Vec<_> =
+        ScopeKind::ALL.iter().map(|kind| listed(kind.name(), meaning(*kind).map(|(persian, _)| persian))).collect();
     guessed(ok(&serde_json::json!({ "scopes": scopes })))
 }
 
-/// `GET /v1/open-platform/assets/permission`.
+/// Answers with the list of API-key permissions.
 pub(super) fn permissions() -> Done {
     let permissions: Vec<_> = ApiKeyPermission::ALL.iter().map(|one| listed(one.as_str(), None)).collect();
     guessed(ok(&serde_json::json!({ "permissions": permissions })))

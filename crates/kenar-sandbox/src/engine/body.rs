@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use kenar::model::icon::Icon;
@@ -59,22 +58,17 @@ pub(super) const SUBSCRIPTION: Shape =
     Shape::Object(&[("event_type", Shape::Text), ("event_resource_id", Shape::Text), ("metadata", Shape::Data)]);
 
 /// The JSON of a body, cleared of what is unset, and what the journal should say about it.
-#[derive(Debug)]
-pub(super) struct Body<T> {
-    pub(super) value: T,
+#[derive(Debug, Default)]
+pub(super) struct Cleared {
+    pub(super) json: String,
     pub(super) notes: Vec<String>,
 }
 
-/// Reads a body of this shape.
-pub(super) fn read<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Result<Body<T>, Refusal> {
+/// Clears a body of this shape.
+pub(super) fn clear(shape: Shape, body: &[u8]) -> Result<Cleared, Refusal> {
     let mut notes = Vec::new();
-    let value = parse(body)
-        .and_then(|json| shape.cleared(json, "the body", &mut notes))
-        .and_then(|json| {
-            serde_json::from_str(&json).map_err(|error| format!("the body is not valid: {}", said(&error)))
-        })
-        .map_err(Refusal::invalid)?;
-    Ok(Body { value, notes })
+    let json = parse(body).and_then(|json| shape.cleared(json, "the body", &mut notes)).map_err(Refusal::invalid)?;
+    Ok(Cleared { json, notes })
 }
 
 fn parse(body: &[u8]) -> Result<&RawValue, String> {
@@ -84,10 +78,9 @@ fn parse(body: &[u8]) -> Result<&RawValue, String> {
     serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))
 }
 
-/// The error without its place, which is not one in the body as it was sent.
-fn said(error: &serde_json::Error) -> String {
-    let error = error.to_string();
-    error.rsplit_once(" at line ").map_or(error.as_str(), |(said, _)| said).to_owned()
+/// What an error says without its place, which is not one in the body as it was sent.
+pub(super) fn without_place(said: &str) -> &str {
+    said.rsplit_once(" at line ").map_or(said, |(said, _)| said)
 }
 
 impl Shape {

@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use kenar::model::{AppSlug, ConversationId, PostToken, Timestamp};
 use kenar::oauth::{Callback, Denial, PermissionRequest, Scope};
+use kenar::request::Resource;
 use kenar::secret::AuthorizationCode;
 
 use super::answer::response;
@@ -19,64 +20,8 @@ enum Refused {
     Back { redirect_uri: String, state: Option<String>, error: &'static str, why: String },
 }
 
-/// What the platform's OpenAPI file lists, without an id.
-const PLAIN: [&str; 25] = [
-    "CHAT_BOT_USER_MESSAGE_SEND",
-    "CHAT_SUPPLIER_ALL_CONVERSATIONS_READ",
-    "CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND",
-    "NOTIFICATION_ACCESS_REVOCATION",
-    "USER_ID",
-    "USER_PHONE",
-    "USER_POSTS_GET",
-    "USER_POSTS_STATS_READ",
-    "USER_POSTS_ADDON_CREATE",
-    "USER_ADDON_CREATE",
-    "USER_VERIFICATION_CREATE",
-    "USER_BUSINESSES_READ",
-    "USER_SET_CUSTOMIZED_BUTTON",
-    "PRO_USER_PROFILE_IMAGE_READ",
-    "PAYMENT_ALL_POSTS_PRICING_READ",
-    "PAYMENT_ALL_POSTS_REORDER",
-    "PAYMENT_ALL_POSTS_RENEW",
-    "PAY_USER_POST_PROMOTION",
-    "SUBMIT_USER_POST",
-    "SUBMIT_USER_PAYMENT",
-    "EDIT_USER_POST",
-    "DELETE_USER_POST",
-    "SEND_EVENT",
-    "offline_access",
-    "openid",
-];
-
-/// Those with the id of a conversation.
-const OF_CONVERSATION: [&str; 2] = ["CONVERSATION_SEND_MESSAGE", "CHAT_CONVERSATION_READ"];
-
-/// Those with the token of a post.
-const OF_POST: [&str; 6] = [
-    "CHAT_POST_CONVERSATIONS_READ",
-    "CHAT_POST_CONVERSATIONS_MESSAGE_SEND",
-    "POST_ADDON_CREATE",
-    "POST_EDIT",
-    "POST_ONGOING_IMAGES_GET",
-    "POST_SEMANTIC_CREATE",
-];
-
-/// Those with an id of something that the sandbox has none of.
-const OF_OTHERS: [&str; 5] = [
-    "CHAT_MESSAGE_SEND",
-    "BUSINESS_ADDON_CREATE",
-    "BUSINESS_CREATE_CUSTOMIZED_BUTTON",
-    "MANAGEMENT_APPS_READ",
-    "MANAGEMENT_APPS_WRITE",
-];
-
-/// The names of all scopes, without ids.
-pub(super) fn scope_names() -> impl Iterator<Item = &'static str> {
-    PLAIN.into_iter().chain(OF_CONVERSATION).chain(OF_POST).chain(OF_OTHERS)
-}
-
 impl Engine {
-    /// `GET /oauth2/auth`: the page that asks.
+    /// The page that asks.
     pub(super) fn ask_consent(&self, query: &str) -> Done {
         match self.permission_request(query) {
             Ok(request) => {
@@ -88,7 +33,7 @@ impl Engine {
         }
     }
 
-    /// `POST /oauth2/auth`, with the query of the page: what a person answered. A platform's own page would know who
+    /// A `POST` with the query of the page: what a person answered. A platform's own page would know who
     /// they are; this one is told, in `user`.
     pub(super) fn decide_consent(&mut self, query: &str, form: &[u8], now: Timestamp) -> Done {
         let field = |name| form_urlencoded::parse(form).find_map(|(key, value)| (key == name).then_some(value));
@@ -163,34 +108,31 @@ impl Engine {
 
     /// What is wrong with a scope, whoever is asked for it.
     fn wrong_with(&self, scope: &Scope) -> Option<String> {
-        let name = scope.name();
-        match scope.resource() {
-            None if PLAIN.contains(&name) => None,
-            Some(id) if OF_CONVERSATION.contains(&name) => {
+        let Some(kind) = scope.kind() else { return Some(format!("{scope} is not a scope of the platform's")) };
+        match (kind.resource(), scope.resource()) {
+            (None, None) => None,
+            (None, Some(_)) => Some(format!("{kind} takes no id, but {scope} has one")),
+            (Some(_), None) => Some(format!("{scope} needs the id of what it is about: {scope}.ID")),
+            (Some(Resource::Conversation), Some(id)) => {
                 let known = self.world.talks.contains_key(&ConversationId::new(id));
                 (!known).then(|| format!("{scope}: there is no such conversation"))
             }
-            Some(id) if OF_POST.contains(&name) => {
+            (Some(Resource::Post), Some(id)) => {
                 let known = self.world.posts.contains_key(&PostToken::new(id));
                 (!known).then(|| format!("{scope}: there is no such post"))
             }
-            Some(_) if OF_OTHERS.contains(&name) => None,
-            None if OF_CONVERSATION.contains(&name) || OF_POST.contains(&name) || OF_OTHERS.contains(&name) => {
-                Some(format!("{scope} needs the id of what it is about: {scope}.ID"))
-            }
-            Some(_) if PLAIN.contains(&name) => Some(format!("{name} takes no id, but {scope} has one")),
-            _ => Some(format!("{scope} is not a scope of the platform's")),
+            // The sandbox has none of these, so any id is as good as another.
+            (Some(_), Some(_)) => None,
         }
     }
 
     /// Whether a scope's resource is the user's own.
     fn may_grant(&self, user: &str, scope: &Scope) -> bool {
-        let name = scope.name();
-        match scope.resource() {
-            Some(id) if OF_CONVERSATION.contains(&name) => {
+        match (scope.kind().and_then(|kind| kind.resource()), scope.resource()) {
+            (Some(Resource::Conversation), Some(id)) => {
                 self.world.talks.get(&ConversationId::new(id)).is_some_and(|talk| talk.between.includes(user))
             }
-            Some(id) if OF_POST.contains(&name) => {
+            (Some(Resource::Post), Some(id)) => {
                 self.world.posts.get(&PostToken::new(id)).is_some_and(|owner| owner == user)
             }
             _ => true,

@@ -2,6 +2,7 @@
 //! works without them.
 
 use kenar::oauth::Scope;
+use kenar::request::ScopeKind;
 
 /// Nothing but the sandbox's own style and script, and no frame but the chat page's. What a form leads to is left open:
 /// that is an add-on's address, and where the add-on sends the user next.
@@ -71,7 +72,7 @@ fn both(persian: &str, english: &str) -> String {
 }
 
 fn scope_item(scope: &Scope) -> String {
-    let said = match meaning(scope.name()) {
+    let said = match scope.kind().and_then(meaning) {
         Some((persian, english)) => both(persian, english),
         None => String::new(),
     };
@@ -79,31 +80,33 @@ fn scope_item(scope: &Scope) -> String {
 }
 
 /// What the scopes of the chat let an app do, in words of the sandbox's own.
-pub(super) fn meaning(scope: &str) -> Option<(&'static str, &'static str)> {
-    Some(match scope {
-        "CONVERSATION_SEND_MESSAGE" => ("از طرف شما در این گفت‌وگو پیام بفرستد", "Write in this conversation for you"),
-        "CHAT_CONVERSATION_READ" => ("پیام‌های این گفت‌وگو را بخواند", "Read this conversation"),
-        "CHAT_POST_CONVERSATIONS_READ" => {
+pub(super) fn meaning(kind: ScopeKind) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        ScopeKind::CONVERSATION_SEND_MESSAGE => {
+            ("از طرف شما در این گفت‌وگو پیام بفرستد", "Write in this conversation for you")
+        }
+        ScopeKind::CHAT_CONVERSATION_READ => ("پیام‌های این گفت‌وگو را بخواند", "Read this conversation"),
+        ScopeKind::CHAT_POST_CONVERSATIONS_READ => {
             ("پیام‌های گفت‌وگوهای این آگهی را بخواند", "Read the conversations about this post")
         }
-        "CHAT_POST_CONVERSATIONS_MESSAGE_SEND" => {
+        ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND => {
             ("از طرف شما در گفت‌وگوهای این آگهی پیام بفرستد", "Write for you in the conversations about this post")
         }
-        "CHAT_SUPPLIER_ALL_CONVERSATIONS_READ" => {
+        ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ => {
             ("پیام‌های گفت‌وگوهای همهٔ آگهی‌های شما را بخواند", "Read the conversations about all your posts")
         }
-        "CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND" => (
+        ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND => (
             "از طرف شما در گفت‌وگوهای همهٔ آگهی‌هایتان پیام بفرستد",
             "Write for you in the conversations about all your posts",
         ),
-        "CHAT_BOT_USER_MESSAGE_SEND" => ("با چت‌بات خود به شما پیام بدهد", "Write to you with its chatbot"),
-        "NOTIFICATION_ACCESS_REVOCATION" => {
+        ScopeKind::CHAT_BOT_USER_MESSAGE_SEND => ("با چت‌بات خود به شما پیام بدهد", "Write to you with its chatbot"),
+        ScopeKind::NOTIFICATION_ACCESS_REVOCATION => {
             ("باخبر شود اگر اجازه را پس گرفتید", "Be told when you take the permission back")
         }
-        "USER_ID" => ("شما را بازشناسد", "Recognise you"),
-        "USER_PHONE" => ("شمارهٔ تلفن شما را بداند", "Know your telephone number"),
-        "USER_POSTS_GET" => ("آگهی‌های شما را ببیند", "See your posts"),
-        "offline_access" => ("تا یک ماه این اجازه را نگه دارد", "Keep the permission for a month"),
+        ScopeKind::USER_ID => ("شما را بازشناسد", "Recognise you"),
+        ScopeKind::USER_PHONE => ("شمارهٔ تلفن شما را بداند", "Know your telephone number"),
+        ScopeKind::USER_POSTS_GET => ("آگهی‌های شما را ببیند", "See your posts"),
+        ScopeKind::OFFLINE_ACCESS => ("تا یک ماه این اجازه را نگه دارد", "Keep the permission for a month"),
         _ => return None,
     })
 }

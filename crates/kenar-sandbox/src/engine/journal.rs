@@ -21,7 +21,7 @@ pub struct Exchange {
     pub took: Duration,
     /// Who asked whom.
     pub direction: Direction,
-    /// The operation: the [`NAME`](kenar::request::Operation::NAME) of one of the API's, `oauth.ask_consent`,
+    /// The operation: the [`name`](kenar::request::Metadata::name) of one of the API's, `oauth.ask_consent`,
     /// `oauth.decide_consent`, `webhook.open_app`, `webhook.event`, `webhook.dynamic_action`, or `unknown`.
     pub operation: &'static str,
     /// The app that asked or was asked, where it is known.

@@ -42,7 +42,7 @@ use call::Call;
 use faults::{Fault, Faults};
 use grants::Grants;
 use journal::{Direction, Exchange, Journal, readable};
-use kenar::request::ApiKeyPermission;
+use kenar::request::IncomingRequest;
 use limits::Limits;
 pub(crate) use people::Press;
 pub(crate) use uploads::Part;
@@ -166,25 +166,17 @@ impl Engine {
         let (headers, body) = (request.headers(), request.body());
         let query = request.uri().query().unwrap_or_default();
         match call {
-            Call::SendMessage(to) => self.send_message(headers, &to, body, now),
-            Call::GetConversation(id) => self.get_conversation(headers, &id, now),
-            Call::SendBotMessage(to) => self.send_bot_message(headers, &to, body, now),
-            Call::SendBotMessageToUser(to) => self.send_bot_message_to_user(headers, &to, body, now),
-            Call::CreateUploadToken => self.create_upload_token(headers, now),
-            Call::Subscribe => self.subscribe(headers, body, now),
-            Call::GetUser => self.get_user(headers, now),
+            Call::Operation(route) => {
+                let path = request.uri().path();
+                let incoming = IncomingRequest::of(&route.operation, request.method(), path, headers, body);
+                (route.carry_out)(self, &incoming.ok_or_else(|| Refusal::not_found("Not Found"))?, now)
+            }
             Call::ListScopes => Ok(assets::scopes()),
             Call::ListPermissions => Ok(assets::permissions()),
             Call::AskConsent => Ok(self.ask_consent(query)),
             Call::DecideConsent => Ok(self.decide_consent(query, body, now)),
             Call::Token => Ok(self.token(headers, body, now)),
         }
-    }
-
-    fn create_upload_token(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<Done, Refusal> {
-        let app = self.app_call(headers, &ApiKeyPermission::ChatUploadMedia)?;
-        let token = self.uploads.create_token(&mut self.world.ids, app, now);
-        Ok(rest::ok(&serde_json::json!({ "token": token })))
     }
 
     /// Which kind of medium a path is for, if it is for uploads.
@@ -207,7 +199,7 @@ impl Engine {
         now: Timestamp,
         took: Duration,
     ) -> (Done, Option<MediaToken>) {
-        let fault = self.faults.for_call(UploadMedia::NAME);
+        let fault = self.faults.for_call(UploadMedia::METADATA.name());
         let mut token = None;
         let done = faulty(fault, || {
             let outcome = outcome.and_then(|(upload, parts)| {
@@ -222,7 +214,7 @@ impl Engine {
                 Err(refusal) => refusal.into(),
             }
         });
-        self.record(asked, UploadMedia::NAME, &done, now, took);
+        self.record(asked, UploadMedia::METADATA.name(), &done, now, took);
         (done, token)
     }
 

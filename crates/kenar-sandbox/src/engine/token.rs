@@ -99,8 +99,8 @@ impl Engine {
 pub(super) fn operation(form: &[u8]) -> &'static str {
     let kind = form_urlencoded::parse(form).find_map(|(name, value)| (name == "grant_type").then_some(value));
     match kind.as_deref() {
-        Some("authorization_code") => ExchangeCode::NAME,
-        Some("refresh_token") => RefreshTokens::NAME,
+        Some("authorization_code") => ExchangeCode::METADATA.name(),
+        Some("refresh_token") => RefreshTokens::METADATA.name(),
         _ => "oauth.token",
     }
 }

@@ -11,29 +11,11 @@ use crate::engine::disturb::Disturbance;
 use crate::engine::faults::Target;
 use crate::platform::Platform;
 use crate::{Dialect, EventFault, Fault, Webhook, WebhookFault};
-use kenar::oauth::{ExchangeCode, RefreshTokens};
-use kenar::operation::{
-    CreateUploadToken, GetConversation, GetUser, SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe,
-    UploadMedia,
-};
-use kenar::request::Operation as _;
+use kenar::request::Metadata;
+use kenar::{oauth, operation};
 
 /// The name of whatever is called.
 const ANY_CALL: &str = "any_call";
-
-/// The operations that an add-on calls.
-const OPERATIONS: [&str; 10] = [
-    SendBotMessage::NAME,
-    SendBotMessageToUser::NAME,
-    SendMessage::NAME,
-    GetConversation::NAME,
-    GetUser::NAME,
-    Subscribe::NAME,
-    CreateUploadToken::NAME,
-    UploadMedia::NAME,
-    ExchangeCode::NAME,
-    RefreshTokens::NAME,
-];
 
 /// The longest delay, in milliseconds: a minute.
 const MAX_DELAY: u64 = 60_000;
@@ -94,9 +76,10 @@ enum Chosen {
 
 impl Choices {
     pub(super) fn all() -> Self {
+        let operations = operation::ALL.iter().chain(oauth::ALL);
         Self {
             webhooks: Webhook::ALL.iter().map(|webhook| webhook.as_str()).collect(),
-            calls: std::iter::once(ANY_CALL).chain(OPERATIONS).collect(),
+            calls: std::iter::once(ANY_CALL).chain(operations.map(Metadata::name)).collect(),
             dialects: Dialect::ALL.iter().map(name_of).collect(),
         }
     }
@@ -134,7 +117,9 @@ impl SwitchOn {
             let fault = fault.of_call()?;
             let target = match at.as_str() {
                 ANY_CALL => Target::AnyCall,
-                name if OPERATIONS.contains(&name) => Target::Operation(at),
+                name if operation::ALL.iter().chain(oauth::ALL).any(|known| known.name() == name) => {
+                    Target::Operation(at)
+                }
                 _ => return Err(format!("there is nothing called {at:?} that could go wrong").into()),
             };
             platform.change(|engine, _| engine.faults.on_calls(target, fault, times));

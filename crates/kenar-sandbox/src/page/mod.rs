@@ -33,6 +33,7 @@ use self::view::{Messages, Overview};
 use self::wire::Line;
 use super::platform::Platform;
 use kenar::model::ConversationId;
+use kenar::oauth::PermissionRequest;
 
 /// Where it is.
 pub(super) const PATH: &str = "/chat/";
@@ -89,7 +90,7 @@ impl Page {
             Some(_) if request.method() == Method::POST => Asked::Acting,
             Some("overview" | "messages" | "journal" | "faults" | "session" | "live") => Asked::Reading,
             Some(_) => Asked::Document,
-            None if path == "/oauth2/auth" => Asked::Consent,
+            None if path == PermissionRequest::METADATA.path() => Asked::Consent,
             None if path.starts_with("/media/") || matches!(path, "/" | "/chat" | "/favicon.ico") => Asked::Document,
             None => return Err(request),
         };

@@ -6,11 +6,9 @@ use serde::Serialize;
 
 use crate::engine::webhooks::{DYNAMIC_ACTION, EVENT, OPEN_APP};
 use crate::{Direction, Exchange};
-use kenar::operation::{
-    CreateUploadToken, GetConversation, GetUser, SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe,
-    UploadMedia,
-};
-use kenar::request::Operation as _;
+use http::Method;
+use kenar::operation::{self, UploadMedia};
+use kenar::request::{Authentication, Operation as _};
 
 /// What stands for the rest of a secret.
 const MASK: &str = "••••";
@@ -70,7 +68,7 @@ fn curl(operation: &str, target: &str, body: &str, origin: &str) -> String {
         // Double quotes, so that the shell fills in the variable. Writing to a text cannot fail.
         let _ = write!(command, " \\\n  -H \"{header}\"");
     }
-    if operation == UploadMedia::NAME {
+    if operation == UploadMedia::METADATA.name() {
         command.push_str(" \\\n  -F 'file=@FILE'");
     } else if !body.is_empty() {
         let _ = write!(command, " \\\n  --data-raw {}", quoted(body));
@@ -83,13 +81,15 @@ fn headers(operation: &str) -> &'static [&'static str] {
     const API_KEY: &str = "x-api-key: $KENAR_API_KEY";
     const BEARER: &str = "authorization: Bearer $ACCESS_TOKEN";
     const IDENTIFICATION: &str = "authorization: $KENAR_IDENTIFICATION_KEY";
-    match operation {
-        SendMessage::NAME | SendBotMessageToUser::NAME | Subscribe::NAME => &[API_KEY, BEARER, JSON],
-        GetConversation::NAME | GetUser::NAME => &[API_KEY, BEARER],
-        SendBotMessage::NAME | CreateUploadToken::NAME => &[API_KEY, JSON],
-        UploadMedia::NAME => &["authorization: Bearer $UPLOAD_TOKEN"],
-        OPEN_APP => &[IDENTIFICATION, JSON, "api-version: 2"],
-        EVENT | DYNAMIC_ACTION => &[IDENTIFICATION, JSON],
+    let declared = operation::ALL.iter().find(|declared| declared.name() == operation);
+    match (operation, declared.map(|declared| (declared.authentication(), declared.method()))) {
+        (_, Some((Authentication::User, &Method::GET))) => &[API_KEY, BEARER],
+        (_, Some((Authentication::User, _))) => &[API_KEY, BEARER, JSON],
+        (_, Some((Authentication::ApiKey, &Method::GET))) => &[API_KEY],
+        (_, Some((Authentication::ApiKey, _))) => &[API_KEY, JSON],
+        (_, Some((Authentication::UploadToken, _))) => &["authorization: Bearer $UPLOAD_TOKEN"],
+        (OPEN_APP, _) => &[IDENTIFICATION, JSON, "api-version: 2"],
+        (EVENT | DYNAMIC_ACTION, _) => &[IDENTIFICATION, JSON],
         _ => &[],
     }
 }
@@ -177,8 +177,12 @@ mod tests {
 
     #[test]
     fn a_command_is_quoted_and_names_its_secrets() {
-        let command =
-            curl(SendBotMessage::NAME, "POST /v1/x", r#"{"text_message":"it's $HOME"}"#, "http://127.0.0.1:1");
+        let command = curl(
+            kenar::operation::SendBotMessage::METADATA.name(),
+            "POST /v1/x",
+            r#"{"text_message":"it's $HOME"}"#,
+            "http://127.0.0.1:1",
+        );
         assert_eq!(
             command,
             "curl -X POST 'http://127.0.0.1:1/v1/x' \\\n  -H \"x-api-key: $KENAR_API_KEY\" \\\n  \

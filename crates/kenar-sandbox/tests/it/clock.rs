@@ -129,7 +129,7 @@ async fn an_upload_token_has_ten_minutes() -> TestResult {
         let token = client.execute(&CreateUploadToken).await?;
         sandbox.advance(wait);
         let media = Media::image("a.png", MediaSource::bytes("a"))?;
-        let uploaded = client.execute(&UploadMedia { media: &media, token: &token }).await;
+        let uploaded = client.execute(&UploadMedia::new(&media, &token)).await;
         assert_eq!(uploaded.is_ok(), is_taken, "after {wait:?}: {uploaded:?}");
     }
     Ok(())

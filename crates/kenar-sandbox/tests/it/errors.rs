@@ -50,12 +50,12 @@ async fn a_key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
     let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
     let others = ApiKeyPermission::ALL
         .iter()
-        .filter(|permission| **permission != ApiKeyPermission::ChatSendMessageOauth)
+        .filter(|permission| **permission != ApiKeyPermission::CHAT_SEND_MESSAGE_OAUTH)
         .cloned();
     let text = ConversationMessage::text("سلام");
     let sent = app.client_with_only(others).send_message(chat.id(), &text, &tokens.access_token).await;
     assert_eq!(refused(sent), DENIED);
-    let narrow = app.client_with_only([ApiKeyPermission::ChatSendMessageOauth]);
+    let narrow = app.client_with_only([ApiKeyPermission::CHAT_SEND_MESSAGE_OAUTH]);
     narrow.send_message(chat.id(), &text, &tokens.access_token).await?;
     assert_eq!(refused(narrow.get_user(&tokens.access_token).await), DENIED);
     assert_eq!(refused(narrow.create_upload(&sandbox).await), DENIED);
@@ -311,8 +311,8 @@ async fn the_journal_says_what_was_wrong_and_where_it_is_documented() -> TestRes
     let app = sandbox.app("app");
     let by = grant(&sandbox, &app, &sara, [Scope::user_id()]).await.access_token;
     for (only, what, topic) in [
-        (ApiKeyPermission::ChatBotSendMessage, "lacks the permission CHAT_SEND_MESSAGE_OAUTH", "API keys"),
-        (ApiKeyPermission::ChatSendMessageOauth, "lacks the scope CONVERSATION_SEND_MESSAGE", "scopes"),
+        (ApiKeyPermission::CHAT_BOT_SEND_MESSAGE, "lacks the permission CHAT_SEND_MESSAGE_OAUTH", "API keys"),
+        (ApiKeyPermission::CHAT_SEND_MESSAGE_OAUTH, "lacks the scope CONVERSATION_SEND_MESSAGE", "scopes"),
     ] {
         let text = ConversationMessage::text("سلام");
         refused(app.client_with_only([only]).send_message(chat.id(), &text, &by).await);

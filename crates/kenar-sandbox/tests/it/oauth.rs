@@ -201,7 +201,7 @@ async fn code(sandbox: &Sandbox, app: &App) -> Vec<(String, String)> {
     let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state).unwrap();
     let Callback::Granted(code) = callback else { panic!("{callback:?}") };
     let request = kenar::request::Operation::request(
-        &oauth.app().exchange(code, kenar::model::Timestamp::now()),
+        &oauth.app().exchange_request(code, kenar::model::Timestamp::now()),
         sandbox.base_urls(),
     )
     .unwrap();

@@ -70,7 +70,7 @@ async fn permitted(sandbox: &Sandbox, app: &App, sara: &User) -> TokenSet {
 
 impl Scene {
     fn refreshes(&self) -> usize {
-        self.sandbox.journal().iter().filter(|exchange| exchange.operation == RefreshTokens::NAME).count()
+        self.sandbox.journal().iter().filter(|exchange| exchange.operation == RefreshTokens::METADATA.name()).count()
     }
 }
 
@@ -150,7 +150,7 @@ async fn a_permission_that_is_taken_back_can_be_given_again() -> TestResult {
 #[tokio::test]
 async fn a_key_without_the_permission_is_not_answered_with_refreshes() -> TestResult {
     let scene = scene().await;
-    let without = scene.app.client_with_only([ApiKeyPermission::EventsRegisterSubscription]);
+    let without = scene.app.client_with_only([ApiKeyPermission::EVENTS_REGISTER_SUBSCRIPTION]);
     let mut by = scene.tokens.access_token().await?;
     assert!(without.get_user(&by).await.unwrap_err().needs_new_permission());
     by = scene.tokens.refresh(&by).await?;

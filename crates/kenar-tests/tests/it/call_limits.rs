@@ -96,12 +96,11 @@ async fn a_limit_of_the_caller_holds_for_uploads() {
         let by_builder =
             Client::builder(ApiKey::new(API_KEY).unwrap()).transport(slow.clone()).time_limit(limit).build().unwrap();
         for client in [by_builder, slow.client().with_time_limit(limit)] {
-            let (outcome, took) = timed(client.execute(&UploadMedia { media: &media(), token: &token })).await;
+            let (outcome, took) = timed(client.execute(&UploadMedia::new(&media(), &token))).await;
             assert_eq!((outcome.unwrap_err().kind(), took), (ErrorKind::Timeout, limit));
         }
     }
-    let (outcome, took) =
-        timed(Slow::new([0], NEVER).client().execute(&UploadMedia { media: &media(), token: &token })).await;
+    let (outcome, took) = timed(Slow::new([0], NEVER).client().execute(&UploadMedia::new(&media(), &token))).await;
     assert_eq!((outcome.unwrap_err().kind(), took), (ErrorKind::Timeout, millis(120_000)), "the default of an upload");
 }
 
@@ -294,5 +293,5 @@ async fn each_request_carries_its_context() {
     client.get_user(&access_token()).await.unwrap();
     let requests = mock.requests();
     let context = requests[0].extensions().get::<Context>().unwrap();
-    assert_eq!((context.operation(), context.is_idempotent()), (kenar::operation::GetUser::NAME, true));
+    assert_eq!((context.operation(), context.is_idempotent()), (kenar::operation::GetUser::METADATA.name(), true));
 }

@@ -10,7 +10,8 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use kenar::client::Retry;
 use kenar::error::ErrorKind;
 use kenar::operation::{CreateUploadToken, GetUser, Media, MediaSource, UploadMedia};
-use kenar::request::{self, BaseUrls, Body, Credential, Operation};
+use kenar::request::response::UnexpectedResponse;
+use kenar::request::{BaseUrls, Body, Credential, Metadata, Operation};
 use kenar::secret::{ApiKey, UploadToken};
 use kenar::transport::{HttpTransport, MockTransport, TransportError, TransportErrorKind};
 use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
@@ -320,7 +321,7 @@ fn upload_token() -> UploadToken {
 async fn an_upload_from_memory_is_sent_again_whole() {
     let script = Script::new([CONNECT, Answer(429, None), Answer(500, None)]);
     let (media, token) = (video(MediaSource::bytes("the video")), upload_token());
-    let error = client(script.clone()).execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
+    let error = client(script.clone()).execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (500, 3));
     for body in &script.0.lock().unwrap().bodies {
         assert!(body.windows(9).any(|part| part == b"the video"), "{body:?}");
@@ -333,20 +334,20 @@ async fn an_upload_that_was_read_from_a_stream_is_not_sent_again() {
     let token = upload_token();
 
     let script = Script::new([CONNECT, OK]);
-    let error = client(script.clone()).execute(&UploadMedia { media: &media(), token: &token }).await.unwrap_err();
+    let error = client(script.clone()).execute(&UploadMedia::new(&media(), &token)).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), script.sent()), (ErrorKind::Connect, 1, 1));
     assert!(!error.may_have_been_processed());
 
     let script = Script::new([Answer(429, Some("0")), OK]);
-    let error = client(script.clone()).execute(&UploadMedia { media: &media(), token: &token }).await.unwrap_err();
+    let error = client(script.clone()).execute(&UploadMedia::new(&media(), &token)).await.unwrap_err();
     assert!(error.is_rate_limited());
     assert_eq!((error.retry_after(), error.attempts(), script.sent()), (Some(Duration::ZERO), 1, 1));
 
     // A second call with what was read is refused before anything is sent.
     let (media, script) = (media(), Script::new([CONNECT, OK]));
     let client = client(script.clone());
-    client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
-    let error = client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
+    client.execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
+    let error = client.execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), script.sent()), (ErrorKind::RequestBody, 0, 1));
 }
 
@@ -354,7 +355,7 @@ async fn an_upload_that_was_read_from_a_stream_is_not_sent_again() {
 async fn an_upload_has_minutes_and_its_token_has_not() {
     let (media, token) = (video(MediaSource::bytes("the video")), upload_token());
     let begun = Instant::now();
-    let error = client(Script::new([Hang])).execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
+    let error = client(Script::new([Hang])).execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
     assert_eq!((error.kind(), begun.elapsed()), (ErrorKind::Timeout, millis(120_000)));
 
     let begun = Instant::now();
@@ -368,19 +369,18 @@ struct To(&'static str);
 
 impl Operation for To {
     type Response = ();
-    const NAME: &'static str = "test.elsewhere";
-    const IDEMPOTENT: bool = true;
+    const METADATA: Metadata = Metadata::get("test.elsewhere", "/");
 
     fn credential(&self) -> Credential<'_> {
         Credential::ApiKey
     }
 
     fn request(&self, _: &BaseUrls) -> Result<Request<Body>, Error> {
-        Ok(request::get(self.0.parse().unwrap()))
+        Ok(Request::get(self.0).body(Body::empty()).unwrap())
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
-        request::response::success(Self::NAME, &response)
+    fn read(&self, _: &Response<Bytes>) -> Result<(), UnexpectedResponse> {
+        Ok(())
     }
 }
 
@@ -417,7 +417,7 @@ async fn a_call_that_is_given_up_sends_nothing_more() {
     let script = Script::new([CONNECT, OK, OK]);
     let client = client(script.clone());
     let by = access_token();
-    let given_up = tokio::time::timeout(millis(10), client.execute(&GetUser { by: &by })).await;
+    let given_up = tokio::time::timeout(millis(10), client.execute(&GetUser::new(&by))).await;
     assert!(given_up.is_err(), "the first pause was shorter than 50 ms");
     tokio::time::sleep(millis(2000)).await;
     assert_eq!(script.sent(), 1);

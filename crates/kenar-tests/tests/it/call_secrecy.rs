@@ -11,7 +11,8 @@ use kenar::client::Retry;
 use kenar::error::ApiError;
 use kenar::model::ConversationId;
 use kenar::operation::{CreateUploadToken, GetUser, Media, MediaSource, UploadMedia};
-use kenar::request::{self, BaseUrls, Body, Credential, Operation, response};
+use kenar::request::response::{self, UnexpectedResponse};
+use kenar::request::{Body, Content, Credential, Host, InvalidRequest, Metadata, Operation};
 use kenar::secret::{AccessToken, ApiKey, UploadToken};
 use kenar::transport::{HttpTransport, MockTransport, TransportError, TransportErrorKind};
 use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
@@ -91,22 +92,21 @@ struct Exchanged {
 
 impl Operation for Exchange<'_> {
     type Response = Exchanged;
-    const NAME: &'static str = "test.exchange";
-    const IDEMPOTENT: bool = false;
+    const METADATA: Metadata = Metadata::post("test.exchange", "/oauth2/token").on(Host::OAuth);
 
     fn credential(&self) -> Credential<'_> {
         Credential::None
     }
 
-    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        Ok(request::post_form(base_urls.oauth().uri(Self::NAME, &["oauth2", "token"])?, [("refresh_token", self.0)]))
+    fn content(&self) -> Result<Content, InvalidRequest> {
+        Ok(Content::form([("refresh_token", self.0)]))
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<Exchanged, Error> {
-        response::json(Self::NAME, &response)
+    fn read(&self, response: &Response<Bytes>) -> Result<Exchanged, UnexpectedResponse> {
+        response::json(response)
     }
 
-    fn body_secrets(&self) -> Vec<&str> {
+    fn content_secrets(&self) -> Vec<&str> {
         vec![self.0]
     }
 }
@@ -150,13 +150,13 @@ async fn assert_untold(
 
     let mut errors = Vec::new();
     for told in [&secrets.api_key, &secrets.access_token] {
-        errors.push(client(told).execute(&GetUser { by: &by }).await.err());
+        errors.push(client(told).execute(&GetUser::new(&by)).await.err());
         errors.push(client(told).send_message(&to, &ConversationMessage::text("سلام"), &by).await.err());
     }
     errors.push(client(&secrets.api_key).send_bot_message(&to, &BotMessage::text("سلام")).await.err());
     errors.push(client(&secrets.api_key).execute(&CreateUploadToken).await.err());
     for told in [&secrets.api_key, &secrets.upload_token] {
-        errors.push(client(told).execute(&UploadMedia { media: &media, token: &upload_token }).await.err());
+        errors.push(client(told).execute(&UploadMedia::new(&media, &upload_token)).await.err());
     }
     for told in [&secrets.api_key, &secrets.in_body] {
         errors.push(client(told).execute(&Exchange(&secrets.in_body)).await.err());
@@ -248,7 +248,7 @@ async fn a_secret_that_an_upload_or_an_operation_of_yours_meets_is_taken_out() {
         let client = Client::builder(ApiKey::new(&*secrets.api_key).unwrap()).transport(mock.clone()).build().unwrap();
 
         mock.respond_json(200, &json!({ "id": "medium", "status": secrets.upload_token }));
-        let error = client.execute(&UploadMedia { media: &media, token: &token }).await.unwrap_err();
+        let error = client.execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
         secrets.assert_not_in(&told_by(&error), "the status of an upload");
 
         for body in [json!({ "lifetime": secrets.in_body }), json!({ secrets.in_body.as_str(): 1 })] {
@@ -314,9 +314,9 @@ async fn debug_tells_no_secret() {
 
     let upload_token = UploadToken::new(&*secrets.upload_token).unwrap();
     let media = Media::image("a.png", MediaSource::bytes(secrets.in_body.clone())).unwrap();
-    let upload = UploadMedia { media: &media, token: &upload_token };
+    let upload = UploadMedia::new(&media, &upload_token);
     let body: Body = secrets.in_body.clone().into();
-    let told = format!("{:?} {upload:?} {media:?} {body:?} {:?}", GetUser { by: &by }, upload.credential());
+    let told = format!("{:?} {upload:?} {media:?} {body:?} {:?}", GetUser::new(&by), upload.credential());
     secrets.assert_not_in(&told, "operations and bodies");
 
     let over_reqwest = Client::new(ApiKey::new(&*secrets.api_key).unwrap()).unwrap();

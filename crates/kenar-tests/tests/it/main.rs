@@ -8,6 +8,7 @@ mod call_transports;
 mod memory_stores;
 mod no_secret_shows;
 mod oauth_properties;
+mod outside_operation;
 mod read_by_others;
 mod refreshes_interleaved;
 mod sends_interleaved;

@@ -33,8 +33,8 @@ impl Shown for Secrets {
         let (app, base_urls, now) = (self.app(), BaseUrls::default(), Timestamp::now());
         let tokens = self.answer().into_tokens(now);
         let request = app.permission_request([Scope::user_id()], self.state.clone());
-        let exchange = app.exchange(self.code.clone(), now);
-        let refresh = app.refresh(&tokens, now).unwrap();
+        let exchange = app.exchange_request(self.code.clone(), now);
+        let refresh = app.refresh_request(&tokens, now).unwrap();
         let parse = |request: Request<Body>| TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap();
         let asked = parse(exchange.request(&base_urls).unwrap());
         let verifier = Verifier::new(self.identification_key.clone()).also_accept(self.identification_key.clone());
@@ -64,8 +64,8 @@ impl Shown for Secrets {
             &verifier,
             &client,
             &oauth,
-            &SendMessage { conversation: &to, message: &text, by: &self.access_token },
-            &UploadMedia { media: &media, token: &self.upload_token },
+            &SendMessage::new(&to, &text, &self.access_token),
+            &UploadMedia::new(&media, &self.upload_token),
             &Credential::User(&self.access_token),
             &Credential::Upload(&self.upload_token),
         ];

@@ -106,7 +106,7 @@ proptest! {
         let _ = app("placeholder").callback(&query, &state);
         let _ = PermissionRequest::parse(&text);
         let _ = TokenRequest::parse(&bytes);
-        prop_assert!(app("placeholder").exchange(AuthorizationCode::new("a").unwrap(), now())
+        prop_assert!(app("placeholder").exchange_request(AuthorizationCode::new("a").unwrap(), now())
             .response(Response::new(Bytes::from(bytes))).is_err());
     }
 
@@ -116,7 +116,7 @@ proptest! {
         let sent = |request: http::Request<kenar::request::Body>| {
             TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap()
         };
-        let exchange = app.exchange(AuthorizationCode::new(code.as_str()).unwrap(), now());
+        let exchange = app.exchange_request(AuthorizationCode::new(code.as_str()).unwrap(), now());
         let asked = sent(exchange.request(&BaseUrls::default()).unwrap());
         prop_assert_eq!(asked.client_id.as_str(), "app slug&+%");
         prop_assert_eq!(asked.client_secret.expose_secret(), client_secret);
@@ -126,7 +126,7 @@ proptest! {
         let mut answer = TokenResponse::new(AccessToken::new(access).unwrap());
         answer.refresh_token = Some(RefreshToken::new(refresh).unwrap());
         let tokens = answer.into_tokens(now());
-        let asked = sent(app.refresh(&tokens, now()).unwrap().request(&BaseUrls::default()).unwrap());
+        let asked = sent(app.refresh_request(&tokens, now()).unwrap().request(&BaseUrls::default()).unwrap());
         prop_assert_eq!(asked.grant, kenar::oauth::Grant::RefreshToken {
             refresh_token: tokens.refresh_token.unwrap(),
             access_token: Some(tokens.access_token),
@@ -163,11 +163,11 @@ proptest! {
         let state = OAuthState::restore(state).unwrap();
         let callback = Callback::Granted(AuthorizationCode::new(code.as_str()).unwrap());
         let asked = app.permission_request([Scope::user_id()], state.clone());
-        let exchange = app.exchange(AuthorizationCode::new(code.as_str()).unwrap(), now());
+        let exchange = app.exchange_request(AuthorizationCode::new(code.as_str()).unwrap(), now());
         let mut answer = TokenResponse::new(AccessToken::new(access.as_str()).unwrap());
         answer.refresh_token = Some(RefreshToken::new(refresh.as_str()).unwrap());
         let tokens = answer.clone().into_tokens(now());
-        let renew = app.refresh(&tokens, now()).unwrap();
+        let renew = app.refresh_request(&tokens, now()).unwrap();
         let request = renew.request(&BaseUrls::default()).unwrap();
         let form = TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap();
 

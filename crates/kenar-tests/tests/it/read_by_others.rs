@@ -115,9 +115,9 @@ proptest! {
         let (conversation, user) = (ConversationId::new(id.as_str()), UserId::new(id.as_str()));
         let (text, bot_text) = (ConversationMessage::text("a"), BotMessage::text("a"));
         let requests = [
-            (3, SendMessage { conversation: &conversation, message: &text, by: &by }.request(&base_urls)),
-            (4, GetConversation { conversation: &conversation, by: &by }.request(&base_urls)),
-            (5, SendBotMessageToUser { user: &user, message: &bot_text, by: &by }.request(&base_urls)),
+            (3, SendMessage::new(&conversation, &text, &by).request(&base_urls)),
+            (4, GetConversation::new(&conversation, &by).request(&base_urls)),
+            (5, SendBotMessageToUser::new(&user, &bot_text, &by).request(&base_urls)),
         ];
         for (place, request) in requests {
             if matches!(id.as_str(), "" | "." | "..") {

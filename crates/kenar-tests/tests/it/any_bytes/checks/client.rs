@@ -44,25 +44,23 @@ pub fn response(data: &[u8]) {
     let media = Media::image("a.png", MediaSource::bytes("a")).expect("a medium");
     let token = UploadToken::new("placeholder").expect("a token");
 
-    comes_back::<SendMessageResponse>(read(&SendMessage { conversation: &to, message: &text, by: &by }, &answer));
-    comes_back::<SendBotMessageResponse>(read(&SendBotMessage { conversation: &to, message: &bot_text }, &answer));
+    comes_back::<SendMessageResponse>(read(&SendMessage::new(&to, &text, &by), &answer));
+    comes_back::<SendBotMessageResponse>(read(&SendBotMessage::new(&to, &bot_text), &answer));
     let user = UserId::new("u-1");
-    comes_back::<SendBotMessageResponse>(read(
-        &SendBotMessageToUser { user: &user, message: &bot_text, by: &by },
-        &answer,
-    ));
-    comes_back::<GetConversationResponse>(read(&GetConversation { conversation: &to, by: &by }, &answer));
-    comes_back::<GetUserResponse>(read(&GetUser { by: &by }, &answer));
-    read(&Subscribe { subscription: &subscription, by: &by }, &answer);
+    comes_back::<SendBotMessageResponse>(read(&SendBotMessageToUser::new(&user, &bot_text, &by), &answer));
+    comes_back::<GetConversationResponse>(read(&GetConversation::new(&to, &by), &answer));
+    comes_back::<GetUserResponse>(read(&GetUser::new(&by), &answer));
+    read(&Subscribe::new(&subscription, &by), &answer);
     read(&CreateUploadToken, &answer);
-    read(&UploadMedia { media: &media, token: &token }, &answer);
+    read(&UploadMedia::new(&media, &token), &answer);
     if let Some(tokens) = read(&exchange(&app("placeholder"), "placeholder"), &answer) {
         let stored = serde_json::to_string(&tokens.expose_for_storage()).expect("tokens can be stored");
         let restored: StoredTokens = serde_json::from_str(&stored).expect("stored tokens are read");
         assert_eq!(restored.into_tokens(), tokens);
         let _ = (tokens.is_expired(Timestamp::now()), tokens.needs_refresh(Timestamp::now()));
     }
-    let refresh = app("placeholder").refresh_with(RefreshToken::new("placeholder").expect("a token"), Timestamp::now());
+    let refresh =
+        app("placeholder").refresh_request_with(RefreshToken::new("placeholder").expect("a token"), Timestamp::now());
     if let Some(tokens) = read(&refresh, &answer) {
         assert!(tokens.refresh_token.is_some(), "the refresh token was lost");
     }
@@ -73,7 +71,7 @@ fn app(secret: &str) -> OAuthApp {
 }
 
 fn exchange(app: &OAuthApp, code: &str) -> kenar::oauth::ExchangeCode {
-    app.exchange(AuthorizationCode::new(code).expect("a code"), Timestamp::now())
+    app.exchange_request(AuthorizationCode::new(code).expect("a code"), Timestamp::now())
 }
 
 /// What an operation makes of an answer, and whether its error says no more and no less than it should.
@@ -81,12 +79,12 @@ fn read<O: Operation>(operation: &O, answer: &Response<Bytes>) -> Option<O::Resp
     let status = answer.status();
     let error = match operation.response(answer.clone()) {
         Ok(value) => {
-            assert!(status.is_success(), "{}: {status} was taken for a success", O::NAME);
+            assert!(status.is_success(), "{}: {status} was taken for a success", O::METADATA.name());
             return Some(value);
         }
         Err(error) => error,
     };
-    assert_eq!((error.operation(), error.status()), (O::NAME, Some(status)));
+    assert_eq!((error.operation(), error.status()), (O::METADATA.name(), Some(status)));
     let kind = if status.is_success() { ErrorKind::UnexpectedResponse } else { ErrorKind::Api };
     assert_eq!(error.kind(), kind, "{error}");
     assert_eq!(error.api_error().is_some(), kind == ErrorKind::Api, "{error}");
@@ -171,8 +169,8 @@ pub fn redaction(data: &[u8]) {
     let media = Media::image("a.png", MediaSource::bytes("a")).expect("a medium");
     let errors = block_on(async {
         [
-            client.execute(&GetUser { by: &by }).await.err(),
-            client.execute(&UploadMedia { media: &media, token: &upload_token }).await.err(),
+            client.execute(&GetUser::new(&by)).await.err(),
+            client.execute(&UploadMedia::new(&media, &upload_token)).await.err(),
             client.execute(&CreateUploadToken).await.err(),
             client.execute(&exchange(&app(key), token)).await.err(),
         ]
@@ -200,7 +198,7 @@ pub fn upload(data: &[u8]) {
             continue;
         };
         let token = UploadToken::new("placeholder").expect("a token");
-        let request = UploadMedia { media: &media, token: &token }.request(&BaseUrls::default()).expect("a request");
+        let request = UploadMedia::new(&media, &token).request(&BaseUrls::default()).expect("a request");
         let content_type = request.headers()["content-type"].to_str().expect("ASCII").to_owned();
         let form = block_on(request.into_body().collect()).expect("bytes in memory");
 

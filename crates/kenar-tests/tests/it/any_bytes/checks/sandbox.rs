@@ -95,8 +95,9 @@ impl Stage {
 
 /// The client secret, as a refresh shows it.
 fn secret_of(oauth: &kenar::OAuthClient) -> String {
-    let refresh = oauth.app().refresh_with(RefreshToken::new("placeholder").expect("a token"), Timestamp::now());
-    refresh.body_secrets()[0].to_owned()
+    let refresh =
+        oauth.app().refresh_request_with(RefreshToken::new("placeholder").expect("a token"), Timestamp::now());
+    refresh.content_secrets()[0].to_owned()
 }
 
 fn location(answer: &Response<Bytes>) -> Option<String> {
