@@ -258,7 +258,12 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod client;
+pub mod env;
 pub mod error;
 // Documentation only: it is compiled for documentation and for its examples, and for no one who uses the crate.
 #[cfg(any(doc, doctest))]
@@ -275,6 +280,8 @@ pub mod request;
 pub mod secret;
 #[cfg(feature = "tokio")]
 pub mod tokens;
+#[cfg(feature = "tower")]
+pub mod tower;
 pub mod transport;
 pub mod webhook;
 

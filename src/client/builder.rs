@@ -4,9 +4,10 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::{Client, Clock, Inner, Retry, Timer};
+use crate::env::{self, EnvError};
 use crate::error::BoxError;
 use crate::model::Timestamp;
-use crate::request::BaseUrls;
+use crate::request::{BaseUrl, BaseUrls};
 use crate::secret::{ApiKey, is_of_sandbox};
 use crate::transport::HttpTransport;
 
@@ -69,6 +70,21 @@ impl ClientBuilder {
             retry: Retry::default(),
             time_limit: None,
         }
+    }
+
+    /// Takes the API key from the variable `KENAR_API_KEY`, and a sandbox to call in place of Divar from
+    /// `KENAR_SANDBOX_URL`, if it is set.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvError`], if a variable is not set or cannot be used.
+    pub fn from_env() -> Result<Self, EnvError> {
+        let builder = Self::new(env::required("KENAR_API_KEY")?);
+        let sandbox = env::optional::<BaseUrl>("KENAR_SANDBOX_URL")?;
+        Ok(match sandbox {
+            Some(url) => builder.base_urls(BaseUrls::all(url)),
+            None => builder,
+        })
     }
 
     /// Sends to other hosts than Divar's: a sandbox, or a gateway of yours.

@@ -64,7 +64,7 @@ impl OAuthClient {
     /// # Errors
     ///
     /// [`CallbackError`], where the query cannot be believed or used.
-    pub fn callback(&self, query: &str, state: &OAuthState) -> Result<Callback, CallbackError> {
+    pub fn callback(&self, query: impl AsRef<str>, state: &OAuthState) -> Result<Callback, CallbackError> {
         self.app.callback(query, state)
     }
 

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::parameters::{self, Parameters, Repeated};
 use super::{OAuthApp, OAuthState};
 use crate::secret::AuthorizationCode;
@@ -62,8 +64,8 @@ impl OAuthApp {
     /// # Errors
     ///
     /// [`CallbackError`], where the query cannot be believed or used. A refusal is none: it is [`Callback::Denied`].
-    pub fn callback(&self, query: &str, state: &OAuthState) -> Result<Callback, CallbackError> {
-        let parameters = Parameters::of_query(query);
+    pub fn callback(&self, query: impl AsRef<str>, state: &OAuthState) -> Result<Callback, CallbackError> {
+        let parameters = Parameters::of_query(query.as_ref());
         match parameters.once("state")? {
             None => return Err(CallbackError::MissingState),
             Some(given) if !state.is(&given) => return Err(CallbackError::StateMismatch),
@@ -84,7 +86,61 @@ impl OAuthApp {
     }
 }
 
+/// The query with which a browser came to the redirect URI, not checked yet.
+///
+/// Extract it in a handler of axum or actix-web, find the visitor's [`OAuthState`], and give both to
+/// [`OAuthApp::callback`]. `Debug` leaves the query out, since it holds the code.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackQuery(String);
+
+impl CallbackQuery {
+    /// Takes the query of a request, or the path or URL that it is in.
+    #[must_use]
+    pub fn new(query: impl Into<String>) -> Self {
+        Self(query.into())
+    }
+}
+
+impl AsRef<str> for CallbackQuery {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CallbackQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackQuery([redacted])")
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("permission was not given")?;
+        if let Some(error) = &self.error {
+            write!(f, ": {error}")?;
+        }
+        match &self.description {
+            Some(description) => write!(f, " ({description})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Denial {}
+
 impl Callback {
+    /// The code, to be exchanged soon and once.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial`], if the user came back without permission.
+    pub fn granted(self) -> Result<AuthorizationCode, Denial> {
+        match self {
+            Self::Granted(code) => Ok(code),
+            Self::Denied(denial) => Err(denial),
+        }
+    }
+
     /// The query that says so, without a question mark: what a stand-in for the platform appends to the redirect URI.
     #[must_use]
     pub fn to_query(&self, state: &OAuthState) -> String {

@@ -91,7 +91,7 @@ use crate::secret::ClientSecret;
 /// The declarations of all operations of the token endpoint.
 pub const ALL: &[Metadata] = &[ExchangeCode::METADATA, RefreshTokens::METADATA];
 
-pub use callback::{Callback, CallbackError, Denial};
+pub use callback::{Callback, CallbackError, CallbackQuery, Denial};
 pub use parameters::InvalidOAuthRequest;
 pub use permission_url::{PermissionRequest, PermissionUrl};
 pub use scope::{InvalidScope, Scope};

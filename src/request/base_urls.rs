@@ -71,6 +71,10 @@ impl BaseUrls {
         Self::new(origin, origin, origin)
     }
 
+    pub(crate) fn all(base_url: BaseUrl) -> Self {
+        Self { api: base_url.clone(), oauth: base_url.clone(), upload: base_url }
+    }
+
     /// A host for the REST API, one for OAuth and one for uploads.
     ///
     /// # Errors

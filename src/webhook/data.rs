@@ -1,11 +1,13 @@
 //! The data of a button, coming back.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use crate::model::RawJson;
 
 /// Why the data of a button cannot be had as the type asked for.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The request brought no data: the app was not opened with a button, or the button had none.
@@ -17,7 +19,7 @@ pub enum DataError {
         /// Where in the data, as keys and indices; empty at its top.
         path: String,
         /// What is wrong there.
-        error: serde_json::Error,
+        error: Arc<serde_json::Error>,
     },
 }
 
@@ -28,7 +30,9 @@ fn at(path: &str) -> String {
 /// Reads the data as a `T`. None at all is read as `null`, so that an `Option` can be asked for.
 pub(super) fn read<T: DeserializeOwned>(data: Option<&RawJson>) -> Result<T, DataError> {
     match data {
-        Some(json) => json.parse().map_err(|error| DataError::Mismatch { path: path_of::<T>(json), error }),
+        Some(json) => {
+            json.parse().map_err(|error| DataError::Mismatch { path: path_of::<T>(json), error: Arc::new(error) })
+        }
         None => serde_json::from_str("null").map_err(|_| DataError::Missing),
     }
 }

@@ -297,13 +297,24 @@ impl DynamicActionReply {
         self.action.as_ref().map_or(Ok(()), Action::check)
     }
 
-    /// The HTTP answer: 200 with JSON. Where the data of the action is no JSON object, a mistake in the program, it is 500
-    /// with that as its text.
+    /// The status of the response: 200, or 500 if [`check`](Self::check) fails, which is a mistake in the program.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        if self.check().is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
+    }
+
+    /// The body of the response: JSON, or the reason as plain text if [`check`](Self::check) fails.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        self.check().map_or_else(|error| error.to_string().into(), |()| respond::json(self))
+    }
+
+    /// The HTTP response.
     #[must_use]
     pub fn into_http_response(self) -> Response<Bytes> {
         match self.check() {
-            Ok(()) => respond::json(&self),
-            Err(error) => respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            Ok(()) => respond::ok(respond::json(&self)),
+            Err(error) => respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into()),
         }
     }
 }

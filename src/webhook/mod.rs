@@ -39,17 +39,18 @@
 //! assert_eq!(refused.status(), 401);
 //! ```
 
-#[cfg(feature = "axum")]
-mod axum;
 mod data;
 mod direct_link;
 mod dynamic_action;
 mod event;
 mod event_source;
+mod headers;
 mod open_app;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod receive;
 mod received_event;
 mod rejection;
-mod respond;
+pub(crate) mod respond;
 mod return_url;
 mod start_command;
 mod verifier;
@@ -62,6 +63,7 @@ pub use event::{
     TransactionKind, TransactionState, UndecodableEvent, UndecodableReason, UnknownEvent,
 };
 pub use event_source::is_documented_event_source;
+pub use headers::WebhookHeaders;
 pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, OpenAppReply, Source};
 pub use received_event::ReceivedEvent;
 pub use rejection::Rejection;

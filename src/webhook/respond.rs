@@ -1,30 +1,34 @@
-//! Answers, as the `http` crate has them.
+//! Responses, as the `http` crate has them.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-/// 200 with a value as JSON. A value that cannot be written, which the callers rule out, is answered 500.
-pub(super) fn json(value: &impl Serialize) -> Response<Bytes> {
-    let Ok(json) = serde_json::to_vec(value) else {
-        return empty(StatusCode::INTERNAL_SERVER_ERROR);
-    };
-    let mut response = Response::new(Bytes::from(json));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+/// The media type of a reply.
+pub(crate) const JSON: &str = "application/json";
+
+/// The media type of a reason.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+/// A value as JSON. The callers rule out what cannot be written.
+pub(super) fn json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).map(Bytes::from).unwrap_or_default()
+}
+
+/// 200 with JSON.
+pub(super) fn ok(json: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(json);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }
 
-pub(super) fn empty(status: StatusCode) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
+/// A status, and plain text that says why; without a media type where there is no text.
+pub(super) fn text(status: StatusCode, text: Bytes) -> Response<Bytes> {
+    let is_empty = text.is_empty();
+    let mut response = Response::new(text);
     *response.status_mut() = status;
-    response
-}
-
-/// A status, and plain text that says why.
-pub(super) fn text(status: StatusCode, text: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(text));
-    *response.status_mut() = status;
-    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    if !is_empty {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    }
     response
 }

@@ -1,17 +1,23 @@
 //! Whether a request is Divar's: the identification key, compared in constant time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::{HeaderMap, header};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{DynamicAction, Event, OpenApp, ReceivedEvent, Rejection};
+use super::headers::Authorization;
+use super::{DynamicAction, Event, OpenApp, ReceivedEvent, Rejection, WebhookHeaders};
+use crate::env::{self, EnvError};
 use crate::secret::IdentificationKey;
 
 /// Tells Divar's webhooks from anybody else's, and reads them.
 ///
 /// Divar shows the [identification key](crate::guide#identification-key) of the Kenar panel as the whole value of the
 /// `Authorization` header, without a scheme. One key guards all three webhooks; neither the method, the path nor the
-/// `Content-Type` is looked at.
+/// `Content-Type` is looked at. Of the headers, the verifier reads `Authorization` and `API-Version`, as
+/// [`WebhookHeaders`] tells.
+///
+/// A verifier is cheap to clone.
 ///
 /// ```
 /// use kenar::secret::IdentificationKey;
@@ -30,7 +36,7 @@ use crate::secret::IdentificationKey;
 /// long random key: choose one of 32 random characters or more.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    keys: Vec<IdentificationKey>,
+    keys: Arc<Vec<IdentificationKey>>,
     max_body_bytes: usize,
     ignore_bearer_scheme: bool,
 }
@@ -43,18 +49,27 @@ impl Verifier {
     /// Accepts this key, as it is in the Kenar panel.
     #[must_use]
     pub fn new(key: IdentificationKey) -> Self {
-        Self { keys: vec![key], max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES, ignore_bearer_scheme: false }
+        Self { keys: Arc::new(vec![key]), max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES, ignore_bearer_scheme: false }
+    }
+
+    /// Accepts the key that the variable `KENAR_IDENTIFICATION_KEY` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvError`], if the variable is not set, or cannot be a key.
+    pub fn from_env() -> Result<Self, EnvError> {
+        env::required("KENAR_IDENTIFICATION_KEY").map(Self::new)
     }
 
     /// Accepts one more key, any number of times: the previous one, while it is being changed in the panel.
     #[must_use]
     pub fn also_accept(mut self, previous: IdentificationKey) -> Self {
-        self.keys.push(previous);
+        Arc::make_mut(&mut self.keys).push(previous);
         self
     }
 
-    /// Refuses larger bodies with 413. The bytes are in memory already when they come here: bound what your web
-    /// framework reads as well.
+    /// Refuses larger bodies with 413. The extractors read no further; where you hand over bytes, they are in memory
+    /// already, so bound what your web framework reads as well.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
@@ -78,12 +93,12 @@ impl Verifier {
     /// # Errors
     ///
     /// A [`Rejection`] with 401, where the header is missing, repeated, not ASCII, or not an accepted key.
-    pub fn verify(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let shown = values.next().ok_or(Rejection::MissingKey)?.as_bytes();
-        if values.next().is_some() {
-            return Err(Rejection::RepeatedKey);
-        }
+    pub fn verify<'a>(&self, headers: impl Into<WebhookHeaders<'a>>) -> Result<(), Rejection> {
+        let shown = match headers.into().authorization() {
+            Authorization::Missing => return Err(Rejection::MissingKey),
+            Authorization::Repeated => return Err(Rejection::RepeatedKey),
+            Authorization::Once(shown) => shown,
+        };
         if !shown.is_ascii() {
             return Err(Rejection::NonAsciiKey);
         }
@@ -95,7 +110,8 @@ impl Verifier {
     /// # Errors
     ///
     /// A [`Rejection`], where the request is not Divar's, too large, or no JSON object.
-    pub fn open_app(&self, headers: &HeaderMap, body: &[u8]) -> Result<OpenApp, Rejection> {
+    pub fn open_app<'a>(&self, headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<OpenApp, Rejection> {
+        let headers = headers.into();
         self.admit(headers, body)?;
         OpenApp::from_unverified_body(headers, body)
     }
@@ -106,7 +122,7 @@ impl Verifier {
     ///
     /// A [`Rejection`], where the request is not Divar's, too large, or no JSON object. Any JSON object is an
     /// [`Event`], and deserves a 200.
-    pub fn event(&self, headers: &HeaderMap, body: &[u8]) -> Result<Event, Rejection> {
+    pub fn event<'a>(&self, headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<Event, Rejection> {
         self.admit(headers, body)?;
         Event::from_unverified_body(body)
     }
@@ -116,7 +132,11 @@ impl Verifier {
     /// # Errors
     ///
     /// As [`event`](Self::event).
-    pub fn received_event(&self, headers: &HeaderMap, body: impl Into<Bytes>) -> Result<ReceivedEvent, Rejection> {
+    pub fn received_event<'a>(
+        &self,
+        headers: impl Into<WebhookHeaders<'a>>,
+        body: impl Into<Bytes>,
+    ) -> Result<ReceivedEvent, Rejection> {
         let body = body.into();
         self.admit(headers, &body)?;
         ReceivedEvent::from_unverified_body(body)
@@ -127,17 +147,31 @@ impl Verifier {
     /// # Errors
     ///
     /// A [`Rejection`], where the request is not Divar's, too large, or no JSON object.
-    pub fn dynamic_action(&self, headers: &HeaderMap, body: &[u8]) -> Result<DynamicAction, Rejection> {
+    pub fn dynamic_action<'a>(
+        &self,
+        headers: impl Into<WebhookHeaders<'a>>,
+        body: &[u8],
+    ) -> Result<DynamicAction, Rejection> {
         self.admit(headers, body)?;
         DynamicAction::from_unverified_body(body)
     }
 
-    fn admit(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Rejection> {
+    fn admit<'a>(&self, headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<(), Rejection> {
         self.verify(headers)?;
         if body.len() > self.max_body_bytes {
-            return Err(Rejection::TooLarge { bytes: body.len(), limit: self.max_body_bytes });
+            return Err(self.too_large());
         }
         Ok(())
+    }
+
+    /// How large a body may be, for an extractor that reads it.
+    #[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
+    pub(crate) fn body_limit(&self) -> usize {
+        self.max_body_bytes
+    }
+
+    pub(crate) fn too_large(&self) -> Rejection {
+        Rejection::TooLarge { limit: self.max_body_bytes }
     }
 
     /// Compares with every key, whichever of them matches.

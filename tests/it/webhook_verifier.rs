@@ -4,7 +4,10 @@
 use crate::support::webhook::fixture;
 use http::{HeaderMap, HeaderValue, header};
 use kenar::secret::IdentificationKey;
-use kenar::webhook::{OpenApp, Rejection, Verifier, is_documented_event_source};
+use kenar::webhook::{
+    ApiVersion, DynamicAction, DynamicActionReply, OpenApp, OpenAppReply, Rejection, Verifier, WebhookHeaders,
+    is_documented_event_source,
+};
 
 const KEY: &str = "placeholder-current";
 const PREVIOUS: &str = "placeholder-previous";
@@ -78,7 +81,7 @@ fn a_body_may_have_a_mebibyte_unless_told_otherwise() {
     assert!(verifier.event(&authentic, &body).is_ok());
     body.push(b' ');
     let rejection = verifier.event(&authentic, &body).unwrap_err();
-    assert!(matches!(rejection, Rejection::TooLarge { bytes: 1_048_577, limit: 1_048_576 }), "{rejection:?}");
+    assert!(matches!(rejection, Rejection::TooLarge { limit: 1_048_576 }), "{rejection:?}");
 }
 
 #[test]
@@ -134,6 +137,86 @@ fn nothing_printed_or_answered_tells_a_key_or_what_was_shown() {
     texts.push(format!("{opened:?} {:?}", opened.headers()));
     for text in texts {
         assert!(!text.contains("placeholder"), "{text}");
+    }
+}
+
+#[test]
+fn headers_of_any_framework_are_read_alike() {
+    let verifier = Verifier::new(key(KEY));
+    let bytes = KEY.as_bytes();
+    assert!(verifier.event(KEY, b"{}").is_ok());
+    assert!(verifier.event(Some(KEY), b"{}").is_ok());
+    assert!(verifier.event(bytes, b"{}").is_ok());
+    assert!(verifier.open_app(Some(bytes), b"{}").is_ok());
+    assert!(verifier.dynamic_action(&HeaderValue::from_static(KEY), b"{}").is_ok());
+    assert!(verifier.received_event(WebhookHeaders::new([KEY]), "{}").is_ok());
+
+    let status = |headers: WebhookHeaders<'_>| verifier.event(headers, b"{}").map_err(|why| format!("{why:?}"));
+    for (headers, refused) in [
+        (WebhookHeaders::from(None::<&str>), "MissingKey"),
+        (WebhookHeaders::new::<str>([]), "MissingKey"),
+        (WebhookHeaders::from(""), "WrongKey"),
+        (WebhookHeaders::from(&b"\xff"[..]), "NonAsciiKey"),
+        (WebhookHeaders::new([KEY, KEY]), "RepeatedKey"),
+        (WebhookHeaders::new([KEY, "", "other"]), "RepeatedKey"),
+        (WebhookHeaders::new(&[KEY.to_owned(), KEY.to_owned()]), "RepeatedKey"),
+    ] {
+        assert_eq!(status(headers).unwrap_err(), refused, "{headers:?}");
+        assert!(!format!("{headers:?}").contains("placeholder"), "{headers:?}");
+    }
+    assert!(!format!("{:?}", WebhookHeaders::from(KEY)).contains("placeholder"));
+}
+
+#[test]
+fn api_version_is_read_beside_a_bare_key() {
+    let verifier = Verifier::new(key(KEY));
+    for (value, version) in [
+        (None, ApiVersion::V2),
+        (Some("1"), ApiVersion::V1),
+        (Some(" 1 "), ApiVersion::V1),
+        (Some("2"), ApiVersion::V2),
+        (Some("3"), ApiVersion::V2),
+        (Some(""), ApiVersion::V2),
+    ] {
+        let headers = WebhookHeaders::new([KEY]).with_api_version(value);
+        let opened = verifier.open_app(headers, br#"{"post_token":"QYabcdef"}"#).unwrap();
+        assert_eq!(opened.version(), version, "{value:?}");
+    }
+}
+
+#[test]
+fn replies_and_rejections_are_told_by_reference() {
+    let page: kenar::model::AppUrl = "https://addon.example/".parse().unwrap();
+    let verifier = Verifier::new(key(KEY)).max_body_bytes(10);
+    let rejections = [
+        verifier.event(None::<&str>, b"").unwrap_err(),
+        verifier.event("other", b"").unwrap_err(),
+        verifier.event(KEY, b"not JSON").unwrap_err(),
+        verifier.event(KEY, b"[]").unwrap_err(),
+        verifier.event(KEY, &[b' '; 11]).unwrap_err(),
+        DynamicAction::builder().build().data::<u8>().unwrap_err().into(),
+    ];
+    for rejection in rejections {
+        let (status, body, text) = (rejection.status(), rejection.body(), rejection.to_string());
+        let json = serde_json::to_value(&rejection).unwrap();
+        assert_eq!(json["status"], status.as_u16());
+        assert_eq!(json["error"], if status == 401 { "Unauthorized" } else { &text });
+        assert_eq!(body, if status == 401 { "" } else { &text });
+        let response = rejection.clone().into_http_response();
+        assert_eq!((response.status(), response.body()), (status, &body));
+        assert_eq!(response.headers().contains_key("content-type"), status != 401);
+        assert_eq!(http::StatusCode::from(rejection), status);
+    }
+    let opens = OpenAppReply::to(page);
+    assert_eq!((opens.status(), opens.body()), (http::StatusCode::OK, opens.clone().into_http_response().into_body()));
+    let replies = [
+        (DynamicActionReply::toast("باشد"), 200),
+        (DynamicActionReply::open(kenar::model::Action::dynamic_action(7)), 500),
+    ];
+    for (reply, status) in replies {
+        let response = reply.clone().into_http_response();
+        assert_eq!((response.status(), reply.status()), (reply.status(), status.try_into().unwrap()));
+        assert_eq!(response.body(), &reply.body());
     }
 }
 

@@ -15,7 +15,7 @@ use crate::webhook::Rejection;
 pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
     let envelope: Envelope = Rejection::unless_object(lenient::from_slice(body))?;
     envelope.event().or_else(|misfit| {
-        let raw = serde_json::from_slice::<Box<RawValue>>(lenient::without_bom(body)).map_err(Rejection::NotJson)?;
+        let raw = serde_json::from_slice::<Box<RawValue>>(lenient::without_bom(body)).map_err(Rejection::not_json)?;
         Ok(misfit.with(RawJson::from(raw)))
     })
 }

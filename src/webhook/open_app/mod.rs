@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{DataError, Rejection, data, return_url};
+use super::{DataError, Rejection, WebhookHeaders, data, return_url};
 use crate::model::open_enum::open_enum;
 use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId, lenient};
 
@@ -94,9 +94,9 @@ impl OpenApp {
     /// # Errors
     ///
     /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`].
-    pub fn from_unverified_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, Rejection> {
+    pub fn from_unverified_body<'a>(headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<Self, Rejection> {
         let fields: OpenAppFields = Rejection::unless_object(lenient::from_slice(body))?;
-        Ok(fields.open_app(ApiVersion::of(headers)))
+        Ok(fields.open_app(headers.into().version()))
     }
 
     /// A request as Divar would send it, for tests.
@@ -229,14 +229,11 @@ impl OpenApp {
     }
 }
 
-const API_VERSION: HeaderName = HeaderName::from_static("api-version");
-const API_VERSION_UNDERSCORE: HeaderName = HeaderName::from_static("api_version");
+pub(super) const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 impl ApiVersion {
-    /// The platform's documents spell the header in two ways.
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get(API_VERSION).or_else(|| headers.get(API_VERSION_UNDERSCORE))?;
-        match value.as_bytes().trim_ascii() {
+    pub(super) fn of_header(value: &[u8]) -> Option<Self> {
+        match value.trim_ascii() {
             b"1" => Some(Self::V1),
             b"2" => Some(Self::V2),
             _ => None,

@@ -1,7 +1,7 @@
 //! The answer to the request that opens your app.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde::{Serialize, Serializer};
 
@@ -46,10 +46,22 @@ impl OpenAppReply {
         &self.url
     }
 
-    /// The HTTP answer: 200 with JSON.
+    /// The status of the response: 200.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::OK
+    }
+
+    /// The body of the response: JSON.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        respond::json(self)
+    }
+
+    /// The HTTP response: 200 with JSON.
     #[must_use]
     pub fn into_http_response(self) -> Response<Bytes> {
-        respond::json(&self)
+        respond::ok(self.body())
     }
 }
 

@@ -15,6 +15,7 @@ mod sends_interleaved;
 mod sent_or_not;
 mod tls;
 mod transport_setup;
+mod webhook_frameworks;
 mod webhook_open_app;
 mod webhook_tolerance;
 mod wire_round_trips;

@@ -1,0 +1,118 @@
+//! What the verifier reads of a request's headers, however a web framework holds them.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, header};
+
+use super::ApiVersion;
+
+/// The two headers of a webhook that the verifier reads: `Authorization` and `API-Version`.
+///
+/// A [`HeaderMap`] of the `http` crate converts by itself. For any other framework, give all values of `Authorization`:
+///
+/// ```
+/// use kenar::secret::IdentificationKey;
+/// use kenar::webhook::{Rejection, Verifier, WebhookHeaders};
+///
+/// # let verifier = Verifier::new(IdentificationKey::new("placeholder").unwrap());
+/// # let (values, version, body) = (["placeholder"], Some("2"), b"{}");
+/// let headers = WebhookHeaders::new(values).with_api_version(version);
+/// let opened = verifier.open_app(headers, body)?;
+///
+/// // A single value, or an optional one, converts by itself, too.
+/// let event = verifier.event("placeholder", body)?;
+/// let event = verifier.event(Some("placeholder".as_bytes()), body)?;
+/// assert_eq!(verifier.event(None::<&str>, body).unwrap_err().status(), 401);
+/// # Ok::<(), Rejection>(())
+/// ```
+///
+/// A request with two `Authorization` headers is refused, since a proxy and your framework may believe different ones. A
+/// single value hides a second header: give the values that your framework has, not its first.
+///
+/// `API-Version` tells the two forms of [`OpenApp`](super::OpenApp) apart, and the form of its reply. Without it, the keys
+/// of the body decide.
+#[derive(Clone, Copy)]
+pub struct WebhookHeaders<'a> {
+    authorization: Authorization<'a>,
+    version: Option<ApiVersion>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Authorization<'a> {
+    Missing,
+    Once(&'a [u8]),
+    Repeated,
+}
+
+const API_VERSION_UNDERSCORE: HeaderName = HeaderName::from_static("api_version");
+
+impl<'a> WebhookHeaders<'a> {
+    /// The values of all `Authorization` headers.
+    #[must_use]
+    pub fn new<V: AsRef<[u8]> + ?Sized + 'a>(authorization: impl IntoIterator<Item = &'a V>) -> Self {
+        let mut values = authorization.into_iter();
+        let authorization = match (values.next(), values.next()) {
+            (None, _) => Authorization::Missing,
+            (Some(value), None) => Authorization::Once(value.as_ref()),
+            (Some(_), Some(_)) => Authorization::Repeated,
+        };
+        Self { authorization, version: None }
+    }
+
+    /// The value of the `API-Version` header, which some of the platform's documents spell `API_VERSION`.
+    #[must_use]
+    pub fn with_api_version<V: AsRef<[u8]> + ?Sized>(mut self, value: Option<&V>) -> Self {
+        self.version = value.and_then(|value| ApiVersion::of_header(value.as_ref()));
+        self
+    }
+
+    pub(super) fn authorization(self) -> Authorization<'a> {
+        self.authorization
+    }
+
+    pub(super) fn version(self) -> Option<ApiVersion> {
+        self.version
+    }
+}
+
+impl<'a> From<&'a HeaderMap> for WebhookHeaders<'a> {
+    fn from(headers: &'a HeaderMap) -> Self {
+        let version = headers.get(super::open_app::API_VERSION).or_else(|| headers.get(API_VERSION_UNDERSCORE));
+        Self::new(headers.get_all(header::AUTHORIZATION)).with_api_version(version)
+    }
+}
+
+macro_rules! from_values {
+    ($($value:ty)*) => {$(
+        /// From the only `Authorization` value.
+        impl<'a> From<&'a $value> for WebhookHeaders<'a> {
+            fn from(value: &'a $value) -> Self {
+                Self::new([value])
+            }
+        }
+
+        /// From the only `Authorization` value, if there is one.
+        impl<'a> From<Option<&'a $value>> for WebhookHeaders<'a> {
+            fn from(value: Option<&'a $value>) -> Self {
+                Self::new(value)
+            }
+        }
+    )*};
+}
+
+from_values!(str [u8] http::HeaderValue);
+
+/// Says how many keys were shown, and not which.
+impl fmt::Debug for WebhookHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authorization = match self.authorization {
+            Authorization::Missing => "missing",
+            Authorization::Once(_) => "[redacted]",
+            Authorization::Repeated => "repeated",
+        };
+        f.debug_struct("WebhookHeaders")
+            .field("authorization", &format_args!("{authorization}"))
+            .field("version", &self.version)
+            .finish()
+    }
+}
