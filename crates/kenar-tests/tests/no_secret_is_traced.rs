@@ -23,6 +23,7 @@ use kenar::webhook::Verifier;
 use kenar_tests::secrecy::{Pieces, Secrets, block_on, every_call, same_cases, secrets, shared_tokens, well};
 use proptest::proptest;
 use proptest::test_runner::Config;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -122,7 +123,12 @@ async fn serve(status: u16, answer: String) -> SocketAddr {
 async fn broken() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            // The request has begun to arrive.
+            let _ = connection.read(&mut [0]).await;
+        }
+    });
     address
 }
 
@@ -132,7 +138,9 @@ struct Talkative(TransportErrorKind, String);
 
 #[async_trait]
 impl HttpTransport for Talkative {
-    async fn send(&self, _: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        // What nobody has read has not left.
+        request.into_body().collect().await.unwrap();
         Err(TransportError::with_source(self.0, self.1.clone()))
     }
 }
