@@ -39,6 +39,26 @@ pub enum InvalidAppUrl {
 }
 
 impl AppUrl {
+    /// An address of an add-on, over plain `http` too: for a sandbox on a network of your own, such as
+    /// `http://addon:8000` in a compose file.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAppUrl`], where it is neither `https` nor `http`, or holds a user name or a password.
+    pub fn insecure(text: &str) -> Result<Self, InvalidAppUrl> {
+        Self::allowed(Url::parse(text).map_err(InvalidAppUrl::NotAUrl)?, is_web)
+    }
+
+    fn allowed(url: Url, is_allowed: impl FnOnce(&Url) -> bool) -> Result<Self, InvalidAppUrl> {
+        if !is_allowed(&url) {
+            Err(InvalidAppUrl::NotSecure)
+        } else if !url.username().is_empty() || url.password().is_some() {
+            Err(InvalidAppUrl::HasCredentials)
+        } else {
+            Ok(Self(url))
+        }
+    }
+
     /// The address so many path segments further. Each is percent-encoded, so none can climb out of the base; segments
     /// `.` and `..` are left out, and tabs and line breaks dropped, since no address can hold them. A query and a fragment
     /// of the base are dropped.
@@ -83,6 +103,11 @@ pub(crate) fn is_private(url: &Url) -> bool {
     }
 }
 
+/// Whether a request to this address goes over HTTP.
+pub(crate) fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "http") && url.host().is_some()
+}
+
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -96,13 +121,7 @@ impl TryFrom<Url> for AppUrl {
     type Error = InvalidAppUrl;
 
     fn try_from(url: Url) -> Result<Self, InvalidAppUrl> {
-        if !is_private(&url) {
-            Err(InvalidAppUrl::NotSecure)
-        } else if !url.username().is_empty() || url.password().is_some() {
-            Err(InvalidAppUrl::HasCredentials)
-        } else {
-            Ok(Self(url))
-        }
+        Self::allowed(url, is_private)
     }
 }
 
@@ -171,6 +190,14 @@ mod tests {
             "file:///etc/hosts",
         ] {
             assert!(bad.parse::<AppUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_has_to_be_asked_for_by_name() {
+        assert!(AppUrl::insecure("http://addon:8000/events").is_ok() && AppUrl::insecure("http://10.0.0.1/").is_ok());
+        for bad in ["http://user@addon:8000/", "ftp://addon/", "javascript:alert(1)", "addon:8000", "/path"] {
+            assert!(AppUrl::insecure(bad).is_err(), "{bad}");
         }
     }
 

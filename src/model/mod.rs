@@ -48,7 +48,7 @@ pub use raw_json::RawJson;
 pub use side::Side;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
-pub(crate) use app_url::{is_loopback, is_private};
+pub(crate) use app_url::{is_loopback, is_private, is_web};
 pub(crate) use location::LocationFields;
 pub(crate) use message::{ConversationFields, MessageFields};
 pub(crate) use query::query_of;

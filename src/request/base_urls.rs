@@ -6,7 +6,7 @@ use url::Url;
 
 use super::metadata::is_parameter;
 use super::{Host, InvalidRequest, Metadata, PathParameters};
-use crate::model::{is_loopback, is_private};
+use crate::model::{is_loopback, is_private, is_web};
 
 /// The three hosts of the platform, overridden together: a client never sends to Divar with one and to a test server
 /// with another.
@@ -73,6 +73,19 @@ impl BaseUrls {
 
     pub(crate) fn all(base_url: BaseUrl) -> Self {
         Self { api: base_url.clone(), oauth: base_url.clone(), upload: base_url }
+    }
+
+    /// One host for all three, over plain `http` too: for a sandbox on a network of your own, such as
+    /// `http://kenar:4040` in a compose file.
+    ///
+    /// Whoever can read that network reads your keys and tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBaseUrl`], where it is neither `https` nor `http`, or more than an origin.
+    pub fn insecure(origin: &str) -> Result<Self, InvalidBaseUrl> {
+        let host = BaseUrl::parse(origin, is_web)?;
+        Ok(Self::all(host))
     }
 
     /// A host for the REST API, one for OAuth and one for uploads.
@@ -216,8 +229,14 @@ impl std::str::FromStr for BaseUrl {
     type Err = InvalidBaseUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
+        Self::parse(text, is_private)
+    }
+}
+
+impl BaseUrl {
+    fn parse(text: &str, is_allowed: impl FnOnce(&Url) -> bool) -> Result<Self, InvalidBaseUrl> {
         let url = Url::parse(text).map_err(InvalidBaseUrl::NotAUrl)?;
-        if !is_private(&url) {
+        if !is_allowed(&url) {
             return Err(InvalidBaseUrl::NotSecure);
         }
         let origin = url.origin().ascii_serialization();
@@ -260,6 +279,18 @@ mod tests {
             "",
         ] {
             assert!(BaseUrls::single(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_has_to_be_asked_for_by_name() {
+        for origin in ["http://kenar:4040", "http://10.0.0.7:4040", "https://kenar.example", "http://127.0.0.1:1"] {
+            assert_eq!(BaseUrls::insecure(origin).unwrap().api().as_str(), origin);
+        }
+        assert!(BaseUrls::single("http://kenar:4040").is_err());
+        assert!(!BaseUrls::insecure("http://kenar:4040").unwrap().are_loopback());
+        for bad in ["ws://kenar:4040", "http://kenar:4040/v1", "http://user@kenar:4040", "kenar:4040", ""] {
+            assert!(BaseUrls::insecure(bad).is_err(), "{bad}");
         }
     }
 

@@ -50,7 +50,8 @@
 //! (429) is documented, and that there is one per minute and one per day; the body, `Retry-After` and where a day
 //! begins are guesses. The [journal](Sandbox::journal) says so at each such answer.
 //!
-//! Identifiers and tokens follow from a [seed](SandboxBuilder::seed); tokens say that they are the sandbox's.
+//! Identifiers, keys and tokens are random, or follow from a [seed](SandboxBuilder::seed); keys and tokens say that they
+//! are the sandbox's.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -73,6 +74,7 @@ mod inject;
 mod listener;
 mod loopback;
 mod media;
+mod names;
 mod network;
 mod page;
 mod people;
@@ -84,7 +86,7 @@ mod transcript;
 mod visit;
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +95,8 @@ use tokio::task::JoinHandle;
 
 use self::clock::{Clock, SandboxClock};
 use self::engine::Engine;
+use self::names::Names;
+use self::network::Network;
 use self::page::Page;
 use self::platform::Platform;
 use kenar::Client;
@@ -118,8 +122,8 @@ pub use visit::{Opened, Pressed, Visit};
 #[derive(Debug)]
 pub struct Sandbox {
     platform: Arc<Platform>,
-    /// What answers the port; none where there is none.
-    server: Option<JoinHandle<()>>,
+    /// What answers the port, on each address that is listened on.
+    servers: Vec<JoinHandle<()>>,
     queue: JoinHandle<()>,
     page: Option<Arc<Page>>,
 }
@@ -128,8 +132,11 @@ pub struct Sandbox {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SandboxBuilder {
-    seed: u64,
+    seed: Option<u64>,
     port: u16,
+    listen_on: Option<IpAddr>,
+    host_names: Vec<String>,
+    add_on_hosts: Vec<String>,
     time_limit: Duration,
     clock: Clock,
     chat_page: bool,
@@ -171,16 +178,44 @@ impl fmt::Debug for SandboxError {
 impl std::error::Error for SandboxError {}
 
 impl SandboxBuilder {
-    /// What identifiers and tokens follow from; 0 unless said otherwise. The same seed and the same course of events
-    /// give the same ones, apart from the ids of messages, which hold the time.
+    /// Sets the seed of all identifiers, keys and tokens, which are random by default.
+    ///
+    /// The same seed and the same course of events give the same ones, apart from the ids of messages, which hold the
+    /// time. Keys that follow from a seed are known to whoever knows the seed.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
-    /// The port on `127.0.0.1`; any free one unless said otherwise.
+    /// Sets the port; any free one by default.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Sets the address to listen on, in place of loopback: `0.0.0.0` in a container, for instance.
+    ///
+    /// Whoever reaches that address can act as anyone in the sandbox. It still answers only to requests whose `Host` is
+    /// a loopback name, this address or a [`host_name`](Self::host_name).
+    pub fn listen_on(mut self, address: IpAddr) -> Self {
+        self.listen_on = Some(address);
+        self
+    }
+
+    /// Adds a name that it answers to beside the loopback names, such as that of a compose service.
+    ///
+    /// A name without a port stands for the port that the sandbox listens on. The links to media begin with the first.
+    /// Your add-on reaches it with [`BaseUrls::insecure`].
+    pub fn host_name(mut self, name: impl Into<String>) -> Self {
+        self.host_names.push(name.into());
+        self
+    }
+
+    /// Adds a host beyond loopback that it calls add-ons on, over plain `http`, such as a compose service.
+    ///
+    /// The addresses of the panel on such a host are made by [`AppUrl::insecure`](kenar::model::AppUrl::insecure).
+    pub fn add_on_host(mut self, name: impl Into<String>) -> Self {
+        self.add_on_hosts.push(name.into());
         self
     }
 
@@ -220,15 +255,40 @@ impl SandboxBuilder {
     ///
     /// Where the port cannot be listened on.
     pub async fn start(self) -> std::io::Result<Sandbox> {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).await?;
-        let address = listener.local_addr()?;
-        let base_urls = BaseUrls::single(&format!("http://{address}")).map_err(std::io::Error::other)?;
+        let listeners = self.listeners().await?;
+        let port = listeners.first().map(TcpListener::local_addr).transpose()?.map_or(self.port, |at| at.port());
+        let own_address = self.listen_on.filter(|address| !address.is_unspecified());
+        let address = SocketAddr::new(own_address.unwrap_or(Ipv4Addr::LOCALHOST.into()), port);
+        let base_urls = BaseUrls::insecure(&format!("http://{address}")).map_err(std::io::Error::other)?;
+        let mut asked_for = self.host_names.clone();
+        asked_for.extend(own_address.map(|_| address.to_string()));
+        let names = Names::on_port(port, &asked_for);
+        let origin = match self.host_names.first() {
+            Some(name) if names.include(name) => format!("http://{name}"),
+            Some(name) => format!("http://{name}:{port}"),
+            None => base_urls.api().as_str().to_owned(),
+        };
         let has_chat_page = self.chat_page;
-        let mut sandbox = self.without_port(base_urls);
-        sandbox.page = has_chat_page.then(|| Arc::new(Page::new(Arc::clone(&sandbox.platform), address.port())));
+        let mut sandbox = self.without_port(base_urls, names, origin);
+        sandbox.page = has_chat_page.then(|| Arc::new(Page::new(Arc::clone(&sandbox.platform))));
         let router = server::router(Arc::clone(&sandbox.platform), sandbox.page.clone());
-        sandbox.server = Some(tokio::spawn(listener::serve(listener, router, sandbox.platform.stopped())));
+        for listener in listeners {
+            let serving = listener::serve(listener, router.clone(), sandbox.platform.stopped());
+            sandbox.servers.push(tokio::spawn(serving));
+        }
         Ok(sandbox)
+    }
+
+    /// Loopback is `127.0.0.1` and, where the machine has it, `[::1]`: to some clients `localhost` is only one of them.
+    async fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
+        let address = self.listen_on.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        let first = TcpListener::bind(SocketAddr::new(address, self.port)).await?;
+        let port = first.local_addr()?.port();
+        let mut listeners = vec![first];
+        if self.listen_on.is_none() {
+            listeners.extend(TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await);
+        }
+        Ok(listeners)
     }
 
     /// Starts it without a port, on the tokio runtime of the caller: it is reached by the clients that it
@@ -239,18 +299,22 @@ impl SandboxBuilder {
     /// `https://kenar.invalid`.
     #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
     pub async fn in_process(self) -> Sandbox {
-        self.without_port(BaseUrls::single(network::IN_PROCESS).expect("an https address"))
+        let base_urls = BaseUrls::single(network::IN_PROCESS).expect("an https address");
+        let names = Names::only(network::IN_PROCESS.trim_start_matches("https://"));
+        self.without_port(base_urls, names, network::IN_PROCESS.to_owned())
     }
 
-    fn without_port(self, base_urls: BaseUrls) -> Sandbox {
-        let engine = Engine::new(self.seed, base_urls.api().as_str().to_owned());
-        let (platform, queued) = Platform::new(engine, SandboxClock::new(self.clock), base_urls, self.time_limit);
+    fn without_port(self, base_urls: BaseUrls, names: Names, origin: String) -> Sandbox {
+        let engine = Engine::new(self.seed, origin);
+        let network = Network::with_hosts(self.add_on_hosts);
+        let clock = SandboxClock::new(self.clock);
+        let (platform, queued) = Platform::new(engine, clock, base_urls, names, network, self.time_limit);
         let platform = Arc::new(platform);
         let queue = tokio::spawn({
             let platform = Arc::clone(&platform);
             async move { platform.run_queue(queued).await }
         });
-        Sandbox { platform, server: None, queue, page: None }
+        Sandbox { platform, servers: Vec::new(), queue, page: None }
     }
 }
 
@@ -272,8 +336,11 @@ impl Sandbox {
     /// Begins the setup of one.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder {
-            seed: 0,
+            seed: None,
             port: 0,
+            listen_on: None,
+            host_names: Vec::new(),
+            add_on_hosts: Vec::new(),
             time_limit: Duration::from_secs(5),
             clock: Clock::default(),
             chat_page: false,
@@ -378,9 +445,13 @@ impl Sandbox {
     /// Stops it, and waits until the requests that it is answering are answered; no longer than the time limit.
     pub async fn shutdown(mut self) {
         self.platform.stop();
-        if let Some(server) = &mut self.server {
-            let _ = tokio::time::timeout(self.platform.time_limit, server).await;
-        }
+        let serving = std::mem::take(&mut self.servers);
+        let ended = async {
+            for server in serving {
+                let _ = server.await;
+            }
+        };
+        let _ = tokio::time::timeout(self.platform.time_limit, ended).await;
     }
 }
 
@@ -391,9 +462,7 @@ impl Drop for Sandbox {
             eprintln!("\nwhat happened in the sandbox:\n\n{}", self.transcript());
         }
         self.platform.stop();
-        if let Some(server) = &self.server {
-            server.abort();
-        }
+        self.servers.iter().for_each(JoinHandle::abort);
         self.queue.abort();
         // They may hold what holds the sandbox.
         self.platform.network.clear();

@@ -1,4 +1,4 @@
-//! Plain HTTP/1.1 within this machine: the sandbox reaches nothing else.
+//! Plain HTTP/1.1 within this machine. The sandbox reaches nothing else but hosts that were asked for by name.
 
 use std::net::IpAddr;
 
@@ -16,16 +16,28 @@ use kenar::request::Body;
 use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 
 /// A connection for each request, and no TLS: what a sandbox starts with at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Loopback;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loopback {
+    /// The hosts beyond loopback that may be called.
+    hosts: Vec<String>,
+}
 
 const MAX_ANSWER: usize = 16 << 20;
 
-/// Whether an address is on this machine.
-pub(crate) fn is_loopback(uri: &Uri) -> bool {
-    let host = host(uri);
-    uri.scheme_str() == Some("http")
-        && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
+impl Loopback {
+    pub(crate) fn with_hosts(hosts: Vec<String>) -> Self {
+        Self { hosts }
+    }
+
+    /// Whether an address is on this machine, or on a host that may be called.
+    pub(crate) fn reaches(&self, uri: &Uri) -> bool {
+        let host = host(uri);
+        let is_loopback = || {
+            host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        };
+        uri.scheme_str() == Some("http")
+            && (is_loopback() || self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)))
+    }
 }
 
 fn host(uri: &Uri) -> &str {
@@ -36,8 +48,9 @@ fn host(uri: &Uri) -> &str {
 impl HttpTransport for Loopback {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let uri = request.uri().clone();
-        if !is_loopback(&uri) {
-            let why = "the sandbox reaches only this machine, by plain http";
+        if !self.reaches(&uri) {
+            let why =
+                "the sandbox calls only this machine and the add-on hosts that it was started with, over plain http";
             return Err(TransportError::with_source(TransportErrorKind::Connect, why));
         }
         let stream = TcpStream::connect((host(&uri), uri.port_u16().unwrap_or(80)))

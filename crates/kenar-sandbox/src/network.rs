@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header};
 use tokio::task::JoinSet;
 
-use super::loopback::{Loopback, is_loopback};
+use super::loopback::Loopback;
 use super::platform::Platform;
 use super::server;
 use kenar::model::AppUrl;
@@ -30,9 +30,15 @@ pub(crate) type Handler =
 #[derive(Default)]
 pub(crate) struct Network {
     handlers: Mutex<BTreeMap<String, Handler>>,
+    loopback: Loopback,
 }
 
 impl Network {
+    /// A network that reaches add-ons on these hosts too.
+    pub(crate) fn with_hosts(hosts: Vec<String>) -> Self {
+        Self { loopback: Loopback::with_hosts(hosts), ..Self::default() }
+    }
+
     /// Gives an add-on an address.
     #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
     pub(crate) fn add(&self, handler: Handler) -> AppUrl {
@@ -62,13 +68,17 @@ impl Network {
 impl Platform {
     /// Whether an address can be reached without leaving the machine.
     pub(crate) fn reaches(&self, uri: &Uri) -> bool {
-        self.is_own(uri) || self.network.at(uri).is_some() || is_loopback(uri)
+        self.is_own(uri) || self.network.at(uri).is_some() || self.network.loopback.reaches(uri)
+    }
+
+    /// Whether an address is one of this sandbox.
+    pub(crate) fn is_self(&self, uri: &Uri) -> bool {
+        uri.authority().is_some_and(|authority| self.names.include(authority.as_str()))
     }
 
     /// Whether an address is that of this sandbox, and no port listens there.
     fn is_own(&self, uri: &Uri) -> bool {
-        let origin = self.base_urls.api().as_str();
-        origin == IN_PROCESS && uri.authority().is_some_and(|authority| origin.ends_with(authority.as_str()))
+        self.base_urls.api().as_str() == IN_PROCESS && self.is_self(uri)
     }
 
     /// Sends one request, for as long as it takes.
@@ -82,7 +92,7 @@ impl Platform {
             return call(handler, request).await;
         }
         if !self.is_own(uri) {
-            return Loopback.send(request).await;
+            return self.network.loopback.send(request).await;
         }
         let (response, cut) = server::answer(self, as_received(request).map(axum::body::Body::new)).await;
         match cut {

@@ -13,6 +13,7 @@ use super::clock::SandboxClock;
 use super::engine::webhooks::{Answer, Trip, Undelivered, success};
 use super::engine::{Delivery, Engine};
 use super::media::MediaStore;
+use super::names::Names;
 use super::network::Network;
 use super::transcript;
 use kenar::model::{ConversationId, Timestamp};
@@ -37,6 +38,7 @@ pub(crate) struct Platform {
     pub(crate) network: Network,
     pub(crate) media: MediaStore,
     pub(crate) base_urls: BaseUrls,
+    pub(crate) names: Names,
     /// How long anything is waited for.
     pub(crate) time_limit: Duration,
 }
@@ -46,6 +48,8 @@ impl Platform {
         engine: Engine,
         clock: SandboxClock,
         base_urls: BaseUrls,
+        names: Names,
+        network: Network,
         time_limit: Duration,
     ) -> (Self, mpsc::UnboundedReceiver<Queued>) {
         let (queue, queued) = mpsc::unbounded_channel();
@@ -56,9 +60,10 @@ impl Platform {
             queue,
             under_way: watch::Sender::new(0),
             stopped: watch::Sender::new(false),
-            network: Network::default(),
+            network,
             media: MediaStore::default(),
             base_urls,
+            names,
             time_limit,
         };
         (platform, queued)

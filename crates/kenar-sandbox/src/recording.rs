@@ -182,7 +182,7 @@ impl Recording {
         let conversations = world.talks.iter().map(|(id, talk)| (id.clone(), Conversation::of(talk)));
         Self {
             version: Self::VERSION,
-            seed: world.ids.seed(),
+            seed: world.ids.user_seed(),
             people: world.people.keys().cloned().collect(),
             posts: world.posts.clone(),
             conversations: conversations.collect(),

@@ -34,6 +34,9 @@ pub(super) fn router(platform: Arc<Platform>, page: Option<Arc<Page>>) -> Router
 }
 
 async fn respond(State(Door { platform, page }): State<Door>, request: Request<Body>) -> Response<Body> {
+    if !platform.names.are_addressed(request.uri(), request.headers()) {
+        return page::secured(misdirected(&platform, &request).map(Body::from));
+    }
     let answered = match &page {
         Some(page) => page.answer(request).await,
         None => page::consent_asset(&request).ok_or(request),
@@ -52,6 +55,14 @@ async fn respond(State(Door { platform, page }): State<Door>, request: Request<B
             response
         }
     }
+}
+
+/// Refuses a request to another host.
+fn misdirected(platform: &Platform, request: &Request<Body>) -> Response<Bytes> {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let refusal = Refusal::misdirected(&platform.names);
+    let asked = Asked { method, uri, headers, body: String::new() };
+    platform.change(|engine, now| engine.refuse(asked, refusal, now)).response
 }
 
 /// As [`respond`], with a request and an answer that are in memory.

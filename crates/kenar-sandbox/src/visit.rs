@@ -111,7 +111,8 @@ impl Visit {
         let url = &self.page.url;
         self.page.status == StatusCode::OK
             && url.path() == PermissionRequest::METADATA.path()
-            && url.origin().ascii_serialization() == self.platform.base_urls.oauth().as_str()
+            && self.platform.base_urls.oauth().as_str().starts_with(&format!("{}://", url.scheme()))
+            && self.platform.names.include(url.authority())
     }
 
     /// Follows a link on it.

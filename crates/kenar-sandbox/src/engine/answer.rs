@@ -59,6 +59,12 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, RpcCode::INVALID_ARGUMENT, message)
     }
 
+    /// The request is for another host: a page elsewhere may be behind it, by a host name that leads here.
+    pub(crate) fn misdirected(names: &dyn std::fmt::Display) -> Self {
+        let message = format!("the Host header must be one of {names}: other names have to be asked for at the start");
+        Self::new(StatusCode::MISDIRECTED_REQUEST, RpcCode::INVALID_ARGUMENT, message)
+    }
+
     /// The one that is documented.
     pub(crate) fn recipient_restricted() -> Self {
         Self::new(

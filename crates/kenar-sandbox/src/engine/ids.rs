@@ -1,62 +1,87 @@
-//! Identifiers and tokens, shaped as those on the wire.
+//! Identifiers, keys and tokens, shaped as those on the wire.
 
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use kenar::model::{AppSlug, ConversationId, MessageId, PostToken, Timestamp, UserId};
 use kenar::secret::InvalidSecret;
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+use uuid::Uuid;
 
 /// From 1582-10-15, where the time of a UUID begins, to 1970-01-01, in steps of 100 ns.
 const GREGORIAN_TO_UNIX: i64 = 0x01b2_1dd2_1381_4000;
 
-/// Makes identifiers from a seed: the same calls in the same order give the same ones.
+/// Makes identifiers, keys and tokens.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    seed: u64,
-    random: Random,
+    /// What the ids of users follow from. A recording holds it, so nothing secret may follow from it.
+    user_seed: u64,
+    ids: fastrand::Rng,
+    secrets: Secrets,
     tokens: u64,
 }
 
+/// Where the random part of keys and tokens comes from.
+#[derive(Debug)]
+enum Secrets {
+    System,
+    Seeded(fastrand::Rng),
+}
+
 impl Ids {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, random: Random(seed), tokens: 0 }
+    /// With a seed, the same calls in the same order give the same identifiers. Without one, all of them are random.
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        let ids = fastrand::Rng::with_seed(seed.unwrap_or_else(system_random));
+        let secrets = match seed {
+            Some(seed) => Secrets::Seeded(fastrand::Rng::with_seed(!seed)),
+            None => Secrets::System,
+        };
+        Self { user_seed: seed.unwrap_or_else(system_random), ids, secrets, tokens: 0 }
     }
 
-    pub(crate) fn seed(&self) -> u64 {
-        self.seed
+    /// The seed of the ids of users.
+    pub(crate) fn user_seed(&self) -> u64 {
+        self.user_seed
     }
 
     /// Has the ids of users follow from another seed.
     pub(crate) fn reseed_users(&mut self, seed: u64) {
-        self.seed = seed;
+        self.user_seed = seed;
     }
 
-    /// Eight characters.
+    /// Eight characters, or sometimes nine, of which one is `-` or `_`: real tokens may hold them, and a route that
+    /// cannot should fail here.
     pub(crate) fn post(&mut self) -> PostToken {
-        let number = self.random.next();
-        PostToken::new((0..8).map(|place| symbol(BASE62, number >> (place * 8))).collect::<String>())
+        let length = if self.ids.u8(..8) == 0 { 9 } else { 8 };
+        let mark = self.ids.usize(1..length - 1);
+        let token = (0..length).map(|place| match place == mark {
+            true if self.ids.bool() => '-',
+            true => '_',
+            false => self.ids.alphanumeric(),
+        });
+        PostToken::new(token.collect::<String>())
     }
 
     /// A UUID of version 4.
     pub(crate) fn conversation(&mut self) -> ConversationId {
-        ConversationId::new(uuid(4, self.random.next(), self.random.next()))
+        let random = self.ids.u128(..).to_be_bytes();
+        ConversationId::new(uuid::Builder::from_random_bytes(random).into_uuid().to_string())
     }
 
     /// A UUID of version 1, whose time is that of the message.
     pub(crate) fn message(&mut self, sent_at: Timestamp) -> MessageId {
         let ticks = sent_at.unix_micros().saturating_mul(10).saturating_add(GREGORIAN_TO_UNIX);
         let ticks = u64::try_from(ticks).unwrap_or(0);
-        let time = ticks << 32 | (ticks >> 32 & 0xffff) << 16 | ticks >> 48 & 0xfff;
-        MessageId::new(uuid(1, time, self.random.next()))
+        let [.., a, b, c, d, e, f] = self.ids.u64(..).to_be_bytes();
+        let id = uuid::Builder::from_gregorian_timestamp(ticks, self.ids.u16(..), &[a, b, c, d, e, f]).into_uuid();
+        MessageId::new(id.to_string())
     }
 
-    /// Forty-four characters ending in `=`; the same for each visit of the user to the app.
+    /// Forty-four characters ending in `=`; the same at each visit of the user to the app.
     pub(crate) fn user(&self, app: &AppSlug, user: &str) -> UserId {
-        let mut random = Random(hash(self.seed, &[app.as_str(), user]));
-        let bytes: Vec<u8> = (0..4).flat_map(|_| random.next().to_be_bytes()).collect();
-        UserId::new(base64(&bytes))
+        let namespace = Uuid::from_u64_pair(0, self.user_seed);
+        let half = |half: u8| Uuid::new_v5(&namespace, format!("{half}\0{app}\0{user}").as_bytes()).into_bytes();
+        UserId::new(BASE64.encode([half(0), half(1)].concat()))
     }
 
     /// A secret that says what it is and where it comes from.
@@ -67,110 +92,96 @@ impl Ids {
 
     /// A token or key that says what it is and where it comes from.
     pub(crate) fn token(&mut self, kind: &str) -> String {
-        self.tokens += 1;
-        format!("sandbox-{kind}-{}-{:016x}", self.tokens, self.random.next())
+        self.tokens = self.tokens.saturating_add(1);
+        let random = match &mut self.secrets {
+            Secrets::System => system_random(),
+            Secrets::Seeded(random) => random.u64(..),
+        };
+        format!("sandbox-{kind}-{}-{random:016x}", self.tokens)
+    }
+
+    /// The token for an upload, in Base64 as the platform's are.
+    pub(crate) fn upload_token(&mut self) -> String {
+        BASE64.encode(self.token("upload-token"))
     }
 }
 
-/// The generator of Steele, Lea and LoadReport's "Fast splittable pseudorandom number generators" (2014).
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-/// FNV-1a.
-fn hash(seed: u64, texts: &[&str]) -> u64 {
-    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-fn uuid(version: u64, high: u64, low: u64) -> String {
-    let high = high & !0xf000 | version << 12;
-    let low = low & !(0b11 << 62) | 0b10 << 62;
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    )
-}
-
-fn symbol(alphabet: &[u8], number: u64) -> char {
-    let place = number % alphabet.len() as u64;
-    alphabet.iter().zip(0..).find_map(|(symbol, at)| (at == place).then_some(char::from(*symbol))).unwrap_or('0')
-}
-
-/// RFC 4648, with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().chain(&[0, 0]).take(3).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-        let filled = chunk.len() + 1;
-        text.extend([18, 12, 6, 0].into_iter().take(filled).map(|shift| symbol(BASE64, bits >> shift)));
-        text.extend(std::iter::repeat_n('=', 4 - filled));
-    }
-    text
+/// Random bits of the operating system.
+#[expect(clippy::expect_used, reason = "an operating system without randomness is not one to test on")]
+fn system_random() -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::getrandom(&mut bytes).expect("the operating system has random bytes");
+    u64::from_ne_bytes(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn some(seed: Option<u64>) -> impl PartialEq + std::fmt::Debug {
+        let mut ids = Ids::new(seed);
+        let sent_at = Timestamp::from_unix_micros(1_729_429_926_140_000).unwrap();
+        (ids.post(), ids.conversation(), ids.message(sent_at), ids.user(&"app".into(), "sara"), ids.token("code"))
+    }
+
     #[test]
-    fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
-        let ids = |seed| {
-            let mut ids = Ids::new(seed);
-            let sent_at = Timestamp::from_unix_micros(1_729_429_926_140_000).unwrap();
-            (ids.post(), ids.conversation(), ids.message(sent_at), ids.user(&"app".into(), "sara"), ids.token("code"))
-        };
-        assert_eq!(ids(1), ids(1));
-        assert_ne!(ids(1), ids(2));
+    fn ids_follow_from_a_seed_and_from_nothing_else() {
+        assert_eq!(some(Some(1)), some(Some(1)));
+        assert_ne!(some(Some(1)), some(Some(2)));
+    }
+
+    #[test]
+    fn ids_without_a_seed_are_never_the_same() {
+        let (mut one, mut other) = (Ids::new(None), Ids::new(None));
+        assert_ne!(one.token("api-key"), other.token("api-key"));
+        assert_ne!((one.post(), one.conversation()), (other.post(), other.conversation()));
+        assert_ne!(one.user(&"app".into(), "sara"), other.user(&"app".into(), "sara"));
+        // What a recording holds says nothing about keys.
+        let mut again = Ids::new(Some(one.user_seed()));
+        one.tokens = 0;
+        assert_ne!(again.token("api-key"), one.token("api-key"));
     }
 
     #[test]
     fn ids_have_the_shapes_of_the_wire() {
-        let mut ids = Ids::new(0);
-        let post = ids.post();
-        assert!(post.as_str().len() == 8 && post.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric()), "{post}");
+        let mut ids = Ids::new(Some(0));
         let conversation = ids.conversation().to_string();
-        assert_eq!(conversation.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{conversation}");
-        assert_eq!(conversation.as_bytes()[14], b'4', "{conversation}");
+        assert_eq!(Uuid::parse_str(&conversation).unwrap().get_version_num(), 4, "{conversation}");
         assert!(ids.token("access-token").starts_with("sandbox-access-token-1-"));
     }
 
     #[test]
-    fn the_time_of_a_message_id_is_that_of_the_message() {
-        // The instant of the platform's own example, and the time fields of that example's id.
+    fn post_tokens_hold_dashes_and_underscores() {
+        let mut ids = Ids::new(Some(0));
+        let posts: Vec<_> = (0..100).map(|_| ids.post()).collect();
+        for post in &posts {
+            let text = post.as_str();
+            assert!(text.len() == 8 || text.len() == 9, "{post}");
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{post}");
+            let ends = text.starts_with(['-', '_']) || text.ends_with(['-', '_']);
+            assert!(text.contains(['-', '_']) && !ends, "{post}");
+        }
+        for mark in ['-', '_'] {
+            assert!(posts.iter().any(|post| post.as_str().contains(mark)), "{mark}");
+        }
+        assert!(posts.iter().any(|post| post.as_str().len() == 9));
+    }
+
+    #[test]
+    fn time_of_a_message_id_is_that_of_the_message() {
         let sent_at = Timestamp::from_unix_micros(1_729_429_926_140_000).unwrap();
-        let id = Ids::new(0).message(sent_at).to_string();
-        let field = |from: usize, to: usize| u64::from_str_radix(&id[from..to], 16).unwrap();
-        let ticks = (field(14, 18) & 0xfff) << 48 | field(9, 13) << 32 | field(0, 8);
+        let id = Uuid::parse_str(Ids::new(Some(0)).message(sent_at).as_str()).unwrap();
+        let (ticks, _) = id.get_timestamp().unwrap().to_gregorian();
         assert_eq!((ticks as i64 - GREGORIAN_TO_UNIX) / 10, sent_at.unix_micros(), "{id}");
-        assert_eq!(id.as_bytes()[14], b'1', "{id}");
+        assert_eq!(id.get_version_num(), 1, "{id}");
     }
 
     #[test]
     fn user_ids_need_percent_encoding() {
-        let ids = Ids::new(0);
+        let ids = Ids::new(Some(0));
         let all: Vec<_> = (0..50).map(|user| ids.user(&"app".into(), &format!("user {user}"))).collect();
         assert!(all.iter().all(|id| id.as_str().len() == 44 && id.as_str().ends_with('=')), "{all:?}");
         assert!(all.iter().any(|id| id.as_str().contains('/')) && all.iter().any(|id| id.as_str().contains('+')));
         assert_ne!(ids.user(&"a".into(), "bc"), ids.user(&"ab".into(), "c"));
-    }
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
     }
 }

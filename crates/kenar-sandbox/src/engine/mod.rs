@@ -121,7 +121,7 @@ pub(crate) struct Upload {
 }
 
 impl Engine {
-    pub(crate) fn new(seed: u64, origin: String) -> Self {
+    pub(crate) fn new(seed: Option<u64>, origin: String) -> Self {
         Self {
             world: World::new(seed),
             grants: Grants::default(),

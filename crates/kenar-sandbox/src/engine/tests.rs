@@ -24,7 +24,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let mut engine = Engine::new(0, "http://127.0.0.1:1".to_owned());
+        let mut engine = Engine::new(Some(0), "http://127.0.0.1:1".to_owned());
         let app = AppSlug::new("app");
         let panel = engine.world.app(&app);
         panel.redirect_uris.insert(REDIRECT.to_owned());

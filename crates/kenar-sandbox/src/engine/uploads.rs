@@ -7,7 +7,7 @@ use kenar::model::{AppSlug, File, Image, MediaToken, MessageContent, Timestamp, 
 use kenar::operation::MediaKind;
 
 use super::answer::Refusal;
-use super::ids::{Ids, base64};
+use super::ids::Ids;
 
 const MEDIA: &str = "uploading media";
 
@@ -39,7 +39,7 @@ pub(crate) struct Part {
 
 impl Uploads {
     pub(crate) fn create_token(&mut self, ids: &mut Ids, app: AppSlug, now: Timestamp) -> String {
-        let token = base64(ids.token("upload-token").as_bytes());
+        let token = ids.upload_token();
         self.tokens.insert(token.clone(), (app, now.saturating_add(TOKEN_LIFE)));
         token
     }

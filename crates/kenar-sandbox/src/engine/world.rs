@@ -182,7 +182,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: Option<u64>) -> Self {
         Self {
             ids: Ids::new(seed),
             apps: BTreeMap::new(),

@@ -78,9 +78,9 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    pub(super) fn new(platform: Arc<Platform>, port: u16) -> Self {
+    pub(super) fn new(platform: Arc<Platform>) -> Self {
         let origin = platform.base_urls.api().as_str().to_owned();
-        Self { platform, guard: Guard::new(port), origin, playing: Mutex::new(()) }
+        Self { guard: Guard::new(platform.names.clone()), platform, origin, playing: Mutex::new(()) }
     }
 
     /// Answers a request for the page or of the page's; gives back any other.
@@ -231,7 +231,7 @@ fn redirect(origin: &str) -> Response<Body> {
 }
 
 /// The headers that every answer has.
-fn secured(mut response: Response<Body>) -> Response<Body> {
+pub(super) fn secured(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         headers.append(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(WIDER_POLICY));

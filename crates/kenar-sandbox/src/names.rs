@@ -1,0 +1,114 @@
+//! The names that one sandbox answers to.
+//!
+//! A page from elsewhere can have its own host name lead to `127.0.0.1` (DNS rebinding), and would then read and drive
+//! whatever listens there. The `Host` header tells: it holds the name that the page was loaded by.
+
+use std::fmt;
+
+use http::Uri;
+use http::header::{self, HeaderMap};
+
+/// The authorities (`host:port`) that stand for one sandbox. The first is its own word for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(Vec<String>);
+
+impl Names {
+    /// The names of a sandbox on a port: those of loopback, and those that were asked for.
+    pub(crate) fn on_port(port: u16, asked_for: &[String]) -> Self {
+        let loopback = ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned);
+        let mut names = Vec::new();
+        for name in loopback.iter().chain(asked_for) {
+            // A name may come with a port of its own, as where a container's port is published under another.
+            if has_port(name) {
+                names.push(name.clone());
+                continue;
+            }
+            names.push(format!("{name}:{port}"));
+            if port == 80 {
+                names.push(name.clone());
+            }
+        }
+        Self(names)
+    }
+
+    /// The one name of a sandbox without a port.
+    pub(crate) fn only(authority: &str) -> Self {
+        Self(vec![authority.to_owned()])
+    }
+
+    /// Whether an authority stands for the sandbox.
+    pub(crate) fn include(&self, authority: &str) -> bool {
+        self.0.iter().any(|own| own.eq_ignore_ascii_case(authority))
+    }
+
+    /// Whether a request that arrived is addressed to the sandbox: by its `Host`, of which there has to be one, and by its
+    /// target where that holds a host.
+    pub(crate) fn are_addressed(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+        host.to_str().is_ok_and(|host| self.include(host))
+            && uri.authority().is_none_or(|authority| self.include(authority.as_str()))
+    }
+}
+
+fn has_port(name: &str) -> bool {
+    name.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) && !name.ends_with(']')
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_own_name_is_own_and_no_other() {
+        let names = Names::on_port(4040, &["kenar".to_owned(), "published.example:5050".to_owned()]);
+        for own in
+            ["127.0.0.1:4040", "localhost:4040", "LocalHost:4040", "[::1]:4040", "kenar:4040", "published.example:5050"]
+        {
+            assert!(names.include(own), "{own}");
+        }
+        for other in [
+            "kenar",
+            "kenar:1",
+            "127.0.0.1",
+            "127.0.0.1:1",
+            "published.example:4040",
+            "localhost.evil.example:4040",
+            "evil.example:4040",
+            "",
+        ] {
+            assert!(!names.include(other), "{other}");
+        }
+        assert!(Names::on_port(80, &[]).include("localhost") && Names::on_port(80, &[]).include("localhost:80"));
+    }
+
+    #[test]
+    fn target_and_the_one_host_must_both_be_own() {
+        let names = Names::on_port(4040, &[]);
+        let addressed = |uri: &'static str, hosts: &[&'static str]| {
+            let hosts = hosts.iter().map(|host| (header::HOST, http::HeaderValue::from_static(host)));
+            let mut headers = HeaderMap::new();
+            for (name, host) in hosts {
+                headers.append(name, host);
+            }
+            names.are_addressed(&Uri::from_static(uri), &headers)
+        };
+        assert!(addressed("/", &["127.0.0.1:4040"]) && addressed("http://localhost:4040/", &["127.0.0.1:4040"]));
+        for (uri, hosts) in [
+            ("/", &[][..]),
+            ("/", &["evil.example"]),
+            ("/", &["127.0.0.1:4040", "127.0.0.1:4040"]),
+            ("/", &["127.0.0.1:4040", "evil.example"]),
+            ("http://evil.example/", &["127.0.0.1:4040"]),
+            ("http://127.0.0.1:4040/", &["evil.example"]),
+        ] {
+            assert!(!addressed(uri, hosts), "{uri} {hosts:?}");
+        }
+    }
+}
