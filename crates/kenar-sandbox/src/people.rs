@@ -103,7 +103,7 @@ impl User {
         bytes: impl Into<Bytes>,
     ) -> Result<ChatMessage, SandboxError> {
         let (id, bytes) = (self.platform.media.next_id(), bytes.into());
-        let link = format!("{}/media/{id}", self.platform.base_urls.api());
+        let link = self.platform.look(|engine| engine.media_link(&id));
         let content = medium(kind, link, Some(file_name.to_owned()), bytes.len() as u64);
         let content_type = kind.content_type(file_name).unwrap_or_default().to_owned();
         self.platform.media.keep(Medium { id, content_type, file_name: file_name.to_owned(), bytes });

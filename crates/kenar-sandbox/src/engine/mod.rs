@@ -179,6 +179,11 @@ impl Engine {
         }
     }
 
+    /// The link to a medium.
+    pub(crate) fn media_link(&self, id: &str) -> String {
+        format!("{}/media/{id}", self.origin)
+    }
+
     /// Which kind of medium a path is for, if it is for uploads.
     pub(crate) fn upload_kind(path: &str) -> Option<MediaKind> {
         call::upload_kind(path)

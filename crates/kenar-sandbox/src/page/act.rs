@@ -173,7 +173,8 @@ impl Page {
         }
         let shown = shown_as(content_type).unwrap_or_default();
         let (id, name) = (self.platform.media.next_id(), text("name"));
-        let medium = |kind| medium(kind, format!("{}/media/{id}", self.origin), Some(name.clone()), bytes.len() as u64);
+        let link = self.platform.look(|engine| engine.media_link(&id));
+        let medium = |kind| medium(kind, link.clone(), Some(name.clone()), bytes.len() as u64);
         let content = match text("kind").as_str() {
             "image" if shown.starts_with("image/") => {
                 let mut content = medium(MediaKind::Image);

@@ -113,8 +113,8 @@ impl Page {
                 Some(id) => self.platform.media.answer(id, &parts.headers).map(Body::from),
                 None => redirect(&self.origin),
             },
-            // Pages of other names would not share what this one keeps for the consent page.
-            (&Method::GET, Some("")) if !self.is_at_home(&parts.headers) => redirect(&self.origin),
+            // A page of another loopback name would not share what this one keeps for the consent page.
+            (&Method::GET, Some("")) if is_other_loopback(&parts.headers) => redirect(&self.origin),
             (&Method::GET, Some("overview")) => self.overview(asked),
             (&Method::GET, Some("messages")) => self.messages(asked),
             (&Method::GET, Some("journal")) => self.journal(asked),
@@ -144,11 +144,6 @@ impl Page {
             },
             _ => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET and POST"),
         }
-    }
-
-    fn is_at_home(&self, headers: &HeaderMap) -> bool {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        self.origin.strip_prefix("http://") == host
     }
 
     fn overview(&self, asked: &str) -> Response<Body> {
@@ -220,6 +215,12 @@ fn bad_input(BadInput(why): BadInput) -> Response<Body> {
 
 fn too_large(most: usize) -> Response<Body> {
     reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", format!("more than {most} bytes"))
+}
+
+fn is_other_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = host.to_ascii_lowercase();
+    host.starts_with("localhost") || host.starts_with("[::1]")
 }
 
 fn redirect(origin: &str) -> Response<Body> {

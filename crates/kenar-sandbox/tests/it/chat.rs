@@ -344,7 +344,7 @@ async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResu
 
 #[tokio::test]
 async fn sandboxes_run_side_by_side_and_end() -> TestResult {
-    let (one, two) = (Sandbox::start().await?, Sandbox::start().await?);
+    let (one, two) = (Sandbox::builder().seed(1).start().await?, Sandbox::builder().seed(1).start().await?);
     assert_ne!(one.url(), two.url());
     let (client, still) = (one.app("bot").client(), two.app("bot").client());
     let chat = one.user("sara").chat_with_bot(&one.app("bot"));

@@ -252,7 +252,8 @@ async fn a_connection_that_is_cut_is_reset_and_not_closed_in_good_order() -> Tes
     for fault in [Fault::no_answer(), Fault::cut_off()] {
         sandbox.inject(fault).on::<GetUser>();
         let mut stream = tokio::net::TcpStream::connect(&address).await?;
-        stream.write_all(b"GET /v1/open-platform/users HTTP/1.1\r\nhost: kenar\r\n\r\n").await?;
+        let request = format!("GET /v1/open-platform/users HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
         let error = stream.read_to_end(&mut Vec::new()).await.expect_err("a reset");
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }

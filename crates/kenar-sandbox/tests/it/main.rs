@@ -10,6 +10,7 @@ mod faults;
 mod in_process;
 mod journal;
 mod limits;
+mod names;
 mod oauth;
 mod page;
 mod paths;

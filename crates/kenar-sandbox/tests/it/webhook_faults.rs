@@ -109,7 +109,7 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    let sandbox = Sandbox::builder().manual_clock().in_process().await;
+    let sandbox = Sandbox::builder().seed(1).manual_clock().in_process().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app);
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
