@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::paced::Paced;
 use super::{TransportSetupError, proxy};
 use crate::error::BoxError;
 
@@ -24,9 +25,9 @@ use hyper_rustls::MaybeHttpsStream;
 use hyper_tls::MaybeHttpsStream;
 
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = MaybeHttpsStream<TokioIo<Paced>>;
 #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-type Stream = TokioIo<TcpStream>;
+type Stream = TokioIo<Paced>;
 
 /// Makes a whole connection within a limit.
 #[derive(Clone)]
@@ -146,7 +147,7 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 const FALLBACK_DELAY: Duration = Duration::from_millis(250);
 
 impl Service<Uri> for Route {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Paced>;
     type Error = BoxError;
     type Future = Connecting<Self::Response>;
 
@@ -157,14 +158,18 @@ impl Service<Uri> for Route {
     fn call(&mut self, to: Uri) -> Self::Future {
         let mut direct = self.direct.clone();
         match self.proxy_to(&to) {
-            None => Box::pin(async move { direct.call(to).await.map_err(Into::into) }),
+            None => Box::pin(async move { Ok(paced(direct.call(to).await?)) }),
             Some(proxy) => Box::pin(through(proxy, direct, to)),
         }
     }
 }
 
+fn paced(stream: TokioIo<TcpStream>) -> TokioIo<Paced> {
+    TokioIo::new(Paced::new(stream.into_inner()))
+}
+
 /// A connection through a proxy. The scheme was checked when the connector was made.
-async fn through(proxy: Intercept, direct: HttpConnector, to: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
+async fn through(proxy: Intercept, direct: HttpConnector, to: Uri) -> Result<TokioIo<Paced>, BoxError> {
     let at = proxy.uri().clone();
     if let Some(scheme @ ("socks5" | "socks5h")) = at.scheme_str() {
         let local_dns = scheme == "socks5";
@@ -173,12 +178,12 @@ async fn through(proxy: Intercept, direct: HttpConnector, to: Uri) -> Result<Tok
             Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
             None => socks,
         };
-        return Ok(socks.call(to).await?);
+        return Ok(paced(socks.call(to).await?));
     }
     let tunnel = Tunnel::new(at, direct);
     let mut tunnel = match proxy.basic_auth() {
         Some(auth) => tunnel.with_auth(auth.clone()),
         None => tunnel,
     };
-    Ok(tunnel.call(to).await?)
+    Ok(paced(tunnel.call(to).await?))
 }

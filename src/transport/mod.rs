@@ -44,6 +44,8 @@ mod connector;
 mod hyper;
 mod mock;
 #[cfg(feature = "hyper")]
+mod paced;
+#[cfg(feature = "hyper")]
 mod proxy;
 #[cfg(feature = "reqwest")]
 mod reqwest;

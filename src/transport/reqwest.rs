@@ -17,6 +17,9 @@ pub use own::ReqwestTransportBuilder;
 /// It costs more than `HyperTransport`, and offers what reqwest does: a [client of your own](Self::from_client), the
 /// proxies of the operating system's settings, and the features of reqwest that your program turns on, such as `http2` or
 /// `hickory-dns`.
+///
+/// A server that sends nothing but informational responses (1xx) can delay the time limit of a call on a `current_thread`
+/// runtime, by seconds in a debug build: reqwest reads all that arrive. `HyperTransport` does not.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     clients: Clients,

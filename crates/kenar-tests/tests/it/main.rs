@@ -5,6 +5,8 @@ mod call_limits;
 mod call_retry;
 mod call_secrecy;
 mod call_transports;
+mod inbox_stores;
+mod informational_flood;
 mod memory_stores;
 mod no_secret_shows;
 mod oauth_properties;
