@@ -3,36 +3,12 @@
 //! `cargo run --example oauth_flow`
 
 use std::error::Error;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use kenar::client::TokenStore;
-use kenar::oauth::{Callback, StoredTokens, TokenSet};
+use kenar::oauth::Callback;
+use kenar::tokens::{MemoryPermissions, PermissionKey};
 use kenar::{ChatApi as _, Scope};
 use kenar_sandbox::Sandbox;
-
-/// Where one user's tokens are kept: in an add-on, a row of its database, encrypted.
-#[derive(Clone, Default)]
-struct Row(Arc<Mutex<Option<String>>>);
-
-#[async_trait]
-impl TokenStore for Row {
-    async fn load(&self) -> Result<Option<TokenSet>, Box<dyn Error + Send + Sync>> {
-        let row = self.0.lock().map_err(|_| "the row is broken")?.clone();
-        Ok(row.map(|json| serde_json::from_str::<StoredTokens>(&json)).transpose()?.map(StoredTokens::into_tokens))
-    }
-
-    async fn store(&self, tokens: &TokenSet) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let json = serde_json::to_string(&tokens.expose_for_storage())?;
-        *self.0.lock().map_err(|_| "the row is broken")? = Some(json);
-        Ok(())
-    }
-
-    async fn refreshed(&self, tokens: &TokenSet) {
-        println!("refreshed   until {:?}: the time to subscribe to events again", tokens.expires_at());
-    }
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -55,22 +31,29 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         Callback::Denied(why) => return Err(format!("no permission: {why:?}").into()),
     };
 
-    // 3. Make tokens of the code, once, and store them.
-    let row = Row::default();
+    // 3. Make tokens of the code, once, and store them: in memory here, and in `kenar-store` in a real add-on.
+    let permissions = oauth
+        .permissions_builder(MemoryPermissions::new())
+        .on_refresh(|_, tokens| async move {
+            println!("refreshed   until {:?}: the time to subscribe to events again", tokens.expires_at());
+            Ok(())
+        })
+        .build();
     let tokens = oauth.exchange(code).await?;
     println!("granted     {:?}, until {:?}", tokens.scopes(), tokens.expires_at());
-    row.store(&tokens).await?;
+    let key = PermissionKey::new("sara");
+    permissions.grant(&key, tokens).await?;
 
     // 4. From here on, whoever makes a call asks for an access token that is good.
-    let tokens = oauth.shared_tokens(row);
-    let user = client.get_user(&tokens.access_token().await?).await?;
+    let user = client.get_user(&permissions.access_token(&key).await?).await?;
     println!("user        {:?}", user.user_id);
 
     // 5. An hour later it is another one: many ask, and there is one refresh.
     sandbox.advance(Duration::from_secs(3600));
-    let (one, another) = tokio::join!(tokens.access_token(), tokens.access_token());
+    let (one, another) = tokio::join!(permissions.access_token(&key), permissions.access_token(&key));
     assert_eq!(one?, another?);
-    client.get_user(&tokens.access_token().await?).await?;
+    client.get_user(&permissions.access_token(&key).await?).await?;
+    permissions.settle().await;
 
     // 6. A user who says no.
     let (url, state) = oauth.permission_url([Scope::user_phone()]);

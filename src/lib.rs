@@ -8,7 +8,7 @@
 //!
 //! - the [webhooks](guide#webhook) that Divar sends you, verified and typed: [`webhook`];
 //! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
-//! - permission and tokens, by OAuth: [`oauth`]; and [`SharedTokens`], which keeps them good;
+//! - permission and tokens, by OAuth: [`oauth`]; and [`Permissions`], which keeps them good;
 //! - a Kenar that runs on your own machine: the crate [`kenar-sandbox`].
 //!
 //! # In five minutes
@@ -212,7 +212,7 @@
 //! | `native-tls` | | HTTP by hyper, TLS by the system's library |
 //! | `hyper` | by the three above | the transport over hyper, with no TLS of its own |
 //! | `reqwest` | | a transport over reqwest: over a client of your own, or with the TLS chosen above |
-//! | `tokio` | by `hyper` | pauses and time limits on tokio; shared tokens; media from files and async readers |
+//! | `tokio` | by `hyper` | pauses and time limits on tokio; permissions kept good; media from files and async readers |
 //! | `axum` | | webhook replies and rejections as axum responses |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //!
@@ -247,8 +247,8 @@
 //! [ring]: https://docs.rs/ring
 //! [`idna_adapter`]: https://docs.rs/crate/idna_adapter
 //!
-#![cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::client::SharedTokens")]
-#![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: #features")]
+#![cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.

@@ -5,13 +5,7 @@ mod chat_api;
 mod clock;
 mod oauth_client;
 mod retry;
-#[cfg(feature = "tokio")]
-mod shared_tokens;
 mod timer;
-#[cfg(feature = "tokio")]
-mod token_store;
-#[cfg(feature = "tokio")]
-mod tokens_error;
 mod trace;
 
 use std::fmt;
@@ -33,15 +27,9 @@ pub use chat_api::ChatApi;
 pub(crate) use clock::Clock;
 pub use oauth_client::OAuthClient;
 pub use retry::Retry;
-#[cfg(feature = "tokio")]
-pub use shared_tokens::SharedTokens;
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;
-#[cfg(feature = "tokio")]
-pub use token_store::TokenStore;
-#[cfg(feature = "tokio")]
-pub use tokens_error::TokensError;
 
 /// A client of Kenar's API. Cheap to clone; the clones share their connections.
 ///
@@ -100,7 +88,7 @@ pub use tokens_error::TokensError;
 /// A call that is dropped before it is ready stops where it is: what was sent may be processed all the same, and nobody
 /// is told. Web frameworks drop a handler when the browser goes away. So run what must not be lost in a task of its own
 /// (`tokio::spawn(…).await`): an exchange, whose code works once, a refresh, whose new tokens are the only ones
-/// (`SharedTokens` does so itself), and a message that you keep account of.
+/// (`tokens::Permissions` does so itself), and a message that you keep account of.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 

@@ -23,7 +23,7 @@ use crate::secret::AuthorizationCode;
 /// if let Callback::Granted(code) = oauth.callback(query, &state)? {
 ///     let tokens = oauth.exchange(code).await?;
 ///     assert!(tokens.grants(&Scope::conversation_send_message(&conversation)));
-///     store(tokens.expose_for_storage()); // from then on, `shared_tokens` keeps them good
+///     store(tokens.expose_for_storage()); // or grant them to `permissions`, which keeps them good
 /// }
 /// # Ok(()) }
 /// ```
@@ -80,7 +80,7 @@ impl OAuthClient {
 
     /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
     /// two minutes, and is tried again by itself where the time allows. Run it in a task of its own: a handler that is
-    /// dropped in the middle loses the new tokens. With the feature `tokio`, `shared_tokens` does all of this for you.
+    /// dropped in the middle loses the new tokens. With the feature `tokio`, `permissions` does all of this for you.
     ///
     /// # Errors
     ///

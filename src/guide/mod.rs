@@ -10,8 +10,13 @@ pub mod open_app {
 pub mod permission {
     #![doc = include_str!("permission.md")]
     //!
-    #![cfg_attr(feature = "tokio", doc = "[shared]: crate::client::SharedTokens")]
-    #![cfg_attr(not(feature = "tokio"), doc = "[shared]: crate#features")]
+    #![cfg_attr(feature = "tokio", doc = "[permissions]: crate::tokens::Permissions")]
+    #![cfg_attr(not(feature = "tokio"), doc = "[permissions]: crate#features")]
+}
+
+#[cfg(feature = "tokio")]
+pub mod fleet {
+    #![doc = include_str!("fleet.md")]
 }
 
 pub mod sending {

@@ -44,7 +44,7 @@
 //! let tokens = exchange.response(response)?;
 //! assert!(tokens.grants(&needed));
 //!
-//! // An hour later, make new tokens of them, and store those. `SharedTokens` does so for all your tasks.
+//! // An hour later, make new tokens of them, and store those. `Permissions` does so for all your tasks.
 //! if tokens.needs_refresh(Timestamp::now()) {
 //!     let refresh = app.refresh_request(&tokens, Timestamp::now())?;
 //! }
@@ -52,8 +52,8 @@
 //! ```
 //!
 //! Permission is asked for once; its tokens are to be kept good after that. What there is to mind stands at [`TokenSet`].
-//! With the feature `tokio`, [`SharedTokens`] minds it: store what was exchanged, and ask it for an access token before each
-//! call.
+//! With the feature `tokio`, [`Permissions`] minds it: grant it what was exchanged, and ask it for an access token before
+//! each call.
 //!
 //! # When it does not work
 //!
@@ -72,8 +72,8 @@
 //! - **A permission is over after some hours**: new tokens were lost before they were stored, or overwritten by a task
 //!   that refreshed the old ones at the same time.
 //!
-#![cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::client::SharedTokens")]
-#![cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: crate#features")]
+#![cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: crate#features")]
 
 mod callback;
 mod parameters;

@@ -14,7 +14,7 @@ use crate::secret::{AccessToken, RefreshToken};
 /// # Refreshing
 ///
 /// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request)
-/// makes a new pair of the old one. [`SharedTokens`] does it when it is due, and minds all of this:
+/// makes a new pair of the old one. [`Permissions`] does it when it is due, and minds all of this:
 ///
 /// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.
 /// - The old pair works for two more minutes, so calls under way are not cut off, and a refresh that failed can be
@@ -27,8 +27,8 @@ use crate::secret::{AccessToken, RefreshToken};
 /// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
 /// [`expose_for_storage`](Self::expose_for_storage) gives what does.
 ///
-#[cfg_attr(feature = "tokio", doc = "[`SharedTokens`]: crate::client::SharedTokens")]
-#[cfg_attr(not(feature = "tokio"), doc = "[`SharedTokens`]: crate#features")]
+#[cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
+#[cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: crate#features")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenSet {

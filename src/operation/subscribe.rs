@@ -17,7 +17,7 @@ use crate::secret::AccessToken;
 /// Has Divar deliver events of a user's posts to your add-on.
 ///
 /// Only the owner of a post can subscribe you to it. A subscription lives as long as the access token it was made with:
-/// **after each refresh of the tokens, subscribe again**; with `SharedTokens`, in `TokenStore::refreshed`.
+/// **after each refresh of the tokens, subscribe again**; with `tokens::Permissions`, in the hook `on_refresh`.
 ///
 /// API-key permission: `EVENTS_REGISTER_SUBSCRIPTION`. OAuth scope: see [`Subscription`].
 #[derive(Clone, Debug)]

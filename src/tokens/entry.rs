@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::error::TokensError;
 use super::key::PermissionKey;
@@ -14,7 +14,7 @@ use crate::model::Timestamp;
 use crate::oauth::{Scope, TokenSet};
 use crate::secret::{AccessToken, RefreshToken};
 
-/// Tokens younger than this are not refreshed because a call was refused: their age is not the reason.
+/// Tokens that were refreshed less than this ago are not refreshed for a refused call: another refresh changes nothing.
 const RECENT: Duration = Duration::from_secs(60);
 
 /// What an access token that is due for a refresh must have left, to be used meanwhile.
@@ -27,11 +27,12 @@ pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// for two minutes after a refresh, and the last attempt takes up to 10 seconds.
 pub(super) const LAST_CHANCE: Duration = Duration::from_secs(100);
 
+/// What `Retry-After` is taken for at most, while a response may be lost.
+const MAX_WAIT_AFTER_LOSS: Duration = Duration::from_secs(20);
+
 pub(super) struct Entry {
     pub(super) key: PermissionKey,
     state: Mutex<State>,
-    /// Ends the pause of the task that tries again.
-    pub(super) wake: Notify,
 }
 
 /// What those who wait for a flight look at. Its sender is gone if the task of the flight is.
@@ -42,7 +43,9 @@ pub(super) struct State {
     /// The stored tokens, as far as known here.
     pub(super) known: Option<Known>,
     /// Counts the changes made here. Whoever read the store while it changed does not trust what was read.
-    pub(super) changes: u64,
+    changes: u64,
+    /// Counts the looks at the store.
+    looks: u64,
     /// New tokens that are not stored yet.
     pub(super) unstored: Option<Unstored>,
     /// A refresh that may have been carried out without a response.
@@ -68,7 +71,16 @@ pub(super) struct Known {
     pub(super) tokens: Tokens,
     /// When they were seen first, and last.
     seen_at: Instant,
-    pub(super) checked_at: Instant,
+    checked_at: Instant,
+    /// The look that saw them last.
+    look: u64,
+}
+
+/// One look at the store, or one change of it, from before its beginning.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    changes: u64,
+    number: u64,
 }
 
 #[derive(Clone)]
@@ -94,6 +106,7 @@ pub(super) struct Revoked {
 
 /// Divar's `Retry-After`.
 pub(super) struct Wait {
+    pub(super) since: Instant,
     pub(super) until: Instant,
     pub(super) why: Error,
 }
@@ -128,6 +141,7 @@ impl Entry {
         let state = State {
             known: None,
             changes: 0,
+            looks: 0,
             unstored: None,
             maybe_rotated: None,
             revoked: None,
@@ -140,7 +154,7 @@ impl Entry {
             failed_until: None,
             last_used: now,
         };
-        Self { key, state: Mutex::new(state), wake: Notify::new() }
+        Self { key, state: Mutex::new(state) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -156,13 +170,24 @@ pub(super) struct Now {
 }
 
 impl State {
-    /// Says what can be said at once to a call that began at `begun`.
-    pub(super) fn answer(&self, wanted: Wanted<'_>, begun: Instant, recheck_after: Duration, now: Now) -> Answer {
+    /// Begins a look at the store.
+    pub(super) fn begin_look(&mut self) -> Look {
+        self.looks = self.looks.wrapping_add(1);
+        Look { changes: self.changes, number: self.looks }
+    }
+
+    /// How many looks there were, for a call that begins.
+    pub(super) fn looks(&self) -> u64 {
+        self.looks
+    }
+
+    /// Says what can be said at once to a call that began after so many looks.
+    pub(super) fn answer(&self, wanted: Wanted<'_>, looks: u64, recheck_after: Duration, now: Now) -> Answer {
         let Some(known) = &self.known else { return Answer::Unknown };
         let set = &known.tokens.set;
         let token = &set.access_token;
         // Whatever speaks against the known tokens, there may be other ones in the store.
-        let was_checked = known.checked_at >= begun;
+        let was_checked = known.look > looks;
         if wanted.scope.is_some_and(|scope| !set.grants(scope)) {
             let missing = wanted.scope.filter(|_| was_checked).cloned();
             return missing.map_or(Answer::Unknown, |scope| Answer::Failed(TokensError::ScopeNotGranted(scope)));
@@ -207,9 +232,9 @@ impl State {
         self.maybe_rotated.as_ref().is_some_and(|rotated| rotated.access_token == *token)
     }
 
-    /// Notes what is stored, unless it changed since it was `changes`.
-    pub(super) fn learn(&mut self, tokens: Option<Tokens>, changes: u64, now: Instant) {
-        if self.changes != changes {
+    /// Notes what a look saw, unless something was changed here since it began.
+    pub(super) fn learn(&mut self, tokens: Option<Tokens>, look: Look, now: Instant) {
+        if self.changes != look.changes {
             return;
         }
         self.failed_until = None;
@@ -222,19 +247,19 @@ impl State {
             self.maybe_rotated = None;
         }
         match &mut self.known {
-            Some(known) if known.tokens == tokens => known.checked_at = now,
-            known => *known = Some(Known { tokens, seen_at: now, checked_at: now }),
+            Some(known) if known.tokens == tokens => (known.checked_at, known.look) = (now, look.number),
+            known => *known = Some(Known { tokens, seen_at: now, checked_at: now, look: look.number }),
         }
     }
 
-    /// Ends a grant or deletion that began when there were `changes`: nothing of the permission before matters.
+    /// Ends a grant or deletion: nothing of the permission before matters.
     ///
     /// What was read before this is not trusted after it. If two of them overlap, only the store knows which was last.
-    pub(super) fn end_change(&mut self, changes: u64, tokens: Option<Tokens>, now: Instant) {
+    pub(super) fn end_change(&mut self, look: Look, tokens: Option<Tokens>, now: Instant) {
         (self.unstored, self.maybe_rotated, self.revoked) = (None, None, None);
         (self.own_lease, self.wanted_lease, self.other_lease) = (None, None, None);
         self.known = None;
-        self.learn(tokens, changes, now);
+        self.learn(tokens, look, now);
         self.changes = self.changes.wrapping_add(1);
     }
 
@@ -265,7 +290,7 @@ impl State {
         let wait = self.wait.as_ref()?;
         let last_chance = self.maybe_rotated.as_ref().filter(|rotated| rotated.access_token == *token);
         let until = match last_chance {
-            Some(rotated) => wait.until.min(rotated.since + LAST_CHANCE),
+            Some(rotated) => wait.until.min(wait.since + MAX_WAIT_AFTER_LOSS).min(rotated.since + LAST_CHANCE),
             None => wait.until,
         };
         (now < until).then(|| wait.why.clone())
@@ -289,11 +314,11 @@ impl State {
 }
 
 impl Known {
-    /// Whether the tokens are too new to be refreshed for a refused call. A clock that is wrong can shorten this, and
-    /// not lengthen it.
+    /// Whether the tokens come from a refresh of a moment ago. A clock that is wrong can shorten that moment, and not
+    /// lengthen it.
     fn is_recent(&self, now: Now) -> bool {
-        let has_age = now.time >= self.tokens.obtained_at;
-        has_age
+        self.tokens.refreshed
+            && now.time >= self.tokens.obtained_at
             && now.time.saturating_since(self.tokens.obtained_at) < RECENT
             && now.instant.saturating_duration_since(self.seen_at) < RECENT
     }

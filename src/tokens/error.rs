@@ -20,7 +20,7 @@ pub enum TokensError {
     NoRefreshToken,
     /// The refresh failed. The permission is over if [`Error::is_invalid_grant`]; otherwise the next call tries again.
     Refresh(Error),
-    /// The access token was refused although it is less than a minute old.
+    /// The access token was refused less than a minute after it was refreshed.
     ///
     /// The permission lacks the scope, or the API key lacks the operation's permission. Another refresh changes neither.
     RefusedAfterRefresh,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Flight, LAST_CHANCE, Landing, MaybeRotated, Revoked, Unstored, Wait};
+use super::entry::{Entry, Flight, LAST_CHANCE, Landing, Look, MaybeRotated, Revoked, Unstored, Wait};
 use super::error::TokensError;
-use super::permissions::Permissions;
+use super::permissions::{Hurry, Permissions};
 use super::store::{PermissionRecord, Stamp, StoreError};
 use super::value::Tokens;
 use crate::error::BoxError;
@@ -35,7 +35,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 /// How long nothing is begun in the background after a failure.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// The pauses before a change that an author asked for is tried again.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
@@ -96,16 +96,16 @@ impl Permissions {
 
     /// Reads what is stored.
     async fn load(&self, entry: &Entry) -> Result<PermissionRecord, TokensError> {
-        let changes = entry.state().changes;
+        let look = entry.state().begin_look();
         let read = self.bounded(self.0.store.read(entry.key.as_str())).await;
         let record = read.map_err(|error| self.store_error(entry, None, error))?;
         let Some(record) = record else {
-            entry.state().learn(None, changes, self.now().instant);
+            entry.state().learn(None, look, self.now().instant);
             return Err(TokensError::NotStored);
         };
         let tokens = self.read(entry, &record)?;
         let mut state = entry.state();
-        state.learn(Some(tokens), changes, self.now().instant);
+        state.learn(Some(tokens), look, self.now().instant);
         // A grant or somebody else has ended it.
         state.own_lease = state.own_lease.filter(|own| record.lease == Some(*own));
         drop(state);
@@ -134,25 +134,25 @@ impl Permissions {
         loop {
             let failed = |error| self.store_error(entry, None, error);
             let new = Stamp::random().map_err(failed)?;
-            let (lease, own, changes) = {
+            let (lease, own, look) = {
                 let mut state = entry.state();
                 // Asked for again under the same name, where the response was lost.
                 let lease = *state.wanted_lease.get_or_insert(new);
-                (lease, state.own_lease, state.changes)
+                (lease, state.own_lease, state.begin_look())
             };
             let asked = self.0.store.lease(entry.key.as_str(), lease, own.or(watched_out));
             let record = self.bounded(asked).await.map_err(failed)?;
             let Some(record) = record else {
                 let mut state = entry.state();
                 state.wanted_lease = None;
-                state.learn(None, changes, self.now().instant);
+                state.learn(None, look, self.now().instant);
                 return Err(TokensError::NotStored);
             };
             let stored = self.read(entry, &record)?;
             let is_other = stored != *tokens;
             let held_by = {
                 let mut state = entry.state();
-                state.learn(Some(stored), changes, self.now().instant);
+                state.learn(Some(stored), look, self.now().instant);
                 if record.lease == Some(lease) {
                     (state.own_lease, state.wanted_lease, state.other_lease) = (Some(lease), None, None);
                 } else {
@@ -206,7 +206,7 @@ impl Permissions {
         let access_token = old.set.access_token.clone();
         let why = match outcome {
             Ok(set) => {
-                let tokens = Tokens { set, obtained_at: begun.time };
+                let tokens = Tokens { set, obtained_at: begun.time, refreshed: true };
                 let unstored = Unstored { tokens, lease, replaced: access_token };
                 let mut state = entry.state();
                 (state.wait, state.maybe_rotated) = (None, None);
@@ -219,7 +219,8 @@ impl Permissions {
         {
             let mut state = entry.state();
             let pause = why.retry_after().map(|pause| pause.min(MAX_WAIT));
-            state.wait = pause.map(|pause| Wait { until: self.now().instant + pause, why: why.clone() });
+            let since = self.now().instant;
+            state.wait = pause.map(|pause| Wait { since, until: since + pause, why: why.clone() });
             if why.is_invalid_grant() {
                 state.maybe_rotated = None;
                 state.revoked =
@@ -242,10 +243,10 @@ impl Permissions {
         loop {
             let value = unstored.tokens.to_value().map_err(|error| failed(&unstored, error))?;
             let keep_lease = self.0.settings.on_refresh.is_some();
-            let changes = entry.state().changes;
+            let look = entry.state().begin_look();
             let replaced = self.bounded(self.0.store.replace(key, unstored.lease, value, keep_lease)).await;
             if replaced.map_err(|error| failed(&unstored, error))? {
-                self.stored(entry, &unstored, changes, keep_lease);
+                self.stored(entry, &unstored, look, keep_lease);
                 return Ok(());
             }
             let stored = match self.load(entry).await {
@@ -256,7 +257,7 @@ impl Permissions {
             match stored {
                 // The store took them, and its response was lost.
                 Some(stored) if stored == unstored.tokens => {
-                    self.stored(entry, &unstored, changes, false);
+                    self.stored(entry, &unstored, look, false);
                     return Ok(());
                 }
                 // Somebody took us for dead, and may have refreshed the old tokens as well.
@@ -276,21 +277,23 @@ impl Permissions {
         }
     }
 
-    fn stored(&self, entry: &Arc<Entry>, unstored: &Unstored, changes: u64, lease_kept: bool) {
+    fn stored(&self, entry: &Arc<Entry>, unstored: &Unstored, look: Look, lease_kept: bool) {
         {
             let mut state = entry.state();
             state.unstored = None;
             state.own_lease = lease_kept.then_some(unstored.lease);
-            state.learn(Some(unstored.tokens.clone()), changes, self.now().instant);
+            state.learn(Some(unstored.tokens.clone()), look, self.now().instant);
         }
         self.run_hook(entry, unstored.tokens.set.clone(), lease_kept.then_some(unstored.lease));
     }
 
     /// Tries again while tokens are at stake, whether or not anybody asks.
-    async fn insist(&self, entry: &Arc<Entry>) {
+    async fn insist(&self, entry: &Arc<Entry>, mut hurry: Hurry) {
         let begun = entry.state().maybe_rotated.as_ref().map_or(self.now().instant, |rotated| rotated.since);
         for at in INSISTENCE {
-            self.pause_until(entry, begun + at).await;
+            if entry.state().is_at_stake() {
+                self.pause_until(&mut hurry, begun + at).await;
+            }
             if !entry.state().is_at_stake() {
                 return;
             }
@@ -306,14 +309,20 @@ impl Permissions {
             self.release(entry, lease).await;
         }
         while entry.state().is_at_stake() {
-            self.pause_until(entry, self.now().instant + INSISTENCE_AFTER).await;
+            self.pause_until(&mut hurry, self.now().instant + INSISTENCE_AFTER).await;
             let _ = self.flight(entry, None, false).wait_for(Option::is_some).await;
         }
     }
 
-    async fn pause_until(&self, entry: &Entry, until: Instant) {
+    async fn pause_until(&self, hurry: &mut Hurry, until: Instant) {
         let pause = until.saturating_duration_since(self.now().instant);
-        self.within(pause, entry.wake.notified()).await;
+        self.pause(hurry, pause).await;
+    }
+
+    /// Pauses, or less if the program is about to end.
+    pub(super) async fn pause(&self, hurry: &mut Hurry, pause: Duration) {
+        // The sender is in `self`, so it is not gone.
+        let _ = self.within(pause, hurry.changed()).await;
     }
 
     /// Tries a change of the store three times.
@@ -384,10 +393,10 @@ impl Drop for Insist<'_> {
             }
             state.has_insister = true;
         }
-        let (permissions, entry) = (permissions.clone(), Arc::clone(entry));
+        let (permissions, entry, hurry) = (permissions.clone(), Arc::clone(entry), permissions.hurry());
         permissions.clone().spawn(async move {
             let insister = Insister(&entry);
-            permissions.insist(&entry).await;
+            permissions.insist(&entry, hurry).await;
             drop(insister);
         });
     }

@@ -134,7 +134,7 @@ impl Permissions {
     /// Runs the author's hook for new tokens. The lease is ended once it has succeeded, or lasted long enough.
     pub(super) fn run_hook(&self, entry: &Arc<Entry>, tokens: TokenSet, lease: Option<Stamp>) {
         let Some(hook) = self.0.settings.on_refresh.clone() else { return };
-        let (this, entry) = (self.clone(), Arc::clone(entry));
+        let (this, entry, mut hurry) = (self.clone(), Arc::clone(entry), self.hurry());
         self.spawn(async move {
             let mut lease = lease;
             let begun = this.now().instant;
@@ -144,7 +144,7 @@ impl Permissions {
                     this.release(&entry, kept).await;
                     lease = None;
                 }
-                this.within(pause, entry.wake.notified()).await;
+                this.pause(&mut hurry, pause).await;
                 if !this.is_current(&entry, &tokens) || this.run_hook_once(&hook, &entry, &tokens).await {
                     break;
                 }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::entry::{Answer, Because, Entry, Flight, Now, Wanted};
 use super::error::TokensError;
+use super::flight::AFTER_FAILURE;
 use super::key::PermissionKey;
 use super::store::{ListedPermission, PermissionStore, Stamp};
 use super::value::Tokens;
@@ -33,7 +34,12 @@ pub(super) struct Inner {
     entries: Mutex<Entries>,
     /// How many tasks run. `settle` waits for none.
     tasks: watch::Sender<usize>,
+    /// Changes when pauses are to end.
+    hurry: watch::Sender<()>,
 }
+
+/// Tells a task that pauses when the program is about to end.
+pub(super) type Hurry = watch::Receiver<()>;
 
 #[derive(Default)]
 struct Entries {
@@ -152,8 +158,8 @@ impl PermissionsBuilder {
     #[must_use]
     pub fn build(self) -> Permissions {
         let Self { oauth, store, settings } = self;
-        let (entries, tasks) = (Mutex::default(), watch::Sender::new(0));
-        Permissions(Arc::new(Inner { oauth, store, settings, entries, tasks }))
+        let (entries, tasks, hurry) = (Mutex::default(), watch::Sender::new(0), watch::Sender::new(()));
+        Permissions(Arc::new(Inner { oauth, store, settings, entries, tasks, hurry }))
     }
 }
 
@@ -215,8 +221,8 @@ impl Permissions {
     ///
     /// # Errors
     ///
-    /// [`TokensError::RefusedAfterRefresh`] if the stored token is the refused one and less than a minute old; else as
-    /// [`access_token`](Self::access_token).
+    /// [`TokensError::RefusedAfterRefresh`] if the stored token is the refused one, and was refreshed less than a minute
+    /// ago; else as [`access_token`](Self::access_token).
     ///
     /// # Panics
     ///
@@ -275,75 +281,71 @@ impl Permissions {
     /// new. If the store remains unavailable, it does not return.
     pub async fn settle(&self) {
         let mut tasks = self.0.tasks.subscribe();
-        let entries: Vec<_> = self.entries().by_key.values().cloned().collect();
-        entries.iter().for_each(|entry| entry.wake.notify_waiters());
+        self.0.hurry.send_replace(());
         // The sender is in `self`, so it is not gone.
         let _ = tasks.wait_for(|running| *running == 0).await;
     }
 
     async fn ask(&self, key: &PermissionKey, wanted: Wanted<'_>) -> Result<AccessToken, TokensError> {
-        let begun = self.now();
-        let entry = self.entry(key, begun.instant);
-        match self.answer(&entry, wanted, begun, begun) {
+        let now = self.now();
+        let entry = self.entry(key, now.instant);
+        let (looks, answer) = {
+            let mut state = entry.state();
+            state.last_used = now.instant;
+            let looks = state.looks();
+            (looks, state.answer(wanted, looks, self.0.settings.recheck_after, now))
+        };
+        match answer {
             Answer::Token(token) => Ok(token),
-            answer => Box::pin(self.ask_on(&entry, wanted, begun, answer)).await,
+            answer => Box::pin(self.ask_on(&entry, wanted, looks, now.instant, answer)).await,
         }
     }
 
-    /// The rest of `ask`, for when not everything is known.
+    /// The rest of `ask`, if not everything is known.
     async fn ask_on(
         &self,
         entry: &Arc<Entry>,
         wanted: Wanted<'_>,
-        begun: Now,
-        mut answer: Answer,
+        looks: u64,
+        begun: Instant,
+        first: Answer,
     ) -> Result<AccessToken, TokensError> {
-        let mut flights = 0;
+        let (mut answer, mut flights) = (first, 0);
         loop {
-            let patience = match answer {
+            match answer {
                 Answer::Token(token) => return Ok(token),
                 Answer::Failed(why) => return Err(why),
                 Answer::Meanwhile(token, because) => {
-                    let mut flight = self.flight_unless_failing(entry);
-                    if because == Because::Unchecked && flights == 0 {
-                        if let Some(flight) = &mut flight {
-                            let looked = flight.wait_for(Option::is_some);
-                            if self.within(RECHECK_PATIENCE, looked).await.is_some() {
-                                flights += 1;
-                                answer = self.answer(entry, wanted, begun, self.now());
-                                continue;
-                            }
-                        }
+                    let flight = self.flight_unless_failing(entry);
+                    let Some(mut flight) = flight.filter(|_| because == Because::Unchecked && flights == 0) else {
+                        return Ok(token);
+                    };
+                    if self.within(RECHECK_PATIENCE, flight.wait_for(Option::is_some)).await.is_none() {
+                        // The others do not wait for a slow store as well.
+                        entry.state().failed_until = Some(self.now().instant + AFTER_FAILURE);
+                        return Ok(token);
                     }
-                    return Ok(token);
                 }
                 Answer::Unknown => {
-                    let passed = self.now().instant.saturating_duration_since(begun.instant);
-                    self.0.settings.wait_limit.saturating_sub(passed)
+                    if flights >= MAX_FLIGHTS && entry.state().is_expired(self.now().time) {
+                        return Err(TokensError::Expired);
+                    }
+                    let passed = self.now().instant.saturating_duration_since(begun);
+                    let patience = self.0.settings.wait_limit.saturating_sub(passed);
+                    let mut flight = self.flight(entry, wanted.refused, false);
+                    let outcome = match self.within(patience, flight.wait_for(Option::is_some)).await {
+                        None => Err(TokensError::TimedOut),
+                        Some(Err(_)) => Err(TokensError::Cancelled),
+                        Some(Ok(outcome)) => outcome.clone().unwrap_or(Err(TokensError::Cancelled)),
+                    };
+                    if let Err(why) = outcome {
+                        return entry.state().unexpired(wanted, self.now().time).ok_or(why);
+                    }
                 }
-            };
-            if flights >= MAX_FLIGHTS && entry.state().is_expired(self.now().time) {
-                return Err(TokensError::Expired);
-            }
-            let mut flight = self.flight(entry, wanted.refused, false);
-            let landed = self.within(patience, flight.wait_for(Option::is_some)).await;
-            let outcome = match landed {
-                None => Err(TokensError::TimedOut),
-                Some(Err(_)) => Err(TokensError::Cancelled),
-                Some(Ok(outcome)) => outcome.clone().unwrap_or(Err(TokensError::Cancelled)),
-            };
-            if let Err(why) = outcome {
-                return entry.state().unexpired(wanted, self.now().time).ok_or(why);
             }
             flights += 1;
-            answer = self.answer(entry, wanted, begun, self.now());
+            answer = entry.state().answer(wanted, looks, self.0.settings.recheck_after, self.now());
         }
-    }
-
-    fn answer(&self, entry: &Entry, wanted: Wanted<'_>, begun: Now, now: Now) -> Answer {
-        let mut state = entry.state();
-        state.last_used = now.instant;
-        state.answer(wanted, begun.instant, self.0.settings.recheck_after, now)
     }
 
     /// A flight in the background, unless the last one failed a moment ago.
@@ -371,16 +373,16 @@ impl Permissions {
 
     async fn store_grant(&self, key: PermissionKey, set: TokenSet) -> Result<(), TokensError> {
         let entry = self.entry(&key, self.now().instant);
-        let tokens = Tokens { set, obtained_at: self.now().time };
+        let tokens = Tokens { set, obtained_at: self.now().time, refreshed: false };
         let failed = |error| self.store_error(&entry, Some(&tokens), error);
         let value = tokens.to_value().map_err(failed)?;
         let grant = Stamp::random().map_err(failed)?;
-        let changes = entry.state().changes;
+        let look = entry.state().begin_look();
         let outcome = self.persistently(|| self.0.store.grant(key.as_str(), grant, value.clone())).await;
         let mut state = entry.state();
         match outcome {
             Ok(()) => {
-                state.end_change(changes, Some(tokens), self.now().instant);
+                state.end_change(look, Some(tokens), self.now().instant);
                 Ok(())
             }
             Err(error) => {
@@ -393,12 +395,12 @@ impl Permissions {
 
     async fn delete(&self, key: PermissionKey) -> Result<(), TokensError> {
         let entry = self.entry(&key, self.now().instant);
-        let changes = entry.state().changes;
+        let look = entry.state().begin_look();
         let outcome = self.persistently(|| self.0.store.delete(key.as_str())).await;
         let mut state = entry.state();
         match outcome {
             Ok(_) => {
-                state.end_change(changes, None, self.now().instant);
+                state.end_change(look, None, self.now().instant);
                 Ok(())
             }
             Err(error) => {
@@ -416,6 +418,10 @@ impl Permissions {
             let _counted = counted;
             work.await
         })
+    }
+
+    pub(super) fn hurry(&self) -> Hurry {
+        self.0.hurry.subscribe()
     }
 
     pub(super) fn now(&self) -> Now {

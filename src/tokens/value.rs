@@ -11,22 +11,27 @@ use crate::oauth::{StoredTokens, TokenSet};
 /// How long an access token is valid if the platform does not say; it documents an hour.
 pub(super) const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Tokens, and when they were issued or, if granted, stored.
+/// Tokens, and how they were come by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tokens {
     pub(super) set: TokenSet,
+    /// When they were issued or, if granted, stored.
     pub(super) obtained_at: Timestamp,
+    /// Whether by a refresh; otherwise by a grant.
+    pub(super) refreshed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     tokens: StoredTokens,
     obtained_at: Timestamp,
+    refreshed: bool,
 }
 
 impl Tokens {
     pub(super) fn to_value(&self) -> Result<PermissionValue, StoreError> {
-        let stored = Stored { tokens: self.set.expose_for_storage(), obtained_at: self.obtained_at };
+        let stored =
+            Stored { tokens: self.set.expose_for_storage(), obtained_at: self.obtained_at, refreshed: self.refreshed };
         let expires_at = self.set.expires_at().unwrap_or_else(|| self.obtained_at.saturating_add(DOCUMENTED_LIFETIME));
         Ok(PermissionValue::new(serde_json::to_vec(&stored)?, expires_at))
     }
@@ -35,6 +40,7 @@ impl Tokens {
         // The JSON error can quote what it could not read.
         let stored: Stored = serde_json::from_slice(value.expose_secret())
             .map_err(|_| "the stored permission cannot be read: it is not the JSON that was written")?;
-        Ok(Self { set: stored.tokens.into_tokens(), obtained_at: stored.obtained_at })
+        let Stored { tokens, obtained_at, refreshed } = stored;
+        Ok(Self { set: tokens.into_tokens(), obtained_at, refreshed })
     }
 }

@@ -2,15 +2,19 @@
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
-use std::sync::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use kenar::client::{TokenStore, TokensError};
 use kenar::model::{ConversationId, Timestamp, UserId};
-use kenar::oauth::{OAuthApp, OAuthState, TokenResponse, TokenSet};
+use kenar::oauth::{OAuthApp, OAuthState, TokenResponse};
 use kenar::operation::*;
 use kenar::secret::{
     AccessToken, ApiKey, AuthorizationCode, ClientSecret, IdentificationKey, RefreshToken, UploadToken,
+};
+use kenar::tokens::{
+    ListedPermission, MemoryPermissions, PermissionKey, PermissionRecord, PermissionStore, PermissionValue, Stamp,
+    StoreError, TokensError,
 };
 use kenar::transport::MockTransport;
 use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};
@@ -171,50 +175,92 @@ pub fn well(secrets: &Secrets) -> serde_json::Value {
     answer
 }
 
-/// A store that fails every other time, and says what it had and what it was given.
-struct Talkative(Mutex<(TokenSet, bool)>);
+/// A store whose replacements fail every other time, and say what they were given.
+#[derive(Debug, Default)]
+struct Talkative(MemoryPermissions, AtomicBool);
 
 #[async_trait]
-impl TokenStore for Talkative {
-    async fn load(&self) -> Result<Option<TokenSet>, Box<dyn StdError + Send + Sync>> {
-        Ok(Some(self.0.lock().unwrap().0.clone()))
+impl PermissionStore for Talkative {
+    async fn read(&self, key: &str) -> Result<Option<PermissionRecord>, StoreError> {
+        self.0.read(key).await
     }
 
-    async fn store(&self, tokens: &TokenSet) -> Result<(), Box<dyn StdError + Send + Sync>> {
-        let (row, fails) = &mut *self.0.lock().unwrap();
-        *fails = !*fails;
-        if *fails {
-            let row = |tokens: &TokenSet| serde_json::to_string(&tokens.expose_for_storage()).unwrap();
-            return Err(std::io::Error::other(format!("cannot write {}", row(tokens))).into());
+    async fn grant(&self, key: &str, grant: Stamp, value: PermissionValue) -> Result<(), StoreError> {
+        self.0.grant(key, grant, value).await
+    }
+
+    async fn lease(
+        &self,
+        key: &str,
+        lease: Stamp,
+        broken: Option<Stamp>,
+    ) -> Result<Option<PermissionRecord>, StoreError> {
+        self.0.lease(key, lease, broken).await
+    }
+
+    async fn replace(
+        &self,
+        key: &str,
+        lease: Stamp,
+        value: PermissionValue,
+        keep_lease: bool,
+    ) -> Result<bool, StoreError> {
+        if !self.1.fetch_xor(true, Ordering::Relaxed) {
+            let value = String::from_utf8(value.expose_secret().to_vec()).unwrap();
+            return Err(std::io::Error::other(format!("cannot write {value}")).into());
         }
-        *row = tokens.clone();
-        Ok(())
+        self.0.replace(key, lease, value, keep_lease).await
+    }
+
+    async fn release(&self, key: &str, lease: Stamp) -> Result<(), StoreError> {
+        self.0.release(key, lease).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<bool, StoreError> {
+        self.0.delete(key).await
+    }
+
+    async fn list(&self, after: Option<&ListedPermission>, limit: usize) -> Result<Vec<ListedPermission>, StoreError> {
+        self.0.list(after, limit).await
+    }
+
+    async fn leased(&self, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.0.leased(limit).await
     }
 }
 
-/// What shared tokens say that are refreshed, are not stored, and are refused.
-pub async fn shared_tokens(secrets: &Secrets) -> Vec<String> {
+/// What permissions say that are refreshed, are not stored, and are refused.
+pub async fn permissions(secrets: &Secrets) -> Vec<String> {
     let mock = MockTransport::new();
-    let client = Client::builder(secrets.api_key.clone()).transport(mock.clone()).build().unwrap();
+    let now = Arc::new(AtomicI64::new(1_700_000_000_000_000));
+    let clock = Arc::clone(&now);
+    let client = Client::builder(secrets.api_key.clone())
+        .transport(mock.clone())
+        .clock(move || Timestamp::from_unix_micros(clock.load(Ordering::Relaxed)).unwrap())
+        .build()
+        .unwrap();
     let old = AccessToken::new(secrets.identification_key.expose_secret()).unwrap();
     let mut first = TokenResponse::new(old.clone());
     first.refresh_token = Some(RefreshToken::new(secrets.code.expose_secret()).unwrap());
-    let store = Talkative(Mutex::new((first.into_tokens(Timestamp::now()), false)));
-    let tokens = client.oauth(secrets.app()).shared_tokens(store);
+    let permissions = client.oauth(secrets.app()).permissions(Arc::new(Talkative::default()));
+    let key = PermissionKey::new("user");
+    permissions.grant(&key, first.into_tokens(Timestamp::from_unix_micros(0).unwrap())).await.unwrap();
+    // Not refused while it is new.
+    now.fetch_add(61_000_000, Ordering::Relaxed);
 
-    let mut said = vec![debug(&tokens)];
+    let mut said = vec![debug(&permissions)];
     let mut says = |outcome: Result<AccessToken, TokensError>, is_given: bool| {
         assert_eq!(outcome.is_ok(), is_given, "{outcome:?}");
         said.push(outcome.map_or_else(|error| chain(&error), |token| debug(&token)));
-        said.push(debug(&tokens));
+        said.push(debug(&permissions));
     };
-    says(tokens.access_token().await, true);
     let asked = [secrets.client_secret.expose_secret(), old.expose_secret(), secrets.code.expose_secret()];
     mock.respond_json(400, &json!({ "error": "invalid_request", "error_description": asked.join(" ") }));
-    says(tokens.refresh(&old).await, false);
+    says(permissions.replace(&key, &old).await, false);
     mock.respond_json(200, &well(secrets));
-    says(tokens.refresh(&old).await, false);
-    says(tokens.refresh(&old).await, true);
-    says(tokens.refresh(&secrets.access_token).await, false);
+    says(permissions.replace(&key, &old).await, false);
+    says(permissions.replace(&key, &old).await, true);
+    says(permissions.replace(&key, &secrets.access_token).await, false);
+    permissions.settle().await;
     said
 }

@@ -20,7 +20,7 @@ use kenar::error::ErrorKind;
 use kenar::request::{BaseUrls, Body};
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport, TransportError, TransportErrorKind};
 use kenar::webhook::Verifier;
-use kenar_tests::secrecy::{Pieces, Secrets, block_on, every_call, same_cases, secrets, shared_tokens, well};
+use kenar_tests::secrecy::{Pieces, Secrets, block_on, every_call, permissions, same_cases, secrets, well};
 use proptest::proptest;
 use proptest::test_runner::Config;
 use tokio::io::AsyncReadExt as _;
@@ -190,7 +190,7 @@ async fn everything(secrets: &Secrets) {
         let transport = Talkative(kind, secrets.all().join(" "));
         fail(&client(secrets, "http://127.0.0.1:1", transport), secrets, known_as).await;
     }
-    shared_tokens(secrets).await;
+    permissions(secrets).await;
 
     let verifier = Verifier::new(secrets.identification_key.clone());
     for shown in [&secrets.identification_key.expose_secret(), &secrets.access_token.expose_secret()] {

@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use kenar::client::{ClientBuilder, ClientSetupError, Retry, SharedTokens, Timer, TokenStore, TokensError};
+use kenar::client::{ClientBuilder, ClientSetupError, Retry, Timer};
 use kenar::model::UserId;
 use kenar::model::icon::Icon;
 use kenar::oauth::OAuthApp;
 use kenar::operation::*;
 use kenar::request::{BaseUrls, Body};
 use kenar::secret::{AuthorizationCode, ClientSecret, InvalidSecret, UploadToken};
+use kenar::tokens::{PermissionStore, Permissions, TokensError};
 use kenar::transport::{HttpTransport, MockTransport, TransportError};
 use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
 use serde_json::json;
@@ -32,9 +33,9 @@ fn types_are_what_programs_need_them_to_be() {
     cloned_and_printed::<Error>();
     cloned_and_printed::<Retry>();
     cloned_and_printed::<BaseUrls>();
-    cloned_and_printed::<SharedTokens>();
+    cloned_and_printed::<Permissions>();
     cloned_and_printed::<TokensError>();
-    shared::<Box<dyn TokenStore>>();
+    shared::<Box<dyn PermissionStore>>();
     shared::<ClientBuilder>();
     shared::<Media>();
     shared::<MediaSource>();

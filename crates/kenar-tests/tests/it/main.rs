@@ -11,7 +11,6 @@ mod no_secret_shows;
 mod oauth_properties;
 mod outside_operation;
 mod read_by_others;
-mod refreshes_interleaved;
 mod sends_interleaved;
 mod sent_or_not;
 mod ten_thousand_sends;

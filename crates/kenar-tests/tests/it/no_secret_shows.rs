@@ -16,7 +16,7 @@ use kenar::transport::MockTransport;
 use kenar::webhook::Verifier;
 use kenar::{Client, ConversationMessage, Scope};
 use kenar_tests::secrecy::{
-    Pieces, Secrets, block_on, chain, debug, every_call, same_cases, secrets, shared_tokens, well,
+    Pieces, Secrets, block_on, chain, debug, every_call, permissions, same_cases, secrets, well,
 };
 use proptest::prelude::*;
 
@@ -151,9 +151,9 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_said_of_shared_tokens_shows_one(secrets in secrets()) {
+    fn nothing_that_permissions_say_shows_one(secrets in secrets()) {
         let pieces = Pieces::of(secrets.all());
-        for text in block_on(shared_tokens(&secrets)) {
+        for text in block_on(permissions(&secrets)) {
             pieces.assert_not_in(&text);
         }
     }
