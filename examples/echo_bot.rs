@@ -3,51 +3,41 @@
 //! `cargo run --example echo_bot`
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::routing::post;
+use kenar::axum::AppState;
 use kenar::model::{AppUrl, MessageContent};
-use kenar::webhook::{Event, MessageEvent, Rejection, Verifier};
-use kenar::{BotMessage, Button, ChatApi as _, Client, Error};
+use kenar::webhook::MessageEvent;
+use kenar::{BotMessage, Button, ChatApi as _, Client, Error, Event};
 use kenar_sandbox::Sandbox;
 use tokio::net::TcpListener;
 
-#[derive(Clone)]
-struct Bot {
-    verifier: Verifier,
-    client: Client,
-}
-
-async fn event(State(bot): State<Bot>, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
-    if let Event::ChatbotMessage(message) = bot.verifier.event(&headers, &body)? {
+async fn event(State(client): State<Client>, event: Event) {
+    if let Event::ChatbotMessage(message) = event {
         // Divar wants its 200 at once: the answer is sent after it.
         tokio::spawn(async move {
-            if let Err(error) = bot.answer(&message).await {
+            if let Err(error) = answer(&client, &message).await {
                 eprintln!("not answered: {error}");
             }
         });
     }
-    Ok(())
 }
 
-impl Bot {
-    async fn answer(&self, message: &MessageEvent) -> Result<(), Error> {
-        let said = match &message.content {
-            MessageContent::Text(text) => format!("گفتید: {text}"),
-            MessageContent::Image(_) => "عکس قشنگی است!".to_owned(),
-            _ => "این را نمی‌فهمم، ولی دریافت شد.".to_owned(),
-        };
-        let answer = match message.start_command() {
-            None => BotMessage::text(said),
-            Some(start) => match start.post_token() {
-                None => BotMessage::text("خوش آمدید!"),
-                Some(post) => BotMessage::text("خوش آمدید!").buttons([[Button::post_page("آگهی شما", &post)]]),
-            },
-        };
-        self.client.send_bot_message(&message.conversation.id, &answer).await?;
-        Ok(())
-    }
+async fn answer(client: &Client, message: &MessageEvent) -> Result<(), Error> {
+    let said = match &message.content {
+        MessageContent::Text(text) => format!("گفتید: {text}"),
+        MessageContent::Image(_) => "عکس قشنگی است!".to_owned(),
+        _ => "این را نمی‌فهمم، ولی دریافت شد.".to_owned(),
+    };
+    let answer = match message.start_command() {
+        None => BotMessage::text(said),
+        Some(start) => match start.post_token() {
+            None => BotMessage::text("خوش آمدید!"),
+            Some(post) => BotMessage::text("خوش آمدید!").buttons([[Button::post_page("آگهی شما", &post)]]),
+        },
+    };
+    client.send_bot_message(&message.conversation.id, &answer).await?;
+    Ok(())
 }
 
 #[tokio::main]
@@ -58,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let base: AppUrl = format!("http://{}", listener.local_addr()?).parse()?;
     app.set_events_url(base.join(["event"]));
-    let bot = Bot { verifier: app.verifier(), client: app.client() };
+    let bot = AppState { verifier: app.verifier(), client: app.client() };
     tokio::spawn(async { axum::serve(listener, Router::new().route("/event", post(event)).with_state(bot)).await });
 
     let sara = sandbox.user("sara");

@@ -26,8 +26,10 @@ impl Webhooks {
         let (headers, body) = (request.headers(), request.body());
         match request.uri().path() {
             "/kenar/open" => {
+                // [anywhere]
                 let opened = self.verifier.open_app(headers, body)?;
                 Ok(opened.reply(self.base.join(["hello"])).into_http_response())
+                // [end]
             }
             "/kenar/event" => {
                 if let Event::ChatbotMessage(message) = self.verifier.event(headers, body)? {

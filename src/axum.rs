@@ -62,8 +62,6 @@ use http::request::Parts;
 
 use crate::client::Client;
 #[cfg(feature = "hyper")]
-use crate::client::ClientBuilder;
-#[cfg(feature = "hyper")]
 use crate::env::EnvError;
 use crate::oauth::{CallbackError, CallbackQuery};
 use crate::webhook::{
@@ -86,9 +84,7 @@ pub struct AppState {
 /// [`EnvError`], if a variable is not set or cannot be used, or the client cannot be set up.
 #[cfg(feature = "hyper")]
 pub fn state_from_env() -> Result<AppState, EnvError> {
-    let verifier = Verifier::from_env()?;
-    let client = ClientBuilder::from_env()?.build().map_err(|error| EnvError::Setup(error.into()))?;
-    Ok(AppState { client, verifier })
+    Ok(AppState { client: Client::from_env()?, verifier: Verifier::from_env()? })
 }
 
 impl FromRef<AppState> for Client {

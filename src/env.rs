@@ -3,7 +3,7 @@
 //! | variable | what it holds | read by |
 //! |---|---|---|
 //! | `KENAR_IDENTIFICATION_KEY` | the key by which you know Divar's webhooks | [`Verifier::from_env`](crate::Verifier::from_env) |
-//! | `KENAR_API_KEY` | the key by which Divar knows your calls | [`ClientBuilder::from_env`](crate::client::ClientBuilder::from_env) |
+//! | `KENAR_API_KEY` | the key by which Divar knows your calls | [`ClientBuilder::from_env`](crate::client::ClientBuilder::from_env), and what is built on it |
 //! | `KENAR_SANDBOX_URL` | the sandbox to call in place of Divar, if any | the same |
 
 use std::env::{self, VarError};

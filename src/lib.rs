@@ -25,23 +25,25 @@
 //! ```
 //!
 //! **1. Be opened from a chat.** Divar asks your add-on for a page, and shows the
-//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The verifier checks it, and reads
+//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The extractor checks it, and reads
 //! what the user has opened; you answer with the page.
 //!
 //! ```
-//! # use axum::{body::Bytes, extract::State, http::HeaderMap};
-//! # use kenar::{Client, OAuthClient, Verifier};
+//! # use axum::extract::{FromRef, State};
+//! # use kenar::{Client, OAuthClient, OpenApp, Verifier};
 //! # use kenar::model::AppUrl;
-//! # use kenar::webhook::{OpenAppReply, Rejection};
+//! # use kenar::webhook::OpenAppReply;
 //! #[derive(Clone)]
 //! struct AddOn { verifier: Verifier, client: Client, oauth: OAuthClient, base: AppUrl }
 //!
+//! impl FromRef<AddOn> for Verifier {
+//!     fn from_ref(add_on: &AddOn) -> Self { add_on.verifier.clone() }
+//! }
+//!
 //! # // [webhook]
-//! async fn open_app(
-//!     add_on: State<AddOn>, headers: HeaderMap, body: Bytes,
-//! ) -> Result<OpenAppReply, Rejection> {
-//!     let opened = add_on.verifier.open_app(&headers, &body)?; // else 401, 400 or 413
-//!     Ok(opened.reply(add_on.base.join(["order"])))
+//! // Who is not Divar has got 401 before.
+//! async fn open_app(State(add_on): State<AddOn>, opened: OpenApp) -> OpenAppReply {
+//!     opened.reply(add_on.base.join(["order"]))
 //! }
 //! # // [end]
 //! # let _: axum::Router<AddOn> = axum::Router::new().route("/open", axum::routing::post(open_app));
@@ -149,11 +151,10 @@
 //! ```no_run
 //! # use kenar::{Client, Verifier};
 //! # use kenar::oauth::OAuthApp;
-//! # use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
+//! # use kenar::secret::ClientSecret;
 //! # use std::env::var;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::new(IdentificationKey::new(var("KENAR_IDENTIFICATION_KEY")?)?);
-//! let client = Client::new(ApiKey::new(var("KENAR_API_KEY")?)?)?;
+//! let (verifier, client) = (Verifier::from_env()?, Client::from_env()?);
 //! let secret = ClientSecret::new(var("KENAR_CLIENT_SECRET")?)?;
 //! let app = OAuthApp::new("delivery", secret, "https://addon.example/oauth")?;
 //! let oauth = client.oauth(app);
@@ -213,7 +214,9 @@
 //! | `hyper` | by the three above | the transport over hyper, with no TLS of its own |
 //! | `reqwest` | | a transport over reqwest: over a client of your own, or with the TLS chosen above |
 //! | `tokio` | by `hyper` | pauses and time limits on tokio; permissions kept good; media from files and async readers |
-//! | `axum` | | webhook replies and rejections as axum responses |
+//! | `axum` | | webhooks as extractors of axum 0.8, replies and rejections as its responses |
+//! | `actix` | | the same for actix-web 4 |
+//! | `tower` | | all three webhooks as one `tower::Service` to mount |
 //! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
 //!
 //! ## Which TLS

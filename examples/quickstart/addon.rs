@@ -5,23 +5,26 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use kenar::model::AppUrl;
 use kenar::model::icon::Icon;
-use kenar::model::{Action, AppUrl};
-use kenar::oauth::{Callback, NoRandomness};
+use kenar::oauth::{Callback, CallbackQuery, NoRandomness};
 use kenar::secret::AuthorizationCode;
-use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
-use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage, Error, OAuthClient, Scope};
+use kenar::webhook::{COMPLETION_URL, DynamicActionReply, MessageEvent, OpenAppReply, Rejection};
+use kenar::{
+    BotMessage, Button, ChatApi as _, Client, ConversationMessage, DynamicAction, Error, Event, OAuthClient, OpenApp,
+    Scope, Verifier,
+};
 use serde::{Deserialize, Serialize};
 
 use super::visits::{Visit, Visits};
 
 /// What the add-on needs: all of it made at the start, where a mistake can be reported.
+#[derive(Clone)]
 pub struct Settings {
     pub verifier: Verifier,
     pub client: Client,
@@ -30,9 +33,17 @@ pub struct Settings {
     pub base: AppUrl,
 }
 
+#[derive(Clone)]
 struct AddOn {
     settings: Settings,
-    visits: Visits,
+    visits: Arc<Visits>,
+}
+
+/// By it, the extractors of webhooks know Divar.
+impl FromRef<AddOn> for Verifier {
+    fn from_ref(app: &AddOn) -> Self {
+        app.settings.verifier.clone()
+    }
 }
 
 /// What the button under the message carries, and brings back when it is pressed.
@@ -48,20 +59,17 @@ pub fn router(settings: Settings) -> Router {
         .route("/kenar/action", post(dynamic_action))
         .route("/visits/{id}", get(order_page).post(order))
         .route("/oauth/callback", get(callback))
-        .with_state(Arc::new(AddOn { settings, visits: Visits::default() }))
+        .with_state(AddOn { settings, visits: Arc::default() })
 }
 
-type App = State<Arc<AddOn>>;
+type App = State<AddOn>;
 
-// [webhook]
 /// A user opens the add-on in a chat: answer with the page to show.
-async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Problem> {
-    let opened = app.settings.verifier.open_app(&headers, &body)?;
+async fn open_app(State(app): App, opened: OpenApp) -> Result<OpenAppReply, Problem> {
     let conversation = opened.conversation_id().cloned().ok_or(Problem::NoConversation)?;
     let visit = app.visits.begin(conversation, opened.return_url())?;
     Ok(opened.reply(app.settings.base.join(["visits", &visit.id])))
 }
-// [end]
 
 /// The page that Divar opens for the user.
 async fn order_page(State(app): App, Path(id): Path<String>) -> Result<Html<&'static str>, Redirect> {
@@ -83,46 +91,42 @@ async fn order(State(app): App, Path(id): Path<String>) -> Result<impl IntoRespo
 }
 
 /// The user is back from the consent page, and is brought back to Divar whatever comes of it.
-async fn callback(State(app): App, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Redirect, Redirect> {
+async fn callback(State(app): App, headers: HeaderMap, query: CallbackQuery) -> Result<Redirect, Redirect> {
     let visit = visit_in(&headers).and_then(|id| app.visits.end(id)).ok_or_else(back_to_divar)?;
     let back = Redirect::to(visit.return_url.as_str());
-    match app.settings.oauth.callback(&query.unwrap_or_default(), &visit.state) {
-        Ok(Callback::Granted(code)) => {
+    match app.settings.oauth.callback(&query, &visit.state).map(Callback::granted) {
+        Ok(Ok(code)) => {
             // In a task of its own: where the browser goes away, axum drops this handler, but the code is used up.
             let work = tokio::spawn(async move { app.announce(&visit, code).await });
             if let Ok(Err(error)) = work.await {
                 eprintln!("not written: {error}");
             }
         }
-        Ok(Callback::Denied(_)) => {}
+        Ok(Err(denial)) => eprintln!("{denial}"),
         Err(error) => eprintln!("no callback of ours: {error}"),
     }
     Ok(back)
 }
 
 /// Something happened. Divar wants its 200 at once, so the work is done after it.
-async fn event(State(app): App, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
+async fn event(State(app): App, event: Event) {
     // Everything authentic is worth a 200, also what is not known yet.
-    if let Event::ChatbotMessage(message) = app.settings.verifier.event(&headers, &body)? {
+    if let Event::ChatbotMessage(message) = event {
         tokio::spawn(async move {
             if let Err(error) = app.answer(&message).await {
                 eprintln!("the chatbot could not answer: {error}");
             }
         });
     }
-    Ok(())
 }
 
+// [webhook]
 /// A button was pressed that asks the add-on what to do. The user waits for this answer.
-async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Rejection> {
-    let pressed = app.settings.verifier.dynamic_action(&headers, &body)?;
+async fn dynamic_action(pressed: DynamicAction) -> Result<DynamicActionReply, Rejection> {
     let Confirm { order } = pressed.data()?;
-    let reply = DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد"));
-    Ok(match pressed.post_token() {
-        Some(post) => reply.with_action(Action::post_page(post)),
-        None => reply,
-    })
+    Ok(DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد")))
 }
+// [end]
 
 impl AddOn {
     /// Writes the result into the conversation, with a button for each side.
@@ -167,8 +171,6 @@ fn back_to_divar() -> Redirect {
 /// Why a webhook is not served, and how that is answered.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
     #[error("opened from somewhere other than a chat")]
     NoConversation,
     #[error("no randomness")]
@@ -179,7 +181,6 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         eprintln!("not served: {self}");
         match self {
-            Self::Rejected(rejection) => rejection.into_response(),
             Self::NoConversation => StatusCode::BAD_REQUEST.into_response(),
             Self::NoRandomness(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }

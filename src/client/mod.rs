@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 
+#[cfg(feature = "hyper")]
+use crate::env::EnvError;
 use crate::error::{Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::redact::Secrets;
@@ -120,6 +122,16 @@ impl Client {
     #[cfg(feature = "hyper")]
     pub fn new(api_key: ApiKey) -> Result<Self, ClientSetupError> {
         Self::builder(api_key).build()
+    }
+
+    /// A client as the [environment](crate::env) describes it: by `KENAR_API_KEY`, and `KENAR_SANDBOX_URL` if it is set.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvError`], if a variable is not set or cannot be used, or the HTTP stack cannot be set up.
+    #[cfg(feature = "hyper")]
+    pub fn from_env() -> Result<Self, EnvError> {
+        ClientBuilder::from_env()?.build().map_err(|error| EnvError::Setup(error.into()))
     }
 
     /// Sets a client up.

@@ -9,8 +9,8 @@
 //! | something happens: a [message](crate::guide::chatbot), a payment, a [revocation](crate::guide#revocation) | [`Verifier::event`] | 200, with any body or none |
 //! | a user presses a [button](crate::guide::sending) that asks your add-on what to do | [`Verifier::dynamic_action`] | [`DynamicActionReply`] |
 //!
-//! All of it works on the types of the [`http`] crate and on bytes, so it fits any web framework. With the feature
-//! `axum`, the replies and [`Rejection`] are axum responses as well.
+//! With the feature `axum` or `actix`, what is read comes as extractors, and replies and [`Rejection`] are responses; with
+//! `tower`, all of it is one service. Any other framework gives the verifier its headers, as [`WebhookHeaders`], and bytes:
 //!
 //! ```
 //! use http::HeaderMap;

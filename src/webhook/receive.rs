@@ -1,8 +1,10 @@
 //! How a webhook's body is read: after the key was seen, and no further than the verifier allows.
 
-use bytes::Bytes;
+use std::pin::pin;
+
+use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::Body;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 use super::{Rejection, Verifier, WebhookHeaders};
 use crate::error::BoxError;
@@ -18,10 +20,21 @@ impl Verifier {
         if body.size_hint().lower() > self.body_limit() as u64 {
             return Err(self.too_large());
         }
-        match Limited::new(body, self.body_limit()).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Err(error) => Err(Rejection::Unreadable(error.to_string())),
+        let mut body = pin!(body);
+        let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+        let mut left = self.body_limit();
+        // Nearly every body is one frame, which needs no copy and no list.
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Rejection::Unreadable(error.into().to_string()))?;
+            let Ok(mut data) = frame.into_data() else { continue };
+            left = left.checked_sub(data.remaining()).ok_or_else(|| self.too_large())?;
+            let data = data.copy_to_bytes(data.remaining());
+            if first.is_empty() {
+                first = data;
+            } else {
+                more.extend_from_slice(&data);
+            }
         }
+        if more.is_empty() { Ok(first) } else { Ok([first, more.freeze()].concat().into()) }
     }
 }

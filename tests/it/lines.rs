@@ -1,5 +1,5 @@
-//! How many lines a user writes for a job, given a client and a verifier that are made once: what stands between
-//! `// [job]` and `// [end]` in the examples, which all run, and on the crate page.
+//! How many lines a user writes for a job: what stands between `// [job]` and `// [end]` in the examples, which all run, and
+//! on the crate page; between `<!-- [job] -->` and `<!-- [end] -->` in the README, whose code is compiled.
 //!
 //! Empty lines and comments do not count. Those of the examples are as rustfmt breaks them, at 120 characters.
 
@@ -8,11 +8,13 @@ use std::fs;
 use std::path::Path;
 
 /// Each job, and the most lines it may take.
-const LIMITS: [(&str, usize); 3] = [("send", 10), ("webhook", 6), ("permission", 4)];
+const LIMITS: [(&str, usize); 5] = [("chatbot", 15), ("webhook", 4), ("anywhere", 6), ("permission", 2), ("send", 9)];
 
 /// A file, and the jobs that it shows.
-const SHOWN: [(&str, &[&str]); 3] = [
-    ("examples/quickstart/addon.rs", &["webhook", "permission", "send"]),
+const SHOWN: [(&str, &[&str]); 5] = [
+    ("README.md", &["chatbot"]),
+    ("examples/quickstart/addon.rs", &["permission", "webhook", "send"]),
+    ("examples/plain_http.rs", &["anywhere"]),
     ("examples/oauth_flow.rs", &["permission"]),
     ("src/lib.rs", &["webhook", "permission", "send"]),
 ];
@@ -38,14 +40,18 @@ fn regions(file: &'static str) -> Vec<Region> {
         // On the crate page, a line is behind `//! `, and one that rustdoc hides behind `# ` as well.
         let line = line.strip_prefix("//!").unwrap_or(line);
         let code = line.trim_start().trim_start_matches("# ").trim();
-        match code.strip_prefix("// [").and_then(|marker| marker.strip_suffix(']')) {
+        let in_code = code.strip_prefix("// [").and_then(|marker| marker.strip_suffix(']'));
+        let in_text = code.strip_prefix("<!-- [").and_then(|marker| marker.strip_suffix("] -->"));
+        match in_code.or(in_text) {
             Some("end") => regions.push(open.take().unwrap_or_else(|| panic!("{file}: an end of no region"))),
             Some(job) => {
                 let region = Region { file, job: job.to_owned(), lines: Vec::new() };
                 assert!(open.replace(region).is_none(), "{file}: {job} begins within another region");
             }
             None => {
-                if let Some(region) = open.as_mut().filter(|_| !code.is_empty() && !code.starts_with("//")) {
+                if let Some(region) =
+                    open.as_mut().filter(|_| !code.is_empty() && !code.starts_with("//") && !code.starts_with("```"))
+                {
                     region.lines.push(line.to_owned());
                 }
             }

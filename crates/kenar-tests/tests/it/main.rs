@@ -5,6 +5,7 @@ mod call_limits;
 mod call_retry;
 mod call_secrecy;
 mod call_transports;
+mod environment;
 mod informational_flood;
 mod memory_stores;
 mod no_secret_shows;
