@@ -12,6 +12,9 @@ use crate::redact::Secrets;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// A failure of a store, as its library reports it.
+pub type StoreError = Box<dyn StdError + Send + Sync>;
+
 /// A call to Divar that did not succeed.
 ///
 /// It says which operation it was, what Divar answered, how many attempts were made, and whether Divar may have done

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::NewEvent;
-use super::store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, StoreError, Ticket};
+use super::store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, Ticket};
+use crate::error::StoreError;
 use crate::model::Timestamp;
 
 /// An [`InboxStore`] in memory, for tests and for events that may be lost with the process.

@@ -71,12 +71,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::error::BoxError;
+use crate::error::{BoxError, StoreError};
 
 pub use event::{AcceptedEvent, NewEvent};
 pub use memory::MemoryInbox;
 pub use settings::InboxSettings;
-pub use store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, StoreError, Ticket};
+pub use store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, Ticket};
 pub use unavailable::Unavailable;
 pub use worker::Delivery;
 

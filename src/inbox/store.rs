@@ -1,6 +1,5 @@
 //! What an inbox needs of the place where its events are kept.
 
-use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::NewEvent;
+use crate::error::StoreError;
 use crate::model::Timestamp;
-
-/// A failure of a store, as its library reports it.
-pub type StoreError = Box<dyn StdError + Send + Sync>;
 
 /// A durable queue of events, shared by any number of processes, for an [`Inbox`](super::Inbox).
 ///

@@ -13,9 +13,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::store::{ClaimedEvent, InboxStore, StoreError, Ticket};
+use super::store::{ClaimedEvent, InboxStore, Ticket};
 use super::{FIRST_PAUSE, InboxSettings, trace};
-use crate::error::BoxError;
+use crate::error::{BoxError, StoreError};
 use crate::model::Timestamp;
 use crate::webhook::Event;
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::store::{QuotaStore, Reservation};
 use super::{QuotaLimits, QuotaState};
-use crate::inbox::StoreError;
+use crate::error::StoreError;
 use crate::model::Timestamp;
 
 /// A [`QuotaStore`] in memory, for an app that is one process.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::QuotaLimits;
-use crate::inbox::StoreError;
+use crate::error::StoreError;
 
 /// A count of calls, shared by all processes of an app, for a [`Quota`](super::Quota).
 ///

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 
 use super::{Quota, refusal};
-use crate::request::{Body, response};
+use crate::request::{Body, Context, response};
 use crate::transport::{HttpTransport, TransportError};
 
 /// A transport that keeps a [`Quota`]. Made by [`Quota::limit`].
@@ -43,7 +43,9 @@ impl<T: HttpTransport> HttpTransport for QuotaTransport<T> {
     }
 }
 
-/// Half of the time that is left of the call.
-fn max_wait(_request: &Request<Body>) -> Duration {
-    Duration::from_millis(500)
+/// Half of the time that is left of the call; nothing for a call whose time is not known.
+fn max_wait(request: &Request<Body>) -> Duration {
+    let deadline = request.extensions().get::<Context>().and_then(Context::deadline);
+    let now = tokio::time::Instant::now().into_std();
+    deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now) / 2)
 }

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::store::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp, StoreError};
+use super::store::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
+use crate::error::StoreError;
 
 /// A [`PermissionStore`] in memory, for tests and for permissions that may be lost with the process.
 #[derive(Default)]

@@ -98,6 +98,4 @@ pub use keep_alive::KeepAlive;
 pub use key::PermissionKey;
 pub use memory::MemoryPermissions;
 pub use permissions::{Permissions, PermissionsBuilder};
-pub use store::{
-    InvalidStamp, ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp, StoreError,
-};
+pub use store::{InvalidStamp, ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};

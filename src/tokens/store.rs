@@ -1,6 +1,5 @@
 //! What permissions need of the place where they are kept.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,10 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretSlice};
 
+use crate::error::StoreError;
 use crate::model::Timestamp;
-
-/// A failure of a store, as its library reports it.
-pub type StoreError = Box<dyn StdError + Send + Sync>;
 
 /// A durable map from keys to permissions, shared by any number of processes, for [`Permissions`](super::Permissions).
 ///

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{PermissionValue, StoreError};
+use super::store::PermissionValue;
+use crate::error::StoreError;
 use crate::model::Timestamp;
 use crate::oauth::{StoredTokens, TokenSet};
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kenar::error::StoreError;
 use kenar::inbox::{
     ClaimedEvent, DeadLetter, Delivery, Inbox, InboxCounts, InboxSettings, InboxStore, Insertion, MemoryInbox,
-    NewEvent, StoreError, Ticket,
+    NewEvent, Ticket,
 };
 use kenar::webhook::ReceivedEvent;
 use kenar::{Error, Event};

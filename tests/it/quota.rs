@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{Response, header};
 use kenar::client::Client;
-use kenar::inbox::StoreError;
+use kenar::error::StoreError;
 use kenar::oauth::OAuthApp;
 use kenar::quota::{MemoryQuota, Quota, QuotaLimits, QuotaStore, Reservation};
 use kenar::secret::ClientSecret;

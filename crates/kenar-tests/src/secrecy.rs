@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
+use kenar::error::StoreError;
 use kenar::model::{ConversationId, Timestamp, UserId};
 use kenar::oauth::{OAuthApp, OAuthState, TokenResponse};
 use kenar::operation::*;
@@ -14,7 +15,7 @@ use kenar::secret::{
 };
 use kenar::tokens::{
     ListedPermission, MemoryPermissions, PermissionKey, PermissionRecord, PermissionStore, PermissionValue, Stamp,
-    StoreError, TokensError,
+    TokensError,
 };
 use kenar::transport::MockTransport;
 use kenar::{BotMessage, ChatApi as _, Client, ConversationMessage, Error};

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use http::{Response, StatusCode};
 use kenar::Client;
 use kenar::client::{OAuthClient, Retry};
+use kenar::error::StoreError;
 use kenar::model::Timestamp;
 use kenar::oauth::{Grant, OAuthApp, TokenRequest, TokenResponse, TokenSet};
 use kenar::secret::{AccessToken, ApiKey, ClientSecret};
 use kenar::tokens::{
     ListedPermission, MemoryPermissions, PermissionKey, PermissionRecord, PermissionStore, PermissionValue,
-    Permissions, Stamp, StoreError, TokensError,
+    Permissions, Stamp, TokensError,
 };
 use kenar::transport::MockTransport;
 use serde_json::{Value, json};

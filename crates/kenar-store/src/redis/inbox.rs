@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kenar::inbox::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, StoreError, Ticket};
+use kenar::error::StoreError;
+use kenar::inbox::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, Ticket};
 use kenar::model::Timestamp;
 use redis::{Script, ScriptInvocation};
 

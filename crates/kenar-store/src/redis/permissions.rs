@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
+use kenar::error::StoreError;
 use kenar::model::Timestamp;
-use kenar::tokens::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp, StoreError};
+use kenar::tokens::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
 use redis::Script;
 
 use super::Redis;

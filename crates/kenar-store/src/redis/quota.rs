@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kenar::inbox::StoreError;
+use kenar::error::StoreError;
 use kenar::quota::{QuotaLimits, QuotaStore, Reservation};
 use redis::Script;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kenar::inbox::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, StoreError, Ticket};
+use kenar::error::StoreError;
+use kenar::inbox::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, Ticket};
 use kenar::model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 

@@ -1,8 +1,9 @@
 //! Permissions in SQLite.
 
 use async_trait::async_trait;
+use kenar::error::StoreError;
 use kenar::model::Timestamp;
-use kenar::tokens::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp, StoreError};
+use kenar::tokens::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 

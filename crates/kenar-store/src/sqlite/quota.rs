@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kenar::inbox::StoreError;
+use kenar::error::StoreError;
 use kenar::model::Timestamp;
 use kenar::quota::{QuotaLimits, QuotaState, QuotaStore, Reservation};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod permissions;
+mod processes;
 mod quota;
 #[cfg(feature = "redis")]
 mod redis;

@@ -1,0 +1,113 @@
+//! Promise: an accepted event is handled in order, once unless a process died, whatever is killed, cut off, locked or full.
+//!
+//! Four processes share a store. The short form runs with every test; `.ci/deep` runs the long one.
+
+mod fleet;
+mod log;
+#[cfg(feature = "sqlite")]
+mod small_disk;
+mod worker;
+
+use std::time::Duration;
+
+use fleet::Plan;
+
+/// The generator of Steele, Lea and Flood (splitmix64), as a function.
+fn random(seed: u64) -> u64 {
+    let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+fn short() -> Plan {
+    Plan {
+        conversations: 50,
+        events: 30,
+        pace: Duration::from_millis(60),
+        fault_interval: Duration::from_millis(150),
+        stops: false,
+        lease: Duration::from_secs(3),
+        limit: Duration::from_secs(120),
+        seed: 1,
+    }
+}
+
+fn long() -> Plan {
+    Plan {
+        conversations: 200,
+        events: 100,
+        pace: Duration::from_millis(300),
+        fault_interval: Duration::from_millis(400),
+        stops: cfg!(unix),
+        lease: Duration::from_secs(5),
+        limit: Duration::from_secs(300),
+        seed: 2,
+    }
+}
+
+#[cfg(feature = "redis")]
+fn redis(plan: &Plan) {
+    let mut server = crate::support::RedisServer::start();
+    let url = server.url();
+    fleet::prove(plan, &url, &mut |chance| {
+        if chance % 2 == 0 {
+            server.kill();
+            server.start_again();
+        } else {
+            server.cut_connections();
+        }
+    });
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn redis_loses_nothing_when_processes_die() {
+    redis(&short());
+}
+
+#[cfg(feature = "redis")]
+#[test]
+#[ignore = "20,000 events: .ci/deep runs it"]
+fn redis_loses_nothing_of_20_000_events() {
+    redis(&long());
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(plan: &Plan) {
+    let disk = small_disk::SmallDisk::new();
+    let path = disk.path().join("addon.db");
+    let _ = std::fs::File::create(&path);
+    fleet::prove(plan, &format!("sqlite:{}", path.display()), &mut |chance| {
+        if chance % 2 == 0 {
+            // Longer than an acceptance waits.
+            hold_lock(&path, Duration::from_millis(400));
+        } else {
+            disk.fill(Duration::from_millis(400));
+        }
+    });
+}
+
+/// Holds the lock of a writer, as another program that uses the file.
+#[cfg(feature = "sqlite")]
+fn hold_lock(path: &std::path::Path, duration: Duration) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.busy_timeout(Duration::from_secs(30)).unwrap();
+    if connection.execute_batch("BEGIN IMMEDIATE").is_ok() {
+        std::thread::sleep(duration);
+        connection.execute_batch("ROLLBACK").unwrap();
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_loses_nothing_when_processes_die() {
+    sqlite(&short());
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+#[ignore = "20,000 events: .ci/deep runs it"]
+fn sqlite_loses_nothing_of_20_000_events() {
+    sqlite(&long());
+}

@@ -1,0 +1,121 @@
+//! A process of an add-on: it accepts events from its standard input and handles what is in the store.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kenar::error::StoreError;
+use kenar::inbox::{Delivery, Inbox, InboxSettings, InboxStore};
+use kenar::webhook::ReceivedEvent;
+
+use super::random;
+
+pub const STORE: &str = "KENAR_TEST_STORE";
+pub const LOG: &str = "KENAR_TEST_LOG";
+pub const WORKER: &str = "KENAR_TEST_WORKER";
+pub const LEASE: &str = "KENAR_TEST_LEASE_MS";
+
+/// What a worker says begins with this, to tell it from what the test harness prints.
+pub const MARK: &str = "> ";
+
+/// The tests start the test binary again with this test and the variables above.
+#[test]
+#[ignore = "a process that the other tests start"]
+fn worker_process() {
+    let Ok(place) = std::env::var(STORE) else { return };
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(run(&place));
+}
+
+/// Opens a store, however long that takes: the server may be down, the file locked, the disk full.
+pub async fn open(place: &str) -> Arc<dyn InboxStore> {
+    loop {
+        let opened: Result<Arc<dyn InboxStore>, kenar_store::Error> = match place.strip_prefix("sqlite:") {
+            #[cfg(feature = "sqlite")]
+            Some(path) => kenar_store::Sqlite::open(path).await.map(|store| Arc::new(store) as _),
+            #[cfg(feature = "redis")]
+            None => kenar_store::Redis::connect(place).await.map(|store| Arc::new(store) as _),
+            #[allow(unreachable_patterns)]
+            _ => panic!("{place} needs a feature"),
+        };
+        match opened {
+            Ok(store) => return store,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn run(place: &str) {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let log = Arc::new(Log::open(variable(LOG).as_ref(), variable(WORKER)));
+    let settings = InboxSettings::default()
+        .accept_timeout(Duration::from_millis(300))
+        .lease(Duration::from_millis(variable(LEASE).parse().unwrap()))
+        .poll_interval(Duration::from_millis(100))
+        .retry_delay(Duration::from_millis(20), Duration::from_millis(200))
+        .max_attempts(1000);
+    let inbox = Inbox::with_settings(open(place).await, settings, move |delivery: Delivery| {
+        let log = Arc::clone(&log);
+        async move { handle(&log, &delivery).await }
+    });
+    let mut lines = lines_of_stdin();
+    while let Some(line) = lines.recv().await {
+        let inbox = inbox.clone();
+        tokio::spawn(async move {
+            let outcome = if inbox.accept(&event(&line)).await.is_ok() { "ok" } else { "no" };
+            println!("{MARK}{outcome} {line}");
+        });
+    }
+    inbox.drain().await;
+}
+
+/// Handles an event in up to 3 ms. Of the first attempts, one in a hundred fails and one in a hundred panics.
+async fn handle(log: &Log, delivery: &Delivery) -> Result<(), StoreError> {
+    let id = delivery.key.strip_prefix("message:").unwrap();
+    log.write("begin", id);
+    let chance = random(id.bytes().fold(7, |sum, byte| random(sum ^ u64::from(byte))));
+    tokio::time::sleep(Duration::from_micros(chance % 3000)).await;
+    if delivery.attempt == 1 && chance % 100 < 2 {
+        log.write("fail", id);
+        assert!(chance % 2 == 0, "a panic");
+        return Err("a failure".into());
+    }
+    log.write("end", id);
+    Ok(())
+}
+
+fn event(id: &str) -> ReceivedEvent {
+    let conversation = id.split_once('/').unwrap().0;
+    let message = format!(r#"{{"id":"{id}","conversation":{{"id":"{conversation}"}},"type":"TEXT","text":"سلام"}}"#);
+    ReceivedEvent::from_unverified_body(format!(r#"{{"type":"NEW_CHATBOT_MESSAGE","new_chatbot_message":{message}}}"#))
+        .unwrap()
+}
+
+fn lines_of_stdin() -> tokio::sync::mpsc::UnboundedReceiver<String> {
+    let (sender, lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// A file that all workers append to. A line is one write, so the lines of all processes are in order.
+struct Log {
+    file: File,
+    worker: String,
+}
+
+impl Log {
+    fn open(path: &Path, worker: String) -> Self {
+        Self { file: OpenOptions::new().append(true).open(path).unwrap(), worker }
+    }
+
+    fn write(&self, what: &str, id: &str) {
+        (&self.file).write_all(format!("{what} {id} {}\n", self.worker).as_bytes()).unwrap();
+    }
+}
