@@ -43,7 +43,7 @@ impl Page {
         let recording = self.platform.look(Recording::of).to_json();
         let Ok(recording) = recording else { return reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "") };
         let mut response = reply(StatusCode::OK, "application/json", recording);
-        let name = HeaderValue::from_static("attachment; filename=\"platform-session.json\"");
+        let name = HeaderValue::from_static("attachment; filename=\"kenar-session.json\"");
         response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
         response
     }
