@@ -21,7 +21,7 @@ async fn main() -> Outcome {
     sandbox.app("absent").set_title("افزونهٔ خاموش").set_open_app_url("http://127.0.0.1:9/kenar/open".parse()?);
 
     let (sara, ali) = (sandbox.user("سارا"), sandbox.user("علی"));
-    let chat = sandbox.add_post(&sara).conversation_with(&ali);
+    let chat = sandbox.add_post(&sara).set_title("دوچرخهٔ شهری").conversation_with(&ali);
     ali.write(&chat, "سلام، دوچرخه هنوز هست؟").await?;
     sara.write(&chat, "سلام، بله. سالم است و تازه سرویس شده.").await?;
     ali.write(&chat, "ارسال هم دارید؟").await?;

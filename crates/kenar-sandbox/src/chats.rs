@@ -40,6 +40,13 @@ impl Post {
         &self.token
     }
 
+    /// Sets the title that the chat page shows; by default it says whose post it is.
+    pub fn set_title(&self, title: impl Into<String>) -> &Self {
+        let title = title.into();
+        self.platform.change(|engine, _| engine.world.post_titles.insert(self.token.clone(), title));
+        self
+    }
+
     /// Changes it. Apps that its owner subscribed to its changes get the event `POST_UPDATE`; those that are subscribed
     /// to all posts, unless it is retired or archived. What the event tells of a post is little here.
     ///

@@ -53,6 +53,8 @@ pub struct Recording {
     pub(super) seed: u64,
     pub(super) people: Vec<String>,
     pub(super) posts: BTreeMap<PostToken, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    post_titles: BTreeMap<PostToken, String>,
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) steps: Vec<Step>,
 }
@@ -167,6 +169,7 @@ impl Engine {
             world.person(owner);
             world.posts.insert(post.clone(), owner.clone());
         }
+        world.post_titles.extend(recording.post_titles.clone());
         for (id, conversation) in &recording.conversations {
             world.talks.entry(id.clone()).or_insert_with(|| talk(conversation));
         }
@@ -185,6 +188,7 @@ impl Recording {
             seed: world.ids.user_seed(),
             people: world.people.keys().cloned().collect(),
             posts: world.posts.clone(),
+            post_titles: world.post_titles.clone(),
             conversations: conversations.collect(),
             steps: Step::all(engine),
         }

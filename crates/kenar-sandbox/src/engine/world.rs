@@ -177,6 +177,8 @@ pub(crate) struct World {
     pub(crate) people: BTreeMap<Name, String>,
     /// Posts and their owners.
     pub(crate) posts: BTreeMap<PostToken, Name>,
+    /// The titles of posts, where they were given one.
+    pub(crate) post_titles: BTreeMap<PostToken, String>,
     pub(crate) talks: BTreeMap<ConversationId, Talk>,
     last_message_at: Option<Timestamp>,
 }
@@ -188,6 +190,7 @@ impl World {
             apps: BTreeMap::new(),
             people: BTreeMap::new(),
             posts: BTreeMap::new(),
+            post_titles: BTreeMap::new(),
             talks: BTreeMap::new(),
             last_message_at: None,
         }

@@ -1,6 +1,7 @@
 //! What the person at the page does. Each act answers with JSON: what it led to, or `error`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -78,6 +79,18 @@ struct WithApp {
 }
 
 #[derive(Deserialize)]
+struct OnPost {
+    me: String,
+    post: PostToken,
+    app: AppSlug,
+}
+
+#[derive(Deserialize)]
+struct Advance {
+    seconds: f64,
+}
+
+#[derive(Deserialize)]
 struct PressAt {
     me: String,
     chat: ConversationId,
@@ -115,6 +128,8 @@ impl Page {
         let done = match act {
             "write" => self.write(with(body)?),
             "open" => self.open(with(body)?).await,
+            "open-on-post" => self.open_on_post(with(body)?).await,
+            "follow-direct-link" => self.follow_direct_link(&with(body)?),
             "press" => self.press(with(body)?).await,
             "start-bot" => self.start_bot(with(body)?),
             "ask-about" => self.ask_about(with(body)?),
@@ -122,6 +137,7 @@ impl Page {
             "revoke" => Ok(self.revoke(&with(body)?)),
             "new-person" => self.new_person(&with(body)?),
             "new-post" => self.new_post(&with(body)?),
+            "advance" => self.advance(&with(body)?),
             "redeliver" => self.redeliver(&with(body)?),
             "fault-on" => with::<SwitchOn>(body)?.switch_on(&self.platform).map(|()| Ok(Outcome::default()))?,
             "fault-off" => {
@@ -198,6 +214,26 @@ impl Page {
         let chat = chat.ok_or("no conversation is named")?;
         let delivery = self.platform.look(|engine| engine.user_opens(&me, &app, &chat, None))?;
         self.open_by(delivery).await
+    }
+
+    /// Opens an app on the page of a post.
+    async fn open_on_post(&self, OnPost { me, post, app }: OnPost) -> Done {
+        let delivery = self.platform.look(|engine| engine.user_opens_on_post(&me, &app, &post))?;
+        self.open_by(delivery).await
+    }
+
+    /// Follows the link to an app on the page of a post, without asking the app.
+    fn follow_direct_link(&self, OnPost { post, app, .. }: &OnPost) -> Done {
+        let url = self.platform.look(|engine| engine.direct_link(app, post))?;
+        Ok(Outcome { url: Some(url.into()), ..Outcome::default() })
+    }
+
+    /// Moves the clock.
+    fn advance(&self, Advance { seconds }: &Advance) -> Done {
+        let by = Duration::try_from_secs_f64(*seconds).map_err(|why| format!("{seconds} seconds: {why}"))?;
+        self.platform.clock.advance(by);
+        self.platform.change(|_, _| ());
+        Ok(Outcome::default())
     }
 
     async fn open_by(&self, delivery: Delivery) -> Done {

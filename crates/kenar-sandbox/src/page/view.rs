@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::faults::Active;
 use crate::engine::Engine;
-use crate::engine::world::{self, Author, Between, ChatMessage, Talk};
+use crate::engine::world::{self, Author, Between, ChatMessage, Talk, World};
 use kenar::model::{Action, Button, ButtonGrid, Message, PostToken, Side};
 
 /// How many messages are given at once.
@@ -37,12 +37,15 @@ struct App<'a> {
     opens: bool,
     /// Whether it has a chatbot.
     chats: bool,
+    /// Whether the page of a post links to it directly.
+    links: bool,
 }
 
 #[derive(Serialize)]
 struct Post<'a> {
     token: &'a PostToken,
     owner: &'a str,
+    title: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +101,7 @@ impl<'a> Overview<'a> {
         Self {
             people: world.people.iter().map(|(name, phone)| Person { name, phone }).collect(),
             apps: world.apps.values().map(App::of).collect(),
-            posts: world.posts.iter().map(|(token, owner)| Post { token, owner }).collect(),
+            posts: world.posts.iter().map(|(token, owner)| Post::of(world, token, owner)).collect(),
             chats: with_reader.map(|(id, talk)| Chat::of(engine, id.as_str(), talk, reader)).collect(),
             faults: Active::all(engine),
             journal: engine.journal.exchanges().next_back().map_or(0, |exchange| exchange.number),
@@ -106,10 +109,16 @@ impl<'a> Overview<'a> {
     }
 }
 
+impl<'a> Post<'a> {
+    fn of(world: &'a World, token: &'a PostToken, owner: &'a str) -> Self {
+        Self { token, owner, title: world.post_titles.get(token).map(String::as_str) }
+    }
+}
+
 impl<'a> App<'a> {
     fn of(app: &'a world::App) -> Self {
         let (opens, chats) = (app.open_app_url.is_some(), app.events_url.is_some());
-        Self { slug: app.slug.as_str(), title: app.title(), opens, chats }
+        Self { slug: app.slug.as_str(), title: app.title(), opens, chats, links: app.direct_link.is_some() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The program `kenar-sandbox`, driven from outside.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -186,6 +186,32 @@ fn flags_win_over_environment_and_file() {
     assert_eq!(running.app(1)["open_app_url"], Value::Null, "nothing is guessed beside an address that was given");
 }
 
+/// The status of a response to a request under a name.
+fn status_under(host: &str, port: u16) -> String {
+    let mut connection = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(connection, "GET /chat/overview HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(connection).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn other_names_have_to_be_asked_for() {
+    let mut command = program();
+    command.args(["--listen", "0.0.0.0", "--host-name", "kenar"]);
+    command.args(["--addon-host", "addon", "--addon-url", "http://addon:8000"]);
+    let running = Running::start(command);
+    let url = running.started["url"].as_str().unwrap();
+    let port = url.strip_prefix("http://kenar:").unwrap().parse().unwrap();
+    assert_eq!(running.app(0)["events_url"], "http://addon:8000/kenar/event");
+    assert_eq!(running.app(0)["redirect_uris"][0], "http://localhost:8000/oauth/callback");
+    assert!(status_under(&format!("kenar:{port}"), port).contains(" 200 "));
+    assert!(status_under(&format!("other:{port}"), port).contains(" 421 "));
+
+    let why = refused(&["--addon-url", "http://addon:8000"]);
+    assert!(why.contains("`--addon-host addon` allows this host"), "{why}");
+}
+
 #[cfg(unix)]
 #[test]
 fn signals_end_it_with_the_session() {
@@ -212,7 +238,8 @@ fn mistakes_are_named_and_keys_are_not_quoted() {
     assert!(refused(&["--prot", "1"]).contains("--prot"));
     assert!(refused(&["--port", "65536"]).contains("--port: number too large"));
     assert!(refused(&["--open-app-version", "3"]).contains("--open-app-version: the version is 1 or 2"));
-    assert!(refused(&["--events-url", "http://addon.example"]).contains("--events-url: must be https"));
+    assert!(refused(&["--events-url", "http://addon.example"]).contains("http://addon.example/: must be https"));
+    assert!(refused(&["--events-url", "ftp://addon.example"]).contains("--events-url: must be https"));
     assert!(refused(&["--time-limit", "0"]).contains("--time-limit"));
     assert!(refused(&["--config", "/nonexistent.toml"]).contains("/nonexistent.toml"));
 

@@ -44,14 +44,15 @@ def call(method, url, headers={}, body=None):
 class AddOn(BaseHTTPRequestHandler):
     """Writes into the conversation it was opened in, and has a chatbot that says everything back."""
 
-    kenar = app = url = None
+    kenar = app = old = url = None
     visits = {}
     threads = []
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         # As the platform's documents have it: the key is the whole value of the header.
-        if not hmac.compare_digest(self.headers.get("Authorization", ""), self.app["identification_key"]):
+        app = self.old if self.path.startswith("/old/") else self.app
+        if not hmac.compare_digest(self.headers.get("Authorization", ""), app["identification_key"]):
             return self.respond(401)
         told = json.loads(body)
         if self.path == "/kenar/open":
@@ -59,6 +60,9 @@ class AddOn(BaseHTTPRequestHandler):
             visit = secrets.token_urlsafe()
             self.visits[visit] = told["conversation_id"]
             self.respond(200, {"url": f"{self.url}/visits/{visit}"})
+        elif self.path == "/old/open":
+            assert "API-Version" not in self.headers and told["callback_url"] == COMPLETION_URL, told
+            self.respond(200, {"status": "200", "message": "success", "url": f"{self.url}/old"})
         elif self.path == "/kenar/action":
             self.respond(200, {"text_message": f"order {told['extra_data']['order']} confirmed"})
         elif self.path == "/kenar/event":
@@ -233,20 +237,50 @@ def chatbot(divar, app):
     assert (status, picture) == (200, PNG), photo
 
 
+def version_1_and_fallback_url(divar, app):
+    post = divar.act("new-post", name="سارا")["post"]
+    assert divar.act("open-on-post", me="علی", post=post, app=app)["url"] == f"{AddOn.url}/old"
+    link = divar.act("follow-direct-link", me="علی", post=post, app=app)["url"]
+    assert link == f"{AddOn.url}/old/link?" + urlencode({"post_token": post, "completion_url": COMPLETION_URL}), link
+
+
+def expiry(divar, app):
+    """Codes live for ten minutes at most, which pass at once."""
+    chat = next(chat["id"] for chat in divar.overview("علی")["chats"] if chat["side"] == "DEMAND")
+    consent = request("GET", divar.act("open", me="علی", chat=chat, app=app)["url"])[1]["Location"]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    _, headers, _ = request("POST", consent, form, urlencode({"user": "علی", "decision": "allow"}))
+    code = parse_qs(urlsplit(headers["Location"]).query)["code"][0]
+    divar.act("advance", seconds=3600)
+    exchange = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": app,
+        "client_secret": AddOn.app["client_secret"],
+        "redirect_uri": AddOn.app["redirect_uris"][0],
+    }
+    status, _, body = request("POST", f"{divar.url}/oauth2/token", form, urlencode(exchange))
+    assert status == 400 and json.loads(body)["error"] == "invalid_grant", (status, body)
+
+
 def main(binary):
     add_on = ThreadingHTTPServer(("127.0.0.1", 0), AddOn)
     threading.Thread(target=add_on.serve_forever, daemon=True).start()
     AddOn.url = f"http://127.0.0.1:{add_on.server_port}"
 
     arguments = ["--json", "--port", "0", "--app", "order-bot", "--addon-url", AddOn.url, "--person", "رضا"]
+    arguments += ["--app", "old", "--open-app-version", "1"]
+    arguments += ["--open-app-url", f"{AddOn.url}/old/open", "--fallback-url", f"{AddOn.url}/old/link"]
     sandbox = subprocess.Popen([binary, *arguments], stdout=subprocess.PIPE, text=True, encoding="utf-8")
     try:
         started = json.loads(sandbox.stdout.readline())
-        AddOn.kenar, [AddOn.app] = started["url"], started["apps"]
+        AddOn.kenar, [AddOn.app, AddOn.old] = started["url"], started["apps"]
         divar = Divar(started["url"])
         assert [person["name"] for person in divar.overview("رضا")["people"]] == ["رضا"]
         opening_consent_and_sending(divar, AddOn.app["slug"])
         chatbot(divar, AddOn.app["slug"])
+        version_1_and_fallback_url(divar, AddOn.old["slug"])
+        expiry(divar, AddOn.app["slug"])
         for thread in AddOn.threads:
             thread.join(TIMEOUT)
 

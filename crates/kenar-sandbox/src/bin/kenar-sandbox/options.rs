@@ -52,8 +52,22 @@ const fn app(
 }
 
 const OPTIONS: &[Opt] = &[
-    sandbox("port", Some("PORT"), "Port on 127.0.0.1; 0 for any free one [default: 4040]", |all, value| {
-        set(&mut all.port, value)
+    sandbox("port", Some("PORT"), "Port; 0 for any free one [default: 4040]", |all, value| set(&mut all.port, value)),
+    sandbox("listen", Some("ADDRESS"), "IP address to listen on, such as 0.0.0.0 [default: loopback]", |all, value| {
+        set(&mut all.listen, value)
+    }),
+    sandbox(
+        "host-name",
+        Some("NAME"),
+        "Answer to this name too, such as a compose service; repeat for more",
+        |all, value| {
+            all.host_names.push(value.to_owned());
+            Ok(())
+        },
+    ),
+    sandbox("addon-host", Some("NAME"), "Call add-ons on this host over plain http; repeat for more", |all, value| {
+        all.addon_hosts.push(value.to_owned());
+        Ok(())
     }),
     sandbox("seed", Some("NUMBER"), "Make keys, ids and tokens follow from this number", |all, value| {
         set(&mut all.seed, value)
@@ -180,6 +194,7 @@ pub(crate) fn read(
             }
         }
     }
+    settings.check()?;
     Ok(Command::Run(Box::new(settings)))
 }
 

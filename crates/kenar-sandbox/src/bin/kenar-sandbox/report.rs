@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
+use super::settings::AddOnUrl;
 use super::setup::{Started, StartedApp};
 
 /// What to set in the add-on's environment, for people.
@@ -16,7 +17,7 @@ pub(crate) fn text(started: &Started) -> String {
 }
 
 fn write_text(text: &mut String, started: &Started) -> std::fmt::Result {
-    let url = started.sandbox.url();
+    let url = &started.url;
     writeln!(text, "Kenar's sandbox runs at {url}")?;
     if let Some(page) = started.sandbox.chat_page_url() {
         writeln!(text, "Its chat page, for a browser on this machine: {page}")?;
@@ -38,7 +39,7 @@ fn write_text(text: &mut String, started: &Started) -> std::fmt::Result {
         ];
         for (what, url) in webhooks {
             match url {
-                Some(url) => writeln!(text, "  {what:<15} {url}")?,
+                Some(AddOnUrl(url)) => writeln!(text, "  {what:<15} {url}")?,
                 None => writeln!(text, "  {what:<15} (not set)")?,
             }
         }
@@ -54,7 +55,7 @@ fn write_text(text: &mut String, started: &Started) -> std::fmt::Result {
 /// The same for programs, in one line.
 pub(crate) fn json(started: &Started) -> Result<String, serde_json::Error> {
     let sandbox = &started.sandbox;
-    json_line(&json!({ "url": sandbox.url(), "chat_page": sandbox.chat_page_url(), "apps": started.apps }))
+    json_line(&json!({ "url": started.url, "chat_page": sandbox.chat_page_url(), "apps": started.apps }))
 }
 
 pub(crate) fn json_line(value: &impl Serialize) -> Result<String, serde_json::Error> {

@@ -1,19 +1,24 @@
 //! The settings of a sandbox, as the TOML file has them.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use kenar::model::AppUrl;
+use kenar::model::{AppUrl, InvalidAppUrl};
 use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that can be set. What is left out gets its default when the sandbox starts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) port: Option<u16>,
+    pub(crate) listen: Option<IpAddr>,
+    pub(crate) host_names: Vec<String>,
+    /// Hosts beyond loopback that add-ons are called on over plain `http`.
+    pub(crate) addon_hosts: Vec<String>,
     pub(crate) seed: Option<u64>,
     /// In seconds.
     pub(crate) time_limit: Option<Seconds>,
@@ -34,12 +39,12 @@ pub(crate) struct AppSettings {
     pub(crate) slug: String,
     pub(crate) title: Option<String>,
     /// The base of the addresses that are not set.
-    pub(crate) addon_url: Option<AppUrl>,
-    pub(crate) open_app_url: Option<AppUrl>,
+    pub(crate) addon_url: Option<AddOnUrl>,
+    pub(crate) open_app_url: Option<AddOnUrl>,
     pub(crate) open_app_version: Option<OpenAppVersion>,
-    pub(crate) events_url: Option<AppUrl>,
-    pub(crate) dynamic_action_url: Option<AppUrl>,
-    pub(crate) fallback_url: Option<AppUrl>,
+    pub(crate) events_url: Option<AddOnUrl>,
+    pub(crate) dynamic_action_url: Option<AddOnUrl>,
+    pub(crate) fallback_url: Option<AddOnUrl>,
     #[serde(default)]
     pub(crate) redirect_uris: Vec<String>,
     #[serde(default, deserialize_with = "secret")]
@@ -57,9 +62,15 @@ pub(crate) struct AppSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostSettings {
     pub(crate) owner: String,
+    pub(crate) title: Option<String>,
     #[serde(default)]
     pub(crate) conversations_with: Vec<String>,
 }
+
+/// An address of an add-on. Its host is checked when all settings are known.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct AddOnUrl(pub(crate) AppUrl);
 
 /// The version of the request that opens an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -87,6 +98,19 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Refuses plain `http` to a host that nobody named.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for AddOnUrl(url) in self.apps.iter().flat_map(AppSettings::addresses) {
+            let host = url.as_url().host_str().unwrap_or_default();
+            if url.as_str().parse::<AppUrl>().is_err() && !self.addon_hosts.iter().any(|known| known == host) {
+                return Err(format!(
+                    "{url}: must be https, or http on a loopback address; `--addon-host {host}` allows this host"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Sets something of the app of this slug, which is added where there is none.
     pub(crate) fn with_app<T>(&mut self, slug: &str, set: impl FnOnce(&mut AppSettings) -> T) -> T {
         if let Some(app) = self.apps.iter_mut().find(|app| app.slug == slug) {
@@ -96,6 +120,28 @@ impl Settings {
         let outcome = set(&mut app);
         self.apps.push(app);
         outcome
+    }
+}
+
+impl AppSettings {
+    /// The addresses that the sandbox calls, or has a browser open.
+    fn addresses(&self) -> impl Iterator<Item = &AddOnUrl> {
+        let webhooks = [&self.open_app_url, &self.events_url, &self.dynamic_action_url];
+        webhooks.into_iter().chain([&self.addon_url, &self.fallback_url]).flatten()
+    }
+}
+
+impl FromStr for AddOnUrl {
+    type Err = InvalidAppUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAppUrl> {
+        AppUrl::insecure(text).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AddOnUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -6,7 +6,7 @@ use kenar::model::AppUrl;
 use kenar::webhook::ApiVersion;
 use kenar_sandbox::{App, Recording, Sandbox};
 
-use super::settings::{AppSettings, OpenAppVersion, PostSettings, Settings};
+use super::settings::{AddOnUrl, AppSettings, OpenAppVersion, PostSettings, Settings};
 
 /// The port, where none is set.
 const PORT: u16 = 4040;
@@ -20,6 +20,8 @@ const ADDON_URL: &str = "http://127.0.0.1:8080";
 /// A sandbox that runs, and its apps.
 pub(crate) struct Started {
     pub(crate) sandbox: Sandbox,
+    /// The URL by which add-ons reach it.
+    pub(crate) url: String,
     pub(crate) apps: Vec<StartedApp>,
     pub(crate) is_saved: bool,
 }
@@ -34,10 +36,10 @@ pub(crate) struct StartedApp {
     pub(crate) client_secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) identification_key: Option<String>,
-    pub(crate) open_app_url: Option<AppUrl>,
-    pub(crate) events_url: Option<AppUrl>,
-    pub(crate) dynamic_action_url: Option<AppUrl>,
-    pub(crate) fallback_url: Option<AppUrl>,
+    pub(crate) open_app_url: Option<AddOnUrl>,
+    pub(crate) events_url: Option<AddOnUrl>,
+    pub(crate) dynamic_action_url: Option<AddOnUrl>,
+    pub(crate) fallback_url: Option<AddOnUrl>,
     pub(crate) redirect_uris: Vec<String>,
 }
 
@@ -60,8 +62,11 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
     for name in &settings.people {
         sandbox.user(name);
     }
-    for PostSettings { owner, conversations_with } in &settings.posts {
+    for PostSettings { owner, title, conversations_with } in &settings.posts {
         let post = sandbox.add_post(&sandbox.user(owner));
+        if let Some(title) = title {
+            post.set_title(title);
+        }
         for buyer in conversations_with {
             // Asking for a conversation begins it.
             let _ = post.conversation_with(&sandbox.user(buyer));
@@ -72,7 +77,15 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
     } else if settings.people.is_empty() && settings.posts.is_empty() {
         invent(&sandbox, &apps);
     }
-    Ok(Started { sandbox, apps, is_saved: settings.save.is_some() })
+    let url = match settings.host_names.first() {
+        None => sandbox.url().to_owned(),
+        Some(name) if name.contains(':') => format!("http://{name}"),
+        Some(name) => {
+            let (_, port) = sandbox.url().rsplit_once(':').unwrap_or_default();
+            format!("http://{name}:{port}")
+        }
+    };
+    Ok(Started { sandbox, url, apps, is_saved: settings.save.is_some() })
 }
 
 async fn listen(settings: &Settings) -> Result<Sandbox, String> {
@@ -87,6 +100,11 @@ async fn listen(settings: &Settings) -> Result<Sandbox, String> {
     if settings.manual_clock {
         builder = builder.manual_clock();
     }
+    if let Some(address) = settings.listen {
+        builder = builder.listen_on(address);
+    }
+    builder = settings.host_names.iter().fold(builder, |builder, name| builder.host_name(name));
+    builder = settings.addon_hosts.iter().fold(builder, |builder, name| builder.add_on_host(name));
     builder.start().await.map_err(|why| format!("cannot listen on port {port}: {why}; --port chooses another"))
 }
 
@@ -97,8 +115,8 @@ fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box
     if let Some(title) = settings.title {
         app.set_title(title);
     }
-    let set = |url: &Option<AppUrl>, set: fn(&App, AppUrl) -> &App| {
-        if let Some(url) = url {
+    let set = |url: &Option<AddOnUrl>, set: fn(&App, AppUrl) -> &App| {
+        if let Some(AddOnUrl(url)) = url {
             set(&app, url.clone());
         }
     };
@@ -153,15 +171,20 @@ impl AppSettings {
         if is_bare && self.addon_url.is_none() {
             self.addon_url = Some(ADDON_URL.parse()?);
         }
-        let Some(base) = &self.addon_url else { return Ok(()) };
-        let below = |url: &mut Option<AppUrl>, path: &str| {
-            url.get_or_insert_with(|| base.join(path.split('/')));
+        let Some(AddOnUrl(base)) = &self.addon_url else { return Ok(()) };
+        let below = |url: &mut Option<AddOnUrl>, path: &str| {
+            url.get_or_insert_with(|| AddOnUrl(base.join(path.split('/'))));
         };
         below(&mut self.open_app_url, "kenar/open");
         below(&mut self.events_url, "kenar/event");
         below(&mut self.dynamic_action_url, "kenar/action");
         if self.redirect_uris.is_empty() {
-            self.redirect_uris.push(base.join(["oauth", "callback"]).to_string());
+            let mut url = base.join(["oauth", "callback"]).as_url().clone();
+            // The browser opens it, and knows nothing of a compose file's names. A host that is set cannot be refused.
+            if AppUrl::try_from(url.clone()).is_err() {
+                let _ = url.set_host(Some("localhost"));
+            }
+            self.redirect_uris.push(url.to_string());
         }
         Ok(())
     }
@@ -170,7 +193,7 @@ impl AppSettings {
 /// Two people with a post between them, who know every chatbot.
 fn invent(sandbox: &Sandbox, apps: &[StartedApp]) {
     let (sara, ali) = (sandbox.user("سارا"), sandbox.user("علی"));
-    let _ = sandbox.add_post(&sara).conversation_with(&ali);
+    let _ = sandbox.add_post(&sara).set_title("دوچرخهٔ شهری").conversation_with(&ali);
     for app in apps {
         let app = sandbox.app(app.slug.as_str());
         let _ = [&sara, &ali].map(|person| person.chat_with_bot(&app));
