@@ -242,6 +242,14 @@ impl State {
             self.known = None;
             return;
         };
+        match &self.revoked {
+            Some(revoked) if tokens.set.refresh_token.as_ref() == Some(&revoked.refresh_token) => {
+                self.known = None;
+                return;
+            }
+            // Granted again.
+            _ => self.revoked = None,
+        }
         if self.maybe_rotated.as_ref().is_some_and(|rotated| rotated.access_token != tokens.set.access_token) {
             // Whatever became of the refresh, other tokens are in place.
             self.maybe_rotated = None;

@@ -13,7 +13,6 @@ use super::permissions::{Hurry, Permissions};
 use super::store::{PermissionRecord, Stamp};
 use super::value::Tokens;
 use crate::error::{BoxError, StoreError};
-use crate::oauth::TokenSet;
 use crate::redact::Secrets;
 use crate::secret::{AccessToken, RefreshToken};
 
@@ -74,6 +73,10 @@ impl Permissions {
                 self.persist(entry, unstored).await?;
             }
             let record = self.load(entry).await?;
+            let revoked = entry.state().revoked.as_ref().map(|revoked| revoked.why.clone());
+            if let Some(why) = revoked {
+                return Err(TokensError::Refresh(why));
+            }
             let must_refresh = entry.state().must_refresh(refused, self.now());
             let is_abandoned = recover && record.lease.is_some_and(|lease| self.is_abandoned(entry, lease));
             if !must_refresh && !is_abandoned {
@@ -83,7 +86,10 @@ impl Permissions {
             let Some(refresh_token) = tokens.set.refresh_token.clone() else {
                 return Err(TokensError::NoRefreshToken);
             };
-            self.check_permitted(entry, &tokens.set, &refresh_token)?;
+            let wait = entry.state().wait(&tokens.set.access_token, self.now().instant);
+            if let Some(why) = wait {
+                return Err(TokensError::Refresh(why));
+            }
             let Some(lease) = self.take_lease(entry, &tokens).await? else { continue };
             match self.refresh(entry, &tokens, &refresh_token, lease).await? {
                 // Over, unless other tokens were granted meanwhile.
@@ -114,17 +120,6 @@ impl Permissions {
 
     fn read(&self, entry: &Entry, record: &PermissionRecord) -> Result<Tokens, TokensError> {
         Tokens::from_value(&record.value).map_err(|error| self.store_error(entry, None, error))
-    }
-
-    /// Whether Divar may be asked for new tokens.
-    fn check_permitted(&self, entry: &Entry, set: &TokenSet, refresh_token: &RefreshToken) -> Result<(), TokensError> {
-        let mut state = entry.state();
-        if let Some(revoked) = state.revoked.as_ref().filter(|revoked| revoked.refresh_token == *refresh_token) {
-            let why = revoked.why.clone();
-            state.known = None;
-            return Err(TokensError::Refresh(why));
-        }
-        state.wait(&set.access_token, self.now().instant).map_or(Ok(()), |why| Err(TokensError::Refresh(why)))
     }
 
     /// Takes the lease for these tokens. `None` if others are stored by now.
@@ -222,7 +217,7 @@ impl Permissions {
             let since = self.now().instant;
             state.wait = pause.map(|pause| Wait { since, until: since + pause, why: why.clone() });
             if why.is_invalid_grant() {
-                state.maybe_rotated = None;
+                (state.known, state.maybe_rotated) = (None, None);
                 state.revoked =
                     Some(Revoked { refresh_token: refresh_token.clone(), why: why.clone(), at: self.now().instant });
             } else if is_lost && state.maybe_rotated.is_none() {

@@ -74,7 +74,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How often one call begins or joins a flight at most, before tokens that expire at once are reported.
-const MAX_FLIGHTS: u32 = 3;
+const MAX_FLIGHTS: u32 = 2;
 
 impl OAuthClient {
     /// The permissions of all users, in a store that survives and is shared as you need it.

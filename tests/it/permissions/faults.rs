@@ -214,7 +214,9 @@ async fn tokens_without_a_lifetime_are_an_error_and_no_loop() {
     let dead = json!({ "access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 1 });
     (0..100).for_each(|_| scene.store.fail(Step::Replace, Failure::Slow(3 * SECOND / 2)));
     (0..100).for_each(|_| scene.mock.respond_json(200, &dead));
-    assert_err!(scene.access_token().await, TokensError::Expired);
+    let oauth = oauth(&scene.clock, &scene.mock);
+    let permissions = oauth.permissions_builder(scene.store.clone()).wait_limit(60 * SECOND).build();
+    assert_err!(permissions.access_token(&scene.key).await, TokensError::Expired);
     let refreshes = scene.mock.requests().len();
     assert!(refreshes < 10, "{refreshes} refreshes for one call");
 }

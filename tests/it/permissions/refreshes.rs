@@ -228,6 +228,7 @@ async fn revoked_permission_is_over_although_the_token_is_valid() {
     scene.refuses(400, "invalid_grant");
     for _ in 0..3 {
         assert!(scene.replace(1).await.unwrap_err().needs_new_permission());
+        assert!(scene.access_token().await.unwrap_err().needs_new_permission());
     }
     scene.assert_refreshes(&[1]);
 }
