@@ -1,4 +1,4 @@
-//! How what Divar sends is read: key by key, and no value is an error.
+//! Lenient reading of what Divar sends: key by key, and no value is an error.
 //!
 //! Divar's server is a JSON gateway before protobuf messages. 64-bit integers may be texts, fields that are not set
 //! may be missing, `null` or empty, and its documents and its traffic disagree about names and types. So a known key
@@ -6,11 +6,12 @@
 //! not known is passed over. Only text that is not JSON at all fails; what JSON can write and no value can be is read as
 //! [`tolerant`](super::tolerant) says.
 //!
-//! A type says what its keys are in [`FromObject::set`]; everything is decided there, in one pass and without
-//! buffering. Values are written where they belong, since a value that is handed up from call to call is copied by each
-//! of them.
+//! A type maps each key to the [`Slot`] for its value ([`Fields::slot`]); one visitor fills the slots of all types, in one
+//! pass and without buffering. The slots are trait objects so that reading is compiled once for each JSON reader, and not
+//! once more for each type.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -19,20 +20,47 @@ use serde_json::value::RawValue;
 use super::RawJson;
 use super::tolerant::Tolerant;
 
+/// A JSON text, number or boolean.
+#[derive(Clone, Copy)]
+pub(crate) enum Scalar<'a> {
+    Text(&'a str),
+    Integer(i128),
+    Float(f64),
+    Bool(bool),
+}
+
+impl<'a> Scalar<'a> {
+    /// The text, or the digits of a number.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Integer(number) => Some(Cow::Owned(number.to_string())),
+            Self::Float(number) => Some(Cow::Owned(number.to_string())),
+            Self::Bool(_) => None,
+        }
+    }
+
+    /// The integer, also of a text or a float.
+    pub(crate) fn integer(self) -> Option<i128> {
+        match self {
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Integer(number) => Some(number),
+            // Doubles are exact for integers up to 2^53; beyond, the number was written as no integer at all.
+            #[allow(clippy::cast_possible_truncation)]
+            Self::Float(number) => {
+                (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i128)
+            }
+            Self::Bool(_) => None,
+        }
+    }
+}
+
 /// A value read from one JSON text, number or boolean.
 pub(crate) trait FromScalar: Sized {
     fn from_text(text: &str) -> Option<Self>;
 
-    fn from_integer(number: i128) -> Option<Self> {
-        Self::from_text(&number.to_string())
-    }
-
-    fn from_float(number: f64) -> Option<Self> {
-        Self::from_text(&number.to_string())
-    }
-
-    fn from_bool(_: bool) -> Option<Self> {
-        None
+    fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
+        Self::from_text(&scalar.text()?)
     }
 }
 
@@ -46,19 +74,11 @@ macro_rules! integers {
     ($($integer:ty)*) => {$(
         impl FromScalar for $integer {
             fn from_text(text: &str) -> Option<Self> {
-                text.trim().parse().ok()
+                Self::from_scalar(Scalar::Text(text))
             }
 
-            fn from_integer(number: i128) -> Option<Self> {
-                number.try_into().ok()
-            }
-
-            fn from_float(number: f64) -> Option<Self> {
-                // Doubles are exact for integers up to 2^53; beyond, the number was written as no integer at all.
-                #[allow(clippy::cast_possible_truncation)]
-                (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0)
-                    .then_some(number as i128)
-                    .and_then(Self::from_integer)
+            fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
+                scalar.integer()?.try_into().ok()
             }
         }
     )*};
@@ -71,13 +91,14 @@ impl FromScalar for f64 {
         text.trim().parse().ok().filter(|number: &f64| number.is_finite())
     }
 
-    fn from_integer(number: i128) -> Option<Self> {
-        #[allow(clippy::cast_precision_loss)]
-        Some(number as f64)
-    }
-
-    fn from_float(number: f64) -> Option<Self> {
-        Some(number)
+    fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
+        match scalar {
+            Scalar::Text(text) => Self::from_text(text),
+            #[allow(clippy::cast_precision_loss)]
+            Scalar::Integer(number) => Some(number as f64),
+            Scalar::Float(number) => Some(number),
+            Scalar::Bool(_) => None,
+        }
     }
 }
 
@@ -86,100 +107,193 @@ impl FromScalar for bool {
         text.trim().parse().ok()
     }
 
-    fn from_integer(number: i128) -> Option<Self> {
-        match number {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
+    fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
+        match scalar {
+            Scalar::Text(text) => Self::from_text(text),
+            Scalar::Integer(0) => Some(false),
+            Scalar::Integer(1) => Some(true),
+            Scalar::Bool(value) => Some(value),
+            Scalar::Integer(_) | Scalar::Float(_) => None,
         }
     }
+}
 
-    fn from_bool(value: bool) -> Option<Self> {
-        Some(value)
+/// An object while it is read.
+pub(crate) trait Fields {
+    /// The slot for the value of `key`; [`Slot::Ignored`] for a key that is not known.
+    fn slot(&mut self, key: &str) -> Slot<'_>;
+}
+
+/// The place for a value. A value of another kind is passed over and leaves the slot as it is.
+pub(crate) enum Slot<'a> {
+    /// A text, number or boolean.
+    Scalar(&'a mut dyn ScalarSlot),
+    /// An array of texts, numbers or booleans.
+    Scalars(&'a mut dyn ScalarSlot),
+    /// An object.
+    Object(&'a mut dyn ObjectSlot),
+    /// An array of objects.
+    Objects(&'a mut dyn ObjectSlot),
+    /// Any value, kept as the text it was sent as; `null` counts as missing.
+    Json(&'a mut Option<RawJson>),
+    /// Any value, kept under its key.
+    Other(&'a mut BTreeMap<String, RawJson>),
+    /// No value.
+    Ignored,
+}
+
+/// Takes a scalar, or those of an array one by one.
+pub(crate) trait ScalarSlot {
+    /// Keeps what it has where the scalar makes no value.
+    fn set(&mut self, scalar: Scalar<'_>);
+
+    /// Begins an array.
+    fn begin_list(&mut self) {}
+}
+
+impl<T: FromScalar> ScalarSlot for Option<T> {
+    fn set(&mut self, scalar: Scalar<'_>) {
+        let value = match scalar {
+            Scalar::Text(text) => T::from_text(text),
+            scalar => T::from_scalar(scalar),
+        };
+        if value.is_some() {
+            *self = value;
+        }
     }
 }
 
-/// A value read from one JSON object, key by key.
-pub(crate) trait FromObject: Default {
-    /// Takes the value of `key`. A key that is not known gets [`Entry::skip`].
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error>;
-}
-
-/// The value of one key, not read yet. Each method reads it whole and fails only where the text is not JSON.
-pub(crate) struct Entry<'a, A>(&'a mut A);
-
-impl<'de, A: MapAccess<'de>> Entry<'_, A> {
-    /// Fills `slot` where the value is a scalar that makes a `T`.
-    pub(crate) fn scalar<T: FromScalar>(self, slot: &mut Option<T>) -> Result<(), A::Error> {
-        self.0.next_value_seed(Scalar(slot))
+impl<T: FromScalar> ScalarSlot for Option<Vec<T>> {
+    fn set(&mut self, scalar: Scalar<'_>) {
+        self.get_or_insert_default().extend(T::from_scalar(scalar));
     }
 
-    /// Fills `slot` where the value is an object.
-    pub(crate) fn object<T: FromObject>(self, slot: &mut Option<T>) -> Result<(), A::Error> {
-        self.0.next_value_seed(Object(slot))
-    }
-
-    /// Fills `slot` where the value is an array, with what `finish` makes of those of its elements that are objects.
-    pub(crate) fn objects<T: FromObject, U>(
-        self,
-        slot: &mut Option<Vec<U>>,
-        finish: fn(&mut T) -> U,
-    ) -> Result<(), A::Error> {
-        self.0.next_value_seed(Objects(slot, finish))
-    }
-
-    /// Fills `slot` where the value is an array, with those of its elements that make a `T`.
-    pub(crate) fn scalars<T: FromScalar>(self, slot: &mut Option<Vec<T>>) -> Result<(), A::Error> {
-        self.0.next_value_seed(Scalars(slot))
-    }
-
-    /// Keeps the value as the text it was sent as; `null` counts as missing.
-    pub(crate) fn json(self, slot: &mut Option<RawJson>) -> Result<(), A::Error> {
-        let raw: Box<RawValue> = self.0.next_value()?;
-        fill(slot, Some(RawJson::from(raw)).filter(|raw| !raw.is_null()));
-        Ok(())
-    }
-
-    pub(crate) fn skip(self) -> Result<(), A::Error> {
-        self.0.next_value::<IgnoredAny>().map(drop)
+    fn begin_list(&mut self) {
+        *self = Some(Vec::new());
     }
 }
 
-fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
-    if value.is_some() {
-        *slot = value;
+/// Takes an object, or those of an array one by one.
+pub(crate) trait ObjectSlot {
+    /// Begins an object: the fields to fill.
+    fn begin(&mut self) -> &mut dyn Fields;
+
+    /// Ends an object.
+    fn end(&mut self) {}
+
+    /// Begins an array.
+    fn begin_list(&mut self) {}
+}
+
+impl<T: Fields + Default> ObjectSlot for Option<T> {
+    fn begin(&mut self) -> &mut dyn Fields {
+        self.insert(T::default())
+    }
+}
+
+impl<T: Fields + Default> ObjectSlot for T {
+    fn begin(&mut self) -> &mut dyn Fields {
+        *self = T::default();
+        self
+    }
+}
+
+impl Fields for BTreeMap<String, RawJson> {
+    fn slot(&mut self, _key: &str) -> Slot<'_> {
+        Slot::Other(self)
+    }
+}
+
+/// A value that an [`Option`] is the place for.
+pub(crate) trait Item: Sized {
+    fn slot(place: &mut Option<Self>) -> Slot<'_>;
+}
+
+impl<T: FromScalar> Item for T {
+    fn slot(place: &mut Option<Self>) -> Slot<'_> {
+        Slot::Scalar(place)
+    }
+}
+
+impl<T: FromScalar> Item for Vec<T> {
+    fn slot(place: &mut Option<Self>) -> Slot<'_> {
+        Slot::Scalars(place)
+    }
+}
+
+impl Item for RawJson {
+    fn slot(place: &mut Option<Self>) -> Slot<'_> {
+        Slot::Json(place)
+    }
+}
+
+/// A place for the value of one key.
+pub(crate) trait Place {
+    fn slot(&mut self) -> Slot<'_>;
+}
+
+impl<T: Item> Place for Option<T> {
+    fn slot(&mut self) -> Slot<'_> {
+        T::slot(self)
+    }
+}
+
+impl<T: Fields + Default> Place for T {
+    fn slot(&mut self) -> Slot<'_> {
+        Slot::Object(self)
+    }
+}
+
+/// The place for a value that is passed over.
+#[derive(Default)]
+pub(crate) struct Nowhere;
+
+impl Place for Nowhere {
+    fn slot(&mut self) -> Slot<'_> {
+        Slot::Ignored
     }
 }
 
 /// Reads a scalar, for `Deserialize` implementations.
 pub(crate) fn scalar<'de, T: FromScalar, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let mut slot = None;
-    Scalar(&mut slot).deserialize(deserializer)?;
-    Ok(slot)
+    let mut value = None;
+    Reader(Slot::Scalar(&mut value)).deserialize(deserializer)?;
+    Ok(value)
 }
 
 /// Reads an object, for `Deserialize` implementations.
-pub(crate) fn object<'de, T: FromObject, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    let mut slot = None;
-    Object(&mut slot).deserialize(deserializer)?;
-    slot.ok_or_else(|| serde::de::Error::custom("expected a JSON object"))
+pub(crate) fn object<'de, T: Fields + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let mut object = None;
+    Reader(Slot::Object(&mut object)).deserialize(deserializer)?;
+    object.ok_or_else(|| serde::de::Error::custom("expected a JSON object"))
 }
 
 /// Reads a whole body: `Ok(None)` where it is JSON but no object.
-pub(crate) fn from_slice<T: FromObject>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
-    let body = without_bom(body);
+pub(crate) fn from_slice<T: Fields + Default>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
+    let mut object = None;
+    whole(without_bom(body), &mut object)?;
+    Ok(object)
+}
+
+fn whole(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), serde_json::Error> {
+    fn read<'de, R: serde_json::de::Read<'de>>(
+        mut deserializer: serde_json::Deserializer<R>,
+        object: &mut dyn ObjectSlot,
+    ) -> Result<(), serde_json::Error> {
+        Reader(Slot::Object(object)).deserialize(&mut deserializer)?;
+        deserializer.end()
+    }
+
     let read = match std::str::from_utf8(body) {
-        // One look at the whole is quicker than one at each text in it.
-        Ok(text) => whole(serde_json::Deserializer::from_str(text)),
-        // What is not passed over has to be UTF-8 all the same.
-        Err(_) => whole(serde_json::Deserializer::from_slice(body)),
+        // Checking the whole body as UTF-8 is faster than checking each text in it.
+        Ok(text) => read(serde_json::Deserializer::from_str(text), object),
+        // Only what is not passed over has to be UTF-8.
+        Err(_) => read(serde_json::Deserializer::from_slice(body), object),
     };
     read.or_else(|error| {
         // JSON by its grammar may hold what no value can be.
         let raw: &RawValue = serde_json::from_slice(body).map_err(|_| error)?;
-        let mut slot = None;
-        Object(&mut slot).deserialize(Tolerant::new(raw))?;
-        Ok(slot)
+        Reader(Slot::Object(object)).deserialize(Tolerant::new(raw))
     })
 }
 
@@ -188,68 +302,32 @@ pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-fn whole<'de, T: FromObject, R: serde_json::de::Read<'de>>(
-    mut deserializer: serde_json::Deserializer<R>,
-) -> Result<Option<T>, serde_json::Error> {
-    let mut slot = None;
-    Object(&mut slot).deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(slot)
-}
-
 /// Where some crate in the build turns `serde_json/arbitrary_precision` on, a number is handed over as an object of this
 /// one key.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Each of these fills its slot with a value of its kind, and leaves it as it is where the value is of another kind.
-struct Scalar<'a, T>(&'a mut Option<T>);
-struct Scalars<'a, T>(&'a mut Option<Vec<T>>);
-struct Object<'a, T>(&'a mut Option<T>);
-struct Objects<'a, T, U>(&'a mut Option<Vec<U>>, fn(&mut T) -> U);
+/// Reads a value into a slot.
+struct Reader<'a>(Slot<'a>);
 
-/// The parts of a visitor that pass over whatever fills no slot of its kind.
-macro_rules! pass_over {
-    ($($part:ident)*) => {$(pass_over!(@ $part);)*};
-    (@ scalars) => {
-        fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-            Ok(())
+impl Reader<'_> {
+    fn set<E>(self, scalar: Scalar<'_>) -> Result<(), E> {
+        if let Slot::Scalar(slot) = self.0 {
+            slot.set(scalar);
         }
-        fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-            Ok(())
+        Ok(())
+    }
+
+    fn set_number<E>(self, digits: Option<String>) -> Result<(), E> {
+        let Some(digits) = digits else { return Ok(()) };
+        let float = || digits.parse().ok().filter(|number: &f64| number.is_finite()).map(Scalar::Float);
+        match digits.parse().ok().map(Scalar::Integer).or_else(float) {
+            Some(number) => self.set(number),
+            None => Ok(()),
         }
-        fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_str<E>(self, _: &str) -> Result<(), E> {
-            Ok(())
-        }
-    };
-    (@ null) => {
-        fn visit_unit<E>(self) -> Result<(), E> {
-            Ok(())
-        }
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any JSON value")
-        }
-    };
-    (@ array) => {
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(())
-        }
-    };
-    (@ object) => {
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(())
-        }
-    };
+    }
 }
 
-impl<'de, T: FromScalar> DeserializeSeed<'de> for Scalar<'_, T> {
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -257,123 +335,93 @@ impl<'de, T: FromScalar> DeserializeSeed<'de> for Scalar<'_, T> {
     }
 }
 
-impl<'de, T: FromScalar> Visitor<'de> for Scalar<'_, T> {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = ();
 
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        fill(self.0, T::from_text(text));
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.set(Scalar::Text(text))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        fill(self.0, T::from_bool(value));
-        Ok(())
+        self.set(Scalar::Bool(value))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        fill(self.0, T::from_integer(number.into()));
-        Ok(())
+        self.set(Scalar::Integer(number.into()))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        fill(self.0, T::from_integer(number.into()));
-        Ok(())
+        self.set(Scalar::Integer(number.into()))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        fill(self.0, T::from_float(number));
-        Ok(())
+        self.set(Scalar::Float(number))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(Key)? {
-            if key == NUMBER {
-                let number = map.next_value::<Cow<'de, str>>()?;
-                let integer = || number.parse().ok().and_then(T::from_integer);
-                let float = || number.parse().ok().filter(|number: &f64| number.is_finite()).and_then(T::from_float);
-                fill(self.0, integer().or_else(float));
-            } else {
-                map.next_value::<IgnoredAny>()?;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        match self.0 {
+            Slot::Scalars(list) => {
+                list.begin_list();
+                while seq.next_element_seed(Reader(Slot::Scalar(&mut *list)))?.is_some() {}
             }
+            Slot::Objects(list) => {
+                list.begin_list();
+                while seq.next_element_seed(Reader(Slot::Object(&mut *list)))?.is_some() {}
+            }
+            _ => while seq.next_element::<IgnoredAny>()?.is_some() {},
         }
         Ok(())
     }
-
-    pass_over!(null array);
-}
-
-impl<'de, T: FromObject> DeserializeSeed<'de> for Object<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: FromObject> Visitor<'de> for Object<'_, T> {
-    type Value = ();
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut key = map.next_key_seed(Key)?;
-        if key.as_deref() == Some(NUMBER) {
-            return map.next_value::<IgnoredAny>().map(drop);
+        let mut next = map.next_key_seed(Key)?;
+        let object = match self.0 {
+            Slot::Object(object) if next.as_deref() != Some(NUMBER) => object,
+            slot => {
+                let mut number = None;
+                while let Some(key) = next {
+                    let is_number = key == NUMBER;
+                    map.next_value_seed(Reader(if is_number { Slot::Scalar(&mut number) } else { Slot::Ignored }))?;
+                    next = map.next_key_seed(Key)?;
+                }
+                return Reader(slot).set_number(number);
+            }
+        };
+        let fields = object.begin();
+        while let Some(key) = next {
+            match fields.slot(&key) {
+                Slot::Ignored => drop(map.next_value::<IgnoredAny>()?),
+                Slot::Json(place) => {
+                    if let Some(json) = json(&mut map)? {
+                        *place = Some(json);
+                    }
+                }
+                Slot::Other(places) => {
+                    if let Some(json) = json(&mut map)? {
+                        places.insert(key.into_owned(), json);
+                    }
+                }
+                slot => map.next_value_seed(Reader(slot))?,
+            }
+            next = map.next_key_seed(Key)?;
         }
-        let object = self.0.insert(T::default());
-        while let Some(name) = key {
-            object.set(&name, Entry(&mut map))?;
-            key = map.next_key_seed(Key)?;
-        }
+        object.end();
         Ok(())
     }
-
-    pass_over!(null array scalars);
 }
 
-impl<'de, T: FromScalar> DeserializeSeed<'de> for Scalars<'_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: FromScalar> Visitor<'de> for Scalars<'_, T> {
-    type Value = ();
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let list = self.0.insert(Vec::new());
-        let mut element = None;
-        while seq.next_element_seed(Scalar(&mut element))?.is_some() {
-            list.extend(element.take());
-        }
-        Ok(())
-    }
-
-    pass_over!(null object scalars);
-}
-
-impl<'de, T: FromObject, U> DeserializeSeed<'de> for Objects<'_, T, U> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: FromObject, U> Visitor<'de> for Objects<'_, T, U> {
-    type Value = ();
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let list = self.0.insert(Vec::new());
-        let mut element = None;
-        while seq.next_element_seed(Object(&mut element))?.is_some() {
-            list.extend(element.as_mut().map(self.1));
-            element = None;
-        }
-        Ok(())
-    }
-
-    pass_over!(null object scalars);
+/// The value as it was sent, unless it is `null`.
+fn json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<RawJson>, A::Error> {
+    let raw: Box<RawValue> = map.next_value()?;
+    Ok(Some(RawJson::from(raw)).filter(|raw| !raw.is_null()))
 }
 
 /// A key, borrowed from the input where it holds no escapes.

@@ -21,6 +21,7 @@
 mod action;
 mod app_url;
 mod button;
+mod content;
 pub mod icon;
 mod id;
 pub(crate) mod lenient;
@@ -33,16 +34,15 @@ mod raw_json;
 mod side;
 mod timestamp;
 pub(crate) mod tolerant;
+pub(crate) mod wire;
 
 pub use action::{Action, ButtonData, InvalidButtonData};
 pub use app_url::{AppUrl, InvalidAppUrl};
 pub use button::{Button, ButtonGrid, ButtonRow, InvalidButtons};
+pub use content::{Contact, File, Image, MessageContent, MessageKind, UnknownContent, Video, Voice};
 pub use id::{AppSlug, ConversationId, MediaToken, MessageId, PostToken, TransactionId, UserId};
 pub use location::Location;
-pub use message::{
-    Contact, Conversation, ConversationKind, File, Image, Message, MessageContent, MessageKind, Sender, SenderKind,
-    UnknownContent, Video, Voice,
-};
+pub use message::{Conversation, ConversationKind, Message, Sender, SenderKind};
 pub use outgoing::{BotMessage, ConversationMessage, InvalidMessage, OutgoingContent};
 pub use raw_json::RawJson;
 pub use side::Side;

@@ -1,5 +1,3 @@
-use serde::{Serialize, Serializer};
-
 use super::open_enum::open_enum;
 
 open_enum! {
@@ -25,13 +23,13 @@ impl Side {
             Self::Unknown(_) => None,
         }
     }
-}
 
-/// Writes a side as messages do.
-pub(crate) fn as_seller_or_buyer<S: Serializer>(side: &Option<Side>, serializer: S) -> Result<S::Ok, S::Error> {
-    match side {
-        Some(Side::Supply) => serializer.serialize_str("SELLER"),
-        Some(Side::Demand) => serializer.serialize_str("BUYER"),
-        other => other.serialize(serializer),
+    /// The name that messages have for it.
+    pub(crate) fn in_messages(&self) -> &str {
+        match self {
+            Self::Supply => "SELLER",
+            Self::Demand => "BUYER",
+            Self::Unknown(name) => name,
+        }
     }
 }

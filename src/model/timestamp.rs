@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::lenient::FromScalar;
+use super::lenient::{FromScalar, Scalar};
 
 const MICROS: i64 = 1_000_000;
 const DAY: i64 = 86_400;
@@ -144,17 +144,12 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 impl FromScalar for Timestamp {
     fn from_text(text: &str) -> Option<Self> {
-        let text = text.trim();
-        text.parse().ok().or_else(|| Self::from_integer(text.parse().ok()?))
+        text.trim().parse().ok().or_else(|| Self::from_scalar(Scalar::Text(text)))
     }
 
     /// Zero is how Divar's server may write "none".
-    fn from_integer(number: i128) -> Option<Self> {
-        (number != 0).then(|| Self::from_unix_guessed(number))?
-    }
-
-    fn from_float(number: f64) -> Option<Self> {
-        i64::from_float(number).and_then(|number| Self::from_integer(number.into()))
+    fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
+        scalar.integer().filter(|number| *number != 0).and_then(Self::from_unix_guessed)
     }
 }
 

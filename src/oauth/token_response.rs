@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use serde::de::MapAccess;
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Scope, TokenSet};
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::lenient;
 use crate::model::open_enum::open_enum;
+use crate::model::wire::{Written as _, wire};
 use crate::model::{RawJson, Timestamp};
 use crate::secret::{AccessToken, RefreshToken};
 
@@ -19,22 +19,28 @@ open_enum! {
     }
 }
 
-/// What the token endpoint answers, as it travels. An app has it as a [`TokenSet`].
-///
-/// It serialises with its tokens, for a stand-in for the platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenResponse {
-    /// The access token.
-    pub access_token: AccessToken,
-    /// How it is shown.
-    pub token_type: Option<TokenType>,
-    /// How many seconds it lives; the platform documents 3600.
-    pub expires_in: Option<u64>,
-    /// The refresh token, where [`Scope::offline_access`] was granted.
-    pub refresh_token: Option<RefreshToken>,
-    /// What was granted.
-    pub scopes: Option<Vec<Scope>>,
+wire! {
+    /// What the token endpoint answers, as it travels. An app has it as a [`TokenSet`].
+    ///
+    /// It serialises with its tokens, for a stand-in for the platform.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct TokenResponse {
+        /// The access token.
+        pub access_token: AccessToken => AccessToken::expose_secret,
+        /// How it is shown.
+        pub token_type: Option<TokenType>,
+        /// How many seconds it lives; the platform documents 3600.
+        pub expires_in: Option<u64>,
+        /// The refresh token, where [`Scope::offline_access`] was granted.
+        pub refresh_token: Option<RefreshToken> => RefreshToken::expose_secret,
+        ;
+        /// What was granted.
+        pub scopes: Option<Vec<Scope>>,
+    }
+    read by pub(super) TokenResponseFields {
+        scope: Option<RawJson>,
+    }
 }
 
 impl TokenResponse {
@@ -67,25 +73,12 @@ impl TokenResponse {
 
 impl Serialize for TokenResponse {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let refresh_token = self.refresh_token.as_ref().map(RefreshToken::expose_secret);
-        let scope = self.scopes.as_deref().map(Scope::join);
-        let optional = [self.token_type.is_some(), self.expires_in.is_some(), refresh_token.is_some(), scope.is_some()];
-        let mut answer = serializer
-            .serialize_struct("TokenResponse", 1 + optional.into_iter().filter(|is_some| *is_some).count())?;
-        answer.serialize_field("access_token", self.access_token.expose_secret())?;
-        if let Some(token_type) = &self.token_type {
-            answer.serialize_field("token_type", token_type)?;
+        let mut map = serializer.serialize_map(None)?;
+        self.write(&mut map)?;
+        if let Some(scopes) = &self.scopes {
+            map.serialize_entry("scope", &Scope::join(scopes))?;
         }
-        if let Some(expires_in) = &self.expires_in {
-            answer.serialize_field("expires_in", expires_in)?;
-        }
-        if let Some(refresh_token) = &refresh_token {
-            answer.serialize_field("refresh_token", refresh_token)?;
-        }
-        if let Some(scope) = &scope {
-            answer.serialize_field("scope", scope)?;
-        }
-        answer.end()
+        map.end()
     }
 }
 
@@ -93,16 +86,6 @@ impl<'de> Deserialize<'de> for TokenResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         TokenResponseFields::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
     }
-}
-
-/// A token answer before it is known to hold an access token.
-#[derive(Default)]
-pub(super) struct TokenResponseFields {
-    access_token: Option<AccessToken>,
-    token_type: Option<TokenType>,
-    expires_in: Option<u64>,
-    refresh_token: Option<RefreshToken>,
-    scope: Option<RawJson>,
 }
 
 /// The answer is JSON, and holds no access token that a header could carry.
@@ -114,26 +97,8 @@ impl TryFrom<TokenResponseFields> for TokenResponse {
     type Error = NoAccessToken;
 
     fn try_from(fields: TokenResponseFields) -> Result<Self, NoAccessToken> {
-        Ok(Self {
-            access_token: fields.access_token.ok_or(NoAccessToken)?,
-            token_type: fields.token_type,
-            expires_in: fields.expires_in,
-            refresh_token: fields.refresh_token,
-            scopes: fields.scope.as_ref().and_then(granted),
-        })
-    }
-}
-
-impl FromObject for TokenResponseFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "access_token" => entry.scalar(&mut self.access_token),
-            "token_type" => entry.scalar(&mut self.token_type),
-            "expires_in" => entry.scalar(&mut self.expires_in),
-            "refresh_token" => entry.scalar(&mut self.refresh_token),
-            "scope" => entry.json(&mut self.scope),
-            _ => entry.skip(),
-        }
+        let scopes = fields.scope.as_ref().and_then(granted);
+        Ok(Self { scopes, ..fields.whole().ok_or(NoAccessToken)? })
     }
 }
 

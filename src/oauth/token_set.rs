@@ -1,44 +1,51 @@
 use std::time::Duration;
 
-use serde::de::MapAccess;
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Scope;
 use crate::model::Timestamp;
-use crate::model::lenient::{self, Entry, FromObject, FromScalar};
+use crate::model::lenient::{self, FromScalar};
+use crate::model::wire::{Written as _, wire};
 use crate::secret::{AccessToken, RefreshToken};
 
-/// What a user's permission turned into.
-///
-/// # Refreshing
-///
-/// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request)
-/// makes a new pair of the old one. [`Permissions`] does it when it is due, and minds all of this:
-///
-/// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.
-/// - The old pair works for two more minutes, so calls under way are not cut off, and a refresh that failed can be
-///   tried again within them.
-/// - **Refresh once at a time** per permission: have others wait for the one under way, and then read what it stored.
-/// - **Event subscriptions end with the access token they were made with.** Subscribe again after each refresh.
-///
-/// # Storing
-///
-/// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
-/// [`expose_for_storage`](Self::expose_for_storage) gives what does.
-///
-#[cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
-#[cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: crate#features")]
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenSet {
-    /// What calls in the user's name are made with.
-    pub access_token: AccessToken,
-    /// What the next set is had for. `None` where [`Scope::offline_access`] was not granted.
-    pub refresh_token: Option<RefreshToken>,
-    pub(super) expires_at: Option<Timestamp>,
-    pub(super) lifetime: Option<Duration>,
-    pub(super) scopes: Vec<Scope>,
+wire! {
+    /// What a user's permission turned into.
+    ///
+    /// # Refreshing
+    ///
+    /// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request)
+    /// makes a new pair of the old one. [`Permissions`] does it when it is due, and minds all of this:
+    ///
+    /// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.
+    /// - The old pair works for two more minutes, so calls under way are not cut off, and a refresh that failed can be
+    ///   tried again within them.
+    /// - **Refresh once at a time** per permission: have others wait for the one under way, and then read what it stored.
+    /// - **Event subscriptions end with the access token they were made with.** Subscribe again after each refresh.
+    ///
+    /// # Storing
+    ///
+    /// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
+    /// [`expose_for_storage`](Self::expose_for_storage) gives what does.
+    ///
+    #[cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
+    #[cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: crate#features")]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct TokenSet {
+        /// What calls in the user's name are made with.
+        pub access_token: AccessToken => AccessToken::expose_secret,
+        /// What the next set is had for. `None` where [`Scope::offline_access`] was not granted.
+        pub refresh_token: Option<RefreshToken> => RefreshToken::expose_secret,
+        pub(super) expires_at: Option<Timestamp>,
+        ;
+        pub(super) lifetime: Option<Duration>,
+        pub(super) scopes: Vec<Scope>,
+    }
+    read by StoredFields {
+        expires_in: Option<u64>,
+        scopes: Option<Vec<Scope>>,
+    }
 }
 
 impl TokenSet {
@@ -113,61 +120,24 @@ impl StoredTokens {
 
 impl Serialize for StoredTokens {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let TokenSet { access_token, refresh_token, expires_at, lifetime, scopes } = &self.0;
-        let optional = [refresh_token.is_some(), expires_at.is_some(), lifetime.is_some()];
-        let fields = 2 + optional.into_iter().filter(|is_some| *is_some).count();
-        let mut stored = serializer.serialize_struct("StoredTokens", fields)?;
-        stored.serialize_field("access_token", access_token.expose_secret())?;
-        match refresh_token {
-            Some(token) => stored.serialize_field("refresh_token", token.expose_secret())?,
-            None => stored.skip_field("refresh_token")?,
+        let mut map = serializer.serialize_map(None)?;
+        self.0.write(&mut map)?;
+        if let Some(lifetime) = self.0.lifetime {
+            map.serialize_entry("expires_in", &lifetime.as_secs())?;
         }
-        match expires_at {
-            Some(at) => stored.serialize_field("expires_at", at)?,
-            None => stored.skip_field("expires_at")?,
-        }
-        match lifetime {
-            Some(lifetime) => stored.serialize_field("expires_in", &lifetime.as_secs())?,
-            None => stored.skip_field("expires_in")?,
-        }
-        stored.serialize_field("scopes", scopes)?;
-        stored.end()
+        map.serialize_entry("scopes", &self.0.scopes)?;
+        map.end()
     }
 }
 
 /// Reads key by key, so that an error never repeats a value.
 impl<'de> Deserialize<'de> for StoredTokens {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let stored: StoredFields = lenient::object(deserializer)?;
-        Ok(Self(TokenSet {
-            access_token: stored.access_token.ok_or_else(|| serde::de::Error::custom("no usable access_token"))?,
-            refresh_token: stored.refresh_token,
-            expires_at: stored.expires_at,
-            lifetime: stored.expires_in.map(Duration::from_secs),
-            scopes: stored.scopes.unwrap_or_default(),
-        }))
-    }
-}
-
-#[derive(Default)]
-struct StoredFields {
-    access_token: Option<AccessToken>,
-    refresh_token: Option<RefreshToken>,
-    expires_at: Option<Timestamp>,
-    expires_in: Option<u64>,
-    scopes: Option<Vec<Scope>>,
-}
-
-impl FromObject for StoredFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "access_token" => entry.scalar(&mut self.access_token),
-            "refresh_token" => entry.scalar(&mut self.refresh_token),
-            "expires_at" => entry.scalar(&mut self.expires_at),
-            "expires_in" => entry.scalar(&mut self.expires_in),
-            "scopes" => entry.scalars(&mut self.scopes),
-            _ => entry.skip(),
-        }
+        let mut stored: StoredFields = lenient::object(deserializer)?;
+        let lifetime = stored.expires_in.map(Duration::from_secs);
+        let scopes = stored.scopes.take().unwrap_or_default();
+        let tokens = stored.whole().ok_or_else(|| serde::de::Error::custom("no usable access_token"))?;
+        Ok(Self(TokenSet { lifetime, scopes, ..tokens }))
     }
 }
 

@@ -2,10 +2,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::Response;
-use serde::de::{Error as _, MapAccess};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::lenient::{self, Fields, ObjectSlot, Place, Slot};
+use crate::model::wire::fields;
 use crate::model::{Conversation, ConversationFields, ConversationId, Message, MessageFields};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -69,7 +70,7 @@ impl Operation for GetConversation<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<GetConversationResponse, UnexpectedResponse> {
-        let Fields(fields) = response::json(response)?;
+        let History(fields) = response::json(response)?;
         Ok(fields.history(&self.conversation))
     }
 }
@@ -81,19 +82,38 @@ impl ParseOperation for GetConversation<'_> {
     }
 }
 
-#[derive(Default)]
-struct HistoryFields {
-    conversation: Option<ConversationFields>,
-    messages: Option<Vec<Message>>,
+fields! {
+    struct HistoryFields {
+        conversation: Option<ConversationFields>,
+        messages: Messages,
+    }
 }
 
-impl FromObject for HistoryFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "conversation" => entry.object(&mut self.conversation),
-            "messages" => entry.objects(&mut self.messages, MessageFields::listed),
-            _ => entry.skip(),
-        }
+/// The messages so far, and the fields of the one being read.
+#[derive(Default)]
+struct Messages {
+    read: Vec<Message>,
+    next: MessageFields,
+}
+
+impl Place for Messages {
+    fn slot(&mut self) -> Slot<'_> {
+        Slot::Objects(self)
+    }
+}
+
+impl ObjectSlot for Messages {
+    fn begin_list(&mut self) {
+        self.read.clear();
+    }
+
+    fn begin(&mut self) -> &mut dyn Fields {
+        self.next = MessageFields::default();
+        &mut self.next
+    }
+
+    fn end(&mut self) {
+        self.read.push(self.next.listed());
     }
 }
 
@@ -101,7 +121,7 @@ impl HistoryFields {
     /// A message that does not name its conversation belongs to the one that was read, and that one is the one asked for.
     fn history(self, asked: &ConversationId) -> GetConversationResponse {
         let conversation = self.conversation.unwrap_or_default().or(asked);
-        let mut messages = self.messages.unwrap_or_default();
+        let mut messages = self.messages.read;
         for message in &mut messages {
             if message.conversation == Conversation::new("") {
                 message.conversation.clone_from(&conversation);
@@ -113,9 +133,9 @@ impl HistoryFields {
     }
 }
 
-struct Fields(HistoryFields);
+struct History(HistoryFields);
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for History {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lenient::object(deserializer).map(Self)
     }

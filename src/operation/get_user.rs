@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::Response;
-use serde::de::MapAccess;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use crate::model::UserId;
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::lenient;
+use crate::model::wire::{fields, serialize, wire};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
     ApiKeyPermission, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation, ScopeKind,
@@ -32,18 +32,20 @@ impl<'a> GetUser<'a> {
     }
 }
 
-/// Who granted a token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct GetUserResponse {
-    /// The user's id for your app, with the scope `USER_ID`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<UserId>,
-    /// The telephone number, with the scope `USER_PHONE`: `09…`, as far as is known. Divar asks that it be kept only
-    /// where it is needed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone_number: Option<String>,
+wire! {
+    /// Who granted a token.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct GetUserResponse {
+        /// The user's id for your app, with the scope `USER_ID`.
+        pub user_id: Option<UserId>,
+        /// The telephone number, with the scope `USER_PHONE`: `09…`, as far as is known. Divar asks that it be kept only
+        /// where it is needed.
+        pub phone_number: Option<String>,
+    }
 }
+
+serialize! { GetUserResponse }
 
 impl Operation for GetUser<'_> {
     type Response = GetUserResponse;
@@ -67,31 +69,18 @@ impl ParseOperation for GetUser<'_> {
     }
 }
 
-#[derive(Default)]
-struct UserFields {
-    user_id: Option<UserId>,
-    phone_number: Option<String>,
-    phone_numbers: Option<Vec<String>>,
-}
-
-impl FromObject for UserFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "user_id" => entry.scalar(&mut self.user_id),
-            "phone_number" => entry.scalar(&mut self.phone_number),
-            // Deprecated, and for a while the only one.
-            "phone_numbers" => entry.scalars(&mut self.phone_numbers),
-            _ => entry.skip(),
-        }
+fields! {
+    struct UserFields {
+        /// Deprecated, and for a while the only one.
+        phone_numbers: Option<Vec<String>>,
+        .. user: GetUserResponse,
     }
 }
 
 impl<'de> Deserialize<'de> for GetUserResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let UserFields { user_id, phone_number, phone_numbers } = lenient::object(deserializer)?;
-        let given = |number: &String| !number.is_empty();
-        let phone_number =
-            phone_number.filter(given).or_else(|| phone_numbers.unwrap_or_default().into_iter().find(given));
-        Ok(Self { user_id, phone_number })
+        let UserFields { user, phone_numbers } = lenient::object(deserializer)?;
+        let mut numbers = user.phone_number.into_iter().chain(phone_numbers.into_iter().flatten());
+        Ok(Self { phone_number: numbers.find(|number| !number.is_empty()), ..user })
     }
 }

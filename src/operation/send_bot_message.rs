@@ -2,10 +2,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::Response;
-use serde::de::MapAccess;
-use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::wire::{deserialize, serialize, wire};
 use crate::model::{BotMessage, ConversationId, UserId};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -59,14 +57,18 @@ impl<'a> SendBotMessageToUser<'a> {
     }
 }
 
-/// What Divar says of a chatbot's message that was sent. An empty answer is a success as well.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SendBotMessageResponse {
-    /// Where it was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub conversation_id: Option<ConversationId>,
+wire! {
+    /// What Divar says of a chatbot's message that was sent. An empty answer is a success as well.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct SendBotMessageResponse {
+        /// Where it was written.
+        pub conversation_id: Option<ConversationId>,
+    }
 }
+
+serialize! { SendBotMessageResponse }
+deserialize! { SendBotMessageResponse }
 
 impl Operation for SendBotMessage<'_> {
     type Response = SendBotMessageResponse;
@@ -143,19 +145,4 @@ fn message(request: &IncomingRequest<'_>) -> Result<BotMessage, InvalidRequest> 
     let message: BotMessage = request.json()?;
     message.check().map_err(InvalidRequest::new)?;
     Ok(message)
-}
-
-impl FromObject for SendBotMessageResponse {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "conversation_id" => entry.scalar(&mut self.conversation_id),
-            _ => entry.skip(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SendBotMessageResponse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer)
-    }
 }

@@ -2,10 +2,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::Response;
-use serde::de::MapAccess;
-use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::wire::{deserialize, serialize, wire};
 use crate::model::{ConversationId, ConversationMessage};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -45,17 +43,20 @@ impl<'a> SendMessage<'a> {
     }
 }
 
-/// What Divar says of a message that was sent. All of it may be missing: an empty answer is a success as well.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SendMessageResponse {
-    /// A status of its own, beside the HTTP status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<i32>,
-    /// A word such as `success`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+wire! {
+    /// What Divar says of a message that was sent. All of it may be missing: an empty answer is a success as well.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct SendMessageResponse {
+        /// A status of its own, beside the HTTP status.
+        pub status: Option<i32>,
+        /// A word such as `success`.
+        pub message: Option<String>,
+    }
 }
+
+serialize! { SendMessageResponse }
+deserialize! { SendMessageResponse }
 
 impl Operation for SendMessage<'_> {
     type Response = SendMessageResponse;
@@ -97,21 +98,5 @@ impl ParseOperation for SendMessage<'_> {
             message: Cow::Owned(message),
             by: Cow::Owned(request.access_token()?),
         })
-    }
-}
-
-impl FromObject for SendMessageResponse {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "status" => entry.scalar(&mut self.status),
-            "message" => entry.scalar(&mut self.message),
-            _ => entry.skip(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SendMessageResponse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer)
     }
 }

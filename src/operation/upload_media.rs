@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::{Error as _, MapAccess};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::Media;
 use crate::error::BoxError;
 use crate::model::MediaToken;
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::lenient;
+use crate::model::wire::fields;
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
     ApiKeyPermission, Authentication, Body, Content, Credential, Host, IncomingRequest, InvalidRequest, Metadata,
@@ -178,21 +179,11 @@ impl http_body::Body for Multipart {
     }
 }
 
-#[derive(Default)]
-struct UploadFields {
-    id: Option<MediaToken>,
-    status: Option<String>,
-    token: Option<String>,
-}
-
-impl FromObject for UploadFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "id" => entry.scalar(&mut self.id),
-            "status" => entry.scalar(&mut self.status),
-            "token" => entry.scalar(&mut self.token),
-            _ => entry.skip(),
-        }
+fields! {
+    struct UploadFields {
+        id: Option<MediaToken>,
+        status: Option<String>,
+        token: Option<String>,
     }
 }
 

@@ -33,8 +33,9 @@ use serde_json::Value;
 use super::Metadata;
 use crate::error::{ApiError, BoxError, Error, OAuthError, RpcCode, RpcStatus};
 use crate::model::RawJson;
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::lenient::{self, FromScalar, Scalar};
 use crate::model::tolerant;
+use crate::model::wire::fields;
 use crate::redact::Secrets;
 
 /// A success that cannot be understood.
@@ -181,42 +182,30 @@ fn excerpt(body: &[u8]) -> String {
     text
 }
 
-#[derive(Default)]
-struct ErrorFields {
-    code: Option<Code>,
-    message: Option<String>,
-    details: Option<RawJson>,
-    error: Option<String>,
-    error_description: Option<String>,
-    access_token: Option<String>,
-    refresh_token: Option<String>,
-    id_token: Option<String>,
+fields! {
+    struct ErrorFields {
+        code: Option<Code>,
+        message: Option<String>,
+        details: Option<RawJson>,
+        error: Option<String>,
+        error_description: Option<String>,
+        access_token: Option<String>,
+        refresh_token: Option<String>,
+        id_token: Option<String>,
+    }
 }
 
 struct Code(RpcCode);
 
-impl lenient::FromScalar for Code {
+impl FromScalar for Code {
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok().map(RpcCode).or_else(|| RpcCode::from_name(text)).map(Self)
     }
 
-    fn from_integer(number: i128) -> Option<Self> {
-        number.try_into().ok().map(RpcCode).map(Self)
-    }
-}
-
-impl FromObject for ErrorFields {
-    fn set<'de, A: serde::de::MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "code" => entry.scalar(&mut self.code),
-            "message" => entry.scalar(&mut self.message),
-            "details" => entry.json(&mut self.details),
-            "error" => entry.scalar(&mut self.error),
-            "error_description" => entry.scalar(&mut self.error_description),
-            "access_token" => entry.scalar(&mut self.access_token),
-            "refresh_token" => entry.scalar(&mut self.refresh_token),
-            "id_token" => entry.scalar(&mut self.id_token),
-            _ => entry.skip(),
+    fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
+        match scalar {
+            Scalar::Integer(number) => number.try_into().ok().map(RpcCode).map(Self),
+            scalar => Self::from_text(&scalar.text()?),
         }
     }
 }

@@ -27,6 +27,11 @@ fn at(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!(", at `{path}`") }
 }
 
+/// The data that a request is built with; `null` is none.
+pub(super) fn given(data: RawJson) -> Option<RawJson> {
+    Some(data).filter(|data| !data.is_null())
+}
+
 /// Reads the data as a `T`. None at all is read as `null`, so that an `Option` can be asked for.
 pub(super) fn read<T: DeserializeOwned>(data: Option<&RawJson>) -> Result<T, DataError> {
     match data {

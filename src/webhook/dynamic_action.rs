@@ -2,48 +2,48 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
 
+use super::builder::builder;
 use super::{DataError, Rejection, TouchPoint, data, respond};
-use crate::model::lenient::{self, Entry, FromObject};
+use crate::model::lenient;
+use crate::model::wire::{fields, serialize, wire};
 use crate::model::{Action, ConversationId, InvalidButtonData, PostToken, RawJson, Side, UserId};
 
-/// A user pressed a button of [`Action::GetDynamicAction`]: answer with a [`DynamicActionReply`].
-///
-/// ```
-/// use kenar::model::Action;
-/// use kenar::webhook::{DynamicAction, DynamicActionReply};
-///
-/// #[derive(serde::Deserialize)]
-/// struct Move { position: String }
-///
-/// let body = br#"{ "touchpoint": "CHAT", "post_token": "QYabcdef", "extra_data": { "position": "3" } }"#;
-/// // In a handler: verifier.dynamic_action(&headers, body)?
-/// let pressed = DynamicAction::from_unverified_body(body)?;
-/// let position = pressed.data::<Move>()?.position;
-///
-/// let reply = DynamicActionReply::toast(format!("خانه {position}"));
-/// assert_eq!(serde_json::to_string(&reply).unwrap(), r#"{"text_message":"خانه 3"}"#);
-/// # Ok::<(), kenar::webhook::Rejection>(())
-/// ```
-///
-/// The user waits for the answer: answer first, and send messages afterwards.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct DynamicAction {
-    #[serde(rename = "touchpoint", skip_serializing_if = "Option::is_none")]
-    touch_point: Option<TouchPoint>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    post_token: Option<PostToken>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_id: Option<ConversationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_side: Option<Side>,
-    #[serde(rename = "extra_data", skip_serializing_if = "Option::is_none")]
-    data: Option<RawJson>,
+wire! {
+    /// A user pressed a button of [`Action::GetDynamicAction`]: answer with a [`DynamicActionReply`].
+    ///
+    /// ```
+    /// use kenar::model::Action;
+    /// use kenar::webhook::{DynamicAction, DynamicActionReply};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Move { position: String }
+    ///
+    /// let body = br#"{ "touchpoint": "CHAT", "post_token": "QYabcdef", "extra_data": { "position": "3" } }"#;
+    /// // In a handler: verifier.dynamic_action(&headers, body)?
+    /// let pressed = DynamicAction::from_unverified_body(body)?;
+    /// let position = pressed.data::<Move>()?.position;
+    ///
+    /// let reply = DynamicActionReply::toast(format!("خانه {position}"));
+    /// assert_eq!(serde_json::to_string(&reply).unwrap(), r#"{"text_message":"خانه 3"}"#);
+    /// # Ok::<(), kenar::webhook::Rejection>(())
+    /// ```
+    ///
+    /// The user waits for the answer: answer first, and send messages afterwards.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct DynamicAction {
+        touch_point: Option<TouchPoint> = "touchpoint",
+        post_token: Option<PostToken>,
+        conversation_id: Option<ConversationId>,
+        user_id: Option<UserId>,
+        user_side: Option<Side>,
+        data: Option<RawJson> = "extra_data",
+    }
 }
+
+serialize! { DynamicAction }
 
 impl DynamicAction {
     /// Reads a press **without asking whether it is Divar's**, for tests and for frameworks that have asked
@@ -55,11 +55,6 @@ impl DynamicAction {
     /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`].
     pub fn from_unverified_body(body: &[u8]) -> Result<Self, Rejection> {
         Rejection::unless_object(lenient::from_slice(body)).map(DynamicActionFields::dynamic_action)
-    }
-
-    /// A press as Divar would send it, for tests.
-    pub fn builder() -> DynamicActionBuilder {
-        DynamicActionBuilder(Self::default())
     }
 
     /// Where the button is; [`TouchPoint::Chat`] is the one documented.
@@ -111,103 +106,47 @@ impl DynamicAction {
     }
 }
 
-/// Builds a [`DynamicAction`], for tests.
-///
-/// ```
-/// use kenar::model::RawJson;
-/// use kenar::webhook::{DynamicAction, TouchPoint};
-///
-/// let data = RawJson::of(&serde_json::json!({ "position": "3" }))?;
-/// let pressed = DynamicAction::builder().touch_point(TouchPoint::Chat).data(data).build();
-/// assert_eq!(serde_json::to_string(&pressed)?, r#"{"touchpoint":"CHAT","extra_data":{"position":"3"}}"#);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct DynamicActionBuilder(DynamicAction);
-
-impl DynamicActionBuilder {
-    /// Where the button is.
-    pub fn touch_point(mut self, touch_point: TouchPoint) -> Self {
-        self.0.touch_point = Some(touch_point);
-        self
-    }
-
-    /// The post that the conversation is about.
-    pub fn post_token(mut self, post: impl Into<PostToken>) -> Self {
-        self.0.post_token = Some(post.into());
-        self
-    }
-
-    /// The conversation that the button is in.
-    pub fn conversation_id(mut self, conversation: impl Into<ConversationId>) -> Self {
-        self.0.conversation_id = Some(conversation.into());
-        self
-    }
-
-    /// Who presses it.
-    pub fn user_id(mut self, user: impl Into<UserId>) -> Self {
-        self.0.user_id = Some(user.into());
-        self
-    }
-
-    /// The side of who presses it.
-    pub fn user_side(mut self, side: Side) -> Self {
-        self.0.user_side = Some(side);
-        self
-    }
-
-    /// The data of the button; see [`RawJson::of`].
-    pub fn data(mut self, data: RawJson) -> Self {
-        self.0.data = Some(data).filter(|data| !data.is_null());
-        self
-    }
-
-    /// The press.
-    #[must_use]
-    pub fn build(self) -> DynamicAction {
-        self.0
+builder! {
+    /// Builds a [`DynamicAction`], for tests.
+    ///
+    /// ```
+    /// use kenar::model::RawJson;
+    /// use kenar::webhook::{DynamicAction, TouchPoint};
+    ///
+    /// let data = RawJson::of(&serde_json::json!({ "position": "3" }))?;
+    /// let pressed = DynamicAction::builder().touch_point(TouchPoint::Chat).data(data).build();
+    /// assert_eq!(serde_json::to_string(&pressed)?, r#"{"touchpoint":"CHAT","extra_data":{"position":"3"}}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    DynamicActionBuilder builds DynamicAction {
+        /// Where the button is.
+        touch_point: TouchPoint,
+        /// The post that the conversation is about.
+        post_token: impl Into<PostToken>,
+        /// The conversation that the button is in.
+        conversation_id: impl Into<ConversationId>,
+        /// Who presses it.
+        user_id: impl Into<UserId>,
+        /// The side of who presses it.
+        user_side: Side,
+        /// The data of the button; see [`RawJson::of`].
+        data: RawJson => |pressed: &mut DynamicAction, data| pressed.data = data::given(data),
     }
 }
 
-#[derive(Default)]
-struct DynamicActionFields {
-    touchpoint: Option<TouchPoint>,
-    source: Option<TouchPoint>,
-    post_token: Option<PostToken>,
-    conversation_id: Option<ConversationId>,
-    user_id: Option<UserId>,
-    user_side: Option<Side>,
-    extra_data: Option<RawJson>,
-    provider_data: Option<RawJson>,
-}
-
-impl FromObject for DynamicActionFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "touchpoint" => entry.scalar(&mut self.touchpoint),
-            "source" => entry.scalar(&mut self.source),
-            "post_token" => entry.scalar(&mut self.post_token),
-            "conversation_id" => entry.scalar(&mut self.conversation_id),
-            "user_id" => entry.scalar(&mut self.user_id),
-            "user_side" => entry.scalar(&mut self.user_side),
-            "extra_data" => entry.json(&mut self.extra_data),
-            "provider_data" => entry.json(&mut self.provider_data),
-            _ => entry.skip(),
-        }
+fields! {
+    /// What is read of a press: its keys, and the names that Divar's documents give them elsewhere.
+    struct DynamicActionFields {
+        source: Option<TouchPoint>,
+        provider_data: Option<RawJson>,
+        .. pressed: DynamicAction,
     }
 }
 
 impl DynamicActionFields {
     fn dynamic_action(self) -> DynamicAction {
-        DynamicAction {
-            touch_point: self.touchpoint.or(self.source),
-            post_token: self.post_token,
-            conversation_id: self.conversation_id,
-            user_id: self.user_id,
-            user_side: self.user_side,
-            data: self.extra_data.or(self.provider_data),
-        }
+        let DynamicAction { touch_point, data, .. } = self.pressed;
+        DynamicAction { touch_point: touch_point.or(self.source), data: data.or(self.provider_data), ..self.pressed }
     }
 }
 

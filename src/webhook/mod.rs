@@ -39,6 +39,7 @@
 //! assert_eq!(refused.status(), 401);
 //! ```
 
+mod builder;
 mod data;
 mod direct_link;
 mod dynamic_action;

@@ -1,15 +1,14 @@
 //! How an event is read: one pass over the body, each payload by its key, since `type` may come after the payload.
 
-use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
-use super::post_update::PostUpdateFields;
 use super::{
-    AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, UndecodableEvent, UndecodableReason,
-    UnknownEvent,
+    AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, PostUpdate, RevocationFields, UndecodableEvent,
+    UndecodableReason, UnknownEvent,
 };
-use crate::model::lenient::{self, Entry, FromObject};
-use crate::model::{Message, MessageFields, RawJson, UserId};
+use crate::model::lenient::{self, Fields, ObjectSlot, Place, Slot};
+use crate::model::wire::fields;
+use crate::model::{Message, MessageFields, RawJson};
 use crate::webhook::Rejection;
 
 pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
@@ -20,27 +19,91 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
     })
 }
 
-/// The keys of all events.
-#[derive(Default)]
-struct Envelope {
-    kind: Option<EventKind>,
-    metadata: Option<RawJson>,
-    meta_data: Option<RawJson>,
-    new_message: Payload<Message>,
-    new_chatbot_message: Payload<Message>,
-    user_access_revocation: Payload<UserId>,
-    post_update: Option<PostUpdateFields>,
-    transaction: Option<PaymentTransaction>,
-    payment_transaction: Option<PaymentTransaction>,
+fields! {
+    /// The keys of all events.
+    struct Envelope {
+        kind: Option<EventKind> = "type",
+        metadata: Option<RawJson>,
+        meta_data: Option<RawJson>,
+        new_message: Payload<MessageFields>,
+        new_chatbot_message: Payload<MessageFields>,
+        user_access_revocation: Payload<RevocationFields>,
+        post_update: Option<PostUpdate>,
+        transaction: Option<PaymentTransaction>,
+        payment_transaction: Option<PaymentTransaction>,
+    }
 }
 
-/// A payload that is worth nothing without its id.
-#[derive(Default)]
-enum Payload<T> {
-    #[default]
-    Missing,
-    WithoutId,
+/// A payload that is worth nothing without its id. One without an id never replaces a whole one, nor does what is no
+/// object replace anything.
+struct Payload<F: PayloadFields> {
+    fields: Option<F>,
+    found: Found<F::Whole>,
+}
+
+enum Found<T> {
+    Nothing,
+    NoId,
     Whole(T),
+}
+
+trait PayloadFields: Fields + Default {
+    type Whole;
+
+    /// The payload, or `None` where it has no id.
+    fn whole(&mut self) -> Option<Self::Whole>;
+}
+
+impl PayloadFields for MessageFields {
+    type Whole = Message;
+
+    fn whole(&mut self) -> Option<Message> {
+        self.message()
+    }
+}
+
+impl PayloadFields for RevocationFields {
+    type Whole = AccessRevoked;
+
+    fn whole(&mut self) -> Option<AccessRevoked> {
+        std::mem::take(self).whole()
+    }
+}
+
+impl<F: PayloadFields> Default for Payload<F> {
+    fn default() -> Self {
+        Self { fields: None, found: Found::Nothing }
+    }
+}
+
+impl<F: PayloadFields> Place for Payload<F> {
+    fn slot(&mut self) -> Slot<'_> {
+        Slot::Object(self)
+    }
+}
+
+impl<F: PayloadFields> ObjectSlot for Payload<F> {
+    fn begin(&mut self) -> &mut dyn Fields {
+        self.fields.insert(F::default())
+    }
+
+    fn end(&mut self) {
+        match self.fields.as_mut().and_then(F::whole) {
+            Some(payload) => self.found = Found::Whole(payload),
+            None if matches!(self.found, Found::Nothing) => self.found = Found::NoId,
+            None => {}
+        }
+    }
+}
+
+impl<F: PayloadFields> Payload<F> {
+    fn or_reason(self, without_id: UndecodableReason) -> Result<F::Whole, UndecodableReason> {
+        match self.found {
+            Found::Nothing => Err(UndecodableReason::NoPayload),
+            Found::NoId => Err(without_id),
+            Found::Whole(payload) => Ok(payload),
+        }
+    }
 }
 
 /// Why an envelope makes no event of a known kind.
@@ -54,65 +117,6 @@ impl Misfit {
         match self {
             Self::Undecodable(kind, reason) => Event::Undecodable(UndecodableEvent { kind, reason, raw }),
             Self::Unknown(kind) => Event::Unknown(UnknownEvent { kind, raw }),
-        }
-    }
-}
-
-impl FromObject for Envelope {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "type" => entry.scalar(&mut self.kind),
-            "metadata" => entry.json(&mut self.metadata),
-            "meta_data" => entry.json(&mut self.meta_data),
-            "new_message" => self.new_message.set(entry, MessageFields::message),
-            "new_chatbot_message" => self.new_chatbot_message.set(entry, MessageFields::message),
-            "user_access_revocation" => {
-                self.user_access_revocation.set(entry, |fields: &mut RevocationFields| fields.user_id.take())
-            }
-            "post_update" => entry.object(&mut self.post_update),
-            "transaction" => entry.object(&mut self.transaction),
-            "payment_transaction" => entry.object(&mut self.payment_transaction),
-            _ => entry.skip(),
-        }
-    }
-}
-
-impl<T> Payload<T> {
-    /// Takes a payload; one without an id never replaces a whole one, nor does what is no object replace anything.
-    fn set<'de, F: FromObject, A: MapAccess<'de>>(
-        &mut self,
-        entry: Entry<'_, A>,
-        whole: impl FnOnce(&mut F) -> Option<T>,
-    ) -> Result<(), A::Error> {
-        let mut fields = None;
-        entry.object(&mut fields)?;
-        match fields.as_mut().map(whole) {
-            Some(Some(payload)) => *self = Self::Whole(payload),
-            Some(None) if matches!(self, Self::Missing) => *self = Self::WithoutId,
-            Some(None) | None => {}
-        }
-        Ok(())
-    }
-
-    fn or_reason(self, without_id: UndecodableReason) -> Result<T, UndecodableReason> {
-        match self {
-            Self::Missing => Err(UndecodableReason::NoPayload),
-            Self::WithoutId => Err(without_id),
-            Self::Whole(payload) => Ok(payload),
-        }
-    }
-}
-
-#[derive(Default)]
-struct RevocationFields {
-    user_id: Option<UserId>,
-}
-
-impl FromObject for RevocationFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "user_id" => entry.scalar(&mut self.user_id),
-            _ => entry.skip(),
         }
     }
 }
@@ -139,9 +143,9 @@ impl Envelope {
             EventKind::AccessRevoked => self
                 .user_access_revocation
                 .or_reason(NoUserId)
-                .map(|user_id| Event::AccessRevoked(AccessRevoked { user_id, metadata })),
+                .map(|revoked| Event::AccessRevoked(AccessRevoked { metadata, ..revoked })),
             EventKind::PostUpdate => {
-                self.post_update.ok_or(NoPayload).map(|fields| Event::PostUpdate(fields.post_update(metadata)))
+                self.post_update.ok_or(NoPayload).map(|update| Event::PostUpdate(PostUpdate { metadata, ..update }))
             }
             EventKind::PaymentTransaction => self
                 .payment_transaction

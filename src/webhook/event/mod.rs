@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{Rejection, StartCommand};
 use crate::model::open_enum::open_enum;
+use crate::model::wire::{AsObject, wire};
 use crate::model::{Message, RawJson, UserId};
 
 pub use payment::{PaymentTransaction, TransactionKind, TransactionState};
@@ -95,14 +96,18 @@ pub struct MessageEvent {
     pub metadata: Option<RawJson>,
 }
 
-/// A user took back the permissions given to your app: drop the user's tokens and data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AccessRevoked {
-    /// The user.
-    pub user_id: UserId,
-    /// What your app gave when it subscribed.
-    pub metadata: Option<RawJson>,
+wire! {
+    /// A user took back the permissions given to your app: drop the user's tokens and data.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct AccessRevoked {
+        /// The user.
+        pub user_id: UserId,
+        ;
+        /// What your app gave when it subscribed.
+        pub metadata: Option<RawJson>,
+    }
+    read by RevocationFields {}
 }
 
 /// An event of a known kind that does not hold what such an event needs.
@@ -218,23 +223,12 @@ impl Serialize for Event {
         match self {
             Self::NewMessage(event) => map.serialize_entry("new_message", &event.message)?,
             Self::ChatbotMessage(event) => map.serialize_entry("new_chatbot_message", &event.message)?,
-            Self::AccessRevoked(event) => map.serialize_entry("user_access_revocation", &Revocation::of(event))?,
-            Self::PostUpdate(event) => map.serialize_entry("post_update", &event.payload())?,
-            Self::PaymentTransaction(event) => map.serialize_entry("payment_transaction", &event.payload())?,
+            Self::AccessRevoked(event) => map.serialize_entry("user_access_revocation", &AsObject(event))?,
+            Self::PostUpdate(event) => map.serialize_entry("post_update", &AsObject(event))?,
+            Self::PaymentTransaction(event) => map.serialize_entry("payment_transaction", &AsObject(event))?,
             Self::Undecodable(_) | Self::Unknown(_) => {}
         }
         map.end()
-    }
-}
-
-#[derive(serde::Serialize)]
-struct Revocation<'a> {
-    user_id: &'a UserId,
-}
-
-impl<'a> Revocation<'a> {
-    fn of(event: &'a AccessRevoked) -> Self {
-        Self { user_id: &event.user_id }
     }
 }
 

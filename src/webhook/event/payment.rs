@@ -1,10 +1,7 @@
 //! A payment that went on.
 
-use serde::Serialize;
-use serde::de::MapAccess;
-
-use crate::model::lenient::{Entry, FromObject};
 use crate::model::open_enum::open_enum;
+use crate::model::wire::wire;
 use crate::model::{AppSlug, RawJson, Timestamp, TransactionId};
 
 open_enum! {
@@ -33,39 +30,42 @@ open_enum! {
     }
 }
 
-/// A payment went on.
-///
-/// ```
-/// use kenar::webhook::{Event, TransactionState};
-///
-/// let body = br#"{
-///     "type": "PAYMENT_TRANSACTION",
-///     "transaction": { "id": "t-1", "cost_rials": "100000", "state": "TRANSACTION_STATE_COMPLETED" }
-/// }"#;
-/// let Event::PaymentTransaction(payment) = Event::from_unverified_body(body)? else { panic!() };
-/// assert_eq!(payment.state, Some(TransactionState::Completed));
-/// assert_eq!(payment.cost_rials, Some(100_000));
-/// # Ok::<(), kenar::webhook::Rejection>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PaymentTransaction {
-    /// Which payment it is: the id it was created with.
-    pub id: Option<TransactionId>,
-    /// How far it is.
-    pub state: Option<TransactionState>,
-    /// What is paid for.
-    pub kind: Option<TransactionKind>,
-    /// What it costs your app, in rials, the currency of Iran.
-    pub cost_rials: Option<i64>,
-    /// What your app said of it when it asked for the payment.
-    pub extra_details: Option<String>,
-    /// The app that asked for it.
-    pub app_slug: Option<AppSlug>,
-    /// When it was begun.
-    pub created_at: Option<Timestamp>,
-    /// What your app gave when it subscribed.
-    pub metadata: Option<RawJson>,
+wire! {
+    /// A payment went on.
+    ///
+    /// ```
+    /// use kenar::webhook::{Event, TransactionState};
+    ///
+    /// let body = br#"{
+    ///     "type": "PAYMENT_TRANSACTION",
+    ///     "transaction": { "id": "t-1", "cost_rials": "100000", "state": "TRANSACTION_STATE_COMPLETED" }
+    /// }"#;
+    /// let Event::PaymentTransaction(payment) = Event::from_unverified_body(body)? else { panic!() };
+    /// assert_eq!(payment.state, Some(TransactionState::Completed));
+    /// assert_eq!(payment.cost_rials, Some(100_000));
+    /// # Ok::<(), kenar::webhook::Rejection>(())
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct PaymentTransaction {
+        /// Which payment it is: the id it was created with.
+        pub id: Option<TransactionId>,
+        /// How far it is.
+        pub state: Option<TransactionState>,
+        /// What is paid for.
+        pub kind: Option<TransactionKind> = "type",
+        /// What it costs your app, in rials, the currency of Iran.
+        pub cost_rials: Option<i64>,
+        /// What your app said of it when it asked for the payment.
+        pub extra_details: Option<String>,
+        /// The app that asked for it.
+        pub app_slug: Option<AppSlug>,
+        /// When it was begun.
+        pub created_at: Option<Timestamp>,
+        ;
+        /// What your app gave when it subscribed.
+        pub metadata: Option<RawJson>,
+    }
 }
 
 impl PaymentTransaction {
@@ -73,50 +73,5 @@ impl PaymentTransaction {
     #[must_use]
     pub fn new(id: impl Into<TransactionId>, state: TransactionState) -> Self {
         Self { id: Some(id.into()), state: Some(state), ..Self::default() }
-    }
-
-    pub(super) fn payload(&self) -> impl Serialize + '_ {
-        PaymentOut {
-            id: self.id.as_ref(),
-            state: self.state.as_ref(),
-            kind: self.kind.as_ref(),
-            cost_rials: self.cost_rials,
-            extra_details: self.extra_details.as_deref(),
-            app_slug: self.app_slug.as_ref(),
-            created_at: self.created_at,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PaymentOut<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a TransactionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a TransactionState>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'a TransactionKind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost_rials: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extra_details: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_slug: Option<&'a AppSlug>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created_at: Option<Timestamp>,
-}
-
-impl FromObject for PaymentTransaction {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "id" => entry.scalar(&mut self.id),
-            "state" => entry.scalar(&mut self.state),
-            "type" => entry.scalar(&mut self.kind),
-            "cost_rials" => entry.scalar(&mut self.cost_rials),
-            "extra_details" => entry.scalar(&mut self.extra_details),
-            "app_slug" => entry.scalar(&mut self.app_slug),
-            "created_at" => entry.scalar(&mut self.created_at),
-            _ => entry.skip(),
-        }
     }
 }

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{DataError, Rejection, WebhookHeaders, data, return_url};
 use crate::model::open_enum::open_enum;
+use crate::model::wire::{serialize, wire};
 use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId, lenient};
 
 pub use builder::OpenAppBuilder;
@@ -39,53 +40,66 @@ pub enum ApiVersion {
     V2,
 }
 
-/// A user opened your app: answer with the page to open, by [`reply`](Self::reply). The guide has
-/// [the flow](crate::guide::open_app).
-///
-/// ```
-/// use http::HeaderMap;
-/// use kenar::model::{AppUrl, Side};
-/// use kenar::webhook::{OpenApp, Source};
-///
-/// #[derive(serde::Deserialize)]
-/// struct Order { order: String }
-///
-/// let body = br#"{
-///     "source": "CHAT_MESSAGE_ACTION", "post_token": "QYabcdef", "conversation_id": null,
-///     "user_side": "DEMAND", "extra_data": { "order": "17" }
-/// }"#;
-/// // In a handler: verifier.open_app(&headers, body)?
-/// let opened = OpenApp::from_unverified_body(&HeaderMap::new(), body)?;
-/// assert_eq!(opened.source(), Some(&Source::ChatMessageAction));
-/// assert_eq!(opened.user_side(), Some(&Side::Demand));
-/// assert_eq!(opened.conversation_id(), None);
-/// assert_eq!(opened.data::<Order>()?.order, "17");
-///
-/// let page: AppUrl = "https://addon.example/orders/17".parse().unwrap();
-/// let reply = opened.reply(page).into_http_response();
-/// assert_eq!(reply.body(), r#"{"url":"https://addon.example/orders/17"}"#);
-/// # Ok::<(), kenar::webhook::Rejection>(())
-/// ```
-///
-/// All of it is optional, since Divar leaves out what it does not know: the conversation where the app was opened from
-/// a post's page, the user who is not logged in, the side of a user who is on neither.
-///
-/// A user waits for the answer, and the platform asks for one within two seconds. Leave slow work to the page.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct OpenApp {
-    version: ApiVersion,
-    source: Option<Source>,
-    post_token: Option<PostToken>,
-    conversation_id: Option<ConversationId>,
-    user_id: Option<UserId>,
-    peer_id: Option<UserId>,
-    supplier_id: Option<UserId>,
-    demand_id: Option<UserId>,
-    user_side: Option<Side>,
-    data: Option<RawJson>,
-    location: Option<Location>,
-    return_url: Option<String>,
+wire! {
+    /// A user opened your app: answer with the page to open, by [`reply`](Self::reply). The guide has
+    /// [the flow](crate::guide::open_app).
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use kenar::model::{AppUrl, Side};
+    /// use kenar::webhook::{OpenApp, Source};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Order { order: String }
+    ///
+    /// let body = br#"{
+    ///     "source": "CHAT_MESSAGE_ACTION", "post_token": "QYabcdef", "conversation_id": null,
+    ///     "user_side": "DEMAND", "extra_data": { "order": "17" }
+    /// }"#;
+    /// // In a handler: verifier.open_app(&headers, body)?
+    /// let opened = OpenApp::from_unverified_body(&HeaderMap::new(), body)?;
+    /// assert_eq!(opened.source(), Some(&Source::ChatMessageAction));
+    /// assert_eq!(opened.user_side(), Some(&Side::Demand));
+    /// assert_eq!(opened.conversation_id(), None);
+    /// assert_eq!(opened.data::<Order>()?.order, "17");
+    ///
+    /// let page: AppUrl = "https://addon.example/orders/17".parse().unwrap();
+    /// let reply = opened.reply(page).into_http_response();
+    /// assert_eq!(reply.body(), r#"{"url":"https://addon.example/orders/17"}"#);
+    /// # Ok::<(), kenar::webhook::Rejection>(())
+    /// ```
+    ///
+    /// All of it is optional, since Divar leaves out what it does not know: the conversation where the app was opened from
+    /// a post's page, the user who is not logged in, the side of a user who is on neither.
+    ///
+    /// A user waits for the answer, and the platform asks for one within two seconds. Leave slow work to the page.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct OpenApp {
+        source: Option<Source>,
+        post_token: Option<PostToken>,
+        conversation_id: Option<ConversationId>,
+        user_id: Option<UserId>,
+        peer_id: Option<UserId>,
+        supplier: Option<Party> = "supplier" | "Supplier",
+        demand: Option<Party> = "demand" | "Demand",
+        user_side: Option<Side>,
+        ;
+        version: ApiVersion,
+        data: Option<RawJson>,
+        location: Option<Location>,
+        return_url: Option<String>,
+    }
 }
+
+wire! {
+    /// A side of the post, in version 1.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Party {
+        id: Option<UserId>,
+    }
+}
+
+serialize! { Party }
 
 impl OpenApp {
     /// Reads a request **without asking whether it is Divar's**, for tests and for frameworks that have asked
@@ -97,11 +111,6 @@ impl OpenApp {
     pub fn from_unverified_body<'a>(headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<Self, Rejection> {
         let fields: OpenAppFields = Rejection::unless_object(lenient::from_slice(body))?;
         Ok(fields.open_app(headers.into().version()))
-    }
-
-    /// A request as Divar would send it, for tests.
-    pub fn builder() -> OpenAppBuilder {
-        OpenAppBuilder(Self::default())
     }
 
     /// The form of the request, as its `API-Version` header says, or else its keys.
@@ -143,13 +152,13 @@ impl OpenApp {
     /// Who owns the post. Only version 1 tells.
     #[must_use]
     pub fn supplier_id(&self) -> Option<&UserId> {
-        self.supplier_id.as_ref()
+        self.supplier.as_ref()?.id.as_ref()
     }
 
     /// Who asks about the post. Only version 1 tells.
     #[must_use]
     pub fn demand_id(&self) -> Option<&UserId> {
-        self.demand_id.as_ref()
+        self.demand.as_ref()?.id.as_ref()
     }
 
     /// The side of the user who opened it: as version 2 says, or as the ids of version 1 tell.

@@ -1,50 +1,24 @@
 //! How the request is read and written: all of its versions in one pass, since Divar's documents mix them.
 
-use serde::de::{Deserialize, Deserializer, MapAccess};
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::{ApiVersion, OpenApp, Source};
-use crate::model::lenient::{self, Entry, FromObject, FromScalar};
-use crate::model::{ConversationId, Location, LocationFields, PostToken, RawJson, Side, UserId};
+use super::{ApiVersion, OpenApp, Party, Source};
+use crate::model::lenient::{self, Fields, FromScalar, Place as _, Slot};
+use crate::model::wire::{Written as _, fields};
+use crate::model::{Location, LocationFields, RawJson};
 
-/// The keys on the wire, of all versions.
-#[derive(Default)]
-pub(super) struct OpenAppFields {
-    source: Option<Source>,
-    touchpoint: Option<Source>,
-    post_token: Option<PostToken>,
-    conversation_id: Option<ConversationId>,
-    user_id: Option<UserId>,
-    peer_id: Option<UserId>,
-    supplier: Option<PartyFields>,
-    demand: Option<PartyFields>,
-    user_side: Option<Side>,
-    extra_data: Option<RawJson>,
-    provider_data: Option<RawJson>,
-    callback_url: Option<NonEmpty>,
-    return_url: Option<NonEmpty>,
-    completion_url: Option<NonEmpty>,
-}
-
-impl FromObject for OpenAppFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "source" => entry.scalar(&mut self.source),
-            "touchpoint" => entry.scalar(&mut self.touchpoint),
-            "post_token" => entry.scalar(&mut self.post_token),
-            "conversation_id" => entry.scalar(&mut self.conversation_id),
-            "user_id" => entry.scalar(&mut self.user_id),
-            "peer_id" => entry.scalar(&mut self.peer_id),
-            "supplier" | "Supplier" => entry.object(&mut self.supplier),
-            "demand" | "Demand" => entry.object(&mut self.demand),
-            "user_side" => entry.scalar(&mut self.user_side),
-            "extra_data" => entry.json(&mut self.extra_data),
-            "provider_data" => entry.json(&mut self.provider_data),
-            "callback_url" => entry.scalar(&mut self.callback_url),
-            "return_url" => entry.scalar(&mut self.return_url),
-            "completion_url" => entry.scalar(&mut self.completion_url),
-            _ => entry.skip(),
-        }
+fields! {
+    /// What is read of a request: its keys, and those that give one thing in several forms.
+    pub(super) struct OpenAppFields {
+        touchpoint: Option<Source>,
+        extra_data: Option<RawJson>,
+        provider_data: Option<RawJson>,
+        callback_url: Option<NonEmpty>,
+        return_url: Option<NonEmpty>,
+        completion_url: Option<NonEmpty>,
+        .. opened: OpenApp,
     }
 }
 
@@ -55,41 +29,21 @@ impl OpenAppFields {
             Some(extra_data) => unwrap_extra(version, extra_data),
             None => (None, None),
         };
-        OpenApp {
-            version,
-            source: self.source.or(self.touchpoint),
-            post_token: self.post_token,
-            conversation_id: self.conversation_id,
-            user_id: self.user_id,
-            peer_id: self.peer_id,
-            supplier_id: self.supplier.and_then(|supplier| supplier.id),
-            demand_id: self.demand.and_then(|demand| demand.id),
-            user_side: self.user_side,
-            data: data.or(self.provider_data),
-            location,
-            return_url: self.completion_url.or(self.return_url).or(self.callback_url).map(|url| url.0),
-        }
+        let mut opened = self.opened;
+        opened.version = version;
+        opened.source = opened.source.or(self.touchpoint);
+        opened.supplier = opened.supplier.filter(|supplier| supplier.id.is_some());
+        opened.demand = opened.demand.filter(|demand| demand.id.is_some());
+        opened.data = data.or(self.provider_data);
+        opened.location = location;
+        opened.return_url = self.completion_url.or(self.return_url).or(self.callback_url).map(|url| url.0);
+        opened
     }
 
     fn version_by_keys(&self) -> ApiVersion {
-        let is_v1 =
-            self.callback_url.is_some() || self.peer_id.is_some() || self.supplier.is_some() || self.demand.is_some();
+        let OpenApp { peer_id, supplier, demand, .. } = &self.opened;
+        let is_v1 = self.callback_url.is_some() || peer_id.is_some() || supplier.is_some() || demand.is_some();
         if is_v1 { ApiVersion::V1 } else { ApiVersion::V2 }
-    }
-}
-
-/// One side of the post, in version 1.
-#[derive(Default)]
-struct PartyFields {
-    id: Option<UserId>,
-}
-
-impl FromObject for PartyFields {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
-        match key {
-            "id" => entry.scalar(&mut self.id),
-            _ => entry.skip(),
-        }
     }
 }
 
@@ -113,21 +67,21 @@ struct Wrapper {
     has_others: bool,
 }
 
-impl FromObject for Wrapper {
-    fn set<'de, A: MapAccess<'de>>(&mut self, key: &str, entry: Entry<'_, A>) -> Result<(), A::Error> {
+impl Fields for Wrapper {
+    fn slot(&mut self, key: &str) -> Slot<'_> {
         match key {
             "provider_data" => {
                 self.has_provider_data = true;
-                entry.json(&mut self.provider_data)
+                self.provider_data.slot()
             }
             "location" => {
                 self.has_location = true;
-                entry.object(&mut self.location)
+                self.location.slot()
             }
-            "@type" => entry.skip(),
+            "@type" => Slot::Ignored,
             _ => {
                 self.has_others = true;
-                entry.skip()
+                Slot::Ignored
             }
         }
     }
@@ -147,7 +101,7 @@ fn unwrap_extra(version: ApiVersion, extra_data: RawJson) -> (Option<RawJson>, O
     let Some(wrapper) = Wrapper::of(&extra_data) else {
         return (Some(extra_data), None);
     };
-    let location = wrapper.location.and_then(LocationFields::location);
+    let location = wrapper.location.and_then(LocationFields::whole);
     if wrapper.has_provider_data || version == ApiVersion::V1 {
         (wrapper.provider_data, location)
     } else {
@@ -160,38 +114,6 @@ impl<'de> Deserialize<'de> for OpenApp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(lenient::object::<OpenAppFields, D>(deserializer)?.open_app(None))
     }
-}
-
-#[derive(Serialize)]
-struct OpenAppOut<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a Source>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    callback_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    post_token: Option<&'a PostToken>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_id: Option<&'a ConversationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'a UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer_id: Option<&'a UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    supplier: Option<PartyOut<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    demand: Option<PartyOut<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_side: Option<&'a Side>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extra_data: Option<ExtraOut<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completion_url: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct PartyOut<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a UserId>,
 }
 
 #[derive(Serialize)]
@@ -227,19 +149,17 @@ impl<'a> ExtraOut<'a> {
 impl Serialize for OpenApp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let is_v1 = self.version == ApiVersion::V1;
-        OpenAppOut {
-            source: self.source(),
-            callback_url: self.given_return_url().filter(|_| is_v1),
-            post_token: self.post_token(),
-            conversation_id: self.conversation_id(),
-            user_id: self.user_id(),
-            peer_id: self.peer_id(),
-            supplier: (is_v1 || self.supplier_id.is_some()).then(|| PartyOut { id: self.supplier_id() }),
-            demand: self.demand_id.is_some().then(|| PartyOut { id: self.demand_id() }),
-            user_side: self.user_side.as_ref(),
-            extra_data: ExtraOut::of(self),
-            completion_url: self.given_return_url().filter(|_| !is_v1),
+        let mut map = serializer.serialize_map(None)?;
+        self.write(&mut map)?;
+        if is_v1 && self.supplier.is_none() {
+            map.serialize_entry("supplier", &Party::default())?;
         }
-        .serialize(serializer)
+        if let Some(extra_data) = ExtraOut::of(self) {
+            map.serialize_entry("extra_data", &extra_data)?;
+        }
+        if let Some(url) = &self.return_url {
+            map.serialize_entry(if is_v1 { "callback_url" } else { "completion_url" }, url)?;
+        }
+        map.end()
     }
 }

@@ -1,0 +1,249 @@
+//! The content of messages: a text, a medium, a place or a contact.
+
+use std::collections::BTreeMap;
+
+use serde::ser::{Serialize, SerializeMap};
+
+use super::lenient::{Fields, Nowhere};
+use super::location::LocationFields;
+use super::open_enum::open_enum;
+use super::wire::{deserialize, fields, serialize, wire};
+use super::{Location, RawJson};
+
+/// Declares the kinds of content that have an object of details under a key of their own.
+macro_rules! contents {
+    ($($(#[$doc:meta])* $kind:ident($type:ty) = $wire:literal, $key:literal => $read:ident: $read_type:ty;)*) => {
+        /// What a message says. All of a medium's details are optional, since Divar may leave any of them out.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum MessageContent {
+            /// A text. Empty where Divar sent a text message without one.
+            Text(String),
+            $($(#[$doc])* $kind($type),)*
+            /// A kind that this version of the crate does not know.
+            Unknown(UnknownContent),
+        }
+
+        open_enum! {
+            /// The kinds of message content, by their names on the wire.
+            MessageKind {
+                /// [`MessageContent::Text`]
+                Text = "TEXT",
+                $(#[doc = concat!("[`MessageContent::", stringify!($kind), "`]")] $kind = $wire,)*
+            }
+        }
+
+        fields! {
+            /// The keys of a message's content.
+            pub(super) struct ContentFields {
+                kind: Option<MessageKind> = "type",
+                text: Option<String>,
+                message_text: Option<String>,
+                $($read: Option<$read_type> = $key,)*
+                any_type: Nowhere = "@type",
+                .. unknown: BTreeMap<String, RawJson>,
+            }
+        }
+
+        impl ContentFields {
+            /// The content. It is taken out by reference: the fields are too large to be moved around.
+            pub(super) fn take(&mut self) -> MessageContent {
+                match self.kind.take().or_else(|| self.kind_by_details()) {
+                    Some(MessageKind::Text) => MessageContent::Text(self.take_text().unwrap_or_default()),
+                    $(Some(MessageKind::$kind) => MessageContent::$kind(Details::of_read(self.$read.take())),)*
+                    Some(MessageKind::Unknown(kind)) => MessageContent::Unknown(self.take_unknown(Some(kind))),
+                    None => MessageContent::Unknown(self.take_unknown(None)),
+                }
+            }
+
+            /// A message that does not name its kind is of the kind whose details it has.
+            fn kind_by_details(&self) -> Option<MessageKind> {
+                if self.text.is_some() || self.message_text.is_some() {
+                    return Some(MessageKind::Text);
+                }
+                $(if self.$read.is_some() {
+                    return Some(MessageKind::$kind);
+                })*
+                None
+            }
+
+            /// Everything in the message, also under keys that belong to other kinds.
+            fn take_unknown(&mut self, kind: Option<String>) -> UnknownContent {
+                let text = self.take_text();
+                let mut fields = std::mem::take(&mut self.unknown);
+                $(if let Some(read) = self.$read.take() {
+                    let details = <$type>::of_read(Some(read));
+                    let json = details.written().and_then(|details| RawJson::of(details).ok());
+                    fields.extend(json.map(|json| ($key.to_owned(), json)));
+                })*
+                UnknownContent { kind, text, fields }
+            }
+        }
+
+        impl MessageContent {
+            /// The kind, none for an unknown one that was not named.
+            #[must_use]
+            pub fn kind(&self) -> Option<MessageKind> {
+                Some(match self {
+                    Self::Text(_) => MessageKind::Text,
+                    $(Self::$kind(_) => MessageKind::$kind,)*
+                    Self::Unknown(unknown) => MessageKind::Unknown(unknown.kind.clone()?),
+                })
+            }
+
+            pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                match self {
+                    Self::Text(text) => map.serialize_entry("text", text),
+                    $(Self::$kind(details) => {
+                        details.written().map_or(Ok(()), |details| map.serialize_entry($key, details))
+                    })*
+                    Self::Unknown(unknown) => {
+                        if let Some(text) = &unknown.text {
+                            map.serialize_entry("text", text)?;
+                        }
+                        unknown.fields.iter().try_for_each(|(key, json)| map.serialize_entry(key, json))
+                    }
+                }
+            }
+        }
+    };
+}
+
+contents! {
+    /// A picture.
+    Image(Image) = "IMAGE", "image_data" => image: Image;
+    /// A document.
+    File(File) = "FILE", "file_data" => file: File;
+    /// A voice recording.
+    Voice(Voice) = "VOICE", "voice_data" => voice: Voice;
+    /// A video.
+    Video(Video) = "VIDEO", "video_data" => video: Video;
+    /// A place; `None` where a coordinate is missing.
+    Location(Option<Location>) = "LOCATION", "location_data" => location: LocationFields;
+    /// A person's name and number.
+    Contact(Contact) = "CONTACT", "contact_data" => contact: Contact;
+}
+
+impl ContentFields {
+    fn take_text(&mut self) -> Option<String> {
+        self.text.take().or_else(|| self.message_text.take())
+    }
+}
+
+/// The details of one kind of content.
+trait Details {
+    type Read;
+    type Written: Serialize;
+
+    fn of_read(read: Option<Self::Read>) -> Self;
+    fn written(&self) -> Option<&Self::Written>;
+}
+
+impl<T: Fields + Default + Serialize> Details for T {
+    type Read = T;
+    type Written = T;
+
+    fn of_read(read: Option<T>) -> T {
+        read.unwrap_or_default()
+    }
+
+    fn written(&self) -> Option<&T> {
+        Some(self)
+    }
+}
+
+impl Details for Option<Location> {
+    type Read = LocationFields;
+    type Written = Location;
+
+    fn of_read(read: Option<LocationFields>) -> Self {
+        read.and_then(LocationFields::whole)
+    }
+
+    fn written(&self) -> Option<&Location> {
+        self.as_ref()
+    }
+}
+
+/// A message of a kind that this version of the crate does not know.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct UnknownContent {
+    /// The kind, as it was written; none where the message did not say.
+    pub kind: Option<String>,
+    /// The text that came along, if any.
+    pub text: Option<String>,
+    /// What else the message holds, key by key, as JSON.
+    pub fields: BTreeMap<String, RawJson>,
+}
+
+wire! {
+    /// A picture in a message.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Image {
+        /// Where it can be fetched.
+        pub link: Option<String>,
+        /// Its size in bytes.
+        pub size_bytes: Option<u64>,
+        /// Its height in pixels.
+        pub height_px: Option<u64>,
+        /// Its width in pixels.
+        pub width_px: Option<u64>,
+    }
+}
+
+wire! {
+    /// A document in a message.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct File {
+        /// Where it can be fetched.
+        pub link: Option<String>,
+        /// Its file name.
+        pub name: Option<String>,
+        /// Its size in bytes.
+        pub size_bytes: Option<u64>,
+    }
+}
+
+wire! {
+    /// A voice recording in a message.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Voice {
+        /// Where it can be fetched.
+        pub link: Option<String>,
+        /// Its size in bytes.
+        pub size_bytes: Option<u64>,
+    }
+}
+
+wire! {
+    /// A video in a message.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Video {
+        /// Where it can be fetched.
+        pub link: Option<String>,
+        /// Where its preview picture can be fetched.
+        pub thumbnail_link: Option<String>,
+        /// Its size in bytes.
+        pub size_bytes: Option<u64>,
+    }
+}
+
+wire! {
+    /// A person's name and number in a message.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Contact {
+        /// The name; none where the person has none.
+        pub name: Option<String>,
+        /// The telephone number, as written.
+        pub phone: Option<String>,
+    }
+}
+
+serialize! { Image File Voice Video Contact }
+deserialize! { Image File Voice Video Contact }

@@ -1,0 +1,244 @@
+//! Wire types, each declared once: its fields, their names on the wire, and how they are written.
+//!
+//! ```ignore
+//! wire! {
+//!     /// A conversation, as messages name it.
+//!     #[derive(Clone, Debug, PartialEq, Eq)]
+//!     pub struct Conversation {
+//!         /// The id.
+//!         pub id: ConversationId,
+//!         /// The kind.
+//!         pub kind: Option<ConversationKind> = "type",
+//!     }
+//!     read by ConversationFields {}
+//! }
+//! ```
+//!
+//! - A field is called on the wire as in Rust, unless `= "name"` follows. `= "name" | "alias"` reads both.
+//! - An `Option` is left out where it is `None`. Any other field is required, which needs a struct to read it by: its
+//!   `whole` gives `None` where a required field is missing. Fields in its braces are only read.
+//! - `=> path` names a function from a value to what is written for it.
+//! - Fields after a `;` are not on the wire, or written and read by hand.
+//! - In [`fields!`], `.. field` is a struct that takes the keys that are not known here.
+//!
+//! The macros give a type [`Fields`](super::lenient::Fields) and [`Written`]; [`serialize!`] and [`deserialize!`] make
+//! these public as `serde` has them.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::lenient::Item;
+
+/// A field of a wire type: required, or an [`Option`].
+pub(crate) trait Field: Sized {
+    type Item: Item;
+
+    fn value(&self) -> Option<&Self::Item>;
+
+    /// `None` where nothing was read for a required field.
+    fn of_read(read: Option<Self::Item>) -> Option<Self>;
+}
+
+impl<T: Item> Field for T {
+    type Item = T;
+
+    fn value(&self) -> Option<&T> {
+        Some(self)
+    }
+
+    fn of_read(read: Option<T>) -> Option<T> {
+        read
+    }
+}
+
+impl<T: Item> Field for Option<T> {
+    type Item = T;
+
+    fn value(&self) -> Option<&T> {
+        self.as_ref()
+    }
+
+    #[allow(clippy::option_option)]
+    fn of_read(read: Self) -> Option<Self> {
+        Some(read)
+    }
+}
+
+/// A type that writes its fields into a JSON object.
+pub(crate) trait Written {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+}
+
+/// Writes a type as a JSON object.
+pub(crate) struct AsObject<'a, T>(pub(crate) &'a T);
+
+impl<T: Written> Serialize for AsObject<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.0.write(&mut map)?;
+        map.end()
+    }
+}
+
+/// Declares a struct that is only read, in place: each of its fields is a [`Place`](super::lenient::Place).
+macro_rules! fields {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty $(= $wire:literal $(| $alias:literal)*)?,)*
+            $(; $($(#[$beside_meta:meta])* $beside_vis:vis $beside:ident: $beside_type:ty,)*)?
+            $(.. $rest:ident: $rest_type:ty,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Default)]
+        $vis struct $name {
+            $($(#[$field_meta])* $field_vis $field: $type,)*
+            $($($(#[$beside_meta])* $beside_vis $beside: $beside_type,)*)?
+            $($rest: $rest_type,)?
+        }
+
+        impl $crate::model::lenient::Fields for $name {
+            fn slot(&mut self, key: &str) -> $crate::model::lenient::Slot<'_> {
+                match key {
+                    $($crate::model::wire::name!($field $($wire)?) $($(| $alias)*)? => {
+                        $crate::model::lenient::Place::slot(&mut self.$field)
+                    })*
+                    _ => $crate::model::wire::rest!(self key $($rest)?),
+                }
+            }
+        }
+
+        impl $crate::model::lenient::Item for $name {
+            fn slot(place: &mut Option<Self>) -> $crate::model::lenient::Slot<'_> {
+                $crate::model::lenient::Slot::Object(place)
+            }
+        }
+    };
+}
+
+/// Declares a struct that is read and written.
+macro_rules! wire {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty
+                $(= $wire:literal $(| $alias:literal)*)? $(=> $write:path)?,)*
+            $(; $($(#[$beside_meta:meta])* $beside_vis:vis $beside:ident: $beside_type:ty,)*)?
+        }
+    ) => {
+        $crate::model::wire::fields! {
+            $(#[$meta])*
+            $vis struct $name {
+                $($(#[$field_meta])* $field_vis $field: $type $(= $wire $(| $alias)*)?,)*
+                $(; $($(#[$beside_meta])* $beside_vis $beside: $beside_type,)*)?
+            }
+        }
+
+        $crate::model::wire::written!($name { $($field $($wire)? $(=> $write)?,)* });
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty
+                $(= $wire:literal $(| $alias:literal)*)? $(=> $write:path)?,)*
+            $(; $($(#[$beside_meta:meta])* $beside_vis:vis $beside:ident: $beside_type:ty,)*)?
+        }
+        read by $fields_vis:vis $fields:ident {
+            $($only_read:ident: $only_read_type:ty $(= $only_read_wire:literal)?,)*
+        }
+    ) => {
+        $(#[$meta])*
+        $vis struct $name {
+            $($(#[$field_meta])* $field_vis $field: $type,)*
+            $($($(#[$beside_meta])* $beside_vis $beside: $beside_type,)*)?
+        }
+
+        $crate::model::wire::fields! {
+            $fields_vis struct $fields {
+                $($field_vis $field: Option<<$type as $crate::model::wire::Field>::Item> $(= $wire $(| $alias)*)?,)*
+                $($only_read: $only_read_type $(= $only_read_wire)?,)*
+            }
+        }
+
+        impl $fields {
+            /// `None` where a required field is missing.
+            $fields_vis fn whole(self) -> Option<$name> {
+                Some($name {
+                    $($field: $crate::model::wire::Field::of_read(self.$field)?,)*
+                    $($($beside: Default::default(),)*)?
+                })
+            }
+        }
+
+        $crate::model::wire::written!($name { $($field $($wire)? $(=> $write)?,)* });
+    };
+}
+
+macro_rules! written {
+    ($name:ident { $($field:ident $($wire:literal)? $(=> $write:path)?,)* }) => {
+        impl $crate::model::wire::Written for $name {
+            fn write<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                $(if let Some(value) = $crate::model::wire::Field::value(&self.$field) {
+                    map.serialize_entry(
+                        $crate::model::wire::name!($field $($wire)?),
+                        $crate::model::wire::value!(value $($write)?),
+                    )?;
+                })*
+                Ok(())
+            }
+        }
+    };
+}
+
+/// The name of a field on the wire.
+macro_rules! name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $wire:literal) => {
+        $wire
+    };
+}
+
+macro_rules! value {
+    ($value:ident) => {
+        $value
+    };
+    ($value:ident $write:path) => {
+        &$write($value)
+    };
+}
+
+/// The slot for keys that are not known.
+macro_rules! rest {
+    ($self:ident $key:ident) => {
+        $crate::model::lenient::Slot::Ignored
+    };
+    ($self:ident $key:ident $rest:ident) => {
+        $crate::model::lenient::Fields::slot(&mut $self.$rest, $key)
+    };
+}
+
+/// Implements [`Serialize`] for wire types.
+macro_rules! serialize {
+    ($($name:ident)*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&$crate::model::wire::AsObject(self), serializer)
+            }
+        }
+    )*};
+}
+
+/// Implements [`Deserialize`](serde::Deserialize) for wire types that are read in place.
+macro_rules! deserialize {
+    ($($name:ident)*) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::model::lenient::object(deserializer)
+            }
+        }
+    )*};
+}
+
+pub(crate) use {deserialize, fields, name, rest, serialize, value, wire, written};
