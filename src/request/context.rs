@@ -63,7 +63,7 @@ impl Context {
         Self(Arc::new(Inner { operation, attempt, deadline, idempotent, progress, failure }))
     }
 
-    /// The operation's [`NAME`](super::Operation::NAME).
+    /// The operation's [`name`](super::Metadata::name).
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.0.operation

@@ -58,7 +58,8 @@ pub trait Operation: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidRequest`](crate::error::ErrorKind::InvalidRequest), where what was given cannot be sent, and [`ErrorKind::RequestBody`], where a body
+    /// [`ErrorKind::InvalidRequest`](crate::error::ErrorKind::InvalidRequest), where what was given cannot be sent, and
+    /// [`ErrorKind::RequestBody`](crate::error::ErrorKind::RequestBody), where a body
     /// cannot be read.
     fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
         let invalid = |why: InvalidRequest| why.into_error(&Self::METADATA);
@@ -75,7 +76,8 @@ pub trait Operation: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx, and [`ErrorKind::UnexpectedResponse`] for a success that cannot be
+    /// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx, and
+    /// [`ErrorKind::UnexpectedResponse`](crate::error::ErrorKind::UnexpectedResponse) for a success that cannot be
     /// understood. It repeats no secret of the request.
     fn response(&self, response: Response<Bytes>) -> Result<Self::Response, Error> {
         response::success(&Self::METADATA, &response)

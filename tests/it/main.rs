@@ -14,7 +14,9 @@ mod oauth_fixtures;
 mod oauth_flow;
 mod permissions;
 mod quota;
+#[cfg(feature = "hyper")]
 mod showcase_delivery;
+#[cfg(feature = "hyper")]
 mod showcase_xo;
 mod webhook_dynamic_action;
 mod webhook_event;

@@ -4,4 +4,5 @@ mod answers;
 mod operations;
 mod sandbox_keys;
 mod static_checks;
+#[cfg(feature = "hyper")]
 mod upload;
