@@ -16,6 +16,7 @@ mod sends_interleaved;
 mod sent_or_not;
 mod ten_thousand_sends;
 mod tls;
+mod tls_versions;
 mod transport_setup;
 mod webhook_frameworks;
 mod webhook_open_app;
