@@ -26,6 +26,8 @@ pub struct Chat {
     pub(super) id: ConversationId,
     /// How many messages have been looked at by [`Chat::next_message`].
     read: AtomicUsize,
+    /// Why there is no such conversation.
+    refused: Option<String>,
 }
 
 impl Post {
@@ -47,6 +49,18 @@ impl Post {
         self
     }
 
+    /// Gives it this token in place of a random one.
+    ///
+    /// # Errors
+    ///
+    /// Where the token is empty or another post's, or the post has conversations already.
+    pub fn with_token(self, token: impl Into<PostToken>) -> Result<Self, SandboxError> {
+        let token = token.into();
+        let renamed = self.platform.change(|engine, _| engine.world.rename_post(&self.token, &token));
+        renamed.map_err(|why| self.platform.error(why, None))?;
+        Ok(Self { token, ..self })
+    }
+
     /// Changes it. Apps that its owner subscribed to its changes get the event `POST_UPDATE`; those that are subscribed
     /// to all posts, unless it is retired or archived. What the event tells of a post is little here.
     ///
@@ -60,6 +74,8 @@ impl Post {
     }
 
     /// The conversation of its owner with this person.
+    ///
+    /// An owner has none about a post of their own: whatever is done in that one is refused.
     #[must_use]
     pub fn conversation_with(&self, buyer: &User) -> Chat {
         let (post, seller, buyer) = (self.token.clone(), self.owner.clone(), buyer.name().to_owned());
@@ -69,12 +85,31 @@ impl Post {
 
 impl Chat {
     pub(super) fn new(platform: Arc<Platform>, between: Between) -> Self {
+        if let Between::Sides { post, seller, .. } = &between {
+            if between.is_with_oneself() {
+                let refused = Some(format!("{seller} owns the post {post}, and has no conversation about it alone"));
+                let id = platform.change(|engine, _| engine.world.ids.conversation());
+                return Self { platform, id, read: AtomicUsize::new(0), refused };
+            }
+        }
         let (id, length) = platform.change(|engine, _| {
             let id = engine.world.talk(between);
             let length = engine.world.talks.get(&id).map_or(0, |talk| talk.messages.len());
             (id, length)
         });
-        Self { platform, id, read: AtomicUsize::new(length) }
+        Self { platform, id, read: AtomicUsize::new(length), refused: None }
+    }
+
+    /// Gives it this id in place of a random one.
+    ///
+    /// # Errors
+    ///
+    /// Where the id is empty or another conversation's, or something was said in this one already.
+    pub fn with_id(self, id: impl Into<ConversationId>) -> Result<Self, SandboxError> {
+        let id = id.into();
+        let renamed = self.platform.change(|engine, _| engine.world.rename_talk(&self.id, &id));
+        renamed.map_err(|why| self.error(why))?;
+        Ok(Self { id, ..self })
     }
 
     /// Its id.
@@ -116,6 +151,7 @@ impl Chat {
     }
 
     pub(super) fn error(&self, what: impl Into<String>) -> SandboxError {
+        let what = self.refused.clone().unwrap_or_else(|| what.into());
         self.platform.error(what, Some(&self.id))
     }
 }
@@ -123,7 +159,8 @@ impl Chat {
 impl Clone for Chat {
     fn clone(&self) -> Self {
         let read = AtomicUsize::new(self.read.load(Ordering::Relaxed));
-        Self { platform: Arc::clone(&self.platform), id: self.id.clone(), read }
+        let (platform, id, refused) = (Arc::clone(&self.platform), self.id.clone(), self.refused.clone());
+        Self { platform, id, read, refused }
     }
 }
 

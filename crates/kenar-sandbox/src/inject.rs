@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Sandbox;
+use super::engine::dialect::Dialect;
 use super::engine::disturb::{Disturbance, EventFault, Webhook, WebhookFault};
 use super::engine::faults::{Fault, Target};
 use super::platform::Platform;
@@ -30,7 +31,7 @@ impl Sandbox {
     /// sandbox.inject(EventFault::OutOfOrder).on_events();
     ///
     /// assert!(app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await.is_err());
-    /// assert_eq!(broken.strikes(), 1);
+    /// assert_eq!(broken.times_triggered(), 1);
     /// # Ok(()) }
     /// ```
     pub fn inject<F>(&self, fault: F) -> Injection<'_, F> {
@@ -113,10 +114,20 @@ impl Injection<'_, EventFault> {
     }
 }
 
+impl Injection<'_, Dialect> {
+    /// Aims it at the Fallback URL: [`Dialect::ReturnUrl`] names the way back `return_url`, as the documents did until
+    /// September 2025. Other dialects change nothing there.
+    pub fn on_fallback_url(self) -> FaultHandle {
+        self.injected(|platform, dialect, times| {
+            platform.change(|engine, _| engine.faults.on_fallback_url(dialect, times))
+        })
+    }
+}
+
 impl FaultHandle {
     /// How often it struck so far.
     #[must_use]
-    pub fn strikes(&self) -> u32 {
+    pub fn times_triggered(&self) -> u32 {
         self.platform.look(|engine| engine.faults.strikes(self.id))
     }
 
@@ -134,6 +145,6 @@ impl<F: fmt::Debug> fmt::Debug for Injection<'_, F> {
 
 impl fmt::Debug for FaultHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultHandle").field("strikes", &self.strikes()).finish()
+        f.debug_struct("FaultHandle").field("times_triggered", &self.times_triggered()).finish()
     }
 }

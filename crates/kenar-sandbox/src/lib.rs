@@ -105,6 +105,7 @@ use kenar::request::BaseUrls;
 
 pub use app::App;
 pub use chats::{Chat, Post, StartFrom};
+pub use engine::Note;
 pub use engine::dialect::{Dialect, TimeForm};
 pub use engine::disturb::{EventFault, Webhook, WebhookFault};
 pub use engine::faults::Fault;

@@ -41,7 +41,18 @@ impl User {
     /// What an app knows them by: an id of its own for each app.
     #[must_use]
     pub fn id_for(&self, app: &App) -> UserId {
-        self.platform.look(|engine| engine.world.ids.user(app.slug(), &self.name))
+        self.platform.look(|engine| engine.world.user_id(app.slug(), &self.name))
+    }
+
+    /// Sets what an app knows them by, which is random by default.
+    ///
+    /// # Errors
+    ///
+    /// Where the id is empty, or the app knows someone else by it.
+    pub fn set_id_for(&self, app: &App, id: impl Into<UserId>) -> Result<&Self, SandboxError> {
+        let id = id.into();
+        let set = self.platform.change(|engine, _| engine.world.set_user_id(app.slug(), &self.name, &id));
+        set.map(|()| self).map_err(|why| self.platform.error(why, None))
     }
 
     /// Their telephone number.
@@ -175,7 +186,7 @@ impl User {
     ///
     /// Where the panel has no such address, or the page cannot be fetched.
     pub async fn follow_direct_link(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
-        let url = self.platform.look(|engine| engine.direct_link(app.slug(), &post.token));
+        let url = self.platform.change(|engine, _| engine.direct_link(app.slug(), &post.token));
         Visit::begin(self, url.map_err(|why| self.platform.error(why, None))?).await
     }
 

@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::engine::disturb::Webhook;
 use super::engine::journal::{Direction, Exchange};
 use super::engine::world::{Author, Between, ChatMessage, Talk};
-use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken};
+use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken, UserId};
 
 /// What happened between a sandbox and add-ons: which webhooks came, what was answered, which calls were made. It is kept
 /// as JSON, and [replayed](Sandbox::replay) against an add-on to see whether it still does the same, or
@@ -55,6 +55,9 @@ pub struct Recording {
     pub(super) posts: BTreeMap<PostToken, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     post_titles: BTreeMap<PostToken, String>,
+    /// The ids of users that were chosen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) user_ids: BTreeMap<AppSlug, BTreeMap<String, UserId>>,
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) steps: Vec<Step>,
 }
@@ -170,8 +173,13 @@ impl Engine {
             world.posts.insert(post.clone(), owner.clone());
         }
         world.post_titles.extend(recording.post_titles.clone());
+        for (app, ids) in &recording.user_ids {
+            ids.iter().for_each(|(name, id)| drop(world.set_user_id(app, name, id)));
+        }
         for (id, conversation) in &recording.conversations {
-            world.talks.entry(id.clone()).or_insert_with(|| talk(conversation));
+            if !conversation.parties.between().is_with_oneself() {
+                world.talks.entry(id.clone()).or_insert_with(|| talk(conversation));
+            }
         }
     }
 }
@@ -189,6 +197,7 @@ impl Recording {
             people: world.people.keys().cloned().collect(),
             posts: world.posts.clone(),
             post_titles: world.post_titles.clone(),
+            user_ids: world.user_ids.clone(),
             conversations: conversations.collect(),
             steps: Step::all(engine),
         }

@@ -10,10 +10,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, State};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::{Frame, SizeHint};
 
-use super::engine::{Asked, Cut, Done, Engine, Part, Refusal};
+use super::engine::faults::Fault;
+use super::engine::{Asked, Cut, Done, Engine, MEDIA_PATH, Part, Refusal};
 use super::media::Medium;
 use super::page::{self, Page};
 use super::platform::Platform;
@@ -80,9 +82,12 @@ pub(super) async fn respond_in_memory(
 /// Answers a request; says where the connection breaks, if it does.
 pub(super) async fn answer(platform: &Platform, request: Request<Body>) -> (Response<Bytes>, Option<Cut>) {
     let path = request.uri().path();
-    let done = match (request.method(), Engine::upload_kind(path), path.strip_prefix("/media/")) {
+    let done = match (request.method(), Engine::upload_kind(path), path.strip_prefix(MEDIA_PATH)) {
         (&Method::POST, Some(kind), _) => upload(platform, kind, request).await,
-        (&Method::GET, _, Some(id)) => fetch(platform, id, &request),
+        (&Method::GET, _, Some(id)) => {
+            let id = id.to_owned();
+            fetch(platform, &id, request.into_parts().0).await
+        }
         _ => call(platform, request).await,
     };
     platform.deliver_later(done.deliveries);
@@ -98,14 +103,22 @@ async fn call(platform: &Platform, request: Request<Body>) -> Done {
         return platform.change(|engine, now| engine.refuse(asked, refusal, now));
     };
     let request = Request::from_parts(parts, body);
-    platform.change(|engine, now| engine.handle(&request, now))
+    let fault = arrived(platform, request.method(), request.uri().path(), request.body()).await;
+    platform.change(|engine, now| engine.handle(&request, fault, now))
 }
 
-fn fetch(platform: &Platform, id: &str, request: &Request<Body>) -> Done {
-    let response = platform.media.answer(id, request.headers());
-    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let asked = Asked { method, uri, headers, body: String::new() };
-    platform.change(|engine, now| engine.fetched(asked, response, now))
+/// Takes the fault that a call meets, and waits as long as it says.
+async fn arrived(platform: &Platform, method: &Method, path: &str, body: &[u8]) -> Option<Fault> {
+    let fault = platform.change(|engine, _| engine.fault_for(method, path, body))?;
+    platform.pause(fault.wait()).await;
+    Some(fault)
+}
+
+async fn fetch(platform: &Platform, id: &str, parts: Parts) -> Done {
+    let fault = arrived(platform, &parts.method, parts.uri.path(), &[]).await;
+    let response = platform.media.answer(id, &parts.headers);
+    let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
+    platform.change(|engine, now| engine.fetched(asked, response, fault, now))
 }
 
 /// The bytes of an upload are read to the end also where the token is refused: a client that is still sending might not
@@ -122,7 +135,8 @@ async fn upload(platform: &Platform, kind: MediaKind, request: Request<Body>) ->
     let body = format!("({size} bytes of {kind})");
     let asked = Asked { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let outcome = let_in.and_then(|upload| Ok((upload, read.map_err(Refusal::invalid)?)));
-    let (done, token) = platform.change(|engine, now| engine.end_upload(asked, outcome, now, began.elapsed()));
+    let fault = arrived(platform, &parts.method, parts.uri.path(), &[]).await;
+    let (done, token) = platform.change(|engine, now| engine.end_upload(asked, outcome, fault, now, began.elapsed()));
     if let Some(token) = token {
         let content_type = kind.content_type(&file_name).unwrap_or_default().to_owned();
         platform.media.keep(Medium { id: token.to_string(), content_type, file_name, bytes: bytes.into() });

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use kenar::request::{ApiKeyPermission, Authentication, Metadata, ScopeKind};
 
-use super::Done;
 use super::consent_page::meaning;
 use super::rest::ok;
+use super::{Done, Note};
 
 /// The declaration of the list of scopes.
 pub(super) const LIST_SCOPES: Metadata =
@@ -45,5 +45,5 @@ fn listed(name: &str, meaning: Option<&str>) -> Listed {
 }
 
 fn guessed(done: Done) -> Done {
-    done.note("the names are the platform's; the texts and the lifecycle state are the sandbox's")
+    done.note(Note::Guess("the names are the platform's; the texts and the lifecycle state are the sandbox's"))
 }

@@ -10,7 +10,7 @@ use kenar::secret::AuthorizationCode;
 use super::answer::response;
 use super::grants::Grant;
 use super::world::App;
-use super::{Done, Engine, consent_page};
+use super::{Done, Engine, Note, consent_page};
 
 /// Why there is nothing to consent to.
 enum Refused {
@@ -154,14 +154,14 @@ impl RefusedRequest for PermissionRequest {
 impl Refused {
     fn into_done(self) -> Done {
         match self {
-            Self::Page(why) => page(StatusCode::BAD_REQUEST, consent_page::refusing(&why)).note(why),
+            Self::Page(why) => page(StatusCode::BAD_REQUEST, consent_page::refusing(&why)).note(Note::remark(why)),
             Self::Back { redirect_uri, state, error, why } => {
                 let mut query = form_urlencoded::Serializer::new(String::new());
                 query.append_pair("error", error).append_pair("error_description", &why);
                 if let Some(state) = &state {
                     query.append_pair("state", state);
                 }
-                see_other(&format!("{redirect_uri}?{}", query.finish())).note(why)
+                see_other(&format!("{redirect_uri}?{}", query.finish())).note(Note::remark(why))
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The ways in which the platform's documents, its OpenAPI file and its traffic contradict each other.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
+use super::note::Note;
 use super::webhooks::Delivery;
 use kenar::model::Timestamp;
 
@@ -60,7 +63,7 @@ pub enum Dialect {
     /// Each value of an enumeration is one that nobody knows.
     UnknownValues,
     /// A success without a body.
-    EmptyAnswer,
+    EmptyResponse,
 }
 
 /// The forms of a time that were seen or documented, and some that were not.
@@ -117,8 +120,51 @@ impl Dialect {
         Self::Nulls,
         Self::UnknownKeys,
         Self::UnknownValues,
-        Self::EmptyAnswer,
+        Self::EmptyResponse,
     ];
+
+    /// Its name in the journal and on the chat page, such as `sent_at_seconds`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SentAt(TimeForm::Seconds) => "sent_at_seconds",
+            Self::SentAt(TimeForm::Millis) => "sent_at_millis",
+            Self::SentAt(TimeForm::Micros) => "sent_at_micros",
+            Self::SentAt(TimeForm::Nanos) => "sent_at_nanos",
+            Self::SentAt(TimeForm::MicrosText) => "sent_at_micros_text",
+            Self::SentAt(TimeForm::Offset) => "sent_at_offset",
+            Self::SentAt(TimeForm::Null) => "sent_at_null",
+            Self::SentAt(TimeForm::Missing) => "sent_at_missing",
+            Self::MessageText => "message_text",
+            Self::NoText => "no_text",
+            Self::MetaData => "meta_data",
+            Self::Transaction => "transaction",
+            Self::SenderUser => "sender_user",
+            Self::SenderSideAsType => "sender_side_as_type",
+            Self::ProviderData => "provider_data",
+            Self::WrappedExtraData => "wrapped_extra_data",
+            Self::Touchpoint => "touchpoint",
+            Self::MisspeltSource => "misspelt_source",
+            Self::TitleCaseSide => "title_case_side",
+            Self::CapitalSupplier => "capital_supplier",
+            Self::ReturnUrl => "return_url",
+            Self::CompletionUrl => "completion_url",
+            Self::UnderscoreHeader => "underscore_header",
+            Self::NoVersionHeader => "no_version_header",
+            Self::PhoneNumbers => "phone_numbers",
+            Self::NumbersAsTexts => "numbers_as_texts",
+            Self::Nulls => "nulls",
+            Self::UnknownKeys => "unknown_keys",
+            Self::UnknownValues => "unknown_values",
+            Self::EmptyResponse => "empty_response",
+        }
+    }
+
+    /// The dialect of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|dialect| dialect.name() == name)
+    }
 
     pub(super) fn apply(self, delivery: &mut Delivery) {
         const API_VERSION: HeaderName = HeaderName::from_static("api-version");
@@ -131,19 +177,19 @@ impl Dialect {
             }
             Self::NoVersionHeader => drop(delivery.header(API_VERSION, None)),
             // It is about answers.
-            Self::EmptyAnswer => return,
+            Self::EmptyResponse => return,
             _ => {
                 if let Some(body) = self.rewrite(&delivery.body()) {
                     delivery.rewrite(body);
                 }
             }
         }
-        delivery.note(&format!("fault: in the dialect {self:?}"));
+        delivery.note(Note::Fault(format!("in the dialect {self}")));
     }
 
     /// Writes JSON in this dialect. `None` where it is none.
     pub(super) fn rewrite(self, body: &Bytes) -> Option<Bytes> {
-        if self == Self::EmptyAnswer {
+        if self == Self::EmptyResponse {
             return Some(Bytes::new());
         }
         let mut value: Value = serde_json::from_slice(body).ok()?;
@@ -274,6 +320,12 @@ fn replace(object: &mut Map<String, Value>, key: &str, with: impl Fn(&str) -> Op
         if let Some(new) = value.as_str().and_then(with) {
             *value = new.into();
         }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 
-use super::Engine;
 use super::dialect::Dialect;
 use super::webhooks::{DYNAMIC_ACTION, Delivery, EVENT, Expected, OPEN_APP, Trip, Undelivered};
+use super::{Engine, Note};
 use kenar::model::{AppSlug, Timestamp};
 
 /// What the platform calls on an add-on.
@@ -102,16 +102,16 @@ impl Engine {
             Some(Disturbance::Webhook(fault)) => match fault {
                 WebhookFault::Delay(delay) => {
                     dispatch.delay = delay;
-                    delivery.note("fault: late");
+                    delivery.note(Note::fault("late"));
                 }
                 WebhookFault::Lost => {
-                    let lost = Err(Undelivered::ByFault("fault: it never came".to_owned()));
+                    let lost = Err(Undelivered::ByFault("it never came".to_owned()));
                     let trip = Trip { at: now, took: Duration::ZERO, began_after: self.journal.count() };
                     self.delivered(&delivery, &lost, trip);
                     copies = 0;
                 }
                 WebhookFault::Duplicate => {
-                    delivery.note("fault: sent twice");
+                    delivery.note(Note::fault("sent twice"));
                     copies = 2;
                 }
                 WebhookFault::WrongKey => {
@@ -134,10 +134,10 @@ impl Engine {
                 delivery.rewrite_json(|event| {
                     event.insert("type".to_owned(), "NEWER_THAN_EVERY_CRATE".into());
                 });
-                delivery.note("fault: an event of an unknown kind");
+                delivery.note(Note::fault("an event of an unknown kind"));
             }
             Some(Disturbance::Event(EventFault::OutOfOrder)) => {
-                delivery.note("fault: overtaken by the next event");
+                delivery.note(Note::fault("overtaken by the next event"));
                 self.held.push(delivery);
                 return dispatch;
             }

@@ -12,7 +12,7 @@ use kenar::error::RpcCode;
 use super::answer::{Refusal, response};
 use super::dialect::Dialect;
 use super::disturb::{Disturbance, Webhook};
-use super::{Cut, Done};
+use super::{Cut, Done, Note};
 
 /// What goes wrong with a call: given to [`Sandbox::inject`](crate::Sandbox::inject), and aimed at an
 /// operation.
@@ -23,6 +23,8 @@ pub struct Fault {
     outcome: Outcome,
     delay: Duration,
     carried_out: bool,
+    /// How long the call waits before it is carried out.
+    wait: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ enum Outcome {
 
 impl Fault {
     fn new(outcome: Outcome) -> Self {
-        Self { outcome, delay: Duration::ZERO, carried_out: false }
+        Self { outcome, delay: Duration::ZERO, carried_out: false, wait: Duration::ZERO }
     }
 
     /// An error of the API's: this status, and the JSON that goes with it. A status that is none, such as 42, becomes
@@ -75,6 +77,22 @@ impl Fault {
         Self { carried_out: true, ..Self::new(Outcome::Answer) }.delayed(delay)
     }
 
+    /// A slow server: the call is carried out this much later, and answered then. A client that hangs up before is not
+    /// served.
+    #[must_use]
+    pub fn slow(wait: Duration) -> Self {
+        Self { wait, carried_out: true, ..Self::new(Outcome::Answer) }
+    }
+
+    /// The call is carried out, and the connection breaks before its response: the client cannot know whether it was.
+    ///
+    /// At the token endpoint, a refresh has given new tokens then, which nobody holds; the old pair works for two more
+    /// minutes.
+    #[must_use]
+    pub fn response_lost() -> Self {
+        Self::no_answer().carried_out()
+    }
+
     /// The connection breaks before the answer.
     #[must_use]
     pub fn no_answer() -> Self {
@@ -105,6 +123,11 @@ impl Fault {
         Self { delay, ..self }
     }
 
+    /// How long the call waits before it is carried out.
+    pub(crate) fn wait(&self) -> Duration {
+        self.wait
+    }
+
     pub(crate) fn lets_through(&self) -> bool {
         self.carried_out
     }
@@ -112,8 +135,9 @@ impl Fault {
     /// What it is, and more about it where there is more than one.
     pub(crate) fn told(&self) -> (&'static str, Option<String>) {
         match &self.outcome {
+            Outcome::Answer if !self.wait.is_zero() => ("slow", Some(format!("{:?}", self.wait))),
             Outcome::Answer => ("delay", Some(format!("{:?}", self.delay))),
-            Outcome::Dialect(dialect) => ("dialect", Some(format!("{dialect:?}"))),
+            Outcome::Dialect(dialect) => ("dialect", Some(dialect.to_string())),
             Outcome::Instead(response) => {
                 let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
                 let kind = match content_type {
@@ -123,6 +147,7 @@ impl Fault {
                 };
                 (kind, Some(response.status().as_str().to_owned()))
             }
+            Outcome::Cut(Cut::Before) if self.carried_out => ("response_lost", None),
             Outcome::Cut(Cut::Before) => ("no_answer", None),
             Outcome::Cut(Cut::Midway) => ("cut_off", None),
         }
@@ -131,22 +156,22 @@ impl Fault {
     /// What becomes of the answer to a call that is carried out.
     pub(crate) fn spoil(self, mut done: Done) -> Done {
         let (note, mut done) = match self.outcome {
-            Outcome::Answer => ("a late answer".to_owned(), done),
+            Outcome::Answer => ("a late response".to_owned(), done),
             Outcome::Dialect(dialect) => {
                 let response = done.response.map(|body| dialect.rewrite(&body).unwrap_or(body));
-                (format!("the answer in the dialect {dialect:?}"), Done { response, ..done })
+                (format!("the response in the dialect {dialect}"), Done { response, ..done })
             }
             Outcome::Instead(response) => {
-                (format!("{} in place of the true answer", response.status()), Done { response, ..done })
+                (format!("{} in place of the true response", response.status()), Done { response, ..done })
             }
             Outcome::Cut(cut) => {
                 done.manner.cut = Some(cut);
                 let place = if cut == Cut::Before { "before" } else { "in the middle of" };
-                (format!("the connection breaks {place} the answer"), done)
+                (format!("the connection breaks {place} the response"), done)
             }
         };
         done.manner.delay = self.delay;
-        done.note(format!("fault: {note}"))
+        done.note(Note::Fault(note))
     }
 }
 
@@ -233,6 +258,7 @@ pub(crate) struct Faults {
     count: u64,
     calls: Aimed<Target, Fault>,
     webhooks: Aimed<Webhook, Disturbance>,
+    fallback_urls: Aimed<(), Dialect>,
     strikes: BTreeMap<u64, u32>,
 }
 
@@ -249,7 +275,14 @@ impl Faults {
         self.count
     }
 
+    pub(crate) fn on_fallback_url(&mut self, dialect: Dialect, left: Option<u32>) -> u64 {
+        self.count = self.count.saturating_add(1);
+        self.fallback_urls.waiting.push(Waiting { id: self.count, target: (), fault: dialect, left });
+        self.count
+    }
+
     pub(crate) fn remove(&mut self, id: u64) {
+        self.fallback_urls.waiting.retain(|waiting| waiting.id != id);
         self.calls.waiting.retain(|waiting| waiting.id != id);
         self.webhooks.waiting.retain(|waiting| waiting.id != id);
     }
@@ -264,6 +297,11 @@ impl Faults {
         self.webhooks.waiting.iter()
     }
 
+    /// Those that wait for the Fallback URL to be opened.
+    pub(crate) fn of_fallback_urls(&self) -> impl Iterator<Item = &Waiting<(), Dialect>> {
+        self.fallback_urls.waiting.iter()
+    }
+
     /// How often a fault struck.
     pub(crate) fn strikes(&self, id: u64) -> u32 {
         self.strikes.get(&id).copied().unwrap_or(0)
@@ -276,6 +314,11 @@ impl Faults {
 
     pub(crate) fn for_webhook(&mut self, webhook: Webhook) -> Option<Disturbance> {
         let taken = self.webhooks.take(|target| *target == webhook);
+        self.struck(taken)
+    }
+
+    pub(crate) fn for_fallback_url(&mut self) -> Option<Dialect> {
+        let taken = self.fallback_urls.take(|()| true);
         self.struck(taken)
     }
 

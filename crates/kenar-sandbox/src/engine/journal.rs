@@ -1,10 +1,13 @@
 //! What went over the wire, kept for reading.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
 use kenar::model::{AppSlug, Timestamp};
+
+use super::note::Note;
 
 /// One request and its answer, as the sandbox saw them.
 ///
@@ -28,14 +31,14 @@ pub struct Exchange {
     pub app: Option<AppSlug>,
     /// The method and where to: a path of the sandbox's, or an address of the add-on's.
     pub target: String,
-    /// The body of the request, cut to [`Exchange::MAX_BODY`] bytes.
+    /// The body of the request, without keys, cut to [`Exchange::MAX_BODY`] bytes.
     pub request: String,
     /// The HTTP status of the answer; none where no answer came.
     pub status: Option<u16>,
     /// The body of the answer, cut likewise.
     pub response: String,
     /// What the sandbox has to say about it: why it refused, what it guesses, what the platform would not accept.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// How many exchanges were at an end when it began.
     pub(crate) began_after: u64,
 }
@@ -51,8 +54,10 @@ pub enum Direction {
 }
 
 impl Exchange {
-    /// How much of a body is kept.
-    pub const MAX_BODY: usize = 16 * 1024;
+    /// How much of a body is kept, in bytes.
+    pub const MAX_BODY: usize = 128 * 1024;
+    /// How much of a body that is not JSON `Display` prints, in characters.
+    const MAX_SHOWN: usize = 200;
 
     /// It in one line, without the bodies.
     #[must_use]
@@ -68,7 +73,11 @@ impl Exchange {
     /// Whether a fault had to do with it.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
-        self.notes.iter().any(|note| note.starts_with("fault: "))
+        self.notes.iter().any(|note| matches!(note, Note::Fault(_)))
+    }
+
+    fn size(&self) -> usize {
+        self.request.len().saturating_add(self.response.len())
     }
 
     /// Whether the answer was a success.
@@ -86,10 +95,22 @@ impl fmt::Display for Exchange {
         }
         for (mark, text) in [('>', &self.request), ('<', &self.response)] {
             if !text.is_empty() {
-                write!(f, "\n     {mark} {text}")?;
+                write!(f, "\n     {mark} {}", shown(text))?;
             }
         }
         self.notes.iter().try_for_each(|note| write!(f, "\n     ! {note}"))
+    }
+}
+
+/// A body for a message: JSON whole, anything else cut short. One debug page of a web framework is longer than all the
+/// rest.
+fn shown(body: &str) -> Cow<'_, str> {
+    let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
+    match body.char_indices().nth(Exchange::MAX_SHOWN) {
+        Some((end, _)) if !is_json() => {
+            format!("{}… ({} bytes in all)", body.get(..end).unwrap_or_default(), body.len()).into()
+        }
+        _ => body.into(),
     }
 }
 
@@ -98,19 +119,25 @@ impl fmt::Display for Exchange {
 pub(crate) struct Journal {
     exchanges: VecDeque<Exchange>,
     count: u64,
+    /// The size of the bodies that are kept.
+    bytes: usize,
 }
 
 impl Journal {
     /// A sandbox that runs for days keeps this many.
     const MAX: usize = 10_000;
+    /// And this many bytes of bodies.
+    const MAX_BYTES: usize = 64 << 20;
 
     pub(crate) fn record(&mut self, mut exchange: Exchange) {
         self.count += 1;
         exchange.number = self.count;
-        if self.exchanges.len() == Self::MAX {
-            self.exchanges.pop_front();
-        }
+        self.bytes = self.bytes.saturating_add(exchange.size());
         self.exchanges.push_back(exchange);
+        while self.exchanges.len() > Self::MAX || (self.bytes > Self::MAX_BYTES && self.exchanges.len() > 1) {
+            let oldest = self.exchanges.pop_front().map_or(0, |oldest| oldest.size());
+            self.bytes = self.bytes.saturating_sub(oldest);
+        }
     }
 
     /// How many there were, those included that are no longer kept.

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use kenar::model::{AppSlug, Timestamp};
 
-use super::Done;
 use super::answer::json;
+use super::{Done, Note};
 use kenar::error::RpcCode;
 
 /// The windows that calls are counted in. The platform documents a limit per minute and a quota per day; that the
@@ -137,6 +137,7 @@ impl From<Exceeded> for Done {
         // Whole seconds, of which none is too early.
         let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        Self::new(response).note("the status is documented; the body and Retry-After are the sandbox's guess")
+        Self::new(response)
+            .note(Note::Guess("the status is documented; the body and Retry-After are the sandbox's guess"))
     }
 }

@@ -17,7 +17,9 @@ mod grants;
 mod ids;
 pub(crate) mod journal;
 pub(crate) mod limits;
+mod note;
 mod people;
+mod redact;
 mod rest;
 mod retired;
 #[cfg(test)]
@@ -44,11 +46,17 @@ use grants::Grants;
 use journal::{Direction, Exchange, Journal, readable};
 use kenar::request::IncomingRequest;
 use limits::Limits;
+pub use note::Note;
 pub(crate) use people::Press;
 pub(crate) use uploads::Part;
 use uploads::Uploads;
 pub(crate) use webhooks::Delivery;
 use world::World;
+
+/// What the path of a medium begins with.
+pub(crate) const MEDIA_PATH: &str = "/media/";
+/// The name in the journal of a request for a medium.
+const MEDIA_FETCH: &str = "media.fetch";
 
 /// The platform.
 #[derive(Debug)]
@@ -70,7 +78,7 @@ pub(crate) struct Engine {
 pub(crate) struct Done {
     pub(crate) response: Response<Bytes>,
     pub(crate) deliveries: Vec<Delivery>,
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Vec<Note>,
     pub(crate) manner: Manner,
 }
 
@@ -93,8 +101,8 @@ impl Done {
         Self { response, deliveries: Vec::new(), notes: Vec::new(), manner: Manner::default() }
     }
 
-    fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(note.into());
+    fn note(mut self, note: Note) -> Self {
+        self.notes.push(note);
         self
     }
 }
@@ -103,12 +111,14 @@ impl From<Refusal> for Done {
     fn from(refusal: Refusal) -> Self {
         let mut done = Self::new(refusal.response());
         if let Some(topic) = refusal.topic {
-            done = done.note(format!("the platform's documents on {topic} say so"));
+            done = done.note(Note::Documents(topic));
         }
         if refusal.is_documented() {
             done
         } else {
-            done.note("the platform documents no status for this; the sandbox answers by the gRPC convention")
+            done.note(Note::Guess(
+                "the platform documents no status for this; the sandbox answers by the gRPC convention",
+            ))
         }
     }
 }
@@ -134,15 +144,24 @@ impl Engine {
         }
     }
 
+    /// The fault that a call meets, taken when it arrives. It is given back with the call.
+    pub(crate) fn fault_for(&mut self, method: &Method, path: &str, body: &[u8]) -> Option<Fault> {
+        let operation = match Self::upload_kind(path) {
+            Some(_) => UploadMedia::METADATA.name(),
+            None if path.starts_with(MEDIA_PATH) => MEDIA_FETCH,
+            None => Call::of(method, path).map_or("unknown", |call| call.name(body)),
+        };
+        self.faults.for_call(operation)
+    }
+
     /// Answers a request; all but uploads, whose bytes should not be held.
-    pub(crate) fn handle(&mut self, request: &Request<Bytes>, now: Timestamp) -> Done {
+    pub(crate) fn handle(&mut self, request: &Request<Bytes>, fault: Option<Fault>, now: Timestamp) -> Done {
         let call = Call::of(request.method(), request.uri().path());
         let operation = call.as_ref().map_or("unknown", |call| call.name(request.body()));
         let body = match &call {
             Ok(Call::Token) => token::without_secret(request.body()),
             _ => readable(request.body()),
         };
-        let fault = self.faults.for_call(operation);
         let done = faulty(fault, || match call {
             Ok(call) => self.perform(call, request, now),
             Err(refusal) => refusal.into(),
@@ -181,7 +200,7 @@ impl Engine {
 
     /// The link to a medium.
     pub(crate) fn media_link(&self, id: &str) -> String {
-        format!("{}/media/{id}", self.origin)
+        format!("{}{MEDIA_PATH}{id}", self.origin)
     }
 
     /// Which kind of medium a path is for, if it is for uploads.
@@ -201,10 +220,10 @@ impl Engine {
         &mut self,
         asked: Asked<'_>,
         outcome: Result<(Upload, Vec<Part>), Refusal>,
+        fault: Option<Fault>,
         now: Timestamp,
         took: Duration,
     ) -> (Done, Option<MediaToken>) {
-        let fault = self.faults.for_call(UploadMedia::METADATA.name());
         let mut token = None;
         let done = faulty(fault, || {
             let outcome = outcome.and_then(|(upload, parts)| {
@@ -224,11 +243,15 @@ impl Engine {
     }
 
     /// Answers a request for a medium, as the shell has it.
-    pub(crate) fn fetched(&mut self, asked: Asked<'_>, response: Response<Bytes>, now: Timestamp) -> Done {
-        const NAME: &str = "media.fetch";
-        let fault = self.faults.for_call(NAME);
+    pub(crate) fn fetched(
+        &mut self,
+        asked: Asked<'_>,
+        response: Response<Bytes>,
+        fault: Option<Fault>,
+        now: Timestamp,
+    ) -> Done {
         let done = faulty(fault, || Done::new(response));
-        self.record(asked, NAME, &done, now, Duration::ZERO);
+        self.record(asked, MEDIA_FETCH, &done, now, Duration::ZERO);
         done
     }
 
@@ -247,19 +270,39 @@ impl Engine {
             direction: Direction::ToKenar,
             operation,
             app: self.asking_app(asked.headers),
-            target: format!("{} {}", asked.method, asked.uri),
-            request: asked.body,
+            target: self.redacted(&format!("{} {}", asked.method, asked.uri), Fields::Secret),
+            request: self.redacted(&asked.body, Fields::Secret),
             status: Some(done.response.status().as_u16()),
-            response: readable(done.response.body()),
-            notes: done.notes.clone(),
+            response: self.redacted(&readable(done.response.body()), Fields::Secret),
+            notes: done
+                .notes
+                .iter()
+                .cloned()
+                .map(|note| note.map(|note| self.redacted(&note, Fields::Secret)))
+                .collect(),
             began_after: self.journal.count(),
         });
+    }
+
+    /// A text for the journal.
+    fn redacted(&self, text: &str, fields: Fields) -> String {
+        let keys = self.world.apps.values().flat_map(world::App::keys);
+        let text = redact::without(text, keys);
+        if fields == Fields::Secret { redact::without_fields(&text) } else { text }
     }
 
     fn asking_app(&self, headers: &HeaderMap) -> Option<AppSlug> {
         let key = ApiKey::new(headers.get("x-api-key")?.to_str().ok()?).ok()?;
         self.world.by_key(&key).map(|(app, _)| app.slug.clone())
     }
+}
+
+/// Whether the fields that may hold a secret are taken out of a text. A webhook is delivered again as it is kept, with
+/// the data of the add-on in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fields {
+    Secret,
+    OfTheAddOn,
 }
 
 /// Carries a call out, unless a fault keeps it from that, and lets the fault at the answer.

@@ -10,6 +10,7 @@ use kenar::webhook::{
 };
 
 use super::Engine;
+use super::dialect::Dialect;
 use super::webhooks::{Delivery, OpenedFrom, Opening};
 use super::world::{Author, Between, ChatMessage};
 
@@ -72,11 +73,16 @@ impl Engine {
     }
 
     /// Where a direct link on the page of a post leads.
-    pub(crate) fn direct_link(&self, app: &AppSlug, post: &PostToken) -> Result<Url, String> {
+    pub(crate) fn direct_link(&mut self, app: &AppSlug, post: &PostToken) -> Result<Url, String> {
         let link = self.world.apps.get(app).and_then(|app| app.direct_link.as_ref());
         let link = link.ok_or_else(|| format!("{app} has no direct link: give it one, as in the panel"))?;
-        let link = link.with_query("post_token", post.as_str()).with_query("completion_url", COMPLETION_URL);
-        Ok(link.as_url().clone())
+        let link = link.with_query("post_token", post.as_str());
+        // The documents had `return_url` until September 2025.
+        let name = match self.faults.for_fallback_url() {
+            Some(Dialect::ReturnUrl) => "return_url",
+            _ => "completion_url",
+        };
+        Ok(link.with_query(name, COMPLETION_URL).as_url().clone())
     }
 
     fn opening(&self, user: &str, app: &AppSlug, opening: Opening) -> Result<Delivery, String> {
@@ -169,7 +175,7 @@ impl Engine {
         if !ended.iter().any(|grant| told.iter().all(|scope| grant.has(scope))) {
             return Vec::new();
         }
-        let event = Event::AccessRevoked(AccessRevoked::new(self.world.ids.user(app, user)));
+        let event = Event::AccessRevoked(AccessRevoked::new(self.world.user_id(app, user)));
         self.event(app, &event).into_iter().collect()
     }
 

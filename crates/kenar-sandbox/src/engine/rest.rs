@@ -18,7 +18,7 @@ use super::body::{BOT_MESSAGE, CONVERSATION_MESSAGE, Cleared, SUBSCRIPTION, Shap
 use super::grants::Grant;
 use super::webhooks::Delivery;
 use super::world::{Author, Between, ChatMessage, Talk};
-use super::{Done, Engine};
+use super::{Done, Engine, Note};
 
 const API_KEYS: &str = "API keys";
 const OAUTH: &str = "OAuth";
@@ -45,7 +45,7 @@ fn carry_out<O: Served>(engine: &mut Engine, request: &IncomingRequest<'_>, now:
             .see("messages and buttons")
     })?;
     let mut done = call.serve(engine, caller, now)?;
-    done.notes.extend(notes);
+    done.notes.extend(notes.into_iter().map(Note::Remark));
     Ok(done)
 }
 
@@ -236,7 +236,7 @@ impl Served for GetUser<'static> {
         let UserCaller { app, grant, .. } = &caller;
         let mut user = GetUserResponse::default();
         if grant.has(&Scope::user_id()) {
-            user.user_id = Some(engine.world.ids.user(app, &grant.user));
+            user.user_id = Some(engine.world.user_id(app, &grant.user));
         }
         if grant.has(&Scope::user_phone()) {
             user.phone_number = engine.world.people.get(&grant.user).cloned();

@@ -45,7 +45,7 @@ impl Scene {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.engine.handle(&request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap(), self.now)
+        self.engine.handle(&request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap(), None, self.now)
     }
 
     fn call(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Done {
@@ -294,7 +294,7 @@ proptest! {
             .body(Bytes::from(body));
         // Not every text is a URI.
         if let Ok(request) = request {
-            let done = scene.engine.handle(&request, scene.now);
+            let done = scene.engine.handle(&request, None, scene.now);
             prop_assert!(done.response.status().as_u16() >= 200);
             let kept = scene.engine.journal.exchanges().next_back().unwrap();
             prop_assert_eq!(kept.status, Some(done.response.status().as_u16()));

@@ -15,10 +15,10 @@ use kenar::webhook::{
     ApiVersion, COMPLETION_URL, DynamicAction, Event, MessageEvent, OpenApp, OpenAppBuilder, Source, TouchPoint,
 };
 
-use super::Engine;
 use super::disturb::Webhook;
 use super::journal::{Direction, Exchange, readable};
 use super::world::{App, Between, ChatMessage};
+use super::{Engine, Fields, Note};
 
 /// How a user opens an app.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct Delivery {
     pub(crate) request: Result<Request<Bytes>, String>,
     body: Bytes,
     expected: Expected,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 }
 
 /// How an add-on has to answer.
@@ -83,6 +83,15 @@ impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Failed(why) | Self::ByFault(why)) = self;
         f.write_str(why)
+    }
+}
+
+impl Undelivered {
+    fn note(&self) -> Note {
+        match self {
+            Self::Failed(why) => Note::Remark(why.clone()),
+            Self::ByFault(why) => Note::Fault(why.clone()),
+        }
     }
 }
 
@@ -124,13 +133,13 @@ impl Delivery {
     }
 
     /// What the journal shall say about it.
-    pub(crate) fn note(&mut self, note: &str) {
-        self.notes.push(note.to_owned());
+    pub(crate) fn note(&mut self, note: Note) {
+        self.notes.push(note);
     }
 
     pub(crate) fn expects(&mut self, expected: Expected) {
         if let Expected::Refusal(what) = expected {
-            self.note(&format!("fault: it has {what}, and has to be refused"));
+            self.note(Note::Fault(format!("it has {what}, and has to be refused")));
         }
         self.expected = expected;
     }
@@ -165,7 +174,7 @@ impl Engine {
             OpenedFrom::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
             OpenedFrom::Post(_) => None,
         };
-        let mut opened = OpenApp::builder().version(app.open_app_version).user_id(self.world.ids.user(&app.slug, user));
+        let mut opened = OpenApp::builder().version(app.open_app_version).user_id(self.world.user_id(&app.slug, user));
         if let Some((id, _)) = from {
             opened = opened.conversation_id(id.clone());
         }
@@ -201,7 +210,7 @@ impl Engine {
         between: Option<&Between>,
         location: Option<Location>,
     ) -> OpenAppBuilder {
-        let id = |name: &str| self.world.ids.user(&app.slug, name);
+        let id = |name: &str| self.world.user_id(&app.slug, name);
         opened = opened.return_url(COMPLETION_URL);
         if let Some(location) = location {
             opened = opened.location(location);
@@ -246,7 +255,7 @@ impl Engine {
         let mut pressed = DynamicAction::builder()
             .touch_point(TouchPoint::Chat)
             .conversation_id(conversation.clone())
-            .user_id(self.world.ids.user(&app.slug, user))
+            .user_id(self.world.user_id(&app.slug, user))
             .data(extra);
         if let Some((post, _)) = between.post() {
             pressed = pressed.post_token(post.clone());
@@ -310,7 +319,7 @@ impl Engine {
         let (status, response) = match answer {
             Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body())),
             Err(why) => {
-                notes.push(why.to_string());
+                notes.push(why.note());
                 (None, String::new())
             }
         };
@@ -321,11 +330,11 @@ impl Engine {
             direction: Direction::ToAddOn,
             operation: delivery.webhook.as_str(),
             app: Some(delivery.app.clone()),
-            target: delivery.target(),
-            request: readable(&delivery.body),
+            target: self.redacted(&delivery.target(), Fields::OfTheAddOn),
+            request: self.redacted(&readable(&delivery.body), Fields::OfTheAddOn),
             status,
-            response,
-            notes,
+            response: self.redacted(&response, Fields::OfTheAddOn),
+            notes: notes.into_iter().map(|note| note.map(|note| self.redacted(&note, Fields::OfTheAddOn))).collect(),
             began_after: trip.began_after,
         });
     }

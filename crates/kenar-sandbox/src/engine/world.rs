@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kenar::model::{
     AppSlug, AppUrl, ButtonGrid, Conversation, ConversationId, ConversationKind, Message, MessageContent, MessageId,
-    PostToken, Sender, SenderKind, Side, Timestamp,
+    PostToken, Sender, SenderKind, Side, Timestamp, UserId,
 };
 use kenar::request::ApiKeyPermission;
 use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
@@ -36,6 +36,13 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Everything that lets someone pass for the app or for Divar.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let narrow = self.narrow_keys.iter().map(|(key, _)| key.expose_secret());
+        let own = [self.identification_key.expose_secret(), self.client_secret.expose_secret()];
+        own.into_iter().chain([self.api_key.expose_secret()]).chain(narrow)
+    }
+
     /// What users read above its messages.
     pub(crate) fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(self.slug.as_str())
@@ -141,6 +148,11 @@ impl Between {
         }
     }
 
+    /// Whether someone would talk to themselves: an owner about a post of their own.
+    pub(crate) fn is_with_oneself(&self) -> bool {
+        matches!(self, Self::Sides { seller, buyer, .. } if seller == buyer)
+    }
+
     /// The side of a person of a post's conversation.
     pub(crate) fn side_of(&self, name: &str) -> Option<Side> {
         match self {
@@ -180,6 +192,8 @@ pub(crate) struct World {
     /// The titles of posts, where they were given one.
     pub(crate) post_titles: BTreeMap<PostToken, String>,
     pub(crate) talks: BTreeMap<ConversationId, Talk>,
+    /// The ids of users that were chosen, by the app that knows them so.
+    pub(crate) user_ids: BTreeMap<AppSlug, BTreeMap<Name, UserId>>,
     last_message_at: Option<Timestamp>,
 }
 
@@ -192,6 +206,7 @@ impl World {
             posts: BTreeMap::new(),
             post_titles: BTreeMap::new(),
             talks: BTreeMap::new(),
+            user_ids: BTreeMap::new(),
             last_message_at: None,
         }
     }
@@ -243,9 +258,67 @@ impl World {
 
     pub(crate) fn post(&mut self, owner: &str) -> PostToken {
         self.person(owner);
-        let post = self.ids.post();
+        let mut post = self.ids.post();
+        while self.posts.contains_key(&post) {
+            post = self.ids.post();
+        }
         self.posts.insert(post.clone(), owner.to_owned());
         post
+    }
+
+    /// Gives a post another token.
+    pub(crate) fn rename_post(&mut self, post: &PostToken, token: &PostToken) -> Result<(), String> {
+        if post == token {
+            return Ok(());
+        }
+        if token.as_str().is_empty() || self.posts.contains_key(token) {
+            return Err(format!("a post cannot have the token {token:?}: it is empty or another post's"));
+        }
+        if self.talks.values().any(|talk| talk.between.post().is_some_and(|(about, _)| about == post)) {
+            return Err(format!("the post {post} has conversations: choose its token before"));
+        }
+        if let Some(owner) = self.posts.remove(post) {
+            self.posts.insert(token.clone(), owner);
+        }
+        if let Some(title) = self.post_titles.remove(post) {
+            self.post_titles.insert(token.clone(), title);
+        }
+        Ok(())
+    }
+
+    /// Gives a conversation another id.
+    pub(crate) fn rename_talk(&mut self, from: &ConversationId, to: &ConversationId) -> Result<(), String> {
+        if from == to {
+            return Ok(());
+        }
+        if to.as_str().is_empty() || self.talks.contains_key(to) {
+            return Err(format!("a conversation cannot have the id {to:?}: it is empty or another conversation's"));
+        }
+        match self.talks.remove(from) {
+            Some(talk) if talk.messages.is_empty() => drop(self.talks.insert(to.clone(), talk)),
+            Some(talk) => {
+                self.talks.insert(from.clone(), talk);
+                return Err("something was said in the conversation: choose its id before".to_owned());
+            }
+            None => return Err("there is no such conversation".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// What an app knows a person by.
+    pub(crate) fn user_id(&self, app: &AppSlug, name: &str) -> UserId {
+        let chosen = self.user_ids.get(app).and_then(|ids| ids.get(name));
+        chosen.cloned().unwrap_or_else(|| self.ids.user(app, name))
+    }
+
+    /// Has an app know a person by this id.
+    pub(crate) fn set_user_id(&mut self, app: &AppSlug, name: &str, id: &UserId) -> Result<(), String> {
+        let other = self.known_as(app, id.as_str()).filter(|other| *other != name);
+        if id.as_str().is_empty() || other.is_some() {
+            return Err(format!("{name} cannot have the id {id:?}: it is empty or another user's"));
+        }
+        self.user_ids.entry(app.clone()).or_default().insert(name.to_owned(), id.clone());
+        Ok(())
     }
 
     /// The conversation between these, made if there is none yet.
@@ -260,7 +333,7 @@ impl World {
 
     /// The person whom an app knows by this id.
     pub(crate) fn known_as(&self, app: &AppSlug, id: &str) -> Option<&Name> {
-        self.people.keys().find(|name| self.ids.user(app, name).as_str() == id)
+        self.people.keys().find(|name| self.user_id(app, name).as_str() == id)
     }
 
     /// Writes a message into a conversation. `None` where there is no such conversation.

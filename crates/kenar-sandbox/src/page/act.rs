@@ -224,7 +224,7 @@ impl Page {
 
     /// Follows the link to an app on the page of a post, without asking the app.
     fn follow_direct_link(&self, OnPost { post, app, .. }: &OnPost) -> Done {
-        let url = self.platform.look(|engine| engine.direct_link(app, post))?;
+        let url = self.platform.change(|engine, _| engine.direct_link(app, post))?;
         Ok(Outcome { url: Some(url.into()), ..Outcome::default() })
     }
 

@@ -14,6 +14,9 @@ use crate::{Dialect, EventFault, Fault, Webhook, WebhookFault};
 use kenar::request::Metadata;
 use kenar::{oauth, operation};
 
+/// The name of the page that touch points on a post lead to directly.
+const FALLBACK_URL: &str = "fallback_url";
+
 /// The name of whatever is called.
 const ANY_CALL: &str = "any_call";
 
@@ -60,9 +63,12 @@ enum Chosen {
     BareStatus(u16),
     Html,
     NoAnswer,
+    ResponseLost,
     CutOff,
     /// In milliseconds.
     Delay(u64),
+    /// In milliseconds.
+    Slow(u64),
     /// By its name.
     Dialect(String),
     Lost,
@@ -78,7 +84,7 @@ impl Choices {
     pub(super) fn all() -> Self {
         let operations = operation::ALL.iter().chain(oauth::ALL);
         Self {
-            webhooks: Webhook::ALL.iter().map(|webhook| webhook.as_str()).collect(),
+            webhooks: Webhook::ALL.iter().map(|webhook| webhook.as_str()).chain([FALLBACK_URL]).collect(),
             calls: std::iter::once(ANY_CALL).chain(operations.map(Metadata::name)).collect(),
             dialects: Dialect::ALL.iter().map(name_of).collect(),
         }
@@ -100,7 +106,10 @@ impl Active<'_> {
         let of_webhooks = faults
             .of_webhooks()
             .map(|waiting| active(waiting.id, waiting.target.as_str(), told_of(&waiting.fault), waiting.left));
-        let mut all: Vec<_> = of_calls.chain(of_webhooks).collect();
+        let of_fallback_urls = faults.of_fallback_urls().map(|waiting| {
+            active(waiting.id, FALLBACK_URL, ("dialect", Some(waiting.fault.to_string())), waiting.left)
+        });
+        let mut all: Vec<_> = of_calls.chain(of_webhooks).chain(of_fallback_urls).collect();
         all.sort_by_key(|active| active.id);
         all
     }
@@ -113,6 +122,10 @@ impl SwitchOn {
         if let Some(webhook) = Webhook::ALL.iter().copied().find(|webhook| webhook.as_str() == at) {
             let fault = fault.of_webhook(webhook)?;
             platform.change(|engine, _| engine.faults.on_webhooks(webhook, fault, times));
+        } else if at == FALLBACK_URL {
+            let Chosen::Dialect(name) = fault else { return Err("only a dialect reaches the Fallback URL".into()) };
+            let dialect = dialect(&name)?;
+            platform.change(|engine, _| engine.faults.on_fallback_url(dialect, times));
         } else {
             let fault = fault.of_call()?;
             let target = match at.as_str() {
@@ -141,8 +154,10 @@ impl Chosen {
             Self::BareStatus(status) => Fault::bare_status(answerable(status)?),
             Self::Html => Fault::html(),
             Self::NoAnswer => Fault::no_answer(),
+            Self::ResponseLost => Fault::response_lost(),
             Self::CutOff => Fault::cut_off(),
             Self::Delay(millis) => Fault::delay(bearable(millis)?),
+            Self::Slow(millis) => Fault::slow(bearable(millis)?),
             Self::Dialect(name) => Fault::dialect(dialect(&name)?),
             _ => return Err("this goes wrong with webhooks only".into()),
         })
@@ -174,13 +189,12 @@ fn bearable(millis: u64) -> Result<Duration, BadInput> {
 }
 
 fn dialect(name: &str) -> Result<Dialect, BadInput> {
-    let known = Dialect::ALL.iter().copied().find(|dialect| name_of(dialect) == name);
-    known.ok_or_else(|| format!("there is no dialect {name:?}").into())
+    Dialect::named(name).ok_or_else(|| format!("there is no dialect {name:?}").into())
 }
 
 /// As the journal names it.
 fn name_of(dialect: &Dialect) -> String {
-    format!("{dialect:?}")
+    dialect.to_string()
 }
 
 fn told_of(fault: &Disturbance) -> (&'static str, Option<String>) {

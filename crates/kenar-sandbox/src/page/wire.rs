@@ -50,7 +50,7 @@ impl Line {
             status: exchange.status,
             success: exchange.is_success(),
             response: mask(&exchange.response),
-            notes: exchange.notes.iter().map(|note| mask(note)).collect(),
+            notes: exchange.notes.iter().map(|note| mask(&note.to_string())).collect(),
             redeliverable: exchange.operation == EVENT && exchange.request.len() <= Exchange::MAX_BODY,
             target,
             request,

@@ -336,7 +336,7 @@ async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResu
         ("webhook.event", Some(200), Direction::ToAddOn),
     ];
     assert_eq!(told, expected);
-    assert!(journal[1].request.contains("client_secret=%5Bredacted%5D"), "{}", journal[1]);
+    assert!(journal[1].request.contains("client_secret=[redacted]"), "{}", journal[1]);
     assert!(!sandbox.transcript().contains("sandbox-client-secret"), "{}", sandbox.transcript());
     assert_eq!(journal[2].app.as_ref(), Some(app.slug()));
     Ok(())

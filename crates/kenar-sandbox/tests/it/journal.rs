@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{AddOn, TestResult};
+use crate::support::{AddOn, Ask, TestResult};
 use http::{Response, StatusCode};
 use kenar_sandbox::{Sandbox, User, Webhook, WebhookFault};
 
@@ -132,4 +132,60 @@ fn a_test_that_fails_prints_the_transcript() {
     for expected in ["what happened in the sandbox", "sara: سلام", "→ add-on webhook.event ⇒ 200"] {
         assert!(output.contains(expected), "no {expected:?} in:\n{output}");
     }
+}
+
+#[tokio::test]
+async fn keys_and_foreign_tokens_are_not_in_the_journal() -> TestResult {
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("app");
+    app.set_identification_key("a-real-identification-key".parse()?);
+    let key = app.identification_key();
+    let own = app.api_key();
+    let body =
+        serde_json::json!({ "post_token": "abc", "endpoint": "http://a/", "identification_key": "some-other-key" });
+    for (path, body) in [
+        ("/v1/open-platform/notify/chat/post-conversations", body.to_string()),
+        ("/nothing", serde_json::json!({ "authorization": key.expose_secret(), "k": own.expose_secret() }).to_string()),
+        ("/nothing?identification_key=some-other-key&refresh_token=some-real-token", String::new()),
+        (
+            "/nothing",
+            "client_secret=some-other-key&refresh_token=some-real-token&access_token=some-real-token".to_owned(),
+        ),
+        (
+            "/oauth2/token",
+            "grant_type=refresh_token&refresh_token=some-real-token&client_secret=some-other-key".to_owned(),
+        ),
+    ] {
+        Ask::new(&sandbox, "POST", path).body(body).answer().await;
+    }
+    let journal = format!("{:?}{}", sandbox.journal(), sandbox.transcript());
+    for secret in ["some-other-key", "some-real-token", "a-real-identification-key", own.expose_secret()] {
+        assert!(!journal.contains(secret), "{secret}: {journal}");
+    }
+    assert!(journal.contains("abc") && journal.contains("[redacted]"), "{journal}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn body_that_is_not_json_is_cut_in_messages_and_whole_in_the_journal() -> TestResult {
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("app");
+    let page = format!("<!doctype html><title>Traceback</title>{}", "<p>frame</p>".repeat(1700));
+    let answer = page.clone();
+    app.set_events_url(app.set_handler(move |_| {
+        let body = answer.clone().into();
+        async move { Response::builder().status(500).body(body).unwrap() }
+    }));
+    let sara = sandbox.user("sara");
+    let text = "سلام ".repeat(500);
+    let error = sara.write(&sara.chat_with_bot(&app), &text).await.unwrap_err().to_string();
+    assert!(
+        page.len() > 20_000 && error.contains("Traceback") && error.contains(&format!("({} bytes in all)", page.len()))
+    );
+    // The conversation and the JSON of the event hold the text, each whole.
+    assert!(error.len() < 2 * text.len() + 2000, "{} bytes: {error}", error.len());
+    let exchange = sandbox.journal().pop().unwrap();
+    assert_eq!(exchange.response, page);
+    assert!(exchange.to_string().contains(text.trim()), "JSON is whole");
+    Ok(())
 }

@@ -4,6 +4,7 @@
 mod binary;
 mod bodies;
 mod chat;
+mod chosen;
 mod clock;
 mod errors;
 mod faults;

@@ -72,7 +72,7 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() -> TestResult {
         }
     }
     let journal = sandbox.journal();
-    assert!(journal[0].notes[0].contains("no app has the client_id \"nobody\""), "{}", journal[0]);
+    assert!(journal[0].notes[0].to_string().contains("no app has the client_id \"nobody\""), "{}", journal[0]);
     Ok(())
 }
 

@@ -472,17 +472,21 @@ async fn every_fault_that_is_offered_can_be_switched_on() {
     let sandbox = with_page().await;
     let choices = get(&sandbox, "/chat/faults").await;
     let names = |of: &str| choices[of].as_array().unwrap().clone();
-    let (calls, webhooks, dialects) = (names("calls"), names("webhooks"), names("dialects"));
+    let (calls, mut webhooks, dialects) = (names("calls"), names("webhooks"), names("dialects"));
+    assert_eq!(webhooks.pop(), Some(json!("fallback_url")));
     assert!(calls.len() > 8 && webhooks.len() == 3 && dialects.len() > 20, "{choices}");
     let of_both = || dialects.iter().map(|name| json!({ "dialect": name })).chain([json!({ "delay": 0 })]);
-    let of_calls = ["html", "no_answer", "cut_off"].map(Value::from).into_iter();
-    let of_calls: Vec<_> =
-        of_calls.chain([json!({ "status": 200 }), json!({ "bare_status": 599 })]).chain(of_both()).collect();
+    let of_calls = ["html", "no_answer", "response_lost", "cut_off"].map(Value::from).into_iter();
+    let of_calls: Vec<_> = of_calls
+        .chain([json!({ "status": 200 }), json!({ "bare_status": 599 }), json!({ "slow": 1 })])
+        .chain(of_both())
+        .collect();
     let of_webhooks = ["lost", "duplicate", "wrong_key", "no_key", "garbled"].map(Value::from).into_iter();
     let of_webhooks: Vec<_> = of_webhooks.chain(of_both()).collect();
+    let of_fallback_url: Vec<_> = dialects.iter().map(|name| json!({ "dialect": name })).collect();
 
     let mut on = 0;
-    for (ats, faults) in [(calls, of_calls), (webhooks, of_webhooks)] {
+    for (ats, faults) in [(calls, of_calls), (webhooks, of_webhooks), (vec![json!("fallback_url")], of_fallback_url)] {
         for (at, fault) in ats.iter().flat_map(|at| faults.iter().map(move |fault| (at, fault))) {
             assert_eq!(act(&sandbox, "fault-on", json!({ "at": at, "fault": fault, "times": 1 })).await, json!({}));
             on += 1;
@@ -512,6 +516,8 @@ async fn what_is_no_fault_and_no_session_is_a_bad_request() {
         json!({ "at": "webhook.event", "fault": "html" }),
         json!({ "at": "webhook.open_app", "fault": "out_of_order" }),
         json!({ "at": "bot.send_message", "fault": "lost" }),
+        json!({ "at": "fallback_url", "fault": "lost" }),
+        json!({ "at": "webhook.event", "fault": "response_lost" }),
         json!({ "at": "nothing.at_all", "fault": "html" }),
         json!({ "at": "any_call", "fault": "html", "times": 0 }),
         json!({ "at": "any_call", "fault": "html", "times": -1 }),

@@ -117,7 +117,7 @@ async fn lost_answers_do_not_cost_the_permission() -> TestResult {
     // Nobody asks for a while; by then the old pair is of no use.
     tokio::time::sleep(MINUTE).await;
     scene.sandbox.advance(3 * MINUTE);
-    assert_eq!((lost.strikes(), scene.refreshes()), (5, 6), "{}", scene.sandbox.transcript());
+    assert_eq!((lost.times_triggered(), scene.refreshes()), (5, 6), "{}", scene.sandbox.transcript());
     scene.app.client().get_user(&scene.access_token().await?).await?;
     Ok(())
 }

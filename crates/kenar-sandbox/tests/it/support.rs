@@ -161,7 +161,11 @@ impl Ask {
     }
 
     pub async fn answer(self) -> http::Response<bytes::Bytes> {
-        self.1.send(self.0).await.unwrap()
+        self.try_answer().await.unwrap()
+    }
+
+    pub async fn try_answer(self) -> Result<http::Response<bytes::Bytes>, kenar::transport::TransportError> {
+        self.1.send(self.0).await
     }
 
     /// The status, and the JSON.

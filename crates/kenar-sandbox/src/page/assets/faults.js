@@ -7,6 +7,7 @@ import { number, t } from "./words.js";
 const CALL = "call";
 const WEBHOOK = "webhook";
 const EVENT = "webhook.event";
+const FALLBACK_URL = "fallback_url";
 
 /** What can go wrong: each a name, with what it does, and which of the inputs it needs. */
 const FAULTS = [
@@ -14,6 +15,7 @@ const FAULTS = [
   { name: "bare_status", with: [CALL], needs: "status" },
   { name: "html", with: [CALL] },
   { name: "no_answer", with: [CALL] },
+  { name: "response_lost", with: [CALL] },
   { name: "cut_off", with: [CALL] },
   { name: "wrong_key", with: [WEBHOOK] },
   { name: "no_key", with: [WEBHOOK] },
@@ -22,8 +24,9 @@ const FAULTS = [
   { name: "duplicate", with: [WEBHOOK] },
   { name: "out_of_order", with: [EVENT] },
   { name: "unknown_kind", with: [EVENT] },
+  { name: "slow", with: [CALL], needs: "delay" },
   { name: "delay", with: [CALL, WEBHOOK], needs: "delay" },
-  { name: "dialect", with: [CALL, WEBHOOK], needs: "dialect" },
+  { name: "dialect", with: [CALL, WEBHOOK, FALLBACK_URL], needs: "dialect" },
 ];
 
 let active = [];
@@ -108,7 +111,8 @@ export async function open() {
   const needed = () => FAULTS.find(({ name }) => name === what.value).needs;
 
   function offer() {
-    const kinds = known.webhooks.includes(where.value) ? [WEBHOOK, where.value] : [CALL];
+    const isWebhook = known.webhooks.includes(where.value) && where.value !== FALLBACK_URL;
+    const kinds = where.value === FALLBACK_URL ? [FALLBACK_URL] : isWebhook ? [WEBHOOK, where.value] : [CALL];
     const fitting = FAULTS.filter((fault) => fault.with.some((kind) => kinds.includes(kind)));
     const before = what.value;
     what.replaceChildren(...fitting.map(({ name }) => make("option", { value: name }, t(`fault_${name}`))));

@@ -1,0 +1,122 @@
+//! Keeps secrets out of the journal.
+//!
+//! The tokens of the sandbox say what they are, and stay: people look for them. Keys go, and so does every token that
+//! is not the sandbox's, since it may be a real one.
+
+use std::borrow::Cow;
+
+const REDACTED: &str = "[redacted]";
+
+/// The fields of JSON, forms and queries that hold a key.
+const KEYS: [&str; 4] = ["identification_key", "client_secret", "api_key", "x-api-key"];
+
+/// The fields that hold a token.
+const TOKENS: [&str; 3] = ["access_token", "refresh_token", "x-access-token"];
+
+/// What the tokens of the sandbox begin with.
+const OWN: &str = "sandbox-";
+
+/// A text without the keys of apps, wherever they stand.
+pub(super) fn without<'a>(text: &str, keys: impl Iterator<Item = &'a str>) -> String {
+    let mut text = Cow::Borrowed(text);
+    // A short key would be found in what is no key.
+    for key in keys.filter(|key| key.len() >= 8) {
+        if text.contains(key) {
+            text = text.replace(key, REDACTED).into();
+        }
+    }
+    text.into_owned()
+}
+
+/// A text without the values of fields that hold a key or a token.
+pub(super) fn without_fields(text: &str) -> String {
+    fields_of_forms(&fields_of_json(text))
+}
+
+fn is_secret(name: &str, value: &str) -> bool {
+    let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    !value.is_empty() && (is(&KEYS) || (is(&TOKENS) && !value.starts_with(OWN)))
+}
+
+/// Looks for `"name": "value"`, in JSON or in what is nearly JSON.
+fn fields_of_json(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, name, after)) = next_string(rest) {
+        let (head, tail) = rest.split_at(rest.len().saturating_sub(after.len()));
+        kept.push_str(head);
+        rest = tail;
+        let gap = tail.len().saturating_sub(tail.trim_start_matches([' ', '\t', '\r', '\n', ':']).len());
+        let (colon, value) = tail.split_at(gap);
+        if !colon.contains(':') || !value.starts_with('"') {
+            continue;
+        }
+        if let Some((_, value, after)) = next_string(value) {
+            if is_secret(name, value) {
+                kept.push_str(colon);
+                kept.push_str(&format!("\"{REDACTED}\""));
+                rest = after;
+            }
+        }
+        let _ = before;
+    }
+    kept + rest
+}
+
+/// The text before the next string literal, its content as it stands, and what follows it.
+fn next_string(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, from) = text.split_once('"')?;
+    let mut escaped = false;
+    let end = from.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    Some((before, from.get(..end)?, from.get(end.saturating_add(1)..)?))
+}
+
+fn fields_of_forms(text: &str) -> String {
+    let field = |piece: &str| {
+        let Some((name, value)) = piece.split_once('=') else { return piece.to_owned() };
+        let end = value.find(['?', '&', '#', '"', '\'', '<', ' ', '\n']).unwrap_or(value.len());
+        let (value, after) = value.split_at(end);
+        let name_alone = name.trim_start_matches(|symbol: char| !symbol.is_ascii_alphanumeric());
+        if is_secret(name_alone, value) { format!("{name}={REDACTED}{after}") } else { piece.to_owned() }
+    };
+    text.split_inclusive(['?', '&']).map(field).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_foreign_tokens_go_and_own_tokens_stay() {
+        for (text, kept) in [
+            (r#"{"identification_key":"x","post":"y"}"#, r#"{"identification_key":"[redacted]","post":"y"}"#),
+            (
+                r#"{"a": [{ "client_secret" : "x\"y" }, "api_key"]}"#,
+                r#"{"a": [{ "client_secret" : "[redacted]" }, "api_key"]}"#,
+            ),
+            (
+                r#"{"refresh_token":"real","access_token":"sandbox-access-token-1-0"}"#,
+                r#"{"refresh_token":"[redacted]","access_token":"sandbox-access-token-1-0"}"#,
+            ),
+            ("a=b&client_secret=x&refresh_token=real#c", "a=b&client_secret=[redacted]&refresh_token=[redacted]#c"),
+            ("refresh_token=sandbox-refresh-token-1-0", "refresh_token=sandbox-refresh-token-1-0"),
+            ("POST /a?identification_key=x HTTP", "POST /a?identification_key=[redacted] HTTP"),
+            (r#"{"identification_key":"unfinished"#, r#"{"identification_key":"unfinished"#),
+            (r#"{"identification_key":"","access_token":null}"#, r#"{"identification_key":"","access_token":null}"#),
+            ("سلام \" \\", "سلام \" \\"),
+            ("", ""),
+        ] {
+            assert_eq!(without_fields(text), kept);
+        }
+    }
+
+    #[test]
+    fn known_key_goes_wherever_it_stands() {
+        let keys = ["a-real-identification-key", "short"];
+        assert_eq!(without("x a-real-identification-key, short", keys.into_iter()), "x [redacted], short");
+    }
+}
