@@ -5,6 +5,12 @@
 //! | [`Sqlite`] | `sqlite` (default) | one machine with any number of processes; nothing to install |
 //! | `Redis` | `redis` | a fleet of machines |
 //!
+//! # Tokens at rest
+//!
+//! Both stores keep tokens as they get them: readable by whoever can read the file or the server. Wrap a store in
+//! `Encrypted` (feature `encryption`) to encrypt tokens with a key of yours. Events and the keys of permissions are not
+//! encrypted.
+//!
 //! # Client libraries
 //!
 //! Neither library appears in this crate's API, so a new major version of one is not a breaking release here.
@@ -15,17 +21,23 @@
 //!   that the version is known and nothing must be installed; it needs a C compiler. The accepted range of versions is
 //!   wide, because a program can link SQLite only once.
 //! - **[redis](https://docs.rs/redis)**, maintained by the redis-rs team. It multiplexes one connection, reconnects by
-//!   itself and runs Lua scripts by their digest. fred does the same with twice the dependencies.
+//!   itself and runs Lua scripts by their digest, which is all that is needed here.
+//! - **[chacha20poly1305](https://docs.rs/chacha20poly1305)**, of the RustCrypto project, audited by NCC Group. Its nonce of
+//!   24 bytes may be random, so no process needs a counter. It needs no C compiler and no CPU instructions of its own.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod error;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "encryption")]
+pub use encrypted::{Encrypted, EncryptionKey, InvalidEncryptionKey};
 pub use error::Error;
 #[cfg(feature = "redis")]
 pub use redis::Redis;

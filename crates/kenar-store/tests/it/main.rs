@@ -1,5 +1,7 @@
 //! The stores against a real SQLite file and a real Redis server.
 
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod inbox;
 mod permissions;
 mod processes;
