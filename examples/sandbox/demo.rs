@@ -64,7 +64,7 @@ impl IntoResponse for Failure {
 
 pub async fn serve(app: &App) -> Outcome {
     let site = Site::of_sandbox(app).await?;
-    app.set_title("افزونهٔ نمونه");
+    app.set_title("افزونهٔ نمونه").set_fallback_url(site.base.join(["about"]));
     let demo = Demo {
         verifier: site.verifier.clone(),
         client: site.client.clone(),

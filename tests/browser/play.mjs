@@ -142,6 +142,7 @@ async function play(browser, look) {
   await panel(player);
   await faults(player);
   await session(player);
+  await touchPoints(player);
   await keyboard(player);
 
   assert.deepEqual(complaints, [], `${player.name()}: complaints of the browser`);
@@ -152,8 +153,19 @@ async function chat(player) {
   const { page } = player;
   await player.become("علی");
   await player.openChat("سارا");
+  for (const place of [".chat-item[aria-current]", "#chat-title"]) {
+    const shown = (await page.locator(place).textContent()) ?? "";
+    assert.ok(shown.includes("دوچرخهٔ شهری"), `no title of the post: ${shown}`);
+    assert.doesNotMatch(shown, /[\w-]{8,}/, "a raw token where a title belongs");
+  }
   await player.write(`<b>نه</b> <img src=x onerror=alert(1)> ${player.name()}`);
   assert.equal(await page.locator(".message b, .message img[src=x]").count(), 0, "text became markup");
+  // What was just written began with Latin letters, and must not leave the caret on the other side.
+  const { caret, placeholder } = await page.evaluate(() => {
+    const text = document.getElementById("text");
+    return { caret: text.matches(":dir(rtl)"), placeholder: document.documentElement.dir === "rtl" };
+  });
+  assert.equal(caret, placeholder, "the caret stands where the placeholder begins");
   await player.noSidewaysScrolling();
   await player.shot("2-chat");
 }
@@ -281,6 +293,17 @@ async function chatbot(player) {
 
 async function panel(player) {
   const { page } = player;
+  await player.openPanel();
+  await page.locator("[data-does=wire_clear]").click();
+  const [empty, above] = await page.evaluate(() =>
+    ["#no-lines", ".wire .chips"].map((selector) => document.querySelector(selector).getBoundingClientRect().toJSON()),
+  );
+  assert.ok(empty.top - above.bottom < 24, `an empty panel says so at its top, not ${empty.top - above.bottom} below`);
+  await player.shot("12-wire-empty");
+  await player.closePanel();
+  await player.openChat("افزونهٔ نمونه");
+  await player.write("دوباره");
+  await page.locator(".message.theirs .text", { hasText: `${player.words.said}دوباره` }).last().waitFor();
   await player.openPanel();
   const line = page.locator(".line", { hasText: "webhook.event" }).first();
   await line.locator("summary").click();
@@ -445,6 +468,43 @@ async function keyboard(player) {
   await page.locator(".message.mine .text", { hasText: "دو خط" }).last().waitFor();
 }
 
+/** A window that is made narrow and wide again. */
+async function resized(browser) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(PAGE);
+  await page.locator(".chat-item").first().click();
+  const panel = page.locator("#wire");
+  await panel.waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  await panel.waitFor({ state: "hidden" });
+  await page.locator("#text").click({ trial: true });
+  const below = () =>
+    page.locator("#scroll").evaluate((scroll) => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight);
+  await until(page, async () => (await below()) < 2);
+  await page.screenshot({ path: `${SHOTS}/25-narrowed.png` });
+  // Opened and closed over the chat, it is beside the chat again as it was.
+  await page.locator("#back").click();
+  await page.locator("#wire-toggle").click();
+  await page.locator(".wire-close").click();
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await panel.waitFor();
+  await context.close();
+}
+
+/** The page of a post, and the add-ons that are opened there. */
+async function touchPoints(player) {
+  const { page } = player;
+  await player.openChat("سارا");
+  await page.locator("#more-button").click();
+  await page.locator("[data-does=post]").click();
+  await page.locator("dialog .post-title", { hasText: "دوچرخهٔ شهری" }).waitFor();
+  await player.shot("19-post");
+  await page.locator("dialog [data-link=demo]").click();
+  await player.frame().locator("p", { hasText: "با یک دکمه" }).waitFor();
+  await player.closeVisit();
+}
+
 /** Contrast and names are what can be asserted of being readable. */
 async function states(browser) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
@@ -499,6 +559,7 @@ try {
     console.log(`played: ${Object.values(look).join(" ")}`);
   }
   await states(browser);
+  await resized(browser);
   console.log(`all is well; screenshots in ${SHOTS}`);
 } finally {
   await browser.close();

@@ -85,7 +85,7 @@ function addons({ overview, chat }, { doing, lead }) {
   ];
 }
 
-function more({ overview, chat }, { doing }) {
+function more({ overview, chat }, { doing, lead }) {
   const revokes = (overview?.apps ?? []).map((app) =>
     menuItem(icon("key"), [t("revoke"), make("small", {}, make("bdi", {}, app.title))], async () => {
       const { error } = await doing("revoke", { app: app.slug });
@@ -93,6 +93,8 @@ function more({ overview, chat }, { doing }) {
     }),
   );
   return [
+    chat.post &&
+      menuItem(icon("post"), t("post_page"), () => lead({ post: chat.post }), { "data-does": "post" }),
     menuItem(icon("copy"), [t("copy_id"), make("small", { dir: "ltr" }, chat.id)], () => copy(chat.id, t("copied"))),
     menuItem(
       icon("block"),

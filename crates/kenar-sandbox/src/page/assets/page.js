@@ -8,7 +8,7 @@ import * as menus from "./menus.js";
 import * as visit from "./visit.js";
 import * as wire from "./wire.js";
 import { bubble, sentAt, summary } from "./bubble.js";
-import { chooseChat, showPost } from "./sheets.js";
+import { chooseChat, postTitle, showPost } from "./sheets.js";
 import { day, number, remember, switchLanguage, t, time, translate } from "./words.js";
 
 const state = { me: null, chat: null, overview: null, bubbles: [], from: 0 };
@@ -72,11 +72,28 @@ async function fetchMessages() {
   if (me !== state.me || chat !== state.chat || state.bubbles !== bubbles) return;
   if (!bubbles.length) state.from = fresh.from;
   const scroll = find("scroll");
-  const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+  const atEnd = isAtEnd();
   state.bubbles = [...bubbles, ...fresh.messages];
   show(fresh.messages, bubbles.at(-1));
   if (atEnd || !bubbles.length || fresh.messages.some(({ mine }) => mine)) scroll.scrollTop = scroll.scrollHeight;
   if (state.from + state.bubbles.length < fresh.length) stale = true;
+}
+
+function isAtEnd() {
+  const scroll = find("scroll");
+  return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+}
+
+/** Who reads the last messages goes on to see them when the keyboard of a telephone opens, or the window is resized. */
+function keepEnd() {
+  const scroll = find("scroll");
+  let atEnd = true;
+  scroll.addEventListener("scroll", () => {
+    atEnd = isAtEnd();
+  });
+  new ResizeObserver(() => {
+    if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+  }).observe(scroll);
 }
 
 async function fetchEarlier() {
@@ -151,6 +168,7 @@ function renderChats() {
     chats.map((chat) => ({
       ...chat,
       open: chat.id === state.chat,
+      about: chat.post ? postTitle(overview, chat.post) : t("bot"),
       unread: chat.length - read.get(`${me}/${chat.id}`),
     })),
     (chat) => chat.id,
@@ -164,7 +182,6 @@ function renderChats() {
 const lastAt = (chat) => (chat.last ? sentAt(chat.last).getTime() : 0);
 
 function chatItem(chat) {
-  const about = chat.post ? t("post", { token: chat.post }) : t("bot");
   const last = chat.last ? summary(chat.last) : t("no_messages");
   return make(
     "li",
@@ -182,7 +199,7 @@ function chatItem(chat) {
           make("strong", { dir: "auto" }, chat.title),
           chat.last && make("time", {}, time(sentAt(chat.last))),
         ),
-        make("span", { class: "chat-item-about" }, about),
+        make("span", { class: "chat-item-about", dir: "auto" }, chat.about),
         make(
           "span",
           { class: "chat-item-bottom" },
@@ -203,10 +220,15 @@ function renderChat() {
   if (!chat) return;
   const about = chat.bot
     ? t("bot")
-    : `${t(chat.side === "SUPPLY" ? "seller" : "buyer")} · ${t("post", { token: chat.post })}`;
+    : [postTitle(state.overview, chat.post), t(chat.side === "SUPPLY" ? "seller" : "buyer")].join(" · ");
   find("chat-title").replaceChildren(
     avatar(chat.title, chat.bot && "bot"),
-    make("div", { class: "chat-title-text" }, make("h2", { dir: "auto" }, chat.title), make("span", {}, about)),
+    make(
+      "div",
+      { class: "chat-title-text", title: chat.post ? t("post", { token: chat.post }) : undefined },
+      make("h2", { dir: "auto" }, chat.title),
+      make("span", {}, about),
+    ),
   );
   const blocked = chat.blocked_by_me ? "blocked_by_me" : chat.blocked_by_other ? "blocked_by_other" : null;
   find("blocked").hidden = !blocked;
@@ -291,7 +313,13 @@ async function press(shown, row, column, button) {
 /** Goes where an act led. */
 function lead(outcome, title) {
   if (outcome.url) visit.open(outcome.url, title);
-  if (outcome.post) showPost(outcome, state, ask);
+  if (outcome.post) {
+    showPost(outcome, state, {
+      ask,
+      open: async (app, post) => lead(await doing("open-on-post", { post, app: app.slug }), app.title),
+      link: async (app, post) => lead(await doing("follow-direct-link", { post, app: app.slug }), app.title),
+    });
+  }
   if (outcome.chat) openChat(outcome.chat);
 }
 
@@ -303,15 +331,18 @@ function write(event) {
   const said = text.value.trim();
   if (!said) return;
   text.value = "";
-  grow();
+  fit();
   doing("write", { chat: state.chat, said: { text: said } }).then(({ error }) => {
-    if (error) text.value = said;
+    if (!error || text.value) return;
+    text.value = said;
+    fit();
   });
 }
 
-/** The field is as high as what is written, up to a few lines. */
-function grow() {
+/** The field is as high as what is written, up to a few lines, and goes its way; an empty one goes that of its placeholder. */
+function fit() {
   const text = find("text");
+  text.dir = text.value ? "auto" : document.documentElement.dir;
   text.style.height = "auto";
   text.style.height = `${Math.min(text.scrollHeight, 140)}px`;
 }
@@ -332,7 +363,8 @@ function nextTheme() {
 function toggleWire() {
   const panel = find("wire");
   panel.hidden = !panel.hidden;
-  remember("wire", panel.hidden ? "closed" : "open");
+  // Over the chat it is closed to read on, which says nothing of the panel beside it.
+  if (wide.matches) remember("wire", panel.hidden ? "closed" : "open");
   names();
   (panel.hidden ? find("wire-toggle") : panel.querySelector("button")).focus();
 }
@@ -355,6 +387,7 @@ function names() {
   label(find("send"), "send", t("send"));
   find("text").placeholder = t("write");
   find("text").setAttribute("aria-label", t("write"));
+  fit();
   visit.translate();
 }
 
@@ -381,9 +414,10 @@ function listen() {
       }),
   );
   find("back").addEventListener("click", closeChat);
+  keepEnd();
   find("earlier").addEventListener("click", fetchEarlier);
   find("composer").addEventListener("submit", write);
-  find("text").addEventListener("input", grow);
+  find("text").addEventListener("input", fit);
   find("text").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) write(event);
   });
@@ -393,7 +427,7 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || document.querySelector("dialog[open], [popover]:popover-open")) return;
     if (visit.isOpen()) visit.close();
-    else if (!find("wire").hidden && matchMedia("(max-width: 1099px)").matches) toggleWire();
+    else if (!find("wire").hidden && !wide.matches) toggleWire();
     else if (state.chat && matchMedia("(max-width: 759px)").matches) closeChat();
   });
   addEventListener("hashchange", () => {
@@ -420,7 +454,16 @@ function wireWasOpen() {
   }
 }
 
-find("wire").hidden = !(wireWasOpen() && matchMedia("(min-width: 1100px)").matches);
+/** Wide enough for the panel beside the chat. Narrower, it lies over the chat, so that it opens only when it is asked for. */
+const wide = matchMedia("(min-width: 1100px)");
+const showWire = () => {
+  find("wire").hidden = !(wide.matches && wireWasOpen());
+};
+showWire();
+wide.addEventListener("change", () => {
+  showWire();
+  names();
+});
 names();
 wire.build();
 listen();

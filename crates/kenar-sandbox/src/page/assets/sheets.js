@@ -11,6 +11,12 @@ const row = (picture, name, told, does, more = {}) =>
     make("span", { class: "menu-text" }, make("bdi", {}, name), told && make("small", {}, told)),
   );
 
+/** What people call a post. */
+export function postTitle({ posts }, token) {
+  const post = posts.find((known) => known.token === token);
+  return post?.title ?? (post ? t("post_of", { name: post.owner }) : t("post", { token }));
+}
+
 /** Who to talk to. */
 export function chooseChat({ me, overview }, { bot, ask, post }) {
   const go = (does) => () => {
@@ -33,8 +39,8 @@ export function chooseChat({ me, overview }, { bot, ask, post }) {
     .map(({ token, owner }) =>
       row(
         avatar(owner),
-        owner,
-        t("post", { token }),
+        postTitle(overview, token),
+        t("of_owner", { name: owner }),
         go(() => ask(token)),
         { "data-post": token },
       ),
@@ -67,35 +73,48 @@ export function chooseChat({ me, overview }, { bot, ask, post }) {
   );
 }
 
-/** A post, or where it is managed. The sandbox knows no more of it than whose it is. */
-export function showPost({ post: token, manage }, { me, overview }, ask) {
+/** A post, or where it is managed, with the add-ons that can be opened there. */
+export function showPost({ post: token, manage }, { me, overview }, { ask, open, link }) {
   const owner = overview.posts.find((post) => post.token === token)?.owner;
+  const leave = (does) => () => {
+    dialog.close();
+    does();
+  };
   const go = make(
     "button",
     {
       type: "button",
       class: "button primary",
-      onclick: () => {
-        dialog.close();
-        ask(token);
-      },
+      onclick: leave(() => ask(token)),
     },
     icon("chat"),
     t("ask_about"),
   );
+  const touchPoints = overview.apps.flatMap((app) => [
+    app.opens &&
+      row(avatar(app.title, "addon"), app.title, t("opens_on_post"), leave(() => open(app, token)), {
+        "data-open": app.slug,
+      }),
+    app.links &&
+      row(avatar(app.title, "link"), app.title, t("direct_link"), leave(() => link(app, token)), {
+        "data-link": app.slug,
+      }),
+  ]);
   const dialog = dialogue(
     t(manage ? "post_manage" : "post_page"),
     t("close"),
     make("div", { class: "post-picture" }, icon(manage ? "edit" : "image")),
+    owner && make("h3", { class: "post-title" }, make("bdi", {}, postTitle(overview, token))),
     make(
       "dl",
       { class: "facts" },
-      make("dt", {}, t("post", { token: "" })),
+      make("dt", {}, t("token")),
       make("dd", { dir: "ltr" }, token),
       owner && make("dt", {}, t("owner")),
       owner && make("dd", {}, make("bdi", {}, owner)),
     ),
     !owner && make("p", { class: "menu-none" }, t("unknown_post")),
+    ...(owner ? touchPoints : []),
     owner && owner !== me && !manage && make("div", { class: "dialogue-foot" }, go),
   );
 }
