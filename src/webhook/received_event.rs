@@ -8,7 +8,7 @@ use super::{Event, Rejection};
 
 /// An event together with the request body that Divar sent.
 ///
-/// Use it where the exact bytes matter, such as for [`Inbox::accept`](crate::inbox::Inbox::accept): they may hold keys
+/// Use it where the exact bytes matter, such as for `Inbox::accept`: they may hold keys
 /// that this version of the crate does not know. It dereferences to the [`Event`].
 ///
 /// ```

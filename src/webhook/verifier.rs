@@ -127,7 +127,7 @@ impl Verifier {
         Event::from_unverified_body(body)
     }
 
-    /// Reads an event and keeps the body, for an [`Inbox`](crate::inbox::Inbox) to store.
+    /// Reads an event and keeps the body, for an `Inbox` to store.
     ///
     /// # Errors
     ///
