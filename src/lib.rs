@@ -217,7 +217,7 @@
 //! | `axum` | | webhooks as extractors of axum 0.8, replies and rejections as its responses |
 //! | `actix` | | the same for actix-web 4 |
 //! | `tower` | | all three webhooks as one `tower::Service` to mount |
-//! | `tracing` | | each attempt of a call as an event, without what was sent or answered |
+//! | `tracing` | | a [span per call](client#traces), by the conventions of OpenTelemetry, and an event per attempt |
 //!
 //! ## Which TLS
 //!

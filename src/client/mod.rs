@@ -1,4 +1,26 @@
 //! The client: sends operations over a transport, with retries, time limits and redaction.
+//!
+//! # Traces
+//!
+//! With the feature `tracing`, each call is a span named `call`, at the level `INFO`. Its fields follow
+//! [OpenTelemetry's conventions for HTTP clients](https://opentelemetry.io/docs/specs/semconv/http/http-spans/):
+//!
+//! | field | value |
+//! |---|---|
+//! | `otel.name` | the method and the path's template, such as `GET /v1/open-platform/users` |
+//! | `otel.kind` | `client` |
+//! | `otel.status_code` | `ERROR`, if the call failed |
+//! | `kenar.operation` | the operation's [name](crate::request::Metadata::name) |
+//! | `http.request.method` | the method |
+//! | `http.request.resend_count` | the attempts after the first, if there were any |
+//! | `http.response.status_code` | the status of the last response |
+//! | `url.scheme`, `server.address`, `server.port` | the parts of the base URL |
+//! | `url.template` | the path, with `{parameter}` in place of each identifier |
+//! | `error.type` | the status of an error response, or the kind of failure, such as `timeout` |
+//!
+//! Each attempt is an event within the span, and so is each pause, at the level `DEBUG`. No trace holds an identifier, a
+//! secret or a body. `tracing-opentelemetry` exports all of it. For metrics, read
+//! [`Context`](crate::request::Context) in a layer around the transport.
 
 mod builder;
 mod chat_api;
@@ -152,12 +174,16 @@ impl Client {
             time_limit: self.0.time_limit.or_else(|| operation.time_limit()).unwrap_or(TIME_LIMIT),
             request: &|| self.request(operation, credential),
         };
-        let outcome = retry::run(&*self.0.transport, self.0.timer.as_deref(), &self.0.retry, call).await;
-        let outcome = match outcome {
-            Ok((response, attempts)) => operation.response(response).map_err(|error| error.with_attempts(attempts)),
+        let span = trace::CallSpan::new(&O::METADATA, self.0.base_urls.of(O::METADATA.host()));
+        let attempts = retry::run(&*self.0.transport, self.0.timer.as_deref(), &self.0.retry, call);
+        let outcome = match span.around(attempts).await {
+            Ok((response, attempts)) => {
+                span.responded(response.status(), attempts);
+                operation.response(response).map_err(|error| error.with_attempts(attempts))
+            }
             Err(error) => Err(error),
         };
-        outcome.map_err(|error| self.redacted(error, operation, credential))
+        outcome.map_err(|error| self.redacted(error, operation, credential)).inspect_err(|error| span.failed(error))
     }
 
     /// The same client with another time limit, over the same connections. It holds for uploads as well.

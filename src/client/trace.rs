@@ -1,12 +1,118 @@
-//! What is told to `tracing`, with the feature of that name: operations, attempts and statuses, and nothing that was sent
-//! or answered.
+//! Traces of calls, with the feature `tracing`: a span per call and an event per attempt.
+//!
+//! They hold operations, hosts, statuses and counts: no identifier, secret or body. The span's fields are those of
+//! OpenTelemetry's semantic conventions for HTTP clients, for which the path is the template of the operation.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 
+#[cfg(feature = "tracing")]
+use crate::error::ErrorKind;
+use crate::error::{Attempts, Error};
+use crate::request::{BaseUrl, Metadata};
 use crate::transport::TransportError;
+
+/// The span of one call, at the level `INFO`.
+pub(super) struct CallSpan {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+#[cfg(feature = "tracing")]
+impl CallSpan {
+    pub(super) fn new(operation: &Metadata, base_url: &BaseUrl) -> Self {
+        use tracing::field::Empty;
+        // The names with a dot are OpenTelemetry's, the first three those of `tracing-opentelemetry`.
+        let span = tracing::info_span!(
+            "call",
+            otel.name = %operation,
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = operation.method().as_str(),
+            http.request.resend_count = Empty,
+            http.response.status_code = Empty,
+            server.address = Empty,
+            server.port = Empty,
+            url.scheme = Empty,
+            url.template = operation.path(),
+            "error.type" = Empty,
+            kenar.operation = operation.name(),
+        );
+        if !span.is_disabled() {
+            if let Ok(uri) = base_url.as_str().parse::<http::Uri>() {
+                let is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+                span.record("url.scheme", if is_https { "https" } else { "http" });
+                span.record("server.address", uri.host().unwrap_or_default().trim_matches(['[', ']']));
+                span.record("server.port", uri.port_u16().unwrap_or(if is_https { 443 } else { 80 }));
+            }
+        }
+        Self { span }
+    }
+
+    /// Does the work of the call within the span.
+    pub(super) fn around<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
+        tracing::Instrument::instrument(call, self.span.clone())
+    }
+
+    /// Records the last response and the attempts that led to it.
+    pub(super) fn responded(&self, status: StatusCode, attempts: Attempts) {
+        self.span.record("http.response.status_code", status.as_u16());
+        self.attempts(attempts.count);
+    }
+
+    /// Records a failure of the call.
+    pub(super) fn failed(&self, error: &Error) {
+        if self.span.is_disabled() {
+            return;
+        }
+        self.span.record("otel.status_code", "ERROR");
+        self.attempts(error.attempts());
+        match (error.kind(), error.status()) {
+            (ErrorKind::Api, Some(status)) => self.span.record("error.type", status.as_str()),
+            (kind, _) => self.span.record("error.type", error_type(kind)),
+        };
+    }
+
+    /// The conventions count only what was sent again.
+    fn attempts(&self, attempts: u32) {
+        if attempts > 1 {
+            self.span.record("http.request.resend_count", attempts.saturating_sub(1));
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn error_type(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidRequest => "invalid_request",
+        ErrorKind::Connect => "connect",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Interrupted => "interrupted",
+        ErrorKind::RequestBody => "request_body",
+        ErrorKind::ResponseTooLarge => "response_too_large",
+        ErrorKind::Transport => "transport",
+        ErrorKind::Api => "api",
+        ErrorKind::UnexpectedResponse => "unexpected_response",
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+impl CallSpan {
+    pub(super) fn new(_: &Metadata, _: &BaseUrl) -> Self {
+        Self {}
+    }
+
+    pub(super) fn around<F: Future>(&self, call: F) -> F {
+        call
+    }
+
+    pub(super) fn responded(&self, _: StatusCode, _: Attempts) {}
+
+    pub(super) fn failed(&self, _: &Error) {}
+}
 
 /// One attempt and what came of it, at the level `DEBUG`.
 #[cfg(feature = "tracing")]

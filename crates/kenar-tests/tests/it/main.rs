@@ -4,6 +4,7 @@ mod any_bytes;
 mod call_limits;
 mod call_retry;
 mod call_secrecy;
+mod call_traces;
 mod call_transports;
 mod environment;
 mod informational_flood;
