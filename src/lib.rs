@@ -217,6 +217,7 @@
 //! | `axum` | | webhooks as extractors of axum 0.8, replies and rejections as its responses |
 //! | `actix` | | the same for actix-web 4 |
 //! | `tower` | | all three webhooks as one `tower::Service` to mount |
+//! | `test-util` | | a recording fake of [`ChatApi`] in `testing`, and the suites that a store of yours passes |
 //! | `tracing` | | a [span per call](client#traces), by the conventions of OpenTelemetry, and an event per attempt |
 //!
 //! ## Which TLS
@@ -281,6 +282,8 @@ pub mod quota;
 mod redact;
 pub mod request;
 pub mod secret;
+#[cfg(feature = "test-util")]
+pub mod testing;
 #[cfg(feature = "tokio")]
 pub mod tokens;
 #[cfg(feature = "tower")]

@@ -49,8 +49,7 @@ use crate::secret::AccessToken;
 /// }
 /// ```
 ///
-/// A double fails as Divar does with what the [operation](crate::operation) makes of Divar's answer:
-/// `SendMessage::new(…).response(http_response)`.
+/// For a test, `kenar::testing` has a recording fake that fails as Divar does, with the feature `test-util`.
 ///
 /// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
 #[async_trait]

@@ -52,7 +52,7 @@ impl UnexpectedResponse {
         Self { why: why.into(), excerpt: String::new() }
     }
 
-    pub(super) fn into_error(self, operation: &Metadata, status: StatusCode) -> Error {
+    pub(crate) fn into_error(self, operation: &Metadata, status: StatusCode) -> Error {
         Error::unexpected(operation.about(), status, self.excerpt, self.why)
     }
 }
@@ -88,7 +88,7 @@ pub fn json_or_empty<T: DeserializeOwned + Default>(response: &Response<Bytes>) 
 }
 
 /// Whether the response is a success at all.
-pub(super) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
+pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
     let status = response.status();
     if status.is_success() {
         return Ok(());

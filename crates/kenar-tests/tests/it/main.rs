@@ -7,6 +7,7 @@ mod call_secrecy;
 mod call_traces;
 mod call_transports;
 mod environment;
+mod fake_chat_api;
 mod informational_flood;
 mod memory_stores;
 mod no_secret_shows;

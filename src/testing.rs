@@ -1,0 +1,346 @@
+//! A recording fake of [`ChatApi`](crate::ChatApi) for the tests of your add-on, and Divar's failures to give it.
+//!
+//! For a test of a whole flow, in which Divar opens your add-on and delivers events, use the crate `kenar-sandbox`. For a
+//! test of what is sent over HTTP, use [`MockTransport`](crate::transport::MockTransport).
+//!
+//! ```
+//! use kenar::model::ConversationId;
+//! use kenar::operation::SendBotMessage;
+//! use kenar::testing::{Call, Failure, FakeChatApi};
+//! use kenar::{BotMessage, ChatApi};
+//!
+//! /// The code under test: returns whether the user was told.
+//! async fn tell(api: &dyn ChatApi, to: &ConversationId) -> Result<bool, kenar::Error> {
+//!     match api.send_bot_message(to, &BotMessage::text("سلام")).await {
+//!         Err(error) if error.is_recipient_restricted() => Ok(false),
+//!         result => result.map(|_| true),
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let api = FakeChatApi::new();
+//! let to = ConversationId::new("c-1");
+//! assert!(tell(&api, &to).await?);
+//!
+//! api.fail_next::<SendBotMessage>(Failure::recipient_restricted());
+//! assert!(!tell(&api, &to).await?);
+//!
+//! api.fail_next::<SendBotMessage>(Failure::timed_out());
+//! assert!(tell(&api, &to).await.unwrap_err().may_have_been_processed());
+//!
+//! let [Call::SendBotMessage(first), _, _] = &api.calls()[..] else { panic!() };
+//! assert_eq!((&*first.conversation, &*first.message), (&to, &BotMessage::text("سلام")));
+//! # Ok::<(), kenar::Error>(()) }).unwrap();
+//! ```
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::client::ChatApi;
+use crate::error::{Error, ErrorKind, RpcCode};
+use crate::model::{BotMessage, ConversationId, ConversationMessage, MediaToken, UserId};
+use crate::operation::{
+    CreateUploadToken, GetConversation, GetConversationResponse, GetUser, GetUserResponse, Media, SendBotMessage,
+    SendBotMessageResponse, SendBotMessageToUser, SendMessage, SendMessageResponse, Subscribe, Subscription,
+    UploadMedia,
+};
+use crate::request::response::{self, UnexpectedResponse};
+use crate::request::{BaseUrls, Metadata, Operation};
+use crate::secret::AccessToken;
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// A [`ChatApi`] without a network: records each call and gives the response prepared for it.
+///
+/// A call with no response prepared succeeds: a message is sent, a conversation has no messages, a user has granted no
+/// scope, and a medium is `media-1`. A request that cannot be built fails as it does with a [`Client`](crate::Client).
+/// Clones share their calls and responses.
+#[derive(Clone, Default)]
+pub struct FakeChatApi(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    /// By the name of the operation.
+    prepared: HashMap<&'static str, VecDeque<Prepared>>,
+}
+
+enum Prepared {
+    Success(Value),
+    Failure(Failure),
+}
+
+/// One call of a [`FakeChatApi`]: the operation with all of its arguments.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Call {
+    /// [`ChatApi::send_message`].
+    SendMessage(SendMessage<'static>),
+    /// [`ChatApi::get_conversation`].
+    GetConversation(GetConversation<'static>),
+    /// [`ChatApi::send_bot_message`].
+    SendBotMessage(SendBotMessage<'static>),
+    /// [`ChatApi::send_bot_message_to_user`].
+    SendBotMessageToUser(SendBotMessageToUser<'static>),
+    /// [`ChatApi::upload_media`]. The content has not been read.
+    UploadMedia(Arc<Media>),
+    /// [`ChatApi::subscribe`].
+    Subscribe(Subscribe<'static>),
+    /// [`ChatApi::get_user`].
+    GetUser(GetUser<'static>),
+}
+
+/// A failure of a call, as Divar or the network causes it.
+///
+/// Statuses other than 412 are not documented by the platform; the gRPC codes are those that belong to them.
+#[derive(Clone, Debug)]
+pub struct Failure(Cause);
+
+#[derive(Clone, Debug)]
+enum Cause {
+    Response(Response<Bytes>),
+    Transport(TransportErrorKind),
+}
+
+impl FakeChatApi {
+    /// A fake on which every call succeeds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Prepares the JSON of a success for the next call of an operation. Several are given in their order.
+    ///
+    /// ```
+    /// # use kenar::testing::FakeChatApi;
+    /// # use kenar::operation::GetUser;
+    /// # use kenar::secret::AccessToken;
+    /// # use kenar::ChatApi as _;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let api = FakeChatApi::new();
+    /// api.respond_json::<GetUser>(serde_json::json!({ "user_id": "u-1" }));
+    /// let user = api.get_user(&AccessToken::new("placeholder")?).await?;
+    /// assert_eq!(user.user_id, Some("u-1".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn respond_json<O: Operation>(&self, json: Value) {
+        self.prepare::<O>(Prepared::Success(json));
+    }
+
+    /// Prepares a failure for the next call of an operation.
+    ///
+    /// An upload is two operations, [`CreateUploadToken`] and [`UploadMedia`], and either can fail.
+    pub fn fail_next<O: Operation>(&self, failure: Failure) {
+        self.prepare::<O>(Prepared::Failure(failure));
+    }
+
+    /// The calls so far, in their order, with those that failed.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// The calls so far, which are then forgotten.
+    #[must_use]
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state().calls)
+    }
+
+    fn prepare<O: Operation>(&self, prepared: Prepared) {
+        self.state().prepared.entry(O::METADATA.name()).or_default().push_back(prepared);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records the call of an operation that can be built, and responds.
+    fn call<O: Operation>(&self, operation: &O, call: Call) -> Result<O::Response, Error> {
+        self.state().calls.push(call);
+        operation.request(&BaseUrls::default())?;
+        self.respond(operation, json!({}))
+    }
+
+    fn respond<O: Operation>(&self, operation: &O, default: Value) -> Result<O::Response, Error> {
+        let prepared = self.state().prepared.get_mut(O::METADATA.name()).and_then(VecDeque::pop_front);
+        match prepared {
+            Some(Prepared::Failure(failure)) => Err(failure.error(&O::METADATA)),
+            Some(Prepared::Success(json)) => operation.response(Response::new(json.to_string().into())),
+            None => operation.response(Response::new(default.to_string().into())),
+        }
+    }
+}
+
+impl Failure {
+    /// The recipient blocked the sender or is banned: 412 with code 9, as the platform documents it.
+    #[must_use]
+    pub fn recipient_restricted() -> Self {
+        let message = "message delivery failed due to recipient's restriction";
+        Self::status(StatusCode::PRECONDITION_FAILED, RpcCode::FAILED_PRECONDITION, message)
+    }
+
+    /// The API key or the access token is not valid: 401 with code 16.
+    #[must_use]
+    pub fn unauthenticated() -> Self {
+        Self::status(StatusCode::UNAUTHORIZED, RpcCode::UNAUTHENTICATED, "unauthenticated")
+    }
+
+    /// The API key lacks a permission, or the access token a scope: 403 with code 7.
+    #[must_use]
+    pub fn permission_denied() -> Self {
+        Self::status(StatusCode::FORBIDDEN, RpcCode::PERMISSION_DENIED, "permission denied")
+    }
+
+    /// A limit is reached: 429 with code 8 and `Retry-After`, rounded up to whole seconds.
+    #[must_use]
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
+        let mut failure = Self::status(StatusCode::TOO_MANY_REQUESTS, RpcCode::RESOURCE_EXHAUSTED, "too many requests");
+        if let Cause::Response(response) = &mut failure.0 {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        failure
+    }
+
+    /// Divar is not available: 503 with code 14. The request may have been processed.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::status(StatusCode::SERVICE_UNAVAILABLE, RpcCode::UNAVAILABLE, "unavailable")
+    }
+
+    /// The request timed out. It may have been processed.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        Self(Cause::Transport(TransportErrorKind::Timeout))
+    }
+
+    /// The connection was lost. The request may have been processed.
+    #[must_use]
+    pub fn connection_lost() -> Self {
+        Self(Cause::Transport(TransportErrorKind::Interrupted))
+    }
+
+    /// There was no connection. The request was not sent.
+    #[must_use]
+    pub fn cannot_connect() -> Self {
+        Self(Cause::Transport(TransportErrorKind::Connect))
+    }
+
+    /// Any response: an error, or a success that cannot be understood, such as a front end's HTML page.
+    #[must_use]
+    pub fn response(response: Response<Bytes>) -> Self {
+        Self(Cause::Response(response))
+    }
+
+    /// The error of an operation that failed so, for a double of your own.
+    ///
+    /// ```
+    /// use kenar::operation::SendMessage;
+    /// use kenar::request::Operation as _;
+    /// use kenar::testing::Failure;
+    ///
+    /// let error = Failure::recipient_restricted().error(&SendMessage::METADATA);
+    /// assert!(error.is_recipient_restricted());
+    /// ```
+    #[must_use]
+    pub fn error(&self, operation: &Metadata) -> Error {
+        match &self.0 {
+            Cause::Response(response) => response::success(operation, response).err().unwrap_or_else(|| {
+                UnexpectedResponse::new("not the response expected").into_error(operation, response.status())
+            }),
+            Cause::Transport(kind) => {
+                let source = TransportError::new(*kind);
+                let kind = match kind {
+                    TransportErrorKind::Connect => ErrorKind::Connect,
+                    TransportErrorKind::Timeout => ErrorKind::Timeout,
+                    _ => ErrorKind::Interrupted,
+                };
+                Error::new(kind, operation.name(), source).of(operation.about())
+            }
+        }
+    }
+
+    fn status(status: StatusCode, code: RpcCode, message: &str) -> Self {
+        let body = json!({ "code": code.0, "message": message, "details": [] });
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self::response(response)
+    }
+}
+
+fn owned<T: Clone>(value: &T) -> Cow<'static, T> {
+    Cow::Owned(value.clone())
+}
+
+#[async_trait]
+impl ChatApi for FakeChatApi {
+    async fn send_message(
+        &self,
+        to: &ConversationId,
+        message: &ConversationMessage,
+        by: &AccessToken,
+    ) -> Result<SendMessageResponse, Error> {
+        let send = SendMessage { conversation: owned(to), message: owned(message), by: owned(by) };
+        self.call(&send, Call::SendMessage(send.clone()))
+    }
+
+    async fn get_conversation(
+        &self,
+        conversation: &ConversationId,
+        by: &AccessToken,
+    ) -> Result<GetConversationResponse, Error> {
+        let get = GetConversation { conversation: owned(conversation), by: owned(by) };
+        self.call(&get, Call::GetConversation(get.clone()))
+    }
+
+    async fn send_bot_message(
+        &self,
+        to: &ConversationId,
+        message: &BotMessage,
+    ) -> Result<SendBotMessageResponse, Error> {
+        let send = SendBotMessage { conversation: owned(to), message: owned(message) };
+        self.call(&send, Call::SendBotMessage(send.clone()))
+    }
+
+    async fn send_bot_message_to_user(
+        &self,
+        to: &UserId,
+        message: &BotMessage,
+        by: &AccessToken,
+    ) -> Result<SendBotMessageResponse, Error> {
+        let send = SendBotMessageToUser { user: owned(to), message: owned(message), by: owned(by) };
+        self.call(&send, Call::SendBotMessageToUser(send.clone()))
+    }
+
+    async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
+        let media = Arc::new(media);
+        // The request is not built: it would use up a medium that can be read only once.
+        self.state().calls.push(Call::UploadMedia(media.clone()));
+        let token = self.respond(&CreateUploadToken, json!({ "token": "upload-token" }))?;
+        self.respond(&UploadMedia::new(&media, &token), json!({ "id": "media-1" }))
+    }
+
+    async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {
+        let subscribe = Subscribe { subscription: owned(to), by: owned(by) };
+        self.call(&subscribe, Call::Subscribe(subscribe.clone()))
+    }
+
+    async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> {
+        let get = GetUser { by: owned(by) };
+        self.call(&get, Call::GetUser(get.clone()))
+    }
+}
+
+impl fmt::Debug for FakeChatApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeChatApi").field("calls", &self.state().calls.len()).finish_non_exhaustive()
+    }
+}
