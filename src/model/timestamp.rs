@@ -2,12 +2,10 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient::{FromScalar, Scalar};
-
-const MICROS: i64 = 1_000_000;
-const DAY: i64 = 86_400;
 
 /// An instant, to the microsecond, from the year 0 to the year 9999: what RFC 3339 can write.
 ///
@@ -31,8 +29,10 @@ pub struct Timestamp(i64);
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    const MIN: i64 = days_from_civil(0, 1, 1) * DAY * MICROS;
-    const MAX: i64 = days_from_civil(10_000, 1, 1) * DAY * MICROS - 1;
+    /// 0000-01-01T00:00:00Z
+    const MIN: i64 = -62_167_219_200_000_000;
+    /// 9999-12-31T23:59:59.999999Z
+    const MAX: i64 = 253_402_300_799_999_999;
 
     /// The instant so many microseconds after 1970-01-01T00:00:00Z (before it, where negative), or `None` outside
     /// the years 0 to 9999.
@@ -102,15 +102,15 @@ impl From<Timestamp> for SystemTime {
 /// RFC 3339 in UTC, with six fraction digits, or none where the instant is a whole second.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, micros) = (self.0.div_euclid(MICROS), self.0.rem_euclid(MICROS));
-        let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
-        let second = seconds.rem_euclid(DAY);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        // Each instant from the year 0 to the year 9999 is one of chrono's.
+        let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
+        let (year, month, day) = (time.year(), time.month(), time.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
-        if micros != 0 {
-            write!(f, ".{micros:06}")?;
+        match time.timestamp_subsec_micros() {
+            0 => f.write_char('Z'),
+            micros => write!(f, ".{micros:06}Z"),
         }
-        f.write_char('Z')
     }
 }
 
@@ -125,7 +125,10 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        parse_rfc3339(text.as_bytes()).and_then(Self::from_unix_micros).ok_or(InvalidTimestamp)
+        // chrono takes a minus sign that is not ASCII, which RFC 3339 does not.
+        let time = Some(text).filter(|text| text.is_ascii()).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        // A leap second is the first one of the next minute: Unix time has no place for it.
+        time.and_then(|time| Self::from_unix_micros(time.timestamp_micros())).ok_or(InvalidTimestamp)
     }
 }
 
@@ -151,93 +154,6 @@ impl FromScalar for Timestamp {
     fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
         scalar.integer().filter(|number| *number != 0).and_then(Self::from_unix_guessed)
     }
-}
-
-fn parse_rfc3339(text: &[u8]) -> Option<i64> {
-    let (date, rest) = text.split_at_checked(10)?;
-    let (separator, rest) = rest.split_first()?;
-    let (time, rest) = rest.split_at_checked(8)?;
-    let (&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], b'T' | b't' | b' ', &[h1, h2, b':', n1, n2, b':', s1, s2]) =
-        (date, separator, time)
-    else {
-        return None;
-    };
-    let year = digits(&[y1, y2, y3, y4])?;
-    let month = digits(&[m1, m2]).filter(|month| (1..=12).contains(month))?;
-    let day = digits(&[d1, d2]).filter(|day| (1..=days_in_month(year, month)).contains(day))?;
-    let hour = digits(&[h1, h2]).filter(|hour| *hour < 24)?;
-    let minute = digits(&[n1, n2]).filter(|minute| *minute < 60)?;
-    // A leap second is the first one of the next minute: Unix time has no place for it.
-    let second = digits(&[s1, s2]).filter(|second| *second <= 60)?;
-    let (micros, rest) = fraction(rest)?;
-    let offset = offset_seconds(rest)?;
-
-    let seconds = days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset;
-    Some(seconds * MICROS + micros)
-}
-
-/// The microseconds of `.648410…`, none where there is no point, and what comes after.
-fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
-    let Some((b'.', rest)) = text.split_first() else {
-        return Some((0, text));
-    };
-    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (fraction, rest) = rest.split_at_checked(length)?;
-    if fraction.is_empty() {
-        return None;
-    }
-    let micros = fraction.iter().chain(std::iter::repeat(&b'0')).take(6);
-    Some((micros.fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0')), rest))
-}
-
-fn offset_seconds(text: &[u8]) -> Option<i64> {
-    match *text {
-        [b'Z' | b'z'] => Some(0),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let hours = digits(&[h1, h2]).filter(|hours| *hours < 24)?;
-            let minutes = digits(&[m1, m2]).filter(|minutes| *minutes < 60)?;
-            let seconds = hours * 3600 + minutes * 60;
-            Some(if sign == b'-' { -seconds } else { seconds })
-        }
-        _ => None,
-    }
-}
-
-fn digits(text: &[u8]) -> Option<i64> {
-    text.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
-}
-
-const fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar, counted in eras of 400 years that begin on
-/// March 1, so that the leap day is the last one.
-const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-const fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -276,6 +192,10 @@ mod tests {
             "2024-10-20T13:12:06",
             "2024-10-20T13:12:06.Z",
             "2024-10-20T13:12:06+0330",
+            "2024-10-20T13:12:06\u{2212}03:30",
+            "2024-10-20T13:12:06Z ",
+            "2024-10-20T13:60:06Z",
+            "2024-10-20T13:12:06+24:00",
             "0000-01-01T00:00:00+00:01",
             "9999-12-31T23:59:60Z",
             "۲۰۲۴-۱۰-۲۰T13:12:06Z",

@@ -1,11 +1,12 @@
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 
 use super::context::{self, Reading};
 use crate::error::BoxError;
@@ -27,7 +28,8 @@ enum Inner {
 
 /// A stream of an announced length.
 struct Stream {
-    stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync>>,
+    /// It is never read by two at once; the lock only makes it shareable, which HTTP clients ask for.
+    stream: Mutex<UnsyncBoxBody<Bytes, BoxError>>,
     /// How many bytes the stream still owes.
     left: u64,
     /// The last bytes of the announced length, until it is certain that no more follow.
@@ -49,7 +51,7 @@ impl Body {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let stream = Box::pin(Erased(Mutex::new(Box::pin(stream))));
+        let stream = Mutex::new(stream.map_err(Into::into).boxed_unsync());
         Self { inner: Inner::Stream(Stream { stream, left: length, last: None }), call: None }
     }
 
@@ -76,17 +78,11 @@ impl Body {
     /// # Errors
     ///
     /// Where a stream fails, or is not of the length announced.
-    pub async fn collect(mut self) -> Result<Bytes, BoxError> {
-        if let Some(bytes) = self.as_bytes() {
-            return Ok(bytes.clone());
+    pub async fn collect(self) -> Result<Bytes, BoxError> {
+        match self.as_bytes() {
+            Some(bytes) => Ok(bytes.clone()),
+            None => Ok(BodyExt::collect(self).await?.to_bytes()),
         }
-        let mut whole = BytesMut::new();
-        while let Some(frame) = poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await {
-            if let Ok(data) = frame?.into_data() {
-                whole.extend_from_slice(&data);
-            }
-        }
-        Ok(whole.freeze())
     }
 
     /// Has the call learn how far the body is read.
@@ -157,11 +153,16 @@ enum WrongLength {
 struct Ended;
 
 impl Stream {
+    fn has_ended(&self) -> bool {
+        self.stream.try_lock().is_ok_and(|stream| stream.is_end_stream())
+    }
+
     /// The next data, and whether it is the last. The last data is held back until the stream has ended: a server takes a
     /// request as whole once it has the announced length.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(Bytes, bool), BoxError>>> {
         loop {
-            let Some(frame) = ready!(self.stream.as_mut().poll_frame(context)).transpose()? else {
+            let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let Some(frame) = ready!(Pin::new(stream).poll_frame(context)).transpose()? else {
                 return Poll::Ready(match self.left {
                     0 => self.last.take().map(|last| Ok((last, true))),
                     left => Some(Err(WrongLength::Short(left).into())),
@@ -179,7 +180,7 @@ impl Stream {
             if left > 0 {
                 return Poll::Ready(Some(Ok((data, false))));
             }
-            if self.stream.is_end_stream() {
+            if self.has_ended() {
                 return Poll::Ready(Some(Ok((data, true))));
             }
             self.last = Some(data);
@@ -212,7 +213,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Bytes(bytes) => bytes.is_empty() && self.may_give(Reading::All),
-            Inner::Stream(stream) => self.length() == 0 && self.may_give(Reading::All) && stream.stream.is_end_stream(),
+            Inner::Stream(stream) => self.length() == 0 && self.may_give(Reading::All) && stream.has_ended(),
         }
     }
 
@@ -222,27 +223,5 @@ impl http_body::Body for Body {
             return SizeHint::default();
         }
         SizeHint::with_exact(self.length())
-    }
-}
-
-/// A stream with its error behind a `Box`. It is never read by two at once; the lock only makes it shareable, which HTTP
-/// clients ask for.
-struct Erased<B>(Mutex<Pin<Box<B>>>);
-
-impl<B> http_body::Body for Erased<B>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        stream.as_mut().poll_frame(context).map_err(Into::into)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.try_lock().is_ok_and(|stream| stream.is_end_stream())
     }
 }
