@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::Error as _;
@@ -130,14 +131,14 @@ impl<'de> Deserialize<'de> for ButtonData {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Data<'a> {
-    data: &'a ButtonData,
+    data: Cow<'a, ButtonData>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Post<'a> {
-    post_token: &'a PostToken,
+    post_token: Cow<'a, PostToken>,
 }
 
 impl Serialize for Action {
@@ -145,34 +146,31 @@ impl Serialize for Action {
         let mut map = serializer.serialize_map(Some(1))?;
         match self {
             Self::OpenDirectLink(url) => map.serialize_entry("open_direct_link", url.as_str())?,
-            Self::OpenServerLink(data) => map.serialize_entry("open_server_link", &Data { data })?,
-            Self::GetDynamicAction(data) => map.serialize_entry("get_dynamic_action", &Data { data })?,
-            Self::OpenPostPage(post_token) => map.serialize_entry("open_post_page", &Post { post_token })?,
-            Self::OpenPostManagePage(post_token) => {
-                map.serialize_entry("open_post_manage_page", &Post { post_token })?;
+            Self::OpenServerLink(data) => {
+                map.serialize_entry("open_server_link", &Data { data: Cow::Borrowed(data) })?
+            }
+            Self::GetDynamicAction(data) => {
+                map.serialize_entry("get_dynamic_action", &Data { data: Cow::Borrowed(data) })?;
+            }
+            Self::OpenPostPage(post) => {
+                map.serialize_entry("open_post_page", &Post { post_token: Cow::Borrowed(post) })?
+            }
+            Self::OpenPostManagePage(post) => {
+                map.serialize_entry("open_post_manage_page", &Post { post_token: Cow::Borrowed(post) })?;
             }
         }
         map.end()
     }
 }
 
+/// The keys of an action, of which there must be exactly one.
 #[derive(Deserialize)]
-struct DataIn {
-    data: ButtonData,
-}
-
-#[derive(Deserialize)]
-struct PostIn {
-    post_token: PostToken,
-}
-
-#[derive(Deserialize)]
-struct ActionIn {
+struct ActionFields {
     open_direct_link: Option<UrlText>,
-    open_server_link: Option<DataIn>,
-    get_dynamic_action: Option<DataIn>,
-    open_post_page: Option<PostIn>,
-    open_post_manage_page: Option<PostIn>,
+    open_server_link: Option<Data<'static>>,
+    get_dynamic_action: Option<Data<'static>>,
+    open_post_page: Option<Post<'static>>,
+    open_post_manage_page: Option<Post<'static>>,
 }
 
 /// A URL as text; the `url` crate's own implementation is behind a feature that nothing else here needs.
@@ -187,13 +185,13 @@ impl<'de> Deserialize<'de> for UrlText {
 
 impl<'de> Deserialize<'de> for Action {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let action = ActionIn::deserialize(deserializer)?;
+        let action = ActionFields::deserialize(deserializer)?;
         let mut actions = [
             action.open_direct_link.map(|url| Self::open_link(url.0)),
-            action.open_server_link.map(|link| Self::OpenServerLink(link.data)),
-            action.get_dynamic_action.map(|link| Self::GetDynamicAction(link.data)),
-            action.open_post_page.map(|post| Self::OpenPostPage(post.post_token)),
-            action.open_post_manage_page.map(|post| Self::OpenPostManagePage(post.post_token)),
+            action.open_server_link.map(|link| Self::OpenServerLink(link.data.into_owned())),
+            action.get_dynamic_action.map(|link| Self::GetDynamicAction(link.data.into_owned())),
+            action.open_post_page.map(|post| Self::OpenPostPage(post.post_token.into_owned())),
+            action.open_post_manage_page.map(|post| Self::OpenPostManagePage(post.post_token.into_owned())),
         ]
         .into_iter()
         .flatten();

@@ -1,4 +1,5 @@
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use super::action::InvalidButtonData;
@@ -100,8 +101,11 @@ impl Button {
 /// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
 /// let row = ButtonRow::from([button(), button(), button(), button()]);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ButtonRow(Vec<Button>);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ButtonRow {
+    #[serde(deserialize_with = "ButtonRow::read")]
+    buttons: Vec<Button>,
+}
 
 /// One to three rows of buttons under a message.
 ///
@@ -115,8 +119,11 @@ pub struct ButtonRow(Vec<Button>);
 /// assert_eq!(listed.rows().len(), 3);
 /// # Ok::<(), kenar::model::InvalidButtons>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ButtonGrid(Vec<ButtonRow>);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ButtonGrid {
+    #[serde(deserialize_with = "ButtonGrid::read")]
+    rows: Vec<ButtonRow>,
+}
 
 /// Why a list cannot be a row or a grid of buttons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +150,12 @@ impl ButtonRow {
     /// The buttons, first to last: right to left on a Persian screen.
     #[must_use]
     pub fn buttons(&self) -> &[Button] {
-        &self.0
+        &self.buttons
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Button>, D::Error> {
+        let row = Self::try_from(Vec::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        Ok(row.buttons)
     }
 }
 
@@ -154,12 +166,17 @@ impl ButtonGrid {
     /// The rows, top to bottom.
     #[must_use]
     pub fn rows(&self) -> &[ButtonRow] {
-        &self.0
+        &self.rows
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ButtonRow>, D::Error> {
+        let grid = Self::try_from(Vec::<ButtonRow>::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        Ok(grid.rows)
     }
 
     /// All the buttons, row by row.
     pub fn buttons(&self) -> impl Iterator<Item = &Button> {
-        self.0.iter().flat_map(|row| &row.0)
+        self.rows.iter().flat_map(|row| &row.buttons)
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidButtonData> {
@@ -171,13 +188,13 @@ macro_rules! from_arrays {
     ($($length:literal)*) => {$(
         impl From<[Button; $length]> for ButtonRow {
             fn from(buttons: [Button; $length]) -> Self {
-                Self(buttons.into())
+                Self { buttons: buttons.into() }
             }
         }
 
         impl<R: Into<ButtonRow>> From<[R; $length]> for ButtonGrid {
             fn from(rows: [R; $length]) -> Self {
-                Self(rows.into_iter().map(Into::into).collect())
+                Self { rows: rows.into_iter().map(Into::into).collect() }
             }
         }
     )*};
@@ -187,7 +204,7 @@ from_arrays!(1 2 3);
 
 impl From<Button> for ButtonRow {
     fn from(button: Button) -> Self {
-        Self(vec![button])
+        Self { buttons: vec![button] }
     }
 }
 
@@ -197,7 +214,7 @@ impl TryFrom<Vec<Button>> for ButtonRow {
     fn try_from(buttons: Vec<Button>) -> Result<Self, InvalidButtons> {
         match buttons.len() {
             0 => Err(InvalidButtons::Empty),
-            1..=Self::MAX => Ok(Self(buttons)),
+            1..=Self::MAX => Ok(Self { buttons }),
             count => Err(InvalidButtons::TooManyInRow(count)),
         }
     }
@@ -209,7 +226,7 @@ impl TryFrom<Vec<ButtonRow>> for ButtonGrid {
     fn try_from(rows: Vec<ButtonRow>) -> Result<Self, InvalidButtons> {
         match rows.len() {
             0 => Err(InvalidButtons::Empty),
-            1..=Self::MAX => Ok(Self(rows)),
+            1..=Self::MAX => Ok(Self { rows }),
             count => Err(InvalidButtons::TooManyRows(count)),
         }
     }
@@ -227,52 +244,8 @@ impl TryFrom<Vec<Button>> for ButtonGrid {
         let mut buttons = buttons.into_iter().peekable();
         let mut rows = Vec::new();
         while buttons.peek().is_some() {
-            rows.push(ButtonRow(buttons.by_ref().take(ButtonRow::MAX).collect()));
+            rows.push(ButtonRow { buttons: buttons.by_ref().take(ButtonRow::MAX).collect() });
         }
         Self::try_from(rows)
-    }
-}
-
-#[derive(Serialize)]
-struct RowOut<'a> {
-    buttons: &'a [Button],
-}
-
-#[derive(Serialize)]
-struct GridOut<'a> {
-    rows: &'a [ButtonRow],
-}
-
-#[derive(Deserialize)]
-struct RowIn {
-    buttons: Vec<Button>,
-}
-
-#[derive(Deserialize)]
-struct GridIn {
-    rows: Vec<ButtonRow>,
-}
-
-impl Serialize for ButtonRow {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RowOut { buttons: &self.0 }.serialize(serializer)
-    }
-}
-
-impl Serialize for ButtonGrid {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        GridOut { rows: &self.0 }.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for ButtonRow {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        RowIn::deserialize(deserializer)?.buttons.try_into().map_err(serde::de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for ButtonGrid {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        GridIn::deserialize(deserializer)?.rows.try_into().map_err(serde::de::Error::custom)
     }
 }

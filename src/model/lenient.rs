@@ -18,7 +18,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::RawJson;
-use super::tolerant::Tolerant;
+use super::json::{self, ReadInto};
 
 /// A JSON text, number or boolean.
 #[derive(Clone, Copy)]
@@ -271,30 +271,22 @@ pub(crate) fn object<'de, T: Fields + Default, D: Deserializer<'de>>(deserialize
 /// Reads a whole body: `Ok(None)` where it is JSON but no object.
 pub(crate) fn from_slice<T: Fields + Default>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
     let mut object = None;
-    whole(without_bom(body), &mut object)?;
+    read(body, &mut object)?;
     Ok(object)
 }
 
-fn whole(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), serde_json::Error> {
-    fn read<'de, R: serde_json::de::Read<'de>>(
-        mut deserializer: serde_json::Deserializer<R>,
-        object: &mut dyn ObjectSlot,
-    ) -> Result<(), serde_json::Error> {
-        Reader(Slot::Object(object)).deserialize(&mut deserializer)?;
-        deserializer.end()
-    }
+/// Reads a whole body into a place, and leaves it as it is where the body is JSON but no object.
+pub(crate) fn read(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), serde_json::Error> {
+    json::read(without_bom(body), &mut Whole(object))
+}
 
-    let read = match std::str::from_utf8(body) {
-        // Checking the whole body as UTF-8 is faster than checking each text in it.
-        Ok(text) => read(serde_json::Deserializer::from_str(text), object),
-        // Only what is not passed over has to be UTF-8.
-        Err(_) => read(serde_json::Deserializer::from_slice(body), object),
-    };
-    read.or_else(|error| {
-        // JSON by its grammar may hold what no value can be.
-        let raw: &RawValue = serde_json::from_slice(body).map_err(|_| error)?;
-        Reader(Slot::Object(object)).deserialize(Tolerant::new(raw))
-    })
+/// The place for an object that is a whole body.
+struct Whole<'a>(&'a mut dyn ObjectSlot);
+
+impl ReadInto for Whole<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        Reader(Slot::Object(self.0)).deserialize(deserializer)
+    }
 }
 
 /// The body without the byte order mark that some writers begin with; RFC 8259, section 8.1, lets a reader pass it over.
@@ -400,12 +392,12 @@ impl<'de> Visitor<'de> for Reader<'_> {
             match fields.slot(&key) {
                 Slot::Ignored => drop(map.next_value::<IgnoredAny>()?),
                 Slot::Json(place) => {
-                    if let Some(json) = json(&mut map)? {
+                    if let Some(json) = raw_json(&mut map)? {
                         *place = Some(json);
                     }
                 }
                 Slot::Other(places) => {
-                    if let Some(json) = json(&mut map)? {
+                    if let Some(json) = raw_json(&mut map)? {
                         places.insert(key.into_owned(), json);
                     }
                 }
@@ -419,7 +411,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 }
 
 /// The value as it was sent, unless it is `null`.
-fn json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<RawJson>, A::Error> {
+fn raw_json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<RawJson>, A::Error> {
     let raw: Box<RawValue> = map.next_value()?;
     Ok(Some(RawJson::from(raw)).filter(|raw| !raw.is_null()))
 }
@@ -452,5 +444,20 @@ impl<'de> Visitor<'de> for Key {
 
     fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
         Ok(Cow::Owned(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Image;
+
+    #[test]
+    fn object_with_the_key_of_numbers_is_passed_over() {
+        for value in [r#"7, "a": 1"#, r#""7", "a": 1"#, "{}", r#""", "b": [null]"#] {
+            let body = format!(r#"{{ "link": {{ "{NUMBER}": {value} }}, "size_bytes": "9" }}"#);
+            let image: Option<Image> = from_slice(body.as_bytes()).unwrap();
+            assert_eq!(image.and_then(|image| image.size_bytes), Some(9), "{body}");
+        }
     }
 }

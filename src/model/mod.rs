@@ -24,6 +24,7 @@ mod button;
 mod content;
 pub mod icon;
 mod id;
+pub(crate) mod json;
 pub(crate) mod lenient;
 mod location;
 mod message;
@@ -33,7 +34,7 @@ mod query;
 mod raw_json;
 mod side;
 mod timestamp;
-pub(crate) mod tolerant;
+mod tolerant;
 pub(crate) mod wire;
 
 pub use action::{Action, ButtonData, InvalidButtonData};

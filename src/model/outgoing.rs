@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::action::InvalidButtonData;
@@ -159,101 +162,63 @@ impl OutgoingContent {
         }
     }
 
-    /// `type` and the text, or the media token alone. The documents want `"type": "TEXT"` with a text; the OpenAPI
-    /// file knows no `type`, and the documents' example with a medium has none.
-    fn parts(&self) -> (Option<&'static str>, Option<&str>, Option<&MediaToken>) {
+    /// The text or the media token.
+    fn parts(&self) -> (Option<Cow<'_, str>>, Option<Cow<'_, MediaToken>>) {
         match self {
-            Self::Text(text) => (Some("TEXT"), Some(text), None),
-            Self::Media(token) => (None, None, Some(token)),
+            Self::Text(text) => (Some(Cow::Borrowed(text)), None),
+            Self::Media(token) => (None, Some(Cow::Borrowed(token))),
         }
     }
 
-    fn from_parts(text: Option<String>, media_token: Option<MediaToken>) -> Result<Self, &'static str> {
+    fn from_parts(text: Option<Cow<'_, str>>, media_token: Option<Cow<'_, MediaToken>>) -> Result<Self, &'static str> {
         match (text, media_token) {
-            (Some(text), None) => Ok(Self::Text(text)),
-            (None, Some(token)) => Ok(Self::Media(token)),
+            (Some(text), None) => Ok(Self::Text(text.into_owned())),
+            (None, Some(token)) => Ok(Self::Media(token.into_owned())),
             (Some(_), Some(_)) => Err("a message is either a text or a medium, not both"),
             (None, None) => Err("a message needs a text or a media token"),
         }
     }
 }
 
-#[derive(Serialize)]
-struct ConversationMessageOut<'a> {
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    media_token: Option<&'a MediaToken>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sender_buttons: Option<&'a ButtonGrid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receiver_buttons: Option<&'a ButtonGrid>,
+/// The `type` of a text. The documents want it there; the OpenAPI file does not know it, and the documents' example with a
+/// medium has none.
+fn type_of_text(text: Option<&str>) -> Option<&'static str> {
+    text.map(|_| "TEXT")
 }
 
-#[derive(Deserialize)]
-struct ConversationMessageIn {
-    message: Option<String>,
-    media_token: Option<MediaToken>,
-    sender_buttons: Option<ButtonGrid>,
-    receiver_buttons: Option<ButtonGrid>,
+/// Declares how a message is written, and read in the sandbox: its content, with the key of its text, and its buttons.
+macro_rules! outgoing {
+    ($message:ident as $wire:ident { $text:ident, $($buttons:ident)* }) => {
+        #[derive(Serialize, Deserialize)]
+        struct $wire<'a> {
+            #[serde(rename = "type", skip_deserializing, skip_serializing_if = "Option::is_none")]
+            kind: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            $text: Option<Cow<'a, str>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            media_token: Option<Cow<'a, MediaToken>>,
+            $(#[serde(skip_serializing_if = "Option::is_none")]
+            $buttons: Option<Cow<'a, ButtonGrid>>,)*
+        }
+
+        impl Serialize for $message {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let ($text, media_token) = self.content.parts();
+                let kind = type_of_text($text.as_deref());
+                $(let $buttons = self.$buttons.as_ref().map(Cow::Borrowed);)*
+                $wire { kind, $text, media_token, $($buttons),* }.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $message {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let wire = $wire::deserialize(deserializer)?;
+                let content = OutgoingContent::from_parts(wire.$text, wire.media_token).map_err(D::Error::custom)?;
+                Ok(Self { content, $($buttons: wire.$buttons.map(Cow::into_owned)),* })
+            }
+        }
+    };
 }
 
-#[derive(Serialize)]
-struct BotMessageOut<'a> {
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text_message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    media_token: Option<&'a MediaToken>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    buttons: Option<&'a ButtonGrid>,
-}
-
-#[derive(Deserialize)]
-struct BotMessageIn {
-    text_message: Option<String>,
-    media_token: Option<MediaToken>,
-    buttons: Option<ButtonGrid>,
-}
-
-impl Serialize for ConversationMessage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (kind, message, media_token) = self.content.parts();
-        let sender_buttons = self.sender_buttons.as_ref();
-        let receiver_buttons = self.receiver_buttons.as_ref();
-        ConversationMessageOut { kind, message, media_token, sender_buttons, receiver_buttons }.serialize(serializer)
-    }
-}
-
-impl Serialize for BotMessage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (kind, text_message, media_token) = self.content.parts();
-        BotMessageOut { kind, text_message, media_token, buttons: self.buttons.as_ref() }.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for ConversationMessage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let message = ConversationMessageIn::deserialize(deserializer)?;
-        Ok(Self {
-            content: OutgoingContent::from_parts(message.message, message.media_token)
-                .map_err(serde::de::Error::custom)?,
-            sender_buttons: message.sender_buttons,
-            receiver_buttons: message.receiver_buttons,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for BotMessage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let message = BotMessageIn::deserialize(deserializer)?;
-        Ok(Self {
-            content: OutgoingContent::from_parts(message.text_message, message.media_token)
-                .map_err(serde::de::Error::custom)?,
-            buttons: message.buttons,
-        })
-    }
-}
+outgoing! { ConversationMessage as ConversationMessageWire { message, sender_buttons receiver_buttons } }
+outgoing! { BotMessage as BotMessageWire { text_message, buttons } }

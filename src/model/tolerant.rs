@@ -6,15 +6,8 @@
 //!
 //! Each value is looked at once for every level that it is below, so this is the second way, for what the first refused.
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-
-/// Reads any value.
-pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, serde_json::Error> {
-    T::deserialize(Tolerant::new(serde_json::from_str(text)?))
-}
 
 /// A value that is JSON by its grammar.
 #[derive(Clone, Copy)]

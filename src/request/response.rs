@@ -33,8 +33,8 @@ use serde_json::Value;
 use super::Metadata;
 use crate::error::{ApiError, BoxError, Error, OAuthError, RpcCode, RpcStatus};
 use crate::model::RawJson;
+use crate::model::json;
 use crate::model::lenient::{self, FromScalar, Scalar};
-use crate::model::tolerant;
 use crate::model::wire::fields;
 use crate::redact::Secrets;
 
@@ -130,15 +130,11 @@ enum Excerpt {
 
 fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Result<T, UnexpectedResponse> {
     let body = lenient::without_bom(response.body());
-    let value = match std::str::from_utf8(body) {
-        // One look at the whole is quicker than one at each text in it.
-        Ok(text) => serde_json::from_str(text).or_else(|error| tolerant::from_str(text).map_err(|_| error)),
-        Err(_) => serde_json::from_slice(body),
-    };
-    value.map_err(|error| {
+    json::from_slice(body).map_err(|error: serde_json::Error| {
         let (excerpt, why) = match keep {
             Excerpt::Kept => {
-                (excerpt_of_page(body), excerpt(where_it_stopped::<T>(body).unwrap_or(error.to_string()).as_bytes()))
+                let why = json::misfit::<T>(body).map_or_else(|| error.to_string(), |misfit| misfit.to_string());
+                (excerpt_of_page(body), excerpt(why.as_bytes()))
             }
             // What serde says may quote a value.
             Excerpt::Withheld => {
@@ -147,16 +143,6 @@ fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Resul
         };
         UnexpectedResponse { why: why.into(), excerpt }
     })
-}
-
-/// Reads once more, slower, keeping the path of keys and indices.
-fn where_it_stopped<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Ok(_) => None,
-        Err(error) if error.path().iter().next().is_none() => None,
-        Err(error) => Some(error.to_string()),
-    }
 }
 
 /// The beginning of what is no JSON. Of JSON, the place where reading stopped says enough; what people wrote, and their

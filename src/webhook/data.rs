@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::model::RawJson;
+use crate::model::{RawJson, json};
 
 /// Why the data of a button cannot be had as the type asked for.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -35,18 +35,10 @@ pub(super) fn given(data: RawJson) -> Option<RawJson> {
 /// Reads the data as a `T`. None at all is read as `null`, so that an `Option` can be asked for.
 pub(super) fn read<T: DeserializeOwned>(data: Option<&RawJson>) -> Result<T, DataError> {
     match data {
-        Some(json) => {
-            json.parse().map_err(|error| DataError::Mismatch { path: path_of::<T>(json), error: Arc::new(error) })
-        }
+        Some(data) => data.parse().map_err(|error| {
+            let path = json::misfit::<T>(data.get().as_bytes()).map(|misfit| misfit.path().to_string());
+            DataError::Mismatch { path: path.unwrap_or_default(), error: Arc::new(error) }
+        }),
         None => serde_json::from_str("null").map_err(|_| DataError::Missing),
-    }
-}
-
-/// Reads once more, slower, keeping the path of keys and indices.
-fn path_of<T: DeserializeOwned>(json: &RawJson) -> String {
-    let mut deserializer = serde_json::Deserializer::from_str(json.get());
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Err(error) if error.path().iter().next().is_some() => error.path().to_string(),
-        _ => String::new(),
     }
 }

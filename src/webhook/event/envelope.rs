@@ -12,11 +12,15 @@ use crate::model::{Message, MessageFields, RawJson};
 use crate::webhook::Rejection;
 
 pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
-    let envelope: Envelope = Rejection::unless_object(lenient::from_slice(body))?;
-    envelope.event().or_else(|misfit| {
-        let raw = serde_json::from_slice::<Box<RawValue>>(lenient::without_bom(body)).map_err(Rejection::not_json)?;
-        Ok(misfit.with(RawJson::from(raw)))
-    })
+    // It stays where it is read: it is too large to be moved around.
+    let mut envelope: Option<Envelope> = None;
+    Rejection::unless_object(lenient::read(body, &mut envelope).map(|()| envelope.as_mut()))?.event().or_else(
+        |misfit| {
+            let raw =
+                serde_json::from_slice::<Box<RawValue>>(lenient::without_bom(body)).map_err(Rejection::not_json)?;
+            Ok(misfit.with(RawJson::from(raw)))
+        },
+    )
 }
 
 fields! {
@@ -97,8 +101,8 @@ impl<F: PayloadFields> ObjectSlot for Payload<F> {
 }
 
 impl<F: PayloadFields> Payload<F> {
-    fn or_reason(self, without_id: UndecodableReason) -> Result<F::Whole, UndecodableReason> {
-        match self.found {
+    fn take(&mut self, without_id: UndecodableReason) -> Result<F::Whole, UndecodableReason> {
+        match std::mem::replace(&mut self.found, Found::Nothing) {
             Found::Nothing => Err(UndecodableReason::NoPayload),
             Found::NoId => Err(without_id),
             Found::Whole(payload) => Ok(payload),
@@ -123,33 +127,36 @@ impl Misfit {
 
 impl Envelope {
     /// The event that the type names, of the payload that goes with it.
-    fn event(self) -> Result<Event, Misfit> {
+    fn event(&mut self) -> Result<Event, Misfit> {
         use UndecodableReason::{NoConversationId, NoPayload, NoUserId};
 
-        let metadata = self.metadata.or(self.meta_data);
-        let Some(kind) = self.kind else {
+        let metadata = self.metadata.take().or(self.meta_data.take());
+        let Some(kind) = self.kind.take() else {
             return Err(Misfit::Unknown(None));
         };
         let event = match kind {
             EventKind::Unknown(name) => return Err(Misfit::Unknown(Some(name))),
             EventKind::NewMessage => self
                 .new_message
-                .or_reason(NoConversationId)
+                .take(NoConversationId)
                 .map(|message| Event::NewMessage(MessageEvent { message, metadata })),
             EventKind::ChatbotMessage => self
                 .new_chatbot_message
-                .or_reason(NoConversationId)
+                .take(NoConversationId)
                 .map(|message| Event::ChatbotMessage(MessageEvent { message, metadata })),
             EventKind::AccessRevoked => self
                 .user_access_revocation
-                .or_reason(NoUserId)
+                .take(NoUserId)
                 .map(|revoked| Event::AccessRevoked(AccessRevoked { metadata, ..revoked })),
-            EventKind::PostUpdate => {
-                self.post_update.ok_or(NoPayload).map(|update| Event::PostUpdate(PostUpdate { metadata, ..update }))
-            }
+            EventKind::PostUpdate => self
+                .post_update
+                .take()
+                .ok_or(NoPayload)
+                .map(|update| Event::PostUpdate(PostUpdate { metadata, ..update })),
             EventKind::PaymentTransaction => self
                 .payment_transaction
-                .or(self.transaction)
+                .take()
+                .or(self.transaction.take())
                 .ok_or(NoPayload)
                 .map(|payment| Event::PaymentTransaction(PaymentTransaction { metadata, ..payment })),
         };
