@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap};
 use super::lenient::{Fields, Nowhere};
 use super::location::LocationFields;
 use super::open_enum::open_enum;
-use super::wire::{deserialize, fields, serialize, wire};
+use super::wire::{deserialize, fields, serialize, setters, wire};
 use super::{Location, RawJson};
 
 /// Declares the kinds of content that have an object of details under a key of their own.
@@ -247,3 +247,89 @@ wire! {
 
 serialize! { Image File Voice Video Contact }
 deserialize! { Image File Voice Video Contact }
+
+impl Image {
+    /// A picture that can be fetched at this address.
+    #[must_use]
+    pub fn new(link: impl Into<String>) -> Self {
+        Self { link: Some(link.into()), ..Self::default() }
+    }
+}
+
+setters! { Image {
+    /// Sets the size in bytes.
+    size_bytes: u64,
+    /// Sets the height in pixels.
+    height_px: u64,
+    /// Sets the width in pixels.
+    width_px: u64,
+} }
+
+impl File {
+    /// A document that can be fetched at this address.
+    #[must_use]
+    pub fn new(link: impl Into<String>) -> Self {
+        Self { link: Some(link.into()), ..Self::default() }
+    }
+}
+
+setters! { File {
+    /// Sets the file name.
+    name: impl Into<String>,
+    /// Sets the size in bytes.
+    size_bytes: u64,
+} }
+
+impl Voice {
+    /// A voice recording that can be fetched at this address.
+    #[must_use]
+    pub fn new(link: impl Into<String>) -> Self {
+        Self { link: Some(link.into()), ..Self::default() }
+    }
+}
+
+setters! { Voice {
+    /// Sets the size in bytes.
+    size_bytes: u64,
+} }
+
+impl Video {
+    /// A video that can be fetched at this address.
+    #[must_use]
+    pub fn new(link: impl Into<String>) -> Self {
+        Self { link: Some(link.into()), ..Self::default() }
+    }
+}
+
+setters! { Video {
+    /// Sets the address of the preview picture.
+    thumbnail_link: impl Into<String>,
+    /// Sets the size in bytes.
+    size_bytes: u64,
+} }
+
+impl Contact {
+    /// A person with this telephone number.
+    #[must_use]
+    pub fn new(phone: impl Into<String>) -> Self {
+        Self { phone: Some(phone.into()), name: None }
+    }
+}
+
+setters! { Contact {
+    /// Sets the name.
+    name: impl Into<String>,
+} }
+
+impl UnknownContent {
+    /// Content of this kind, with its fields as JSON.
+    #[must_use]
+    pub fn new(kind: impl Into<String>, fields: BTreeMap<String, RawJson>) -> Self {
+        Self { kind: Some(kind.into()), text: None, fields }
+    }
+}
+
+setters! { UnknownContent {
+    /// Sets the text.
+    text: impl Into<String>,
+} }

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use super::content::{ContentFields, MessageContent};
 use super::lenient;
 use super::open_enum::open_enum;
-use super::wire::{fields, serialize, wire};
+use super::wire::{fields, serialize, setters, wire};
 use super::{ConversationId, MessageId, PostToken, Side, Timestamp};
 
 /// A message of a conversation, as events deliver it and as reading a conversation lists it.
@@ -105,6 +105,33 @@ impl Conversation {
         Self { id: id.into(), kind: None, post_token: None }
     }
 }
+
+setters! { Message {
+    /// Sets the id.
+    id: impl Into<MessageId>,
+    /// Sets the time at which it was written.
+    sent_at: Timestamp,
+} }
+
+setters! { Conversation {
+    /// Sets between whom it is.
+    kind: ConversationKind,
+    /// Sets the post it is about.
+    post_token: impl Into<PostToken>,
+} }
+
+impl Sender {
+    /// A person or an app, its side not known.
+    #[must_use]
+    pub fn new(kind: SenderKind) -> Self {
+        Self { side: None, kind: Some(kind) }
+    }
+}
+
+setters! { Sender {
+    /// Sets the side of the post.
+    side: Side,
+} }
 
 impl ConversationFields {
     /// The conversation, with the id `asked` for where it has none.

@@ -241,4 +241,18 @@ macro_rules! deserialize {
     )*};
 }
 
-pub(crate) use {deserialize, fields, name, rest, serialize, value, wire, written};
+/// Implements setters for the optional fields of a type that programs outside the crate build.
+macro_rules! setters {
+    ($name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+        impl $name {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $field(mut self, $field: $type) -> Self {
+                self.$field = Some($field.into());
+                self
+            })*
+        }
+    };
+}
+
+pub(crate) use {deserialize, fields, name, rest, serialize, setters, value, wire, written};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::model::UserId;
 use crate::model::lenient;
-use crate::model::wire::{fields, serialize, wire};
+use crate::model::wire::{fields, serialize, setters, wire};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
     ApiKeyPermission, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation, ScopeKind,
@@ -46,6 +46,13 @@ wire! {
 }
 
 serialize! { GetUserResponse }
+
+setters! { GetUserResponse {
+    /// Sets the user's id.
+    user_id: impl Into<UserId>,
+    /// Sets the telephone number.
+    phone_number: impl Into<String>,
+} }
 
 impl Operation for GetUser<'_> {
     type Response = GetUserResponse;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Response;
 
-use crate::model::wire::{deserialize, serialize, wire};
+use crate::model::wire::{deserialize, serialize, setters, wire};
 use crate::model::{BotMessage, ConversationId, UserId};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -69,6 +69,11 @@ wire! {
 
 serialize! { SendBotMessageResponse }
 deserialize! { SendBotMessageResponse }
+
+setters! { SendBotMessageResponse {
+    /// Sets the conversation that the message was written in.
+    conversation_id: impl Into<ConversationId>,
+} }
 
 impl Operation for SendBotMessage<'_> {
     type Response = SendBotMessageResponse;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Response;
 
-use crate::model::wire::{deserialize, serialize, wire};
+use crate::model::wire::{deserialize, serialize, setters, wire};
 use crate::model::{ConversationId, ConversationMessage};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -57,6 +57,13 @@ wire! {
 
 serialize! { SendMessageResponse }
 deserialize! { SendMessageResponse }
+
+setters! { SendMessageResponse {
+    /// Sets the status beside the HTTP status.
+    status: i32,
+    /// Sets the word.
+    message: impl Into<String>,
+} }
 
 impl Operation for SendMessage<'_> {
     type Response = SendMessageResponse;

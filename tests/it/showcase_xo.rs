@@ -378,9 +378,8 @@ mod in_the_chat {
             http.send(Request::post(url.as_str()).header("authorization", key).body(Body::from(body)).unwrap()).await
         };
         for (kind, key, status) in [(SenderKind::Bot, key, 200), (SenderKind::Human, "another key", 401)] {
-            let mut sender = Sender::default();
-            sender.kind = Some(kind);
-            let message = Message::new(Conversation::new("c"), sender, MessageContent::Text("/start".to_owned()));
+            let text = MessageContent::Text("/start".to_owned());
+            let message = Message::new(Conversation::new("c"), Sender::new(kind), text);
             let event = Event::ChatbotMessage(MessageEvent::new(message));
             assert_eq!(post("event", key, serde_json::to_vec(&event)?).await?.status(), status);
         }

@@ -1,7 +1,12 @@
 //! Promise: whatever event Divar sends is a value, with all that can be known of it, and is answered 200.
 
+use std::collections::BTreeMap;
+
 use crate::support::webhook::{Summary, check_folder, files, fixture};
-use kenar::model::{Conversation, Message, MessageContent, RawJson, Sender};
+use kenar::model::{
+    Contact, Conversation, ConversationKind, File, Image, Message, MessageContent, RawJson, Sender, SenderKind, Side,
+    UnknownContent, Video, Voice,
+};
 use kenar::webhook::{
     AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind, Rejection,
     StartCommand, TouchPoint, TransactionState, UndecodableReason,
@@ -364,8 +369,7 @@ fn an_event_is_written_as_divar_writes_it() {
     let text = MessageContent::Text("سلام".to_owned());
     let message = Message::new(conversation, Sender::default(), text);
     let said = r#"{"conversation":{"id":"c-1"},"sender":{},"type":"TEXT","text":"سلام"}"#;
-    let mut with_metadata = MessageEvent::new(message.clone());
-    with_metadata.metadata = Some(RawJson::of(&7).unwrap());
+    let with_metadata = MessageEvent::new(message.clone()).metadata(RawJson::of(&7).unwrap());
     for (event, json) in [
         (Event::NewMessage(with_metadata), format!(r#"{{"type":"NEW_MESSAGE","metadata":7,"new_message":{said}}}"#)),
         (
@@ -483,4 +487,47 @@ fn start_commands_are_told_from_other_texts() {
     assert_eq!(ids("/start DEMAND_POST x"), (None, Some("x".to_owned())));
     assert_eq!(ids("/start MY_DIVAR x"), (None, None));
     assert_eq!(ids("/start CHAT"), (None, None));
+}
+
+#[test]
+fn built_content_is_written_as_divar_writes_it() {
+    let link = "https://example.com/1";
+    for (content, written) in [
+        (
+            MessageContent::Image(Image::new(link).size_bytes(3).height_px(2).width_px(1)),
+            r#""type":"IMAGE","image_data":{"link":"https://example.com/1","size_bytes":3,"height_px":2,"width_px":1}"#,
+        ),
+        (
+            MessageContent::File(File::new(link).name("a.pdf").size_bytes(3)),
+            r#""type":"FILE","file_data":{"link":"https://example.com/1","name":"a.pdf","size_bytes":3}"#,
+        ),
+        (
+            MessageContent::Voice(Voice::new(link).size_bytes(3)),
+            r#""type":"VOICE","voice_data":{"link":"https://example.com/1","size_bytes":3}"#,
+        ),
+        (
+            MessageContent::Video(Video::new(link).thumbnail_link("https://example.com/2")),
+            r#""type":"VIDEO","video_data":{"link":"https://example.com/1","thumbnail_link":"https://example.com/2"}"#,
+        ),
+        (
+            MessageContent::Contact(Contact::new("1").name("2")),
+            r#""type":"CONTACT","contact_data":{"name":"2","phone":"1"}"#,
+        ),
+        (
+            MessageContent::Unknown(UnknownContent::new("POLL", BTreeMap::new()).text("3")),
+            r#""type":"POLL","text":"3""#,
+        ),
+    ] {
+        let sender = Sender::new(SenderKind::Human).side(Side::Demand);
+        let conversation = Conversation::new("c-1").kind(ConversationKind::Post).post_token("p");
+        let message = Message::new(conversation, sender, content).id("m-1");
+        assert_eq!(
+            serde_json::to_string(&message).unwrap(),
+            format!(
+                r#"{{"id":"m-1","conversation":{{"id":"c-1","type":"POST","post_token":"p"}},"sender":{{"side":"BUYER","type":"HUMAN"}},{written}}}"#
+            )
+        );
+        let read: Message = serde_json::from_str(&serde_json::to_string(&message).unwrap()).unwrap();
+        assert_eq!(read, message);
+    }
 }

@@ -136,10 +136,7 @@ impl User {
     ///
     /// As [`write`](Self::write).
     pub async fn send_contact(&self, chat: &Chat, name: &str, phone: &str) -> Result<ChatMessage, SandboxError> {
-        let mut contact = Contact::default();
-        contact.name = Some(name.to_owned());
-        contact.phone = Some(phone.to_owned());
-        self.send(chat, MessageContent::Contact(contact)).await
+        self.send(chat, MessageContent::Contact(Contact::new(phone).name(name))).await
     }
 
     /// Opens an app from the list of add-ons in a conversation: the app is asked for an address, and that page is

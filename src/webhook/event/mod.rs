@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{Rejection, StartCommand};
 use crate::model::open_enum::open_enum;
-use crate::model::wire::{AsObject, wire};
+use crate::model::wire::{AsObject, setters, wire};
 use crate::model::{Message, RawJson, UserId};
 
 pub use payment::{PaymentTransaction, TransactionKind, TransactionState};
@@ -202,6 +202,16 @@ impl AccessRevoked {
         Self { user_id: user_id.into(), metadata: None }
     }
 }
+
+setters! { MessageEvent {
+    /// Sets the data that your app gave when it subscribed.
+    metadata: RawJson,
+} }
+
+setters! { AccessRevoked {
+    /// Sets the data that your app gave when it subscribed.
+    metadata: RawJson,
+} }
 
 /// Writes the event as Divar sends it.
 impl Serialize for Event {

@@ -1,7 +1,7 @@
 //! A payment that went on.
 
 use crate::model::open_enum::open_enum;
-use crate::model::wire::wire;
+use crate::model::wire::{setters, wire};
 use crate::model::{AppSlug, RawJson, Timestamp, TransactionId};
 
 open_enum! {
@@ -75,3 +75,18 @@ impl PaymentTransaction {
         Self { id: Some(id.into()), state: Some(state), ..Self::default() }
     }
 }
+
+setters! { PaymentTransaction {
+    /// Sets what is paid for.
+    kind: TransactionKind,
+    /// Sets the cost in rials, the currency of Iran.
+    cost_rials: i64,
+    /// Sets what your app said of it when it asked for the payment.
+    extra_details: impl Into<String>,
+    /// Sets the app that asked for it.
+    app_slug: impl Into<AppSlug>,
+    /// Sets when it was begun.
+    created_at: Timestamp,
+    /// Sets the data that your app gave when it subscribed.
+    metadata: RawJson,
+} }

@@ -1,7 +1,7 @@
 //! A post that was changed.
 
 use crate::model::open_enum::open_enum;
-use crate::model::wire::{deserialize, serialize, wire};
+use crate::model::wire::{deserialize, serialize, setters, wire};
 use crate::model::{PostToken, RawJson, Timestamp};
 
 open_enum! {
@@ -76,7 +76,38 @@ impl PostUpdate {
     /// An event as Divar would send it, for tests.
     #[must_use]
     pub fn new(kind: PostUpdateKind, post: impl Into<PostToken>) -> Self {
-        let post = Post { token: Some(post.into()), ..Post::default() };
-        Self { kind: Some(kind), post, metadata: None }
+        Self { kind: Some(kind), post: Post::new(post), metadata: None }
     }
 }
+
+setters! { PostUpdate {
+    /// Sets the data that your app gave when it subscribed.
+    metadata: RawJson,
+} }
+
+impl Post {
+    /// A post of which only the token is known.
+    #[must_use]
+    pub fn new(token: impl Into<PostToken>) -> Self {
+        Self { token: Some(token.into()), ..Self::default() }
+    }
+}
+
+setters! { Post {
+    /// Sets the slug of its category.
+    category: impl Into<String>,
+    /// Sets the slug of its city.
+    city: impl Into<String>,
+    /// Sets the slug of its district.
+    district: impl Into<String>,
+    /// Sets whether the owner's telephone number is hidden.
+    is_phone_hidden: bool,
+    /// Sets whether the owner's chat assistant is switched on.
+    supplier_chat_assistant_enabled: bool,
+    /// Sets whether the owner can be written to.
+    chat_enabled: bool,
+    /// Sets when it was published for the first time.
+    first_published_at: Timestamp,
+    /// Sets what it says.
+    data: RawJson,
+} }

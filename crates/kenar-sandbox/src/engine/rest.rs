@@ -123,8 +123,7 @@ impl Served for SendMessage<'static> {
         let author = Author::AppFor { app: caller.app, user: caller.grant.user };
         let buttons = [message.sender_buttons, message.receiver_buttons];
         let written = engine.world.write(to, author, content, buttons, now).ok_or_else(|| unknown_conversation(to))?;
-        let mut sent = SendMessageResponse::default();
-        (sent.status, sent.message) = (Some(200), Some("success".to_owned()));
+        let sent = SendMessageResponse::default().status(200).message("success");
         Ok(Done { deliveries: engine.new_message_events(&written, now), ..ok(&sent) })
     }
 }
@@ -291,9 +290,7 @@ impl Engine {
         self.world
             .write(to, Author::Chatbot(app), content, [message.buttons, None], now)
             .ok_or_else(|| unknown_conversation(to))?;
-        let mut sent = SendBotMessageResponse::default();
-        sent.conversation_id = Some(to.clone());
-        Ok(ok(&sent))
+        Ok(ok(&SendBotMessageResponse::default().conversation_id(to.clone())))
     }
 
     /// Only the owner of a post can be subscribed to it.

@@ -100,28 +100,17 @@ impl Uploads {
 
 /// A medium, as a message shows it.
 pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: u64) -> MessageContent {
-    let (link, size_bytes) = (Some(link), Some(size));
     match kind {
-        MediaKind::Image => {
-            let mut image = Image::default();
-            (image.link, image.size_bytes) = (link, size_bytes);
-            MessageContent::Image(image)
-        }
-        MediaKind::Voice => {
-            let mut voice = Voice::default();
-            (voice.link, voice.size_bytes) = (link, size_bytes);
-            MessageContent::Voice(voice)
-        }
-        MediaKind::Video => {
-            let mut video = Video::default();
-            (video.link, video.size_bytes) = (link, size_bytes);
-            MessageContent::Video(video)
-        }
+        MediaKind::Image => MessageContent::Image(Image::new(link).size_bytes(size)),
+        MediaKind::Voice => MessageContent::Voice(Voice::new(link).size_bytes(size)),
+        MediaKind::Video => MessageContent::Video(Video::new(link).size_bytes(size)),
         // A kind that is added later is a file until it is known here.
         _ => {
-            let mut file = File::default();
-            (file.link, file.name, file.size_bytes) = (link, name, size_bytes);
-            MessageContent::File(file)
+            let file = File::new(link).size_bytes(size);
+            MessageContent::File(match name {
+                Some(name) => file.name(name),
+                None => file,
+            })
         }
     }
 }

@@ -357,11 +357,10 @@ impl World {
             Author::AppFor { user, .. } => (SenderKind::Bot, talk.between.side_of(user)),
             Author::Chatbot(_) => (SenderKind::Bot, None),
         };
-        let mut sender = Sender::default();
-        (sender.side, sender.kind) = (side, Some(kind));
-        let mut message = Message::new(talk.between.conversation(to), sender, content);
-        message.id = Some(self.ids.message(sent_at));
-        message.sent_at = Some(sent_at);
+        let mut sender = Sender::new(kind);
+        sender.side = side;
+        let message = Message::new(talk.between.conversation(to), sender, content);
+        let message = message.id(self.ids.message(sent_at)).sent_at(sent_at);
         let message = ChatMessage { message, author, sender_buttons, receiver_buttons };
         talk.messages.push(message.clone());
         Some(message)

@@ -160,10 +160,8 @@ impl Page {
                 MessageContent::Location(Some(Location { latitude, longitude }))
             }
             Said::Contact { name, phone } => {
-                let name = Some(name).filter(|name| !name.is_empty());
-                let mut contact = Contact::default();
-                (contact.name, contact.phone) = (name, Some(phone));
-                MessageContent::Contact(contact)
+                let contact = Contact::new(phone);
+                MessageContent::Contact(if name.is_empty() { contact } else { contact.name(name) })
             }
         };
         self.say(&me, &chat, content)

@@ -55,8 +55,7 @@ async fn a_message_of_another_kind_arrives_as_it_is() -> TestResult {
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
     let sara = sandbox.user("sara");
-    let mut contact = Contact::default();
-    contact.phone = Some("+989990000001".to_owned());
+    let contact = Contact::new("+989990000001");
 
     sara.send(&sara.chat_with_bot(&app), MessageContent::Contact(contact.clone())).await?;
 

@@ -255,9 +255,7 @@ async fn a_fault_that_is_taken_away_strikes_no_more() -> TestResult {
 }
 
 fn contact() -> MessageContent {
-    let mut contact = Contact::default();
-    (contact.name, contact.phone) = (Some("سارا".to_owned()), Some("+989990000001".to_owned()));
-    MessageContent::Contact(contact)
+    MessageContent::Contact(Contact::new("+989990000001").name("سارا"))
 }
 
 /// Everything that an add-on is ever told, in an order; each as the add-on read it.
