@@ -175,6 +175,8 @@
 //! | write into a chat, with buttons | [`sending`](guide::sending) | [`model`] |
 //! | be a chatbot, and hear what happens | [`chatbot`](guide::chatbot) | [`Event`] |
 //! | send a picture, a document, a voice recording, a video | [`media`](guide::media) | [`operation::Media`] |
+//! | lose no event when the process dies | [`crash`] | [`inbox`] |
+//! | keep the limits of the app | | [`quota`] |
 //! | know what to do about a failure | [`errors`](guide::errors) | [`Error`] |
 //! | test all of it | [`testing`] | [`kenar-sandbox`] |
 //! | call what the crate lacks | | [`request`] |
@@ -253,6 +255,8 @@
 //!
 #![cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
 #![cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: #features")]
+#![cfg_attr(feature = "tokio", doc = "[`crash`]: guide::crash")]
+#![cfg_attr(not(feature = "tokio"), doc = "[`crash`]: #features\n[`inbox`]: #features\n[`quota`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing that arrives may panic; tests may.

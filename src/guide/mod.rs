@@ -2,6 +2,11 @@
 //!
 //! [sandbox]: https://docs.rs/kenar-sandbox
 //! [testing]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html
+//!
+#![cfg_attr(feature = "tokio", doc = "[fleet]: crate::guide::fleet")]
+#![cfg_attr(not(feature = "tokio"), doc = "[fleet]: crate#features")]
+#![cfg_attr(feature = "tokio", doc = "[crash]: crate::guide::crash")]
+#![cfg_attr(not(feature = "tokio"), doc = "[crash]: crate#features")]
 
 pub mod open_app {
     #![doc = include_str!("open_app.md")]
@@ -12,11 +17,18 @@ pub mod permission {
     //!
     #![cfg_attr(feature = "tokio", doc = "[permissions]: crate::tokens::Permissions")]
     #![cfg_attr(not(feature = "tokio"), doc = "[permissions]: crate#features")]
+    #![cfg_attr(feature = "tokio", doc = "[fleet]: crate::guide::fleet")]
+    #![cfg_attr(not(feature = "tokio"), doc = "[fleet]: crate#features")]
 }
 
 #[cfg(feature = "tokio")]
 pub mod fleet {
     #![doc = include_str!("fleet.md")]
+}
+
+#[cfg(feature = "tokio")]
+pub mod crash {
+    #![doc = include_str!("crash.md")]
 }
 
 pub mod sending {
@@ -25,6 +37,9 @@ pub mod sending {
 
 pub mod chatbot {
     #![doc = include_str!("chatbot.md")]
+    //!
+    #![cfg_attr(feature = "tokio", doc = "[crash]: crate::guide::crash")]
+    #![cfg_attr(not(feature = "tokio"), doc = "[crash]: crate#features")]
 }
 
 pub mod media {

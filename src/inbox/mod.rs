@@ -4,17 +4,19 @@
 //! good. An [`Inbox`] stores it first.
 //!
 //! ```
-//! use axum::{Router, body::Bytes, extract::State, http::HeaderMap, response::{IntoResponse, Response}, routing::post};
-//! use kenar::{Error, Event, Verifier};
+//! use axum::extract::{FromRef, State};
+//! use axum::{Router, routing::post};
 //! use kenar::inbox::{Inbox, MemoryInbox, Unavailable};
-//! use kenar::webhook::Rejection;
+//! use kenar::webhook::ReceivedEvent;
+//! use kenar::{Error, Event, Verifier};
 //!
-//! #[derive(Clone)]
+//! #[derive(Clone)] // and `FromRef`, which axum derives with its feature `macros`
 //! struct App { verifier: Verifier, inbox: Inbox }
+//! # impl FromRef<App> for Verifier { fn from_ref(app: &App) -> Self { app.verifier.clone() } }
+//! # impl FromRef<App> for Inbox { fn from_ref(app: &App) -> Self { app.inbox.clone() } }
 //!
-//! async fn event(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<(), Response> {
-//!     let event = app.verifier.received_event(&headers, body).map_err(Rejection::into_response)?;
-//!     app.inbox.accept(&event).await.map_err(Unavailable::into_response) // stored, then 200
+//! async fn event(State(inbox): State<Inbox>, event: ReceivedEvent) -> Result<(), Unavailable> {
+//!     inbox.accept(&event).await // stored, then 200
 //! }
 //!
 //! async fn handle(event: Event) -> Result<(), Error> {

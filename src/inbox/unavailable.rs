@@ -7,7 +7,7 @@ use crate::error::BoxError;
 /// The store did not confirm an event in time.
 ///
 /// Answer it with [`status`](Self::status): the event may be lost, since Divar documents no redelivery. With the feature
-/// `axum`, it is a response. It may hold what the store's library says, but nothing of the event.
+/// `axum` or `actix`, it is a response. It may hold what the store's library says, but nothing of the event.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unavailable(Repr);
@@ -33,6 +33,18 @@ impl Unavailable {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         StatusCode::SERVICE_UNAVAILABLE
+    }
+}
+
+#[cfg(feature = "actix")]
+impl actix_web::ResponseError for Unavailable {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        actix_web::http::StatusCode::SERVICE_UNAVAILABLE
+    }
+
+    /// Says nothing of the store.
+    fn error_response(&self) -> actix_web::HttpResponse {
+        actix_web::HttpResponse::ServiceUnavailable().finish()
     }
 }
 

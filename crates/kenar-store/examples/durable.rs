@@ -119,7 +119,7 @@ async fn main() -> Outcome {
     let outage = sandbox.inject(Fault::status(503)).always().on::<SendBotMessage>();
     let bot = sara.chat_with_bot(&app);
     sara.write(&bot, "17").await?;
-    while outage.strikes() == 0 {
+    while outage.times_triggered() == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 
