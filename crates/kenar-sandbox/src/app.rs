@@ -5,11 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::SandboxError;
-use super::engine::limits::Window;
-use super::engine::world;
-use super::network::SandboxTransport;
-use super::platform::Platform;
+use crate::add_ons::Handler;
+use crate::engine::{self, Setting, Window};
+use crate::error::SandboxError;
+use crate::shared::Shared;
 use kenar::model::{AppSlug, AppUrl};
 use kenar::oauth::{InvalidRedirectUri, OAuthApp};
 use kenar::request::ApiKeyPermission;
@@ -35,14 +34,14 @@ use kenar::{Client, OAuthClient};
 /// ```
 #[derive(Clone)]
 pub struct App {
-    platform: Arc<Platform>,
+    shared: Arc<Shared>,
     slug: AppSlug,
 }
 
 impl App {
-    pub(super) fn new(platform: Arc<Platform>, slug: AppSlug) -> Self {
-        let app = Self { platform, slug };
-        app.panel(|_| ());
+    pub(crate) fn new(shared: Arc<Shared>, slug: AppSlug) -> Self {
+        let app = Self { shared, slug };
+        app.read(|_| ());
         app
     }
 
@@ -55,37 +54,37 @@ impl App {
     /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
     pub fn set_title(&self, title: impl Into<String>) -> &Self {
         let title = title.into();
-        self.panel(|app| app.title = Some(title));
+        self.set(Setting::Title(title));
         self
     }
 
     /// Sets the address that is called when a user opens the app ("Session Initialization URL").
     pub fn set_open_app_url(&self, url: AppUrl) -> &Self {
-        self.panel(|app| app.open_app_url = Some(url));
+        self.set(Setting::OpenAppUrl(url));
         self
     }
 
     /// Sets the address that events are sent to.
     pub fn set_events_url(&self, url: AppUrl) -> &Self {
-        self.panel(|app| app.events_url = Some(url));
+        self.set(Setting::EventsUrl(url));
         self
     }
 
     /// Sets the address that is asked when a user presses a `get_dynamic_action` button.
     pub fn set_dynamic_action_url(&self, url: AppUrl) -> &Self {
-        self.panel(|app| app.dynamic_action_url = Some(url));
+        self.set(Setting::DynamicActionUrl(url));
         self
     }
 
     /// Sets the address of the page that touch points on a post lead to directly ("Fallback URL").
     pub fn set_fallback_url(&self, url: AppUrl) -> &Self {
-        self.panel(|app| app.direct_link = Some(url));
+        self.set(Setting::FallbackUrl(url));
         self
     }
 
     /// Sets the form of the request that opens the app: the second, unless said otherwise.
     pub fn set_open_app_version(&self, version: ApiVersion) -> &Self {
-        self.panel(|app| app.open_app_version = version);
+        self.set(Setting::OpenAppVersion(version));
         self
     }
 
@@ -109,7 +108,7 @@ impl App {
     }
 
     fn limit(&self, window: Window, calls: Option<u32>) -> &Self {
-        self.platform.change(|engine, _| engine.limits.set(&self.slug, window, calls));
+        self.set(Setting::Limit(window, calls));
         self
     }
 
@@ -120,9 +119,9 @@ impl App {
     ///
     /// Where the app did not answer with a success.
     pub async fn payment_goes_on(&self, payment: PaymentTransaction) -> Result<(), SandboxError> {
-        let delivery = self.platform.change(|engine, now| engine.payment_goes_on(&self.slug, payment, now));
-        let answers = self.platform.deliver_all(delivery.into_iter().collect()).await;
-        self.platform.all_well(answers, "the payment went on, but ", None)
+        let delivery = self.shared.platform.change(|engine, now| engine.payment_goes_on(&self.slug, payment, now));
+        let answers = self.shared.outbox.deliver_all(delivery.into_iter().collect()).await;
+        self.shared.outbox.all_taken(answers, "the payment went on, but ", None)
     }
 
     /// Gives the app an address in this process, which a function answers in place of a server: for a test without any
@@ -157,24 +156,24 @@ impl App {
     where
         F: Future<Output = Response<Bytes>> + Send + 'static,
     {
-        self.platform.network.add(Arc::new(move |request| Box::pin(handler(request))))
+        self.shared.add_ons.add(Handler::new(handler))
     }
 
     /// Sets the identification key that webhooks show.
     pub fn set_identification_key(&self, key: IdentificationKey) -> &Self {
-        self.panel(|app| app.identification_key = key);
+        self.set(Setting::IdentificationKey(key));
         self
     }
 
     /// Sets the API key with every permission.
     pub fn set_api_key(&self, key: ApiKey) -> &Self {
-        self.panel(|app| app.api_key = key);
+        self.set(Setting::ApiKey(key));
         self
     }
 
     /// Sets the OAuth client secret.
     pub fn set_client_secret(&self, secret: ClientSecret) -> &Self {
-        self.panel(|app| app.client_secret = secret);
+        self.set(Setting::ClientSecret(secret));
         self
     }
 
@@ -185,7 +184,7 @@ impl App {
     /// Where the redirect URI cannot be one.
     pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
         let app = OAuthApp::new(self.slug.clone(), self.client_secret(), redirect_uri)?;
-        self.panel(|app| app.redirect_uris.insert(redirect_uri.to_owned()));
+        self.set(Setting::RedirectUri(redirect_uri.to_owned()));
         Ok(self.client().oauth(app))
     }
 
@@ -199,15 +198,15 @@ impl App {
     #[must_use]
     pub fn client_with_only(&self, permissions: impl IntoIterator<Item = ApiKeyPermission>) -> Client {
         let permissions = permissions.into_iter().collect();
-        self.client_of(self.platform.change(|engine, _| engine.world.api_key(&self.slug, permissions)))
+        self.client_of(self.shared.platform.change(|engine, _| engine.create_api_key(&self.slug, permissions)))
     }
 
     #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
     fn client_of(&self, key: ApiKey) -> Client {
-        let clock = self.platform.clock.clone();
-        let client = Client::builder(key).base_urls(self.platform.base_urls.clone()).clock(move || clock.now());
+        let clock = self.shared.platform.clock.clone();
+        let client = Client::builder(key).base_urls(self.shared.platform.base_urls.clone()).clock(move || clock.now());
         client
-            .transport(SandboxTransport(Arc::clone(&self.platform)))
+            .transport(self.shared.transport.clone())
             .build()
             .expect("a client with a transport and a key of printable ASCII")
     }
@@ -215,19 +214,19 @@ impl App {
     /// Its API key with every permission, for a client of your own.
     #[must_use]
     pub fn api_key(&self) -> ApiKey {
-        self.panel(|app| app.api_key.clone())
+        self.read(|app| app.api_key.clone())
     }
 
     /// Its client secret, for an OAuth client of your own.
     #[must_use]
     pub fn client_secret(&self) -> ClientSecret {
-        self.panel(|app| app.client_secret.clone())
+        self.read(|app| app.client_secret.clone())
     }
 
     /// The identification key that webhooks show.
     #[must_use]
     pub fn identification_key(&self) -> IdentificationKey {
-        self.panel(|app| app.identification_key.clone())
+        self.read(|app| app.identification_key.clone())
     }
 
     /// What checks the webhooks that the sandbox sends.
@@ -236,8 +235,12 @@ impl App {
         Verifier::new(self.identification_key())
     }
 
-    fn panel<T>(&self, set: impl FnOnce(&mut world::App) -> T) -> T {
-        self.platform.change(|engine, _| set(engine.world.app(&self.slug)))
+    fn set(&self, setting: Setting) {
+        self.shared.platform.change(|engine, _| engine.set(&self.slug, setting));
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&engine::App) -> T) -> T {
+        self.shared.platform.change(|engine, _| read(engine.create_app(&self.slug)))
     }
 }
 

@@ -4,16 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::engine::world::Between;
-use super::platform::Platform;
-use super::{ChatMessage, SandboxError, User};
+use crate::engine::{Between, ChatMessage};
+use crate::error::SandboxError;
+use crate::shared::Shared;
+use crate::transcript;
 use kenar::model::{ConversationId, PostToken};
 use kenar::webhook::{PostUpdateKind, StartCommand, TouchPoint};
 
 /// A post: a classified ad.
 #[derive(Clone)]
 pub struct Post {
-    platform: Arc<Platform>,
+    shared: Arc<Shared>,
     pub(super) token: PostToken,
     owner: String,
 }
@@ -22,7 +23,7 @@ pub struct Post {
 ///
 /// A clone reads the messages from where the first one had got to.
 pub struct Chat {
-    platform: Arc<Platform>,
+    shared: Arc<Shared>,
     pub(super) id: ConversationId,
     /// How many messages have been looked at by [`Chat::next_message`].
     read: AtomicUsize,
@@ -31,9 +32,9 @@ pub struct Chat {
 }
 
 impl Post {
-    pub(super) fn new(platform: Arc<Platform>, owner: &User) -> Self {
-        let token = platform.change(|engine, _| engine.world.post(owner.name()));
-        Self { platform, token, owner: owner.name().to_owned() }
+    pub(crate) fn new(shared: Arc<Shared>, owner: &str) -> Self {
+        let token = shared.platform.change(|engine, _| engine.create_post(owner));
+        Self { shared, token, owner: owner.to_owned() }
     }
 
     /// Its token.
@@ -45,7 +46,7 @@ impl Post {
     /// Sets the title that the chat page shows; by default it says whose post it is.
     pub fn set_title(&self, title: impl Into<String>) -> &Self {
         let title = title.into();
-        self.platform.change(|engine, _| engine.world.post_titles.insert(self.token.clone(), title));
+        self.shared.platform.change(|engine, _| engine.set_post_title(&self.token, title));
         self
     }
 
@@ -56,8 +57,8 @@ impl Post {
     /// Where the token is empty or another post's, or the post has conversations already.
     pub fn with_token(self, token: impl Into<PostToken>) -> Result<Self, SandboxError> {
         let token = token.into();
-        let renamed = self.platform.change(|engine, _| engine.world.rename_post(&self.token, &token));
-        renamed.map_err(|why| self.platform.error(why, None))?;
+        let renamed = self.shared.platform.change(|engine, _| engine.rename_post(&self.token, &token));
+        renamed.map_err(|why| self.shared.platform.error(why, None))?;
         Ok(Self { token, ..self })
     }
 
@@ -68,36 +69,28 @@ impl Post {
     ///
     /// Where an app did not answer with a success.
     pub async fn change(&self, kind: PostUpdateKind) -> Result<(), SandboxError> {
-        let deliveries = self.platform.change(|engine, now| engine.post_changes(&self.token, &kind, now));
-        let answers = self.platform.deliver_all(deliveries).await;
-        self.platform.all_well(answers, &format!("{} changed ({kind}), but ", self.token), None)
+        let deliveries = self.shared.platform.change(|engine, now| engine.post_changes(&self.token, &kind, now));
+        let answers = self.shared.outbox.deliver_all(deliveries).await;
+        self.shared.outbox.all_taken(answers, &format!("{} changed ({kind}), but ", self.token), None)
     }
 
-    /// The conversation of its owner with this person.
-    ///
-    /// An owner has none about a post of their own: whatever is done in that one is refused.
-    #[must_use]
-    pub fn conversation_with(&self, buyer: &User) -> Chat {
-        let (post, seller, buyer) = (self.token.clone(), self.owner.clone(), buyer.name().to_owned());
-        Chat::new(Arc::clone(&self.platform), Between::Sides { post, seller, buyer })
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
     }
 }
 
 impl Chat {
-    pub(super) fn new(platform: Arc<Platform>, between: Between) -> Self {
-        if let Between::Sides { post, seller, .. } = &between {
-            if between.is_with_oneself() {
-                let refused = Some(format!("{seller} owns the post {post}, and has no conversation about it alone"));
-                let id = platform.change(|engine, _| engine.world.ids.conversation());
-                return Self { platform, id, read: AtomicUsize::new(0), refused };
+    pub(crate) fn new(shared: Arc<Shared>, between: Between) -> Self {
+        shared.platform.change(|engine, _| match engine.create_talk(between) {
+            Ok(id) => {
+                let length = engine.talk(&id).map_or(0, |talk| talk.messages.len());
+                Self { shared: Arc::clone(&shared), id, read: AtomicUsize::new(length), refused: None }
             }
-        }
-        let (id, length) = platform.change(|engine, _| {
-            let id = engine.world.talk(between);
-            let length = engine.world.talks.get(&id).map_or(0, |talk| talk.messages.len());
-            (id, length)
-        });
-        Self { platform, id, read: AtomicUsize::new(length), refused: None }
+            Err(why) => {
+                let id = engine.unused_conversation_id();
+                Self { shared: Arc::clone(&shared), id, read: AtomicUsize::new(0), refused: Some(why) }
+            }
+        })
     }
 
     /// Gives it this id in place of a random one.
@@ -107,7 +100,7 @@ impl Chat {
     /// Where the id is empty or another conversation's, or something was said in this one already.
     pub fn with_id(self, id: impl Into<ConversationId>) -> Result<Self, SandboxError> {
         let id = id.into();
-        let renamed = self.platform.change(|engine, _| engine.world.rename_talk(&self.id, &id));
+        let renamed = self.shared.platform.change(|engine, _| engine.rename_talk(&self.id, &id));
         renamed.map_err(|why| self.error(why))?;
         Ok(Self { id, ..self })
     }
@@ -121,7 +114,7 @@ impl Chat {
     /// All that was said, first to last.
     #[must_use]
     pub fn messages(&self) -> Vec<ChatMessage> {
-        let messages = self.platform.look(|engine| engine.world.talks.get(&self.id).map(|talk| talk.messages.clone()));
+        let messages = self.shared.platform.look(|engine| engine.talk(&self.id).map(|talk| talk.messages.clone()));
         messages.unwrap_or_default()
     }
 
@@ -132,8 +125,8 @@ impl Chat {
     ///
     /// Where none came within the time limit.
     pub async fn next_message(&self) -> Result<ChatMessage, SandboxError> {
-        let found = self.platform.find(|engine| {
-            let talk = engine.world.talks.get(&self.id)?;
+        let found = self.shared.platform.find(|engine| {
+            let talk = engine.talk(&self.id)?;
             let read = self.read.load(Ordering::Relaxed);
             let mut unread = talk.messages.iter().enumerate().skip(read);
             let (place, message) = unread.find(|(_, message)| message.is_from_app())?;
@@ -141,26 +134,28 @@ impl Chat {
             Some(message.clone())
         });
         let found = found.await;
-        found.ok_or_else(|| self.error(format!("no message of an app's came within {:?}", self.platform.time_limit)))
+        found.ok_or_else(|| {
+            self.error(format!("no message of an app's came within {:?}", self.shared.platform.time_limit))
+        })
     }
 
     /// What was said and what went over the wire, to be read.
     #[must_use]
     pub fn transcript(&self) -> String {
-        self.platform.look(|engine| super::transcript::of(engine, Some(&self.id)))
+        self.shared.platform.look(|engine| transcript::of(engine, Some(&self.id)))
     }
 
     pub(super) fn error(&self, what: impl Into<String>) -> SandboxError {
         let what = self.refused.clone().unwrap_or_else(|| what.into());
-        self.platform.error(what, Some(&self.id))
+        self.shared.platform.error(what, Some(&self.id))
     }
 }
 
 impl Clone for Chat {
     fn clone(&self) -> Self {
         let read = AtomicUsize::new(self.read.load(Ordering::Relaxed));
-        let (platform, id, refused) = (Arc::clone(&self.platform), self.id.clone(), self.refused.clone());
-        Self { platform, id, read, refused }
+        let (shared, id, refused) = (Arc::clone(&self.shared), self.id.clone(), self.refused.clone());
+        Self { shared, id, read, refused }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kenar::model::Timestamp;
 
-/// Where the clock of [`SandboxBuilder::manual_clock`](super::SandboxBuilder::manual_clock) stands first:
+/// Where the clock of [`SandboxBuilder::manual_clock`](crate::SandboxBuilder::manual_clock) stands first:
 /// 2025-01-01T00:00:00Z.
 const START: i64 = 1_735_689_600_000_000;
 

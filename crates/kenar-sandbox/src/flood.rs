@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::engine::webhooks::{Undelivered, success};
-use super::{Chat, SandboxError, User};
+use crate::chats::Chat;
+use crate::engine::{DeliveryError, success};
+use crate::error::SandboxError;
+use crate::people::User;
 use kenar::model::MessageContent;
 
 /// How an add-on bore a [flood](User::flood) of events.
@@ -50,13 +52,14 @@ impl User {
     pub async fn flood(&self, chat: &Chat, messages: usize) -> Result<LoadReport, SandboxError> {
         if messages > Self::MAX_FLOOD {
             let why = format!("a flood of {messages} messages is more than {}", Self::MAX_FLOOD);
-            return Err(self.platform.error(why, Some(chat.id())));
+            return Err(self.shared.platform.error(why, Some(chat.id())));
         }
         let mut deliveries = Vec::new();
         for number in 1..=messages {
             let text = MessageContent::Text(number.to_string());
-            let written = self.platform.change(|engine, now| engine.user_writes(self.name(), chat.id(), text, now));
-            deliveries.extend(written.map_err(|why| self.platform.error(why, Some(chat.id())))?.1);
+            let written =
+                self.shared.platform.change(|engine, now| engine.user_writes(self.name(), chat.id(), text, now));
+            deliveries.extend(written.map_err(|why| self.shared.platform.error(why, Some(chat.id())))?.1);
         }
         let mut flood = LoadReport { took: Vec::new(), failed: 0 };
         let mut under_way = JoinSet::new();
@@ -64,10 +67,10 @@ impl User {
         loop {
             while under_way.len() < Self::AT_ONCE {
                 let Some(delivery) = waiting.next() else { break };
-                let platform = Arc::clone(&self.platform);
+                let shared = Arc::clone(&self.shared);
                 under_way.spawn(async move {
                     let began = Instant::now();
-                    let answer = platform.deliver(delivery).await;
+                    let answer = shared.outbox.deliver(delivery).await;
                     (answer, began.elapsed())
                 });
             }
@@ -75,7 +78,7 @@ impl User {
             match done {
                 Ok((Ok(answer), took)) if success(&answer).is_ok() => flood.took.push(took),
                 // No fault of the add-on's.
-                Ok((Err(Undelivered::ByFault(_)), took)) => flood.took.push(took),
+                Ok((Err(DeliveryError::ByFault(_)), took)) => flood.took.push(took),
                 _ => flood.failed = flood.failed.saturating_add(1),
             }
         }

@@ -3,46 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Sandbox;
-use super::engine::dialect::Dialect;
-use super::engine::disturb::{Disturbance, EventFault, Webhook, WebhookFault};
-use super::engine::faults::{Fault, Target};
-use super::platform::Platform;
 use kenar::request::Operation;
 
-impl Sandbox {
-    /// Has something go wrong: a [`Fault`] with a call, a [`WebhookFault`] with a webhook, an [`EventFault`] with an
-    /// event. It strikes once unless said otherwise, and of several for the same, the one injected first.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use kenar_sandbox::Sandbox;
-    /// use kenar::operation::SendBotMessage;
-    /// use kenar_sandbox::{EventFault, Fault, Webhook, WebhookFault};
-    /// # use kenar::{BotMessage, ChatApi as _};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let sandbox = Sandbox::in_process().await;
-    /// # let app = sandbox.app("bot");
-    /// # let chat = sandbox.user("sara").chat_with_bot(&app);
-    /// let broken = sandbox.inject(Fault::status(503)).times(2).on::<SendBotMessage>();
-    /// sandbox.inject(WebhookFault::WrongKey).on_webhook(Webhook::OpenApp);
-    /// sandbox.inject(EventFault::OutOfOrder).on_events();
-    ///
-    /// assert!(app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await.is_err());
-    /// assert_eq!(broken.times_triggered(), 1);
-    /// # Ok(()) }
-    /// ```
-    pub fn inject<F>(&self, fault: F) -> Injection<'_, F> {
-        Injection { platform: &self.platform, fault, times: Some(1) }
-    }
-}
+use crate::engine::{Dialect, EventFault, Fault, PendingWebhookFault, Target, Webhook, WebhookFault};
+use crate::platform::Platform;
+use crate::shared::Shared;
 
-/// A fault that is not aimed yet, from [`Sandbox::inject`].
+/// A fault that is not aimed yet, from [`Sandbox::inject`](crate::Sandbox::inject).
 #[must_use = "a fault does nothing until it is aimed"]
 pub struct Injection<'a, F> {
-    platform: &'a Arc<Platform>,
+    shared: &'a Arc<Shared>,
     fault: F,
     times: Option<u32>,
 }
@@ -50,24 +20,28 @@ pub struct Injection<'a, F> {
 /// A fault that waits for what it is aimed at. It goes on to wait when this value is dropped.
 #[derive(Clone)]
 pub struct FaultHandle {
-    platform: Arc<Platform>,
+    shared: Arc<Shared>,
     id: u64,
 }
 
-impl<F> Injection<'_, F> {
-    /// It strikes so many times.
+impl<'a, F> Injection<'a, F> {
+    pub(crate) fn new(shared: &'a Arc<Shared>, fault: F) -> Self {
+        Self { shared, fault, times: Some(1) }
+    }
+
+    /// Sets how often it triggers.
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
 
-    /// It strikes until it is [removed](FaultHandle::remove).
+    /// Has it trigger until it is [removed](FaultHandle::remove).
     pub fn always(self) -> Self {
         Self { times: None, ..self }
     }
 
     fn injected(self, inject: impl FnOnce(&Platform, F, Option<u32>) -> u64) -> FaultHandle {
-        let id = inject(self.platform, self.fault, self.times);
-        FaultHandle { platform: Arc::clone(self.platform), id }
+        let id = inject(&self.shared.platform, self.fault, self.times);
+        FaultHandle { shared: Arc::clone(self.shared), id }
     }
 }
 
@@ -77,19 +51,19 @@ impl<F: Into<Fault>> Injection<'_, F> {
         self.on_operation(O::METADATA.name())
     }
 
-    /// Aims it at an operation by its name in the [journal](Sandbox::journal), such as `conversation.send_message` or
-    /// `oauth.ask_consent`. A name that no operation has is never struck.
+    /// Aims it at an operation by its name in the [journal](crate::Sandbox::journal), such as `conversation.send_message` or
+    /// `oauth.ask_consent`. A name that no operation has never triggers it.
     pub fn on_operation(self, name: impl Into<String>) -> FaultHandle {
         let target = Target::Operation(name.into());
         self.injected(|platform, fault, times| {
-            platform.change(|engine, _| engine.faults.on_calls(target, fault.into(), times))
+            platform.change(|engine, _| engine.inject_on_calls(target, fault.into(), times))
         })
     }
 
     /// Aims it at whatever is called.
     pub fn on_any_call(self) -> FaultHandle {
         self.injected(|platform, fault, times| {
-            platform.change(|engine, _| engine.faults.on_calls(Target::AnyCall, fault.into(), times))
+            platform.change(|engine, _| engine.inject_on_calls(Target::AnyCall, fault.into(), times))
         })
     }
 }
@@ -98,8 +72,8 @@ impl<F: Into<WebhookFault>> Injection<'_, F> {
     /// Aims it at a webhook.
     pub fn on_webhook(self, webhook: Webhook) -> FaultHandle {
         self.injected(|platform, fault, times| {
-            let fault = Disturbance::Webhook(fault.into());
-            platform.change(|engine, _| engine.faults.on_webhooks(webhook, fault, times))
+            let fault = PendingWebhookFault::Webhook(fault.into());
+            platform.change(|engine, _| engine.inject_on_webhook(webhook, fault, times))
         })
     }
 }
@@ -108,8 +82,8 @@ impl Injection<'_, EventFault> {
     /// Aims it at events.
     pub fn on_events(self) -> FaultHandle {
         self.injected(|platform, fault, times| {
-            let fault = Disturbance::Event(fault);
-            platform.change(|engine, _| engine.faults.on_webhooks(Webhook::Event, fault, times))
+            let fault = PendingWebhookFault::Event(fault);
+            platform.change(|engine, _| engine.inject_on_webhook(Webhook::Event, fault, times))
         })
     }
 }
@@ -119,21 +93,21 @@ impl Injection<'_, Dialect> {
     /// September 2025. Other dialects change nothing there.
     pub fn on_fallback_url(self) -> FaultHandle {
         self.injected(|platform, dialect, times| {
-            platform.change(|engine, _| engine.faults.on_fallback_url(dialect, times))
+            platform.change(|engine, _| engine.inject_on_fallback_url(dialect, times))
         })
     }
 }
 
 impl FaultHandle {
-    /// How often it struck so far.
+    /// How often it has triggered.
     #[must_use]
     pub fn times_triggered(&self) -> u32 {
-        self.platform.look(|engine| engine.faults.strikes(self.id))
+        self.shared.platform.look(|engine| engine.faults().times_triggered(self.id))
     }
 
     /// Takes it away.
     pub fn remove(&self) {
-        self.platform.change(|engine, _| engine.faults.remove(self.id));
+        self.shared.platform.change(|engine, _| engine.remove_fault(self.id));
     }
 }
 

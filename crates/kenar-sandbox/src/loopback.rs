@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use axum::body::to_bytes;
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::network::as_received;
 use kenar::request::Body;
 use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 
@@ -71,4 +70,16 @@ impl HttpTransport for Loopback {
 
 fn interrupted(error: hyper::Error) -> TransportError {
     TransportError::with_source(TransportErrorKind::Interrupted, error)
+}
+
+/// The request as a server sees it: the host in a header, and the rest of the address alone.
+pub(crate) fn as_received<B>(mut request: Request<B>) -> Request<B> {
+    let uri = request.uri().clone();
+    if let Some(host) = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    if let Some(path) = uri.path_and_query() {
+        *request.uri_mut() = Uri::from(path.clone());
+    }
+    request
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::engine::response;
+use crate::engine::response;
 
 /// What is kept in all; the oldest goes first.
 const MAX_BYTES: usize = 256 << 20;

@@ -7,14 +7,13 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::engine::uploads::medium;
-use super::engine::webhooks::{Answer, read};
-use super::engine::world::Between;
-use super::engine::{Delivery, Press};
-use super::media::Medium;
-use super::platform::Platform;
-use super::visit::{Opened, Pressed, Visit};
-use super::{App, Chat, ChatMessage, Post, SandboxError, StartFrom};
+use crate::app::App;
+use crate::chats::{Chat, Post, StartFrom};
+use crate::engine::{Between, ChatMessage, Delivery, DeliveryResult, Press, medium, read};
+use crate::error::SandboxError;
+use crate::media::Medium;
+use crate::shared::Shared;
+use crate::visit::{Opened, Pressed, Visit};
 use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, UserId};
 use kenar::operation::MediaKind;
 use kenar::webhook::{DynamicActionReply, OpenAppReply};
@@ -22,14 +21,14 @@ use kenar::webhook::{DynamicActionReply, OpenAppReply};
 /// A person who uses Divar.
 #[derive(Clone)]
 pub struct User {
-    pub(super) platform: Arc<Platform>,
+    pub(crate) shared: Arc<Shared>,
     name: String,
 }
 
 impl User {
-    pub(super) fn new(platform: Arc<Platform>, name: String) -> Self {
-        platform.change(|engine, _| engine.world.person(&name));
-        Self { platform, name }
+    pub(crate) fn new(shared: Arc<Shared>, name: String) -> Self {
+        shared.platform.change(|engine, _| engine.create_person(&name));
+        Self { shared, name }
     }
 
     /// What the test calls them.
@@ -41,7 +40,7 @@ impl User {
     /// What an app knows them by: an id of its own for each app.
     #[must_use]
     pub fn id_for(&self, app: &App) -> UserId {
-        self.platform.look(|engine| engine.world.user_id(app.slug(), &self.name))
+        self.shared.platform.look(|engine| engine.user_id(app.slug(), &self.name))
     }
 
     /// Sets what an app knows them by, which is random by default.
@@ -51,21 +50,21 @@ impl User {
     /// Where the id is empty, or the app knows someone else by it.
     pub fn set_id_for(&self, app: &App, id: impl Into<UserId>) -> Result<&Self, SandboxError> {
         let id = id.into();
-        let set = self.platform.change(|engine, _| engine.world.set_user_id(app.slug(), &self.name, &id));
-        set.map(|()| self).map_err(|why| self.platform.error(why, None))
+        let set = self.shared.platform.change(|engine, _| engine.set_user_id(app.slug(), &self.name, &id));
+        set.map(|()| self).map_err(|why| self.shared.platform.error(why, None))
     }
 
     /// Their telephone number.
     #[must_use]
     pub fn phone_number(&self) -> String {
-        self.platform.look(|engine| engine.world.people.get(&self.name).cloned()).unwrap_or_default()
+        self.shared.platform.look(|engine| engine.phone_number(&self.name).unwrap_or_default().to_owned())
     }
 
     /// Their conversation with an app's chatbot.
     #[must_use]
     pub fn chat_with_bot(&self, app: &App) -> Chat {
         let between = Between::Chatbot { app: app.slug().clone(), user: self.name.clone() };
-        Chat::new(Arc::clone(&self.platform), between)
+        Chat::new(Arc::clone(&self.shared), between)
     }
 
     /// Writes a text. In a chatbot's conversation the app gets the event `NEW_CHATBOT_MESSAGE`; in a post's, the apps
@@ -84,9 +83,9 @@ impl User {
     ///
     /// As [`write`](Self::write).
     pub async fn send(&self, chat: &Chat, content: MessageContent) -> Result<ChatMessage, SandboxError> {
-        let written = self.platform.change(|engine, now| engine.user_writes(&self.name, &chat.id, content, now));
+        let written = self.shared.platform.change(|engine, now| engine.user_writes(&self.name, &chat.id, content, now));
         let (message, deliveries) = written.map_err(|why| chat.error(why))?;
-        let answers = self.platform.deliver_all(deliveries).await;
+        let answers = self.shared.outbox.deliver_all(deliveries).await;
         self.all_well(answers, &format!("{} wrote, but ", self.name), Some(&chat.id))?;
         Ok(message)
     }
@@ -113,11 +112,11 @@ impl User {
         file_name: &str,
         bytes: impl Into<Bytes>,
     ) -> Result<ChatMessage, SandboxError> {
-        let (id, bytes) = (self.platform.media.next_id(), bytes.into());
-        let link = self.platform.look(|engine| engine.media_link(&id));
+        let (id, bytes) = (self.shared.platform.media.next_id(), bytes.into());
+        let link = self.shared.platform.look(|engine| engine.media_link(&id));
         let content = medium(kind, link, Some(file_name.to_owned()), bytes.len() as u64);
         let content_type = kind.content_type(file_name).unwrap_or_default().to_owned();
-        self.platform.media.keep(Medium { id, content_type, file_name: file_name.to_owned(), bytes });
+        self.shared.platform.media.keep(Medium { id, content_type, file_name: file_name.to_owned(), bytes });
         self.send(chat, content).await
     }
 
@@ -147,7 +146,7 @@ impl User {
     /// Where the person is not in the conversation, the app does not answer with an address, or the page cannot be
     /// fetched.
     pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
-        let delivery = self.platform.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id, None));
+        let delivery = self.shared.platform.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id, None));
         self.open(delivery.map_err(|why| chat.error(why))?, Some(&chat.id)).await
     }
 
@@ -162,7 +161,8 @@ impl User {
         let MessageContent::Location(Some(location)) = message.message.content else {
             return Err(self.error("the message shows no place", within));
         };
-        let delivery = self.platform.look(|engine| engine.user_opens(&self.name, app.slug(), within, Some(location)));
+        let delivery =
+            self.shared.platform.look(|engine| engine.user_opens(&self.name, app.slug(), within, Some(location)));
         self.open(delivery.map_err(|why| self.error(why, within))?, Some(within)).await
     }
 
@@ -172,8 +172,9 @@ impl User {
     ///
     /// As [`open_app`](Self::open_app).
     pub async fn open_app_on_post(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
-        let delivery = self.platform.look(|engine| engine.user_opens_on_post(&self.name, app.slug(), &post.token));
-        self.open(delivery.map_err(|why| self.platform.error(why, None))?, None).await
+        let delivery =
+            self.shared.platform.look(|engine| engine.user_opens_on_post(&self.name, app.slug(), &post.token));
+        self.open(delivery.map_err(|why| self.shared.platform.error(why, None))?, None).await
     }
 
     /// Follows the direct link to an app on the page of a post: the app is not asked, but its page is fetched at once,
@@ -183,8 +184,8 @@ impl User {
     ///
     /// Where the panel has no such address, or the page cannot be fetched.
     pub async fn follow_direct_link(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
-        let url = self.platform.change(|engine, _| engine.direct_link(app.slug(), &post.token));
-        Visit::begin(self, url.map_err(|why| self.platform.error(why, None))?).await
+        let url = self.shared.platform.change(|engine, _| engine.direct_link(app.slug(), &post.token));
+        Visit::begin(&self.shared, &self.name, url.map_err(|why| self.shared.platform.error(why, None))?).await
     }
 
     /// Opens an app's chatbot from somewhere in Divar: it gets the start command of that place.
@@ -221,8 +222,9 @@ impl User {
     ///
     /// Where the address is no URL, or the page cannot be fetched.
     pub async fn visit(&self, url: &str) -> Result<Visit, SandboxError> {
-        let url = Url::parse(url).map_err(|error| self.platform.error(format!("{url:?} is no URL: {error}"), None))?;
-        Visit::begin(self, url).await
+        let url =
+            Url::parse(url).map_err(|error| self.shared.platform.error(format!("{url:?} is no URL: {error}"), None))?;
+        Visit::begin(&self.shared, &self.name, url).await
     }
 
     /// Presses the button with this caption under a message, and does what it says.
@@ -232,7 +234,7 @@ impl User {
     /// Where the person does not see such a button, or what it leads to fails.
     pub async fn press(&self, message: &ChatMessage, caption: &str) -> Result<Pressed, SandboxError> {
         let within = &message.message.conversation.id;
-        let press = self.platform.look(|engine| engine.user_presses(&self.name, message, caption));
+        let press = self.shared.platform.look(|engine| engine.user_presses(&self.name, message, caption));
         match press.map_err(|why| self.error(why, within))? {
             (app, Press::Act(delivery)) => {
                 let reply: DynamicActionReply = self.ask(delivery).await.map_err(|why| self.error(why, within))?;
@@ -252,14 +254,14 @@ impl User {
         let Some(action) = reply.action() else {
             return Ok(Pressed { toast, opened: None });
         };
-        let press = self.platform.look(|engine| engine.follow(&self.name, app, within, action));
+        let press = self.shared.platform.look(|engine| engine.follow(&self.name, app, within, action));
         let opened = self.led_to(press.map_err(|why| self.error(why, within))?, within).await?;
         Ok(Pressed { toast, opened: Some(opened) })
     }
 
     async fn led_to(&self, press: Press, within: &ConversationId) -> Result<Opened, SandboxError> {
         match press {
-            Press::Open(url) => Visit::begin(self, url).await.map(Opened::Page),
+            Press::Open(url) => Visit::begin(&self.shared, &self.name, url).await.map(Opened::Page),
             Press::OpenApp(delivery) => self.open(delivery, Some(within)).await.map(Opened::Page),
             Press::PostPage(post) => Ok(Opened::Post(post)),
             Press::PostManagePage(post) => Ok(Opened::PostManagement(post)),
@@ -268,17 +270,17 @@ impl User {
     }
 
     async fn open(&self, delivery: Delivery, within: Option<&ConversationId>) -> Result<Visit, SandboxError> {
-        let reply: OpenAppReply = self.ask(delivery).await.map_err(|why| self.platform.error(why, within))?;
-        Visit::begin(self, reply.url().as_url().clone()).await
+        let reply: OpenAppReply = self.ask(delivery).await.map_err(|why| self.shared.platform.error(why, within))?;
+        Visit::begin(&self.shared, &self.name, reply.url().as_url().clone()).await
     }
 
     /// Asks an add-on, and reads its answer.
     async fn ask<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
-        self.platform.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
+        self.shared.outbox.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
     }
 
     fn error(&self, what: impl Into<String>, within: &ConversationId) -> SandboxError {
-        self.platform.error(what, Some(within))
+        self.shared.platform.error(what, Some(within))
     }
 
     /// Takes back all that they permitted an app. The app gets the event `USER_ACCESS_REVOCATION` where a token had
@@ -288,8 +290,8 @@ impl User {
     ///
     /// Where the app did not answer with a success.
     pub async fn revoke_access(&self, app: &App) -> Result<(), SandboxError> {
-        let deliveries = self.platform.change(|engine, now| engine.user_revokes(&self.name, app.slug(), now));
-        let answers = self.platform.deliver_all(deliveries).await;
+        let deliveries = self.shared.platform.change(|engine, now| engine.user_revokes(&self.name, app.slug(), now));
+        let answers = self.shared.outbox.deliver_all(deliveries).await;
         self.all_well(answers, &format!("{} revoked the access, but ", self.name), None)
     }
 
@@ -300,7 +302,7 @@ impl User {
     ///
     /// Where the person is not in the conversation.
     pub fn block(&self, chat: &Chat) -> Result<(), SandboxError> {
-        let blocked = self.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, true));
+        let blocked = self.shared.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, true));
         blocked.map_err(|why| chat.error(why))
     }
 
@@ -310,17 +312,37 @@ impl User {
     ///
     /// Where the person is not in the conversation.
     pub fn unblock(&self, chat: &Chat) -> Result<(), SandboxError> {
-        let unblocked = self.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, false));
+        let unblocked = self.shared.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, false));
         unblocked.map_err(|why| chat.error(why))
     }
 
-    fn all_well(&self, answers: Vec<Answer>, but: &str, within: Option<&ConversationId>) -> Result<(), SandboxError> {
-        self.platform.all_well(answers, but, within)
+    fn all_well(
+        &self,
+        answers: Vec<DeliveryResult>,
+        but: &str,
+        within: Option<&ConversationId>,
+    ) -> Result<(), SandboxError> {
+        self.shared.outbox.all_taken(answers, but, within)
     }
 }
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("User").field(&self.name).finish()
+    }
+}
+
+impl Post {
+    /// The conversation of its owner with this person.
+    ///
+    /// An owner has none about a post of their own: whatever is done in that one is refused.
+    #[must_use]
+    pub fn conversation_with(&self, buyer: &User) -> Chat {
+        let between = Between::Sides {
+            post: self.token().clone(),
+            seller: self.owner().to_owned(),
+            buyer: buyer.name().to_owned(),
+        };
+        Chat::new(Arc::clone(&buyer.shared), between)
     }
 }

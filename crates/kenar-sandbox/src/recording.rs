@@ -7,16 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::Sandbox;
-use super::engine::Engine;
-use super::engine::disturb::Webhook;
-use super::engine::journal::{Direction, Exchange};
-use super::engine::world::{Author, Between, ChatMessage, Talk};
+use crate::engine::{Author, Between, ChatMessage, Direction, Engine, Exchange, Snapshot, Talk, Webhook};
 use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken, UserId};
 
 /// What happened between a sandbox and add-ons: which webhooks came, what was answered, which calls were made. It is kept
-/// as JSON, and [replayed](Sandbox::replay) against an add-on to see whether it still does the same, or
-/// [restored](Sandbox::restore) to go on from there.
+/// as JSON, and [replayed](crate::Sandbox::replay) against an add-on to see whether it still does the same, or
+/// [restored](crate::Sandbox::restore) to go on from there.
 ///
 /// There are no secrets of the platform's in it: no header, no token, nothing of the consent page and of the token
 /// endpoint. Of the pages that an add-on opened, only the path is kept, without what looks like an id. What people wrote
@@ -50,16 +46,16 @@ pub struct Recording {
     /// The version of the format; [`Self::VERSION`].
     version: u32,
     /// What the ids of users follow from.
-    pub(super) seed: u64,
-    pub(super) people: Vec<String>,
-    pub(super) posts: BTreeMap<PostToken, String>,
+    pub(crate) seed: u64,
+    pub(crate) people: Vec<String>,
+    pub(crate) posts: BTreeMap<PostToken, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     post_titles: BTreeMap<PostToken, String>,
     /// The ids of users that were chosen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) user_ids: BTreeMap<AppSlug, BTreeMap<String, UserId>>,
-    pub(super) conversations: BTreeMap<ConversationId, Conversation>,
-    pub(super) steps: Vec<Step>,
+    pub(crate) user_ids: BTreeMap<AppSlug, BTreeMap<String, UserId>>,
+    pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// Why a recording cannot be read or kept.
@@ -79,8 +75,8 @@ pub enum RecordingError {
 
 /// A conversation, and all that was said in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Conversation {
-    pub(super) parties: Parties,
+pub(crate) struct Conversation {
+    pub(crate) parties: Parties,
     said: Vec<Said>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     blocked_by: BTreeSet<String>,
@@ -108,14 +104,14 @@ enum Speaker {
 /// Who is in a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Parties {
+pub(crate) enum Parties {
     Post { post: PostToken, seller: String, buyer: String },
     Bot { app: AppSlug, user: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// A webhook, and what the add-on answered.
     Webhook { webhook: WebhookName, app: AppSlug, body: Value, status: Option<u16>, answer: Value },
     /// A call that the add-on made.
@@ -124,7 +120,7 @@ pub(super) enum Step {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum WebhookName {
+pub(crate) enum WebhookName {
     OpenApp,
     Event,
     DynamicAction,
@@ -139,7 +135,7 @@ impl WebhookName {
         })
     }
 
-    pub(super) fn webhook(self) -> Webhook {
+    pub(crate) fn webhook(self) -> Webhook {
         match self {
             Self::OpenApp => Webhook::OpenApp,
             Self::Event => Webhook::Event,
@@ -148,58 +144,35 @@ impl WebhookName {
     }
 }
 
-impl Sandbox {
-    /// What happened so far, to be kept. What faults did is left out.
-    #[must_use]
-    pub fn recording(&self) -> Recording {
-        self.platform.look(Recording::of)
-    }
-
-    /// Makes the people, the posts and the conversations of a recording, with all that was said in them, to go on from
-    /// there. What is there already stays; the bytes of media, tokens and subscriptions are not in a recording.
-    pub fn restore(&self, recording: &Recording) {
-        self.platform.change(|engine, _| engine.restore(recording, Conversation::talk));
-    }
-}
-
-impl Engine {
-    /// Makes what a recording is about.
-    pub(super) fn restore(&mut self, recording: &Recording, talk: impl Fn(&Conversation) -> Talk) {
-        let world = &mut self.world;
-        world.ids.reseed_users(recording.seed);
-        recording.people.iter().for_each(|name| world.person(name));
-        for (post, owner) in &recording.posts {
-            world.person(owner);
-            world.posts.insert(post.clone(), owner.clone());
-        }
-        world.post_titles.extend(recording.post_titles.clone());
-        for (app, ids) in &recording.user_ids {
-            ids.iter().for_each(|(name, id)| drop(world.set_user_id(app, name, id)));
-        }
-        for (id, conversation) in &recording.conversations {
-            if !conversation.parties.between().is_with_oneself() {
-                world.talks.entry(id.clone()).or_insert_with(|| talk(conversation));
-            }
-        }
-    }
-}
-
 impl Recording {
     /// The version of the format that this version of the crate writes and reads.
     pub const VERSION: u32 = 1;
 
-    pub(super) fn of(engine: &Engine) -> Self {
-        let world = &engine.world;
-        let conversations = world.talks.iter().map(|(id, talk)| (id.clone(), Conversation::of(talk)));
-        Self {
-            version: Self::VERSION,
-            seed: world.ids.user_seed(),
-            people: world.people.keys().cloned().collect(),
-            posts: world.posts.clone(),
-            post_titles: world.post_titles.clone(),
-            user_ids: world.user_ids.clone(),
-            conversations: conversations.collect(),
-            steps: Step::all(engine),
+    pub(crate) fn of(engine: &Engine) -> Self {
+        let Snapshot { user_seed, people, posts, post_titles, user_ids, talks } = engine.snapshot();
+        let conversations = talks.iter().map(|(id, talk)| (id.clone(), Conversation::of(talk))).collect();
+        let steps = Step::all(engine);
+        Self { version: Self::VERSION, seed: user_seed, people, posts, post_titles, user_ids, conversations, steps }
+    }
+
+    /// What it is about, with all that was said.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.snapshot_with(Conversation::talk)
+    }
+
+    /// What it is about, with nothing said yet.
+    pub(crate) fn snapshot_before(&self) -> Snapshot {
+        self.snapshot_with(|conversation| Talk::new(conversation.parties.between()))
+    }
+
+    fn snapshot_with(&self, talk: impl Fn(&Conversation) -> Talk) -> Snapshot {
+        Snapshot {
+            user_seed: self.seed,
+            people: self.people.clone(),
+            posts: self.posts.clone(),
+            post_titles: self.post_titles.clone(),
+            user_ids: self.user_ids.clone(),
+            talks: self.conversations.iter().map(|(id, conversation)| (id.clone(), talk(conversation))).collect(),
         }
     }
 
@@ -286,7 +259,7 @@ impl Parties {
         }
     }
 
-    pub(super) fn between(&self) -> Between {
+    pub(crate) fn between(&self) -> Between {
         match self.clone() {
             Self::Post { post, seller, buyer } => Between::Sides { post, seller, buyer },
             Self::Bot { app, user } => Between::Chatbot { app, user },
@@ -297,13 +270,13 @@ impl Parties {
 impl Step {
     /// A webhook comes before the calls that were made while it was answered.
     fn all(engine: &Engine) -> Vec<Self> {
-        let mut exchanges: Vec<_> = engine.journal.exchanges().collect();
+        let mut exchanges: Vec<_> = engine.journal().exchanges().collect();
         exchanges.sort_by_key(|exchange| (exchange.began_after, exchange.direction == Direction::ToKenar));
         exchanges.into_iter().filter_map(Self::of).collect()
     }
 
     /// What is kept of an exchange, if anything is.
-    pub(super) fn of(exchange: &Exchange) -> Option<Self> {
+    pub(crate) fn of(exchange: &Exchange) -> Option<Self> {
         if exchange.is_faulty() || exchange.request.len() > Exchange::MAX_BODY {
             return None;
         }
@@ -324,7 +297,7 @@ impl Step {
         }
     }
 
-    pub(super) fn app(&self) -> &AppSlug {
+    pub(crate) fn app(&self) -> &AppSlug {
         match self {
             Self::Webhook { app, .. } | Self::Call { app, .. } => app,
         }

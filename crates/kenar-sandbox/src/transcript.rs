@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::engine::Engine;
-use super::engine::world::{Author, Between, ChatMessage, Talk};
+use crate::engine::{Author, Between, ChatMessage, Engine, Talk};
 use kenar::model::{ButtonGrid, ConversationId, MessageContent};
 
 /// How many exchanges are shown.
@@ -12,12 +11,12 @@ const LAST: usize = 20;
 /// Everything that was said in one conversation, or in all of them, and the last exchanges.
 pub(crate) fn of(engine: &Engine, within: Option<&ConversationId>) -> String {
     let mut text = String::new();
-    for (id, talk) in &engine.world.talks {
+    for (id, talk) in engine.talks() {
         if within.is_none_or(|within| within == id) {
             conversation(&mut text, id, talk);
         }
     }
-    let mut last: Vec<_> = engine.journal.exchanges().rev().take(LAST).collect();
+    let mut last: Vec<_> = engine.journal().exchanges().rev().take(LAST).collect();
     last.reverse();
     text.push_str(if last.is_empty() { "nothing went over the wire\n" } else { "the last exchanges:\n" });
     for exchange in last {

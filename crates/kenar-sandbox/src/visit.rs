@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use url::Url;
 
-use super::platform::Platform;
-use super::{SandboxError, User};
+use crate::error::SandboxError;
+use crate::shared::Shared;
 use kenar::model::PostToken;
 use kenar::oauth::PermissionRequest;
 use kenar::request::Body;
@@ -54,14 +54,14 @@ impl Pressed {
 /// scripts, and goes nowhere but to this machine: an address elsewhere is kept as it is, and not fetched.
 #[derive(Clone)]
 pub struct Visit {
-    platform: Arc<Platform>,
+    shared: Arc<Shared>,
     user: String,
     cookies: Arc<Mutex<Vec<Cookie>>>,
-    page: Page,
+    page: Fetched,
 }
 
 #[derive(Clone)]
-struct Page {
+struct Fetched {
     url: Url,
     status: StatusCode,
     body: Bytes,
@@ -74,10 +74,9 @@ struct Cookie {
 }
 
 impl Visit {
-    pub(super) async fn begin(user: &User, url: Url) -> Result<Self, SandboxError> {
-        let page = Page { url: url.clone(), status: StatusCode::OK, body: Bytes::new() };
-        let visit =
-            Self { platform: Arc::clone(&user.platform), user: user.name().to_owned(), cookies: Arc::default(), page };
+    pub(crate) async fn begin(shared: &Arc<Shared>, user: &str, url: Url) -> Result<Self, SandboxError> {
+        let page = Fetched { url: url.clone(), status: StatusCode::OK, body: Bytes::new() };
+        let visit = Self { shared: Arc::clone(shared), user: user.to_owned(), cookies: Arc::default(), page };
         visit.go(Method::GET, url, None).await
     }
 
@@ -111,8 +110,8 @@ impl Visit {
         let url = &self.page.url;
         self.page.status == StatusCode::OK
             && url.path() == PermissionRequest::METADATA.path()
-            && self.platform.base_urls.oauth().as_str().starts_with(&format!("{}://", url.scheme()))
-            && self.platform.names.include(url.authority())
+            && self.shared.platform.base_urls.oauth().as_str().starts_with(&format!("{}://", url.scheme()))
+            && self.shared.platform.names.include(url.authority())
     }
 
     /// Follows a link on it.
@@ -154,7 +153,7 @@ impl Visit {
 
     async fn decide(&self, decision: &str) -> Result<Self, SandboxError> {
         if !self.asks_permission() {
-            let Page { url, status, .. } = &self.page;
+            let Fetched { url, status, .. } = &self.page;
             return Err(self.error(format!("{} is on {url} ({status}), where no permission is asked for", self.user)));
         }
         self.post_form("", &[("user", &self.user), ("decision", decision)]).await
@@ -167,16 +166,16 @@ impl Visit {
     async fn go(&self, mut method: Method, mut url: Url, mut form: Option<Bytes>) -> Result<Self, SandboxError> {
         for _ in 0..MAX_REDIRECTS {
             let uri = Uri::try_from(without_fragment(&url)).map_err(|error| self.error(format!("{url}: {error}")))?;
-            if !self.platform.reaches(&uri) {
-                return Ok(self.at(Page { url, status: StatusCode::OK, body: Bytes::new() }));
+            if !self.shared.reaches(&uri) {
+                return Ok(self.at(Fetched { url, status: StatusCode::OK, body: Bytes::new() }));
             }
             let request = self.request(method.clone(), uri, form.clone());
-            let answer = self.platform.send(request).await.map_err(|why| self.error(why))?;
+            let answer = self.shared.browse(request).await.map_err(|why| self.error(why))?;
             self.keep_cookies(&url, answer.headers());
             let status = answer.status();
             let location = answer.headers().get(header::LOCATION).filter(|_| status.is_redirection());
             let Some(location) = location.and_then(|location| location.to_str().ok()) else {
-                return Ok(self.at(Page { url, status, body: answer.into_body() }));
+                return Ok(self.at(Fetched { url, status, body: answer.into_body() }));
             };
             url =
                 url.join(location).map_err(|error| self.error(format!("{url} redirects to {location:?}: {error}")))?;
@@ -224,12 +223,12 @@ impl Visit {
         }
     }
 
-    fn at(&self, page: Page) -> Self {
+    fn at(&self, page: Fetched) -> Self {
         Self { page, ..self.clone() }
     }
 
     fn error(&self, what: impl Into<String>) -> SandboxError {
-        self.platform.error(what, None)
+        self.shared.platform.error(what, None)
     }
 }
 

@@ -5,8 +5,8 @@ use serde::Serialize;
 use kenar::request::{ApiKeyPermission, Authentication, Metadata, ScopeKind};
 
 use super::consent_page::meaning;
-use super::rest::ok;
-use super::{Done, Note};
+use super::note::Note;
+use super::reply::Reply;
 
 /// The declaration of the list of scopes.
 pub(super) const LIST_SCOPES: Metadata =
@@ -26,16 +26,16 @@ struct Listed {
 }
 
 /// Answers with the list of scopes.
-pub(super) fn scopes() -> Done {
+pub(super) fn scopes() -> Reply {
     let scopes: Vec<_> =
         ScopeKind::ALL.iter().map(|kind| listed(kind.name(), meaning(*kind).map(|(persian, _)| persian))).collect();
-    guessed(ok(&serde_json::json!({ "scopes": scopes })))
+    guessed(Reply::ok(&serde_json::json!({ "scopes": scopes })))
 }
 
 /// Answers with the list of API-key permissions.
-pub(super) fn permissions() -> Done {
+pub(super) fn permissions() -> Reply {
     let permissions: Vec<_> = ApiKeyPermission::ALL.iter().map(|one| listed(one.as_str(), None)).collect();
-    guessed(ok(&serde_json::json!({ "permissions": permissions })))
+    guessed(Reply::ok(&serde_json::json!({ "permissions": permissions })))
 }
 
 /// The list writes all names in capitals, the two of OAuth included, which the wire does not.
@@ -44,6 +44,6 @@ fn listed(name: &str, meaning: Option<&str>) -> Listed {
     Listed { slug: name.to_uppercase(), description: display.clone(), display, lifecycle_state: "ACTIVE" }
 }
 
-fn guessed(done: Done) -> Done {
+fn guessed(done: Reply) -> Reply {
     done.note(Note::Guess("the names are the platform's; the texts and the lifecycle state are the sandbox's"))
 }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use kenar::model::icon::Icon;
 
-use super::answer::Refusal;
+use super::api_error::ApiError;
 
 /// The type of a field in the OpenAPI file.
 #[derive(Clone, Copy)]
@@ -65,9 +65,9 @@ pub(super) struct Cleared {
 }
 
 /// Clears a body of this shape.
-pub(super) fn clear(shape: Shape, body: &[u8]) -> Result<Cleared, Refusal> {
+pub(super) fn clear(shape: Shape, body: &[u8]) -> Result<Cleared, ApiError> {
     let mut notes = Vec::new();
-    let json = parse(body).and_then(|json| shape.cleared(json, "the body", &mut notes)).map_err(Refusal::invalid)?;
+    let json = parse(body).and_then(|json| shape.cleared(json, "the body", &mut notes)).map_err(ApiError::invalid)?;
     Ok(Cleared { json, notes })
 }
 

@@ -9,7 +9,7 @@ use kenar::operation::{
 };
 use kenar::request::{Authentication, Operation as _};
 
-use super::answer::Refusal;
+use super::api_error::ApiError;
 use super::assets::{LIST_PERMISSIONS, LIST_SCOPES};
 use super::rest::Route;
 use super::{retired, token};
@@ -61,7 +61,7 @@ impl Call {
         }
     }
 
-    pub(super) fn of(method: &Method, path: &str) -> Result<Self, Refusal> {
+    pub(super) fn of(method: &Method, path: &str) -> Result<Self, ApiError> {
         let consent = PermissionRequest::METADATA;
         let calls = ROUTES.iter().map(|route| (route.operation, route.operation.method(), Self::Operation(route)));
         let calls = calls.chain([
@@ -80,7 +80,7 @@ impl Call {
                 path_is_known = true;
             }
         }
-        let unknown = || if path_is_known { Refusal::wrong_method() } else { Refusal::not_found("Not Found") };
+        let unknown = || if path_is_known { ApiError::wrong_method() } else { ApiError::not_found("Not Found") };
         Err(retired::refusal(method, path).unwrap_or_else(unknown))
     }
 }

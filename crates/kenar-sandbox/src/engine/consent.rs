@@ -7,13 +7,16 @@ use kenar::oauth::{Callback, Denial, PermissionRequest, Scope};
 use kenar::request::Resource;
 use kenar::secret::AuthorizationCode;
 
-use super::answer::response;
+use super::consent_page;
 use super::grants::Grant;
+use super::note::Note;
+use super::reply::Reply;
+use super::reply::response;
+use super::state::Engine;
 use super::world::App;
-use super::{Done, Engine, Note, consent_page};
 
 /// Why there is nothing to consent to.
-enum Refused {
+enum ConsentError {
     /// Nobody can be sent back: the app or the redirect URI is not known. Said on a page.
     Page(String),
     /// The user is sent back with an error.
@@ -22,38 +25,38 @@ enum Refused {
 
 impl Engine {
     /// The page that asks.
-    pub(super) fn ask_consent(&self, query: &str) -> Done {
+    pub(super) fn ask_consent(&self, query: &str) -> Reply {
         match self.permission_request(query) {
             Ok(request) => {
                 let app = self.world.apps.get(&request.client_id).map_or(request.client_id.as_str(), App::title);
                 let people = self.world.people.keys().map(String::as_str);
                 page(StatusCode::OK, consent_page::asking(app, &request.scopes, people))
             }
-            Err(refused) => refused.into_done(),
+            Err(refused) => refused.into_reply(),
         }
     }
 
     /// A `POST` with the query of the page: what a person answered. A platform's own page would know who
     /// they are; this one is told, in `user`.
-    pub(super) fn decide_consent(&mut self, query: &str, form: &[u8], now: Timestamp) -> Done {
+    pub(super) fn decide_consent(&mut self, query: &str, form: &[u8], now: Timestamp) -> Reply {
         let field = |name| form_urlencoded::parse(form).find_map(|(key, value)| (key == name).then_some(value));
         let user = field("user").unwrap_or_default();
         let allowed = match field("decision").as_deref() {
             Some("allow") => true,
             Some("deny") => false,
-            _ => return Refused::Page("`decision` must be `allow` or `deny`".to_owned()).into_done(),
+            _ => return ConsentError::Page("`decision` must be `allow` or `deny`".to_owned()).into_reply(),
         };
         let request = match self.permission_request(query) {
             Ok(request) => request,
-            Err(refused) => return refused.into_done(),
+            Err(refused) => return refused.into_reply(),
         };
         if !self.world.people.contains_key(&*user) {
-            return Refused::Page(format!("there is nobody called {user:?}")).into_done();
+            return ConsentError::Page(format!("there is nobody called {user:?}")).into_reply();
         }
         let foreign = request.scopes.iter().find(|scope| !self.may_grant(&user, scope));
         let callback = match foreign {
             Some(scope) => {
-                return request.refused("invalid_scope", format!("{scope} is not {user}'s to grant")).into_done();
+                return refused(&request, "invalid_scope", format!("{scope} is not {user}'s to grant")).into_reply();
             }
             None if allowed => self.grant_code(&request, &user, now),
             None => Callback::Denied(Denial::new(
@@ -71,22 +74,23 @@ impl Engine {
         Callback::Granted(code)
     }
 
-    fn permission_request(&self, query: &str) -> Result<PermissionRequest, Refused> {
+    fn permission_request(&self, query: &str) -> Result<PermissionRequest, ConsentError> {
         let field = |name: &str| {
             form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then(|| value.into_owned()))
         };
         let client_id = AppSlug::new(field("client_id").unwrap_or_default());
         let redirect_uri = field("redirect_uri").unwrap_or_default();
         let app = self.world.apps.get(&client_id);
-        let app = app.ok_or_else(|| Refused::Page(format!("no app has the client_id {:?}", client_id.as_str())))?;
+        let app =
+            app.ok_or_else(|| ConsentError::Page(format!("no app has the client_id {:?}", client_id.as_str())))?;
         if !app.redirect_uris.contains(&redirect_uri) {
             let registered: Vec<_> = app.redirect_uris.iter().map(String::as_str).collect();
-            return Err(Refused::Page(format!(
+            return Err(ConsentError::Page(format!(
                 "the redirect_uri {redirect_uri:?} is not registered for {client_id}, letter by letter; registered: [{}]",
                 registered.join(", "),
             )));
         }
-        let back = |error, why: String| Refused::Back {
+        let back = |error, why: String| ConsentError::Back {
             redirect_uri: redirect_uri.clone(),
             state: field("state"),
             error,
@@ -101,7 +105,7 @@ impl Engine {
         }
         let request = PermissionRequest::parse(query).map_err(|why| back("invalid_request", why.to_string()))?;
         match request.scopes.iter().find_map(|scope| self.wrong_with(scope)) {
-            Some(why) => Err(request.refused("invalid_scope", why)),
+            Some(why) => Err(refused(&request, "invalid_scope", why)),
             None => Ok(request),
         }
     }
@@ -140,19 +144,14 @@ impl Engine {
     }
 }
 
-trait RefusedRequest {
-    fn refused(&self, error: &'static str, why: String) -> Refused;
+/// The user is sent back, to the app that asked.
+fn refused(request: &PermissionRequest, error: &'static str, why: String) -> ConsentError {
+    let state = Some(request.state.expose_secret().to_owned());
+    ConsentError::Back { redirect_uri: request.redirect_uri.clone(), state, error, why }
 }
 
-impl RefusedRequest for PermissionRequest {
-    fn refused(&self, error: &'static str, why: String) -> Refused {
-        let state = Some(self.state.expose_secret().to_owned());
-        Refused::Back { redirect_uri: self.redirect_uri.clone(), state, error, why }
-    }
-}
-
-impl Refused {
-    fn into_done(self) -> Done {
+impl ConsentError {
+    fn into_reply(self) -> Reply {
         match self {
             Self::Page(why) => page(StatusCode::BAD_REQUEST, consent_page::refusing(&why)).note(Note::remark(why)),
             Self::Back { redirect_uri, state, error, why } => {
@@ -167,17 +166,17 @@ impl Refused {
     }
 }
 
-fn page(status: StatusCode, html: String) -> Done {
+fn page(status: StatusCode, html: String) -> Reply {
     let mut response = response(status, "text/html; charset=utf-8", html);
     let policy = HeaderValue::from_static(consent_page::POLICY);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    Done::new(response)
+    Reply::new(response)
 }
 
-fn see_other(to: &str) -> Done {
-    let mut done = page(StatusCode::SEE_OTHER, String::new());
+fn see_other(to: &str) -> Reply {
+    let mut reply = page(StatusCode::SEE_OTHER, String::new());
     if let Ok(to) = HeaderValue::try_from(to) {
-        done.response.headers_mut().insert(header::LOCATION, to);
+        reply.response.headers_mut().insert(header::LOCATION, to);
     }
-    done
+    reply
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
+use super::delivery::Delivery;
 use super::note::Note;
-use super::webhooks::Delivery;
 use kenar::model::Timestamp;
 
 /// Another of the platform's ways to write the same: its documents contradict each other, its OpenAPI file and its

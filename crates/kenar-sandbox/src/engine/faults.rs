@@ -9,10 +9,12 @@ use http::{HeaderValue, Response, StatusCode};
 
 use kenar::error::RpcCode;
 
-use super::answer::{Refusal, response};
 use super::dialect::Dialect;
-use super::disturb::{Disturbance, Webhook};
-use super::{Cut, Done, Note};
+use super::note::Note;
+use super::reply::{Cut, Reply};
+use super::webhook::Webhook;
+use super::webhook_fault::PendingWebhookFault;
+use super::{api_error::ApiError, reply::response};
 
 /// What goes wrong with a call: given to [`Sandbox::inject`](crate::Sandbox::inject), and aimed at an
 /// operation.
@@ -20,7 +22,7 @@ use super::{Cut, Done, Note};
 /// Unless it is told otherwise, the call is not carried out.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    outcome: Outcome,
+    effect: Effect,
     delay: Duration,
     carried_out: bool,
     /// How long the call waits before it is carried out.
@@ -28,7 +30,7 @@ pub struct Fault {
 }
 
 #[derive(Clone, Debug)]
-enum Outcome {
+enum Effect {
     /// The true answer.
     Answer,
     Dialect(Dialect),
@@ -37,8 +39,8 @@ enum Outcome {
 }
 
 impl Fault {
-    fn new(outcome: Outcome) -> Self {
-        Self { outcome, delay: Duration::ZERO, carried_out: false, wait: Duration::ZERO }
+    fn new(effect: Effect) -> Self {
+        Self { effect, delay: Duration::ZERO, carried_out: false, wait: Duration::ZERO }
     }
 
     /// An error of the API's: this status, and the JSON that goes with it. A status that is none, such as 42, becomes
@@ -46,8 +48,8 @@ impl Fault {
     #[must_use]
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let refusal = Refusal::new(status, rpc_code(status), "a fault of the sandbox's");
-        Self::new(Outcome::Instead(refusal.response()))
+        let refusal = ApiError::new(status, rpc_code(status), "a fault of the sandbox's");
+        Self::new(Effect::Instead(Reply::from(refusal).response))
     }
 
     /// This status, and nothing else. A status that is none, such as 42, becomes 500.
@@ -55,33 +57,33 @@ impl Fault {
     pub fn bare_status(status: u16) -> Self {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::new(Outcome::Instead(response))
+        Self::new(Effect::Instead(response))
     }
 
     /// A page of HTML with status 200, as a front end of Divar's answers what it does not know.
     #[must_use]
     pub fn html() -> Self {
         let page = "<!doctype html><html><head><title>Kenar</title></head><body><div id=\"root\"></div></body></html>";
-        Self::new(Outcome::Instead(response(StatusCode::OK, "text/html; charset=utf-8", page)))
+        Self::new(Effect::Instead(response(StatusCode::OK, "text/html; charset=utf-8", page)))
     }
 
     /// Any answer at all.
     #[must_use]
     pub fn answer<B: Into<Bytes>>(response: Response<B>) -> Self {
-        Self::new(Outcome::Instead(response.map(Into::into)))
+        Self::new(Effect::Instead(response.map(Into::into)))
     }
 
     /// The true answer, but late. The call is carried out at once.
     #[must_use]
     pub fn delay(delay: Duration) -> Self {
-        Self { carried_out: true, ..Self::new(Outcome::Answer) }.delayed(delay)
+        Self { carried_out: true, ..Self::new(Effect::Answer) }.delayed(delay)
     }
 
     /// A slow server: the call is carried out this much later, and answered then. A client that hangs up before is not
     /// served.
     #[must_use]
     pub fn slow(wait: Duration) -> Self {
-        Self { wait, carried_out: true, ..Self::new(Outcome::Answer) }
+        Self { wait, carried_out: true, ..Self::new(Effect::Answer) }
     }
 
     /// The call is carried out, and the connection breaks before its response: the client cannot know whether it was.
@@ -96,19 +98,19 @@ impl Fault {
     /// The connection breaks before the answer.
     #[must_use]
     pub fn no_answer() -> Self {
-        Self::new(Outcome::Cut(Cut::Before))
+        Self::new(Effect::Cut(Cut::Before))
     }
 
     /// The connection breaks in the middle of the answer. The call is carried out.
     #[must_use]
     pub fn cut_off() -> Self {
-        Self { carried_out: true, ..Self::new(Outcome::Cut(Cut::Midway)) }
+        Self { carried_out: true, ..Self::new(Effect::Cut(Cut::Midway)) }
     }
 
     /// The true answer, in another of the platform's ways to write it.
     #[must_use]
     pub fn dialect(dialect: Dialect) -> Self {
-        Self { carried_out: true, ..Self::new(Outcome::Dialect(dialect)) }
+        Self { carried_out: true, ..Self::new(Effect::Dialect(dialect)) }
     }
 
     /// The call is carried out all the same: only its answer goes wrong.
@@ -133,12 +135,12 @@ impl Fault {
     }
 
     /// What it is, and more about it where there is more than one.
-    pub(crate) fn told(&self) -> (&'static str, Option<String>) {
-        match &self.outcome {
-            Outcome::Answer if !self.wait.is_zero() => ("slow", Some(format!("{:?}", self.wait))),
-            Outcome::Answer => ("delay", Some(format!("{:?}", self.delay))),
-            Outcome::Dialect(dialect) => ("dialect", Some(dialect.to_string())),
-            Outcome::Instead(response) => {
+    pub(crate) fn describe(&self) -> (&'static str, Option<String>) {
+        match &self.effect {
+            Effect::Answer if !self.wait.is_zero() => ("slow", Some(format!("{:?}", self.wait))),
+            Effect::Answer => ("delay", Some(format!("{:?}", self.delay))),
+            Effect::Dialect(dialect) => ("dialect", Some(dialect.to_string())),
+            Effect::Instead(response) => {
                 let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
                 let kind = match content_type {
                     Some(content_type) if content_type.starts_with(b"text/html") => "html",
@@ -147,31 +149,31 @@ impl Fault {
                 };
                 (kind, Some(response.status().as_str().to_owned()))
             }
-            Outcome::Cut(Cut::Before) if self.carried_out => ("response_lost", None),
-            Outcome::Cut(Cut::Before) => ("no_answer", None),
-            Outcome::Cut(Cut::Midway) => ("cut_off", None),
+            Effect::Cut(Cut::Before) if self.carried_out => ("response_lost", None),
+            Effect::Cut(Cut::Before) => ("no_answer", None),
+            Effect::Cut(Cut::Midway) => ("cut_off", None),
         }
     }
 
     /// What becomes of the answer to a call that is carried out.
-    pub(crate) fn spoil(self, mut done: Done) -> Done {
-        let (note, mut done) = match self.outcome {
-            Outcome::Answer => ("a late response".to_owned(), done),
-            Outcome::Dialect(dialect) => {
-                let response = done.response.map(|body| dialect.rewrite(&body).unwrap_or(body));
-                (format!("the response in the dialect {dialect}"), Done { response, ..done })
+    pub(crate) fn apply(self, mut reply: Reply) -> Reply {
+        let (note, mut reply) = match self.effect {
+            Effect::Answer => ("a late response".to_owned(), reply),
+            Effect::Dialect(dialect) => {
+                let response = reply.response.map(|body| dialect.rewrite(&body).unwrap_or(body));
+                (format!("the response in the dialect {dialect}"), Reply { response, ..reply })
             }
-            Outcome::Instead(response) => {
-                (format!("{} in place of the true response", response.status()), Done { response, ..done })
+            Effect::Instead(response) => {
+                (format!("{} in place of the true response", response.status()), Reply { response, ..reply })
             }
-            Outcome::Cut(cut) => {
-                done.manner.cut = Some(cut);
+            Effect::Cut(cut) => {
+                reply.cut = Some(cut);
                 let place = if cut == Cut::Before { "before" } else { "in the middle of" };
-                (format!("the connection breaks {place} the response"), done)
+                (format!("the connection breaks {place} the response"), reply)
             }
         };
-        done.manner.delay = self.delay;
-        done.note(Note::Fault(note))
+        reply.delay = self.delay;
+        reply.note(Note::Fault(note))
     }
 }
 
@@ -218,15 +220,15 @@ impl Target {
 /// Faults that wait for what they are aimed at, in the order in which they were injected.
 #[derive(Debug)]
 pub(crate) struct Aimed<T, F> {
-    waiting: Vec<Waiting<T, F>>,
+    waiting: Vec<PendingFault<T, F>>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Waiting<T, F> {
+pub(crate) struct PendingFault<T, F> {
     pub(crate) id: u64,
     pub(crate) target: T,
     pub(crate) fault: F,
-    /// How often it strikes yet; without end where there is none.
+    /// How often it times_triggered yet; without end where there is none.
     pub(crate) left: Option<u32>,
 }
 
@@ -257,27 +259,27 @@ impl<T, F: Clone> Aimed<T, F> {
 pub(crate) struct Faults {
     count: u64,
     calls: Aimed<Target, Fault>,
-    webhooks: Aimed<Webhook, Disturbance>,
+    webhooks: Aimed<Webhook, PendingWebhookFault>,
     fallback_urls: Aimed<(), Dialect>,
-    strikes: BTreeMap<u64, u32>,
+    times_triggered: BTreeMap<u64, u32>,
 }
 
 impl Faults {
     pub(crate) fn on_calls(&mut self, target: Target, fault: Fault, left: Option<u32>) -> u64 {
         self.count = self.count.saturating_add(1);
-        self.calls.waiting.push(Waiting { id: self.count, target, fault, left });
+        self.calls.waiting.push(PendingFault { id: self.count, target, fault, left });
         self.count
     }
 
-    pub(crate) fn on_webhooks(&mut self, target: Webhook, fault: Disturbance, left: Option<u32>) -> u64 {
+    pub(crate) fn on_webhooks(&mut self, target: Webhook, fault: PendingWebhookFault, left: Option<u32>) -> u64 {
         self.count = self.count.saturating_add(1);
-        self.webhooks.waiting.push(Waiting { id: self.count, target, fault, left });
+        self.webhooks.waiting.push(PendingFault { id: self.count, target, fault, left });
         self.count
     }
 
     pub(crate) fn on_fallback_url(&mut self, dialect: Dialect, left: Option<u32>) -> u64 {
         self.count = self.count.saturating_add(1);
-        self.fallback_urls.waiting.push(Waiting { id: self.count, target: (), fault: dialect, left });
+        self.fallback_urls.waiting.push(PendingFault { id: self.count, target: (), fault: dialect, left });
         self.count
     }
 
@@ -288,44 +290,53 @@ impl Faults {
     }
 
     /// Those that wait for calls.
-    pub(crate) fn of_calls(&self) -> impl Iterator<Item = &Waiting<Target, Fault>> {
+    pub(crate) fn of_calls(&self) -> impl Iterator<Item = &PendingFault<Target, Fault>> {
         self.calls.waiting.iter()
     }
 
     /// Those that wait for webhooks.
-    pub(crate) fn of_webhooks(&self) -> impl Iterator<Item = &Waiting<Webhook, Disturbance>> {
+    pub(crate) fn of_webhooks(&self) -> impl Iterator<Item = &PendingFault<Webhook, PendingWebhookFault>> {
         self.webhooks.waiting.iter()
     }
 
     /// Those that wait for the Fallback URL to be opened.
-    pub(crate) fn of_fallback_urls(&self) -> impl Iterator<Item = &Waiting<(), Dialect>> {
+    pub(crate) fn of_fallback_urls(&self) -> impl Iterator<Item = &PendingFault<(), Dialect>> {
         self.fallback_urls.waiting.iter()
     }
 
-    /// How often a fault struck.
-    pub(crate) fn strikes(&self, id: u64) -> u32 {
-        self.strikes.get(&id).copied().unwrap_or(0)
+    /// How often a fault triggered.
+    pub(crate) fn times_triggered(&self, id: u64) -> u32 {
+        self.times_triggered.get(&id).copied().unwrap_or(0)
     }
 
     pub(crate) fn for_call(&mut self, operation: &str) -> Option<Fault> {
         let taken = self.calls.take(|target| target.is(operation));
-        self.struck(taken)
+        self.triggered(taken)
     }
 
-    pub(crate) fn for_webhook(&mut self, webhook: Webhook) -> Option<Disturbance> {
+    pub(crate) fn for_webhook(&mut self, webhook: Webhook) -> Option<PendingWebhookFault> {
         let taken = self.webhooks.take(|target| *target == webhook);
-        self.struck(taken)
+        self.triggered(taken)
     }
 
     pub(crate) fn for_fallback_url(&mut self) -> Option<Dialect> {
         let taken = self.fallback_urls.take(|()| true);
-        self.struck(taken)
+        self.triggered(taken)
     }
 
-    fn struck<F>(&mut self, taken: Option<(u64, F)>) -> Option<F> {
+    fn triggered<F>(&mut self, taken: Option<(u64, F)>) -> Option<F> {
         let (id, fault) = taken?;
-        let strikes = self.strikes.entry(id).or_default();
-        *strikes = strikes.saturating_add(1);
+        let times_triggered = self.times_triggered.entry(id).or_default();
+        *times_triggered = times_triggered.saturating_add(1);
         Some(fault)
+    }
+}
+
+/// Carries a call out, unless a fault keeps it from that, and lets the fault at the answer.
+pub(super) fn faulty(fault: Option<Fault>, carry_out: impl FnOnce() -> Reply) -> Reply {
+    match fault {
+        None => carry_out(),
+        Some(fault) if fault.lets_through() => fault.apply(carry_out()),
+        Some(fault) => fault.apply(Reply::new(Response::default())),
     }
 }

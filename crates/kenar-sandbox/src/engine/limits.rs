@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use kenar::model::{AppSlug, Timestamp};
 
-use super::answer::json;
-use super::{Done, Note};
+use super::note::Note;
+use super::reply::{Reply, json};
 use kenar::error::RpcCode;
 
 /// The windows that calls are counted in. The platform documents a limit per minute and a quota per day; that the
@@ -67,7 +67,7 @@ struct Limit {
 
 /// An app that called too often.
 #[derive(Debug)]
-pub(crate) struct Exceeded {
+pub(crate) struct LimitExceeded {
     window: Window,
     calls: u32,
     retry_after: Duration,
@@ -87,14 +87,14 @@ impl Limits {
     }
 
     /// Counts a call, unless it is one too many; those are not counted.
-    pub(crate) fn count(&mut self, app: &AppSlug, now: Timestamp) -> Result<(), Exceeded> {
+    pub(crate) fn count(&mut self, app: &AppSlug, now: Timestamp) -> Result<(), LimitExceeded> {
         for window in Window::ALL {
             if let Some(limit) = self.limits.get_mut(&(app.clone(), window)) {
                 if limit.window != window.number_at(now) {
                     (limit.window, limit.used) = (window.number_at(now), 0);
                 }
                 if limit.used >= limit.calls {
-                    return Err(Exceeded { window, calls: limit.calls, retry_after: window.left_at(now) });
+                    return Err(LimitExceeded { window, calls: limit.calls, retry_after: window.left_at(now) });
                 }
             }
         }
@@ -108,8 +108,8 @@ impl Limits {
 }
 
 /// The status is documented, and that the answer tells which limit it was; how it tells is the gRPC convention.
-impl From<Exceeded> for Done {
-    fn from(exceeded: Exceeded) -> Self {
+impl From<LimitExceeded> for Reply {
+    fn from(exceeded: LimitExceeded) -> Self {
         #[derive(Serialize)]
         struct Status<'a> {
             code: i32,
@@ -128,7 +128,7 @@ impl From<Exceeded> for Done {
             description: &'a str,
         }
 
-        let Exceeded { window, calls, retry_after } = exceeded;
+        let LimitExceeded { window, calls, retry_after } = exceeded;
         let message = format!("the app's limit of {calls} calls {} is used up", window.name());
         let violations = [Violation { subject: window.name(), description: &message }];
         let details = [QuotaFailure { kind: "type.googleapis.com/google.rpc.QuotaFailure", violations }];

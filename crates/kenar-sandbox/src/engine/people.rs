@@ -9,9 +9,10 @@ use kenar::webhook::{
     AccessRevoked, COMPLETION_URL, Event, MessageEvent, PaymentTransaction, PostUpdate, PostUpdateKind,
 };
 
-use super::Engine;
+use super::delivery::Delivery;
 use super::dialect::Dialect;
-use super::webhooks::{Delivery, OpenedFrom, Opening};
+use super::state::Engine;
+use super::webhooks::{OpenedFrom, Opening};
 use super::world::{Author, Between, ChatMessage};
 
 /// What pressing a button leads to.
@@ -74,7 +75,7 @@ impl Engine {
 
     /// Where a direct link on the page of a post leads.
     pub(crate) fn direct_link(&mut self, app: &AppSlug, post: &PostToken) -> Result<Url, String> {
-        let link = self.world.apps.get(app).and_then(|app| app.direct_link.as_ref());
+        let link = self.world.apps.get(app).and_then(|app| app.fallback_url.as_ref());
         let link = link.ok_or_else(|| format!("{app} has no direct link: give it one, as in the panel"))?;
         let link = link.with_query("post_token", post.as_str());
         // The documents had `return_url` until September 2025.

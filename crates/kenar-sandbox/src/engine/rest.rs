@@ -1,8 +1,7 @@
 //! The calls of the REST API, each with what it asks for: a key with a permission, a token with a scope.
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 
 use kenar::model::{AppSlug, BotMessage, ConversationId, MessageContent, OutgoingContent, PostToken, Timestamp};
 use kenar::oauth::Scope;
@@ -13,12 +12,14 @@ use kenar::operation::{
 use kenar::request::{IncomingRequest, Metadata, Operation as _, ParseOperation, Resource, ScopeKind};
 use kenar::secret::ApiKey;
 
-use super::answer::{Refusal, json};
+use super::api_error::ApiError;
 use super::body::{BOT_MESSAGE, CONVERSATION_MESSAGE, Cleared, SUBSCRIPTION, Shape, clear, without_place};
+use super::delivery::Delivery;
 use super::grants::Grant;
-use super::webhooks::Delivery;
+use super::note::Note;
+use super::reply::Reply;
+use super::state::Engine;
 use super::world::{Author, Between, ChatMessage, Talk};
-use super::{Done, Engine, Note};
 
 const API_KEYS: &str = "API keys";
 const OAUTH: &str = "OAuth";
@@ -26,7 +27,7 @@ const OAUTH: &str = "OAuth";
 /// An operation, and what carries it out.
 pub(super) struct Route {
     pub(super) operation: Metadata,
-    pub(super) carry_out: fn(&mut Engine, &IncomingRequest<'_>, Timestamp) -> Result<Done, Refusal>,
+    pub(super) carry_out: fn(&mut Engine, &IncomingRequest<'_>, Timestamp) -> Result<Reply, ApiError>,
 }
 
 impl Route {
@@ -36,12 +37,12 @@ impl Route {
 }
 
 /// Checks a call in the platform's order: who calls, whether they may, what they say.
-fn carry_out<O: Served>(engine: &mut Engine, request: &IncomingRequest<'_>, now: Timestamp) -> Result<Done, Refusal> {
+fn carry_out<O: Served>(engine: &mut Engine, request: &IncomingRequest<'_>, now: Timestamp) -> Result<Reply, ApiError> {
     let caller = O::Caller::of(engine, &O::METADATA, request.headers(), now)?;
     O::authorize(engine, &caller, request)?;
     let Cleared { json, notes } = O::BODY.map_or(Ok(Cleared::default()), |shape| clear(shape, request.body()))?;
     let call = O::parse(&request.with_body(json.as_bytes())).map_err(|why| {
-        Refusal::invalid(format!("the body is not valid: {}", without_place(&why.to_string())))
+        ApiError::invalid(format!("the body is not valid: {}", without_place(&why.to_string())))
             .see("messages and buttons")
     })?;
     let mut done = call.serve(engine, caller, now)?;
@@ -57,16 +58,16 @@ pub(super) trait Served: ParseOperation {
     const BODY: Option<Shape> = None;
 
     /// Whether the caller may do this, as far as the declaration of the operation does not say it already.
-    fn authorize(_: &Engine, _: &Self::Caller, _: &IncomingRequest<'_>) -> Result<(), Refusal> {
+    fn authorize(_: &Engine, _: &Self::Caller, _: &IncomingRequest<'_>) -> Result<(), ApiError> {
         Ok(())
     }
 
-    fn serve(self, engine: &mut Engine, caller: Self::Caller, now: Timestamp) -> Result<Done, Refusal>;
+    fn serve(self, engine: &mut Engine, caller: Self::Caller, now: Timestamp) -> Result<Reply, ApiError>;
 }
 
 /// Whoever makes a call, authenticated as its declaration demands.
 pub(super) trait Caller: Sized {
-    fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, now: Timestamp) -> Result<Self, Refusal>;
+    fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, now: Timestamp) -> Result<Self, ApiError>;
 }
 
 /// An app, by its API key.
@@ -80,21 +81,21 @@ pub(super) struct UserCaller {
 }
 
 impl Caller for AppCaller {
-    fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, _: Timestamp) -> Result<Self, Refusal> {
+    fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, _: Timestamp) -> Result<Self, ApiError> {
         engine.app_call(headers, operation).map(Self)
     }
 }
 
 impl Caller for UserCaller {
-    fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, now: Timestamp) -> Result<Self, Refusal> {
+    fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, now: Timestamp) -> Result<Self, ApiError> {
         let app = engine.app_call(headers, operation)?;
         let access_token = bearer(headers)?;
         let grant = engine.grants.of_token(&access_token, now);
-        let grant = grant.map_err(|why| Refusal::unauthenticated(why).see(OAUTH))?.clone();
+        let grant = grant.map_err(|why| ApiError::unauthenticated(why).see(OAUTH))?.clone();
         if grant.app == app {
             Ok(Self { app, grant, access_token })
         } else {
-            Err(Refusal::denied("the access token was given to another app than the API key's"))
+            Err(ApiError::denied("the access token was given to another app than the API key's"))
         }
     }
 }
@@ -104,7 +105,7 @@ impl Served for SendMessage<'static> {
 
     const BODY: Option<Shape> = Some(CONVERSATION_MESSAGE);
 
-    fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), Refusal> {
+    fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), ApiError> {
         let to = conversation(request)?;
         let talk = engine.talk_of_sides(&to)?;
         let Some((post, seller)) = talk.between.post() else { return Err(unknown_conversation(&to)) };
@@ -113,25 +114,25 @@ impl Served for SendMessage<'static> {
         caller.takes_part_in(talk)
     }
 
-    fn serve(self, engine: &mut Engine, caller: UserCaller, now: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, caller: UserCaller, now: Timestamp) -> Result<Reply, ApiError> {
         let (to, message) = (&*self.conversation, self.message.into_owned());
         let restricted = !engine.talk_of_sides(to)?.blocked_by.is_empty();
         let content = engine.content(message.content, &caller.app)?;
         if restricted {
-            return Err(Refusal::recipient_restricted());
+            return Err(ApiError::recipient_restricted());
         }
         let author = Author::AppFor { app: caller.app, user: caller.grant.user };
         let buttons = [message.sender_buttons, message.receiver_buttons];
         let written = engine.world.write(to, author, content, buttons, now).ok_or_else(|| unknown_conversation(to))?;
         let sent = SendMessageResponse::default().status(200).message("success");
-        Ok(Done { deliveries: engine.new_message_events(&written, now), ..ok(&sent) })
+        Ok(Reply { deliveries: engine.new_message_events(&written, now), ..Reply::ok(&sent) })
     }
 }
 
 impl Served for GetConversation<'static> {
     type Caller = UserCaller;
 
-    fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), Refusal> {
+    fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), ApiError> {
         let id = conversation(request)?;
         let talk = engine.talk_of_sides(&id)?;
         let about = About { conversation: Some(&id), ..About::default() };
@@ -139,11 +140,11 @@ impl Served for GetConversation<'static> {
         caller.takes_part_in(talk)
     }
 
-    fn serve(self, engine: &mut Engine, _: UserCaller, _: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, _: UserCaller, _: Timestamp) -> Result<Reply, ApiError> {
         let talk = engine.talk_of_sides(&self.conversation)?;
         let texts = talk.messages.iter().map(|message| &message.message);
         let texts = texts.filter(|message| matches!(message.content, MessageContent::Text(_))).cloned().collect();
-        Ok(ok(&GetConversationResponse::new(talk.between.conversation(&self.conversation), texts)))
+        Ok(Reply::ok(&GetConversationResponse::new(talk.between.conversation(&self.conversation), texts)))
     }
 }
 
@@ -152,18 +153,18 @@ impl Served for SendBotMessage<'static> {
 
     const BODY: Option<Shape> = Some(BOT_MESSAGE);
 
-    fn authorize(engine: &Engine, AppCaller(app): &AppCaller, request: &IncomingRequest<'_>) -> Result<(), Refusal> {
+    fn authorize(engine: &Engine, AppCaller(app): &AppCaller, request: &IncomingRequest<'_>) -> Result<(), ApiError> {
         let to = conversation(request)?;
         match engine.world.talks.get(&to).map(|talk| &talk.between) {
             Some(Between::Chatbot { app: own, .. }) if own == app => Ok(()),
             Some(Between::Chatbot { .. }) => {
-                Err(Refusal::denied("the conversation is with the chatbot of another app"))
+                Err(ApiError::denied("the conversation is with the chatbot of another app"))
             }
             _ => Err(unknown_conversation(&to)),
         }
     }
 
-    fn serve(self, engine: &mut Engine, AppCaller(app): AppCaller, now: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, AppCaller(app): AppCaller, now: Timestamp) -> Result<Reply, ApiError> {
         engine.write_as_bot(app, &self.conversation, self.message.into_owned(), now)
     }
 }
@@ -173,19 +174,19 @@ impl Served for SendBotMessageToUser<'static> {
 
     const BODY: Option<Shape> = Some(BOT_MESSAGE);
 
-    fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), Refusal> {
-        let to = request.path_parameter(0).map_err(|why| Refusal::invalid(why.to_string()))?;
-        let unknown = || Refusal::not_found(format!("your app knows no user {to}"));
+    fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), ApiError> {
+        let to = request.path_parameter(0).map_err(|why| ApiError::invalid(why.to_string()))?;
+        let unknown = || ApiError::not_found(format!("your app knows no user {to}"));
         let user = engine.world.known_as(&caller.app, to).ok_or_else(unknown)?;
         if *user != caller.grant.user {
             return Err(
-                Refusal::denied("the access token is another user's: it must be the recipient's own").see("chatbots")
+                ApiError::denied("the access token is another user's: it must be the recipient's own").see("chatbots")
             );
         }
         caller.needs(&About::default().scopes(Self::METADATA.scopes()))
     }
 
-    fn serve(self, engine: &mut Engine, caller: UserCaller, now: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, caller: UserCaller, now: Timestamp) -> Result<Reply, ApiError> {
         let between = Between::Chatbot { app: caller.app.clone(), user: caller.grant.user };
         let conversation = engine.world.talk(between);
         engine.write_as_bot(caller.app, &conversation, self.message.into_owned(), now)
@@ -195,9 +196,9 @@ impl Served for SendBotMessageToUser<'static> {
 impl Served for CreateUploadToken {
     type Caller = AppCaller;
 
-    fn serve(self, engine: &mut Engine, AppCaller(app): AppCaller, now: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, AppCaller(app): AppCaller, now: Timestamp) -> Result<Reply, ApiError> {
         let token = engine.uploads.create_token(&mut engine.world.ids, app, now);
-        Ok(ok(&serde_json::json!({ "token": token })))
+        Ok(Reply::ok(&serde_json::json!({ "token": token })))
     }
 }
 
@@ -206,7 +207,7 @@ impl Served for Subscribe<'static> {
 
     const BODY: Option<Shape> = Some(SUBSCRIPTION);
 
-    fn serve(self, engine: &mut Engine, caller: UserCaller, _: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, caller: UserCaller, _: Timestamp) -> Result<Reply, ApiError> {
         let subscription = self.subscription.into_owned();
         let post = subscription.resource.as_ref();
         if let Some(post) = post {
@@ -215,23 +216,23 @@ impl Served for Subscribe<'static> {
         let about = About { post, owner: true, ..About::default() };
         match about.scopes(subscription.event.scopes()) {
             none if none.is_empty() => {
-                return Err(Refusal::invalid(format!("there is no event_type {}", subscription.event)).see("events"));
+                return Err(ApiError::invalid(format!("there is no event_type {}", subscription.event)).see("events"));
             }
             scopes => caller.needs(&scopes)?,
         }
         engine.grants.subscribe(caller.access_token, caller.grant, subscription);
-        Ok(ok(&serde_json::Map::new()))
+        Ok(Reply::ok(&serde_json::Map::new()))
     }
 }
 
 impl Served for GetUser<'static> {
     type Caller = UserCaller;
 
-    fn authorize(_: &Engine, caller: &UserCaller, _: &IncomingRequest<'_>) -> Result<(), Refusal> {
+    fn authorize(_: &Engine, caller: &UserCaller, _: &IncomingRequest<'_>) -> Result<(), ApiError> {
         caller.needs(&About::default().scopes(Self::METADATA.scopes()))
     }
 
-    fn serve(self, engine: &mut Engine, caller: UserCaller, _: Timestamp) -> Result<Done, Refusal> {
+    fn serve(self, engine: &mut Engine, caller: UserCaller, _: Timestamp) -> Result<Reply, ApiError> {
         let UserCaller { app, grant, .. } = &caller;
         let mut user = GetUserResponse::default();
         if grant.has(&Scope::user_id()) {
@@ -240,7 +241,7 @@ impl Served for GetUser<'static> {
         if grant.has(&Scope::user_phone()) {
             user.phone_number = engine.world.people.get(&grant.user).cloned();
         }
-        Ok(ok(&user))
+        Ok(Reply::ok(&user))
     }
 }
 
@@ -271,8 +272,8 @@ impl About<'_> {
 const ALL_OF_A_SUPPLIER: [ScopeKind; 2] =
     [ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ, ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND];
 
-fn conversation(request: &IncomingRequest<'_>) -> Result<ConversationId, Refusal> {
-    request.path_parameter(0).map(ConversationId::from).map_err(|why| Refusal::invalid(why.to_string()))
+fn conversation(request: &IncomingRequest<'_>) -> Result<ConversationId, ApiError> {
+    request.path_parameter(0).map(ConversationId::from).map_err(|why| ApiError::invalid(why.to_string()))
 }
 
 impl Engine {
@@ -282,56 +283,56 @@ impl Engine {
         to: &ConversationId,
         message: BotMessage,
         now: Timestamp,
-    ) -> Result<Done, Refusal> {
+    ) -> Result<Reply, ApiError> {
         let content = self.content(message.content, &app)?;
         if self.world.talks.get(to).is_some_and(|talk| !talk.blocked_by.is_empty()) {
-            return Err(Refusal::recipient_restricted());
+            return Err(ApiError::recipient_restricted());
         }
         self.world
             .write(to, Author::Chatbot(app), content, [message.buttons, None], now)
             .ok_or_else(|| unknown_conversation(to))?;
-        Ok(ok(&SendBotMessageResponse::default().conversation_id(to.clone())))
+        Ok(Reply::ok(&SendBotMessageResponse::default().conversation_id(to.clone())))
     }
 
     /// Only the owner of a post can be subscribed to it.
-    fn owned(&self, post: &PostToken, user: &str) -> Result<(), Refusal> {
+    fn owned(&self, post: &PostToken, user: &str) -> Result<(), ApiError> {
         match self.world.posts.get(post) {
             Some(owner) if owner == user => Ok(()),
-            Some(_) => Err(Refusal::denied("the post is not of the user of the access token").see("events")),
-            None => Err(Refusal::not_found(format!("there is no post {post}"))),
+            Some(_) => Err(ApiError::denied("the post is not of the user of the access token").see("events")),
+            None => Err(ApiError::not_found(format!("there is no post {post}"))),
         }
     }
 
     /// The app whose key the call shows.
-    fn app_call(&self, headers: &HeaderMap, operation: &Metadata) -> Result<AppSlug, Refusal> {
+    fn app_call(&self, headers: &HeaderMap, operation: &Metadata) -> Result<AppSlug, ApiError> {
         let key = headers
             .get("x-api-key")
-            .ok_or_else(|| Refusal::unauthenticated("the X-API-Key header is missing").see(API_KEYS))?;
+            .ok_or_else(|| ApiError::unauthenticated("the X-API-Key header is missing").see(API_KEYS))?;
         let key = key.to_str().ok().and_then(|key| ApiKey::new(key).ok());
         let (app, permissions) = key
             .and_then(|key| self.world.by_key(&key))
-            .ok_or_else(|| Refusal::unauthenticated("the API key is not known").see(API_KEYS))?;
+            .ok_or_else(|| ApiError::unauthenticated("the API key is not known").see(API_KEYS))?;
         match operation.permission().filter(|permission| !permissions.contains(permission)) {
             None => Ok(app.slug.clone()),
-            Some(lacking) => Err(Refusal::denied(format!("the API key lacks the permission {lacking}")).see(API_KEYS)),
+            Some(lacking) => Err(ApiError::denied(format!("the API key lacks the permission {lacking}")).see(API_KEYS)),
         }
     }
 
-    fn talk_of_sides(&self, id: &ConversationId) -> Result<&Talk, Refusal> {
+    fn talk_of_sides(&self, id: &ConversationId) -> Result<&Talk, ApiError> {
         let talk = self.world.talks.get(id).filter(|talk| matches!(talk.between, Between::Sides { .. }));
         talk.ok_or_else(|| unknown_conversation(id))
     }
 
-    fn content(&self, content: OutgoingContent, app: &AppSlug) -> Result<MessageContent, Refusal> {
+    fn content(&self, content: OutgoingContent, app: &AppSlug) -> Result<MessageContent, ApiError> {
         match content {
             OutgoingContent::Text(text) => Ok(MessageContent::Text(text)),
             OutgoingContent::Media(token) => {
                 let content = self.uploads.content(&token, app, &self.origin);
                 content.ok_or_else(|| {
-                    Refusal::invalid("the media_token is not one of your app's uploads").see("uploading media")
+                    ApiError::invalid("the media_token is not one of your app's uploads").see("uploading media")
                 })
             }
-            _ => Err(Refusal::invalid("the sandbox does not know this kind of content")),
+            _ => Err(ApiError::invalid("the sandbox does not know this kind of content")),
         }
     }
 
@@ -349,33 +350,33 @@ impl Engine {
 }
 
 impl UserCaller {
-    fn takes_part_in(&self, talk: &Talk) -> Result<(), Refusal> {
+    fn takes_part_in(&self, talk: &Talk) -> Result<(), ApiError> {
         if talk.between.includes(&self.grant.user) {
             Ok(())
         } else {
-            Err(Refusal::denied("the user of the access token is not in this conversation"))
+            Err(ApiError::denied("the user of the access token is not in this conversation"))
         }
     }
 
     /// That any one of these scopes was granted.
-    fn needs(&self, any_of: &[Scope]) -> Result<(), Refusal> {
+    fn needs(&self, any_of: &[Scope]) -> Result<(), ApiError> {
         if any_of.iter().any(|scope| self.grant.has(scope)) { Ok(()) } else { Err(lacks(any_of)) }
     }
 }
 
-fn lacks(any_of: &[Scope]) -> Refusal {
+fn lacks(any_of: &[Scope]) -> ApiError {
     let names: Vec<_> = any_of.iter().map(Scope::as_str).collect();
-    Refusal::denied(format!("the access token lacks the scope {}", names.join(" or "))).see("scopes")
+    ApiError::denied(format!("the access token lacks the scope {}", names.join(" or "))).see("scopes")
 }
 
-fn unknown_conversation(id: &ConversationId) -> Refusal {
-    Refusal::not_found(format!("there is no such conversation: {id}"))
+fn unknown_conversation(id: &ConversationId) -> ApiError {
+    ApiError::not_found(format!("there is no such conversation: {id}"))
 }
 
 /// The token of `Authorization: Bearer`.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<String, Refusal> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<String, ApiError> {
     let Some(value) = headers.get(AUTHORIZATION) else {
-        return Err(Refusal::unauthenticated(if headers.contains_key("x-access-token") {
+        return Err(ApiError::unauthenticated(if headers.contains_key("x-access-token") {
             "the Authorization header is missing: the platform took x-access-token until 2025-04"
         } else {
             "the Authorization header is missing"
@@ -385,10 +386,6 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String, Refusal> {
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim().to_owned()),
-        _ => Err(Refusal::unauthenticated("the Authorization header is not of the form `Bearer <token>`").see(OAUTH)),
+        _ => Err(ApiError::unauthenticated("the Authorization header is not of the form `Bearer <token>`").see(OAUTH)),
     }
-}
-
-pub(super) fn ok(answer: &impl Serialize) -> Done {
-    Done::new(json(StatusCode::OK, answer))
 }

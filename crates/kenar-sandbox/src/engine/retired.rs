@@ -8,7 +8,7 @@ use kenar::oauth::{ExchangeCode, PermissionRequest};
 use kenar::operation::{GetConversation, GetUser, SendBotMessage, SendBotMessageToUser, SendMessage, Subscribe};
 use kenar::request::{Metadata, Operation as _};
 
-use super::answer::Refusal;
+use super::api_error::ApiError;
 
 /// An operation that the platform once had.
 struct Retired {
@@ -106,7 +106,7 @@ const fn retired(method: &'static Method, path: &'static str, until: &'static st
 }
 
 /// The refusal that names the successor of a retired operation, if the request is for one.
-pub(super) fn refusal(method: &Method, path: &str) -> Option<Refusal> {
+pub(super) fn refusal(method: &Method, path: &str) -> Option<ApiError> {
     let mut known = ALL.iter().filter(|retired| retired.operation.method() == method);
     let Retired { operation, until, successor } = known.find(|retired| retired.operation.matches(path).is_some())?;
     let until = format!("{operation} is retired, and was documented until {until}");
@@ -114,5 +114,5 @@ pub(super) fn refusal(method: &Method, path: &str) -> Option<Refusal> {
         Some(request) => format!("{until}: call {request}"),
         None => format!("{until}: it has no successor"),
     };
-    Some(Refusal::not_found(what).see(successor.topic()))
+    Some(ApiError::not_found(what).see(successor.topic()))
 }

@@ -7,8 +7,9 @@ use http::{Request, StatusCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::reply::Reply;
+use super::state::Engine;
 use super::world::Between;
-use super::{Done, Engine};
 use kenar::model::{AppSlug, ConversationId, MessageContent, PostToken, Timestamp};
 
 const REDIRECT: &str = "http://127.0.0.1:1/oauth";
@@ -40,7 +41,7 @@ impl Scene {
         self.now = self.now.saturating_add(Duration::from_secs(seconds));
     }
 
-    fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Done {
+    fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -48,12 +49,12 @@ impl Scene {
         self.engine.handle(&request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap(), None, self.now)
     }
 
-    fn call(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Done {
+    fn call(&mut self, method: &str, path: &str, token: &str, body: &Value) -> Reply {
         let key = self.engine.world.apps[&self.app].api_key.expose_secret().to_owned();
         self.ask(method, path, &[("x-api-key", &key), ("authorization", &format!("Bearer {token}"))], &body.to_string())
     }
 
-    fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Done {
+    fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.ask("POST", path, &[("content-type", "application/x-www-form-urlencoded")], &form)
     }

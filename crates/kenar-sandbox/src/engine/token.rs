@@ -8,10 +8,9 @@ use kenar::oauth::{ExchangeCode, Grant as Shown, InvalidOAuthRequest, RefreshTok
 use kenar::request::Operation as _;
 use kenar::secret::{AccessToken, RefreshToken};
 
-use super::answer::json;
 use super::grants::{ACCESS_TOKEN_LIFE, Grant};
-use super::rest::ok;
-use super::{Done, Engine};
+use super::reply::{Reply, json};
+use super::state::Engine;
 
 /// An error of RFC 6749, section 5.2.
 #[derive(Serialize)]
@@ -45,10 +44,10 @@ impl From<InvalidOAuthRequest> for TokenError {
 
 impl Engine {
     /// `POST /oauth2/token`.
-    pub(super) fn token(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Done {
+    pub(super) fn token(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Reply {
         let mut done = match self.tokens(headers, form, now) {
-            Ok(answer) => ok(&answer),
-            Err(error) => Done::new(json(error.status, &error)),
+            Ok(answer) => Reply::ok(&answer),
+            Err(error) => Reply::new(json(error.status, &error)),
         };
         done.response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         done

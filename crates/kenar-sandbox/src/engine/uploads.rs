@@ -6,7 +6,7 @@ use std::time::Duration;
 use kenar::model::{AppSlug, File, Image, MediaToken, MessageContent, Timestamp, Video, Voice};
 use kenar::operation::MediaKind;
 
-use super::answer::Refusal;
+use super::api_error::ApiError;
 use super::ids::Ids;
 
 const MEDIA: &str = "uploading media";
@@ -45,11 +45,11 @@ impl Uploads {
     }
 
     /// Whether an upload may begin.
-    pub(crate) fn check_token(&self, token: &str, now: Timestamp) -> Result<&AppSlug, Refusal> {
+    pub(crate) fn check_token(&self, token: &str, now: Timestamp) -> Result<&AppSlug, ApiError> {
         match self.tokens.get(token) {
             Some((app, expires_at)) if *expires_at > now => Ok(app),
-            Some(_) => Err(Refusal::unauthenticated("the upload token is expired").see(MEDIA)),
-            None => Err(Refusal::unauthenticated("the upload token is not known, or was used before").see(MEDIA)),
+            Some(_) => Err(ApiError::unauthenticated("the upload token is expired").see(MEDIA)),
+            None => Err(ApiError::unauthenticated("the upload token is not known, or was used before").see(MEDIA)),
         }
     }
 
@@ -61,27 +61,27 @@ impl Uploads {
         kind: MediaKind,
         parts: &[Part],
         now: Timestamp,
-    ) -> Result<MediaToken, Refusal> {
+    ) -> Result<MediaToken, ApiError> {
         let app = self.check_token(token, now)?.clone();
         let [part] = parts else {
             return Err(
-                Refusal::invalid(format!("expected one part named `file`, not {} parts", parts.len())).see(MEDIA)
+                ApiError::invalid(format!("expected one part named `file`, not {} parts", parts.len())).see(MEDIA)
             );
         };
         if part.name.as_deref() != Some("file") {
-            return Err(Refusal::invalid("the part must be named `file`").see(MEDIA));
+            return Err(ApiError::invalid("the part must be named `file`").see(MEDIA));
         }
         let Some(file_name) = part.file_name.as_deref().filter(|name| !name.is_empty()) else {
-            return Err(Refusal::invalid("the part must have a file name").see(MEDIA));
+            return Err(ApiError::invalid("the part must have a file name").see(MEDIA));
         };
         if kind.content_type(file_name).is_none() {
             let formats = kind.extensions().join(", ");
             return Err(
-                Refusal::invalid(format!("{file_name:?} is not one of the formats of {kind}: {formats}")).see(MEDIA)
+                ApiError::invalid(format!("{file_name:?} is not one of the formats of {kind}: {formats}")).see(MEDIA)
             );
         }
         if part.size == 0 {
-            return Err(Refusal::invalid("the file is empty"));
+            return Err(ApiError::invalid("the file is empty"));
         }
         check_size(kind, part.size)?;
         self.tokens.remove(token);
@@ -116,10 +116,10 @@ pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: 
 }
 
 /// "MB" is documented without saying which: above the greater one it is certainly too much.
-fn check_size(kind: MediaKind, size: u64) -> Result<(), Refusal> {
+fn check_size(kind: MediaKind, size: u64) -> Result<(), ApiError> {
     let most = kind.max_bytes();
     if size > most {
-        return Err(Refusal::too_large(format!("the file is larger than the {most} bytes of {kind}")).see(MEDIA));
+        return Err(ApiError::too_large(format!("the file is larger than the {most} bytes of {kind}")).see(MEDIA));
     }
     Ok(())
 }

@@ -1,24 +1,18 @@
-//! The requests that the sandbox makes: built here, sent by a shell.
-
-use std::fmt;
-use std::time::Duration;
+//! The webhooks that follow from what happens.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
-use kenar::model::{AppSlug, AppUrl, ConversationId, Location, PostToken, RawJson, Side, Timestamp};
+use http::HeaderMap;
+use kenar::model::{AppSlug, ConversationId, Location, PostToken, RawJson, Side};
 use kenar::operation::Subscription;
 use kenar::webhook::{
     ApiVersion, COMPLETION_URL, DynamicAction, Event, MessageEvent, OpenApp, OpenAppBuilder, Source, TouchPoint,
 };
 
-use super::disturb::Webhook;
-use super::journal::{Direction, Exchange, readable};
+use super::delivery::Delivery;
+use super::journal::Exchange;
+use super::state::Engine;
+use super::webhook::Webhook;
 use super::world::{App, Between, ChatMessage};
-use super::{Engine, Fields, Note};
 
 /// How a user opens an app.
 #[derive(Debug)]
@@ -35,136 +29,6 @@ pub(crate) struct Opening {
 pub(crate) enum OpenedFrom {
     Conversation(ConversationId),
     Post(PostToken),
-}
-
-/// The names of the webhooks in the journal.
-pub(crate) const OPEN_APP: &str = "webhook.open_app";
-pub(crate) const EVENT: &str = "webhook.event";
-pub(crate) const DYNAMIC_ACTION: &str = "webhook.dynamic_action";
-
-/// A request to be made to an add-on. Give its answer to [`Engine::delivered`].
-#[derive(Clone, Debug)]
-pub(crate) struct Delivery {
-    pub(crate) app: AppSlug,
-    pub(crate) webhook: Webhook,
-    /// The request; or, where the panel has no address for it, why there is none.
-    pub(crate) request: Result<Request<Bytes>, String>,
-    body: Bytes,
-    expected: Expected,
-    notes: Vec<Note>,
-}
-
-/// How an add-on has to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expected {
-    Success,
-    /// It comes with something that no add-on may take.
-    Refusal(&'static str),
-}
-
-/// Why there is no answer to a webhook that anything follows from.
-#[derive(Clone, Debug)]
-pub(crate) enum Undelivered {
-    Failed(String),
-    /// A fault wanted it so.
-    ByFault(String),
-}
-
-/// When a delivery left, and how long it was away.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trip {
-    pub(crate) at: Timestamp,
-    pub(crate) took: Duration,
-    /// The exchanges that the journal had then.
-    pub(crate) began_after: u64,
-}
-
-impl fmt::Display for Undelivered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Failed(why) | Self::ByFault(why)) = self;
-        f.write_str(why)
-    }
-}
-
-impl Undelivered {
-    fn note(&self) -> Note {
-        match self {
-            Self::Failed(why) => Note::Remark(why.clone()),
-            Self::ByFault(why) => Note::Fault(why.clone()),
-        }
-    }
-}
-
-impl From<Undelivered> for String {
-    fn from(undelivered: Undelivered) -> Self {
-        undelivered.to_string()
-    }
-}
-
-pub(crate) type Answer = Result<Response<Bytes>, Undelivered>;
-
-impl Delivery {
-    pub(crate) fn body(&self) -> Bytes {
-        self.body.clone()
-    }
-
-    pub(crate) fn rewrite(&mut self, body: Bytes) {
-        self.body = body.clone();
-        if let Ok(request) = &mut self.request {
-            *request.body_mut() = body;
-        }
-    }
-
-    pub(crate) fn rewrite_json(&mut self, rewrite: impl FnOnce(&mut serde_json::Map<String, Value>)) {
-        if let Ok(mut object) = serde_json::from_slice(&self.body) {
-            rewrite(&mut object);
-            self.rewrite(serde_json::to_vec(&object).unwrap_or_default().into());
-        }
-    }
-
-    /// Sets a header or takes it away; whether it was there.
-    pub(crate) fn header(&mut self, name: HeaderName, value: Option<HeaderValue>) -> bool {
-        let Ok(request) = &mut self.request else { return false };
-        let old = match value {
-            Some(value) => request.headers_mut().insert(name, value),
-            None => request.headers_mut().remove(name),
-        };
-        old.is_some()
-    }
-
-    /// What the journal shall say about it.
-    pub(crate) fn note(&mut self, note: Note) {
-        self.notes.push(note);
-    }
-
-    pub(crate) fn expects(&mut self, expected: Expected) {
-        if let Expected::Refusal(what) = expected {
-            self.note(Note::Fault(format!("it has {what}, and has to be refused")));
-        }
-        self.expected = expected;
-    }
-
-    /// What follows from an answer, by what was expected.
-    pub(crate) fn judge(&self, answer: Answer) -> Answer {
-        match (self.expected, answer) {
-            (Expected::Refusal(what), Ok(answer)) if answer.status().is_client_error() => {
-                Err(Undelivered::ByFault(format!("the add-on refused {what}, as it should: {}", answer.status())))
-            }
-            (Expected::Refusal(what), Ok(answer)) => Err(Undelivered::Failed(format!(
-                "the add-on has to refuse {what} with a status of the 400s, and answered {}",
-                answer.status()
-            ))),
-            (_, answer) => answer,
-        }
-    }
-
-    /// The address that is called.
-    fn target(&self) -> String {
-        match &self.request {
-            Ok(request) => format!("{} {}", request.method(), request.uri()),
-            Err(_) => "(no address)".to_owned(),
-        }
-    }
 }
 
 impl Engine {
@@ -194,7 +58,7 @@ impl Engine {
             _ => self.in_version_2(opened, user, &opening),
         };
         let opened = opened.build();
-        let mut delivery = delivery(app, Webhook::OpenApp, app.open_app_url.as_ref(), &opened);
+        let mut delivery = Delivery::with_payload(app, Webhook::OpenApp, &opened);
         for (name, value) in &opened.headers() {
             delivery.header(name.clone(), Some(value.clone()));
         }
@@ -263,7 +127,7 @@ impl Engine {
         if let Some(side) = between.side_of(user) {
             pressed = pressed.user_side(side);
         }
-        Some(delivery(app, Webhook::DynamicAction, app.dynamic_action_url.as_ref(), &pressed.build()))
+        Some(Delivery::with_payload(app, Webhook::DynamicAction, &pressed.build()))
     }
 
     pub(super) fn new_message_event(
@@ -279,7 +143,7 @@ impl Engine {
 
     pub(super) fn event(&self, app: &AppSlug, event: &Event) -> Option<Delivery> {
         let app = self.world.apps.get(app)?;
-        Some(delivery(app, Webhook::Event, app.events_url.as_ref(), event))
+        Some(Delivery::with_payload(app, Webhook::Event, event))
     }
 
     /// A webhook again, as it was delivered before, to where the panel says now.
@@ -299,12 +163,7 @@ impl Engine {
     /// A webhook with this body.
     pub(crate) fn delivery_to(&self, app: &AppSlug, webhook: Webhook, body: Bytes) -> Result<Delivery, String> {
         let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
-        let url = match webhook {
-            Webhook::OpenApp => app.open_app_url.as_ref(),
-            Webhook::Event => app.events_url.as_ref(),
-            Webhook::DynamicAction => app.dynamic_action_url.as_ref(),
-        };
-        let mut delivery = delivery_of(app, webhook, url, body.clone());
+        let mut delivery = Delivery::with_body(app, webhook, body.clone());
         if let (Webhook::OpenApp, Ok(opened)) = (webhook, OpenApp::from_unverified_body(&HeaderMap::new(), &body)) {
             for (name, value) in &opened.headers() {
                 delivery.header(name.clone(), Some(value.clone()));
@@ -312,64 +171,4 @@ impl Engine {
         }
         Ok(delivery)
     }
-
-    /// Takes down what came of a delivery.
-    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &Answer, trip: Trip) {
-        let mut notes = delivery.notes.clone();
-        let (status, response) = match answer {
-            Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body())),
-            Err(why) => {
-                notes.push(why.note());
-                (None, String::new())
-            }
-        };
-        self.journal.record(Exchange {
-            number: 0,
-            at: trip.at,
-            took: trip.took,
-            direction: Direction::ToAddOn,
-            operation: delivery.webhook.as_str(),
-            app: Some(delivery.app.clone()),
-            target: self.redacted(&delivery.target(), Fields::OfTheAddOn),
-            request: self.redacted(&readable(&delivery.body), Fields::OfTheAddOn),
-            status,
-            response: self.redacted(&response, Fields::OfTheAddOn),
-            notes: notes.into_iter().map(|note| note.map(|note| self.redacted(&note, Fields::OfTheAddOn))).collect(),
-            began_after: trip.began_after,
-        });
-    }
-}
-
-fn delivery(app: &App, webhook: Webhook, url: Option<&AppUrl>, payload: &impl Serialize) -> Delivery {
-    delivery_of(app, webhook, url, serde_json::to_vec(payload).unwrap_or_default().into())
-}
-
-fn delivery_of(app: &App, webhook: Webhook, url: Option<&AppUrl>, body: Bytes) -> Delivery {
-    let request = match url {
-        Some(url) => request(app, url, body.clone()),
-        None => Err(format!("{} has no address for {}: give it one, as in the panel", app.slug, webhook.as_str())),
-    };
-    Delivery { app: app.slug.clone(), webhook, request, body, expected: Expected::Success, notes: Vec::new() }
-}
-
-fn request(app: &App, url: &AppUrl, body: Bytes) -> Result<Request<Bytes>, String> {
-    let uri = Uri::try_from(url.as_str()).map_err(|error| error.to_string())?;
-    let key = HeaderValue::from_str(app.identification_key.expose_secret()).map_err(|error| error.to_string())?;
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
-    request.headers_mut().insert(header::AUTHORIZATION, key);
-    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(request)
-}
-
-/// What an add-on answered, if it is a success of the form expected.
-pub(crate) fn read<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, String> {
-    success(answer)?;
-    serde_json::from_slice(answer.body()).map_err(|error| format!("the add-on's answer cannot be read: {error}"))
-}
-
-/// Whether an add-on answered with a success.
-pub(crate) fn success(answer: &Response<Bytes>) -> Result<(), String> {
-    if answer.status().is_success() { Ok(()) } else { Err(format!("the add-on answered {}", answer.status())) }
 }

@@ -11,6 +11,7 @@ use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use kenar::webhook::ApiVersion;
 
 use super::ids::Ids;
+use super::webhook::Webhook;
 
 /// A person, by the name that a test calls them.
 pub(crate) type Name = String;
@@ -32,10 +33,19 @@ pub(crate) struct App {
     pub(crate) events_url: Option<AppUrl>,
     pub(crate) dynamic_action_url: Option<AppUrl>,
     pub(crate) open_app_version: ApiVersion,
-    pub(crate) direct_link: Option<AppUrl>,
+    pub(crate) fallback_url: Option<AppUrl>,
 }
 
 impl App {
+    /// The address that a webhook is sent to.
+    pub(super) fn url_of(&self, webhook: Webhook) -> Option<&AppUrl> {
+        match webhook {
+            Webhook::OpenApp => self.open_app_url.as_ref(),
+            Webhook::Event => self.events_url.as_ref(),
+            Webhook::DynamicAction => self.dynamic_action_url.as_ref(),
+        }
+    }
+
     /// Everything that lets someone pass for the app or for Divar.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         let narrow = self.narrow_keys.iter().map(|(key, _)| key.expose_secret());
@@ -50,7 +60,7 @@ impl App {
 }
 
 /// A conversation and all that was said in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Talk {
     pub(crate) between: Between,
     pub(crate) messages: Vec<ChatMessage>,
@@ -226,7 +236,7 @@ impl World {
             events_url: None,
             dynamic_action_url: None,
             open_app_version: ApiVersion::default(),
-            direct_link: None,
+            fallback_url: None,
         })
     }
 

@@ -7,12 +7,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::chat_page::ChatPage;
 use super::faults::{SwitchOff, SwitchOn};
-use super::{Page, query};
-use crate::engine::uploads::medium;
-use crate::engine::webhooks::read;
-use crate::engine::world::Between;
-use crate::engine::{Delivery, Engine, Press};
+use super::reply::{BadRequest, query};
+use crate::engine::{Between, Delivery, Engine, Press, medium, read};
 use crate::media::{Medium, shown_as};
 use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, MessageId, PostToken};
 use kenar::operation::MediaKind;
@@ -23,7 +21,7 @@ const MAX_NAME: usize = 40;
 
 /// What an act led to.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Outcome {
+pub(super) struct ActResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     /// The text of a dynamic action's answer.
@@ -43,17 +41,7 @@ pub(super) struct Outcome {
     chat: Option<ConversationId>,
 }
 
-type Done = Result<Outcome, String>;
-
-/// Why what was sent is nothing that could be done, which the page would not have sent.
-#[derive(Debug)]
-pub(super) struct BadInput(pub(super) String);
-
-impl<T: Into<String>> From<T> for BadInput {
-    fn from(why: T) -> Self {
-        Self(why.into())
-    }
-}
+type ActResult = Result<ActResponse, String>;
 
 #[derive(Deserialize)]
 struct Write {
@@ -122,9 +110,9 @@ struct Numbered {
     number: u64,
 }
 
-impl Page {
+impl ChatPage {
     /// Does what a path below `act/` says; none where there is no such act.
-    pub(super) async fn act(&self, act: &str, body: &[u8]) -> Result<Option<Outcome>, BadInput> {
+    pub(super) async fn act(&self, act: &str, body: &[u8]) -> Result<Option<ActResponse>, BadRequest> {
         let done = match act {
             "write" => self.write(with(body)?),
             "open" => self.open(with(body)?).await,
@@ -139,17 +127,19 @@ impl Page {
             "new-post" => self.new_post(&with(body)?),
             "advance" => self.advance(&with(body)?),
             "redeliver" => self.redeliver(&with(body)?),
-            "fault-on" => with::<SwitchOn>(body)?.switch_on(&self.platform).map(|()| Ok(Outcome::default()))?,
+            "fault-on" => {
+                with::<SwitchOn>(body)?.switch_on(&self.shared.platform).map(|()| Ok(ActResponse::default()))?
+            }
             "fault-off" => {
-                with::<SwitchOff>(body)?.switch_off(&self.platform);
-                Ok(Outcome::default())
+                with::<SwitchOff>(body)?.switch_off(&self.shared.platform);
+                Ok(ActResponse::default())
             }
             _ => return Ok(None),
         };
-        Ok(Some(done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() })))
+        Ok(Some(done.unwrap_or_else(|error| ActResponse { error: Some(error), ..ActResponse::default() })))
     }
 
-    fn write(&self, Write { me, chat, said }: Write) -> Done {
+    fn write(&self, Write { me, chat, said }: Write) -> ActResult {
         let content = match said {
             Said::Text(text) if text.trim().is_empty() => return Err("the text is empty".to_owned()),
             Said::Text(text) => MessageContent::Text(text),
@@ -167,27 +157,27 @@ impl Page {
         self.say(&me, &chat, content)
     }
 
-    fn say(&self, me: &str, chat: &ConversationId, content: MessageContent) -> Done {
-        let (_, deliveries) = self.platform.change(|engine, now| engine.user_writes(me, chat, content, now))?;
-        self.platform.deliver_later(deliveries);
-        Ok(Outcome::default())
+    fn say(&self, me: &str, chat: &ConversationId, content: MessageContent) -> ActResult {
+        let (_, deliveries) = self.shared.platform.change(|engine, now| engine.user_writes(me, chat, content, now))?;
+        self.shared.outbox.deliver_later(deliveries);
+        Ok(ActResponse::default())
     }
 
     /// Sends a medium: the body is its bytes, and the query says the rest.
-    pub(super) fn send_medium(&self, asked: &str, content_type: &str, bytes: Bytes) -> Outcome {
+    pub(super) fn send_medium(&self, asked: &str, content_type: &str, bytes: Bytes) -> ActResponse {
         let done = self.keep_and_send(asked, content_type, bytes);
-        done.unwrap_or_else(|error| Outcome { error: Some(error), ..Outcome::default() })
+        done.unwrap_or_else(|error| ActResponse { error: Some(error), ..ActResponse::default() })
     }
 
-    fn keep_and_send(&self, asked: &str, content_type: &str, bytes: Bytes) -> Done {
+    fn keep_and_send(&self, asked: &str, content_type: &str, bytes: Bytes) -> ActResult {
         let text = |name| query(asked, name).map(Cow::into_owned).unwrap_or_default();
         let (me, chat) = (text("me"), ConversationId::new(text("chat")));
         if bytes.is_empty() {
             return Err("there is nothing in it".to_owned());
         }
         let shown = shown_as(content_type).unwrap_or_default();
-        let (id, name) = (self.platform.media.next_id(), text("name"));
-        let link = self.platform.look(|engine| engine.media_link(&id));
+        let (id, name) = (self.shared.platform.media.next_id(), text("name"));
+        let link = self.shared.platform.look(|engine| engine.media_link(&id));
         let medium = |kind| medium(kind, link.clone(), Some(name.clone()), bytes.len() as u64);
         let content = match text("kind").as_str() {
             "image" if shown.starts_with("image/") => {
@@ -204,53 +194,53 @@ impl Page {
             kind => return Err(format!("{content_type:?} cannot be sent as {kind:?}")),
         };
         let outcome = self.say(&me, &chat, content)?;
-        self.platform.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
+        self.shared.platform.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
         Ok(outcome)
     }
 
-    async fn open(&self, WithApp { me, chat, app }: WithApp) -> Done {
+    async fn open(&self, WithApp { me, chat, app }: WithApp) -> ActResult {
         let chat = chat.ok_or("no conversation is named")?;
-        let delivery = self.platform.look(|engine| engine.user_opens(&me, &app, &chat, None))?;
+        let delivery = self.shared.platform.look(|engine| engine.user_opens(&me, &app, &chat, None))?;
         self.open_by(delivery).await
     }
 
     /// Opens an app on the page of a post.
-    async fn open_on_post(&self, OnPost { me, post, app }: OnPost) -> Done {
-        let delivery = self.platform.look(|engine| engine.user_opens_on_post(&me, &app, &post))?;
+    async fn open_on_post(&self, OnPost { me, post, app }: OnPost) -> ActResult {
+        let delivery = self.shared.platform.look(|engine| engine.user_opens_on_post(&me, &app, &post))?;
         self.open_by(delivery).await
     }
 
     /// Follows the link to an app on the page of a post, without asking the app.
-    fn follow_direct_link(&self, OnPost { post, app, .. }: &OnPost) -> Done {
-        let url = self.platform.change(|engine, _| engine.direct_link(app, post))?;
-        Ok(Outcome { url: Some(url.into()), ..Outcome::default() })
+    fn follow_direct_link(&self, OnPost { post, app, .. }: &OnPost) -> ActResult {
+        let url = self.shared.platform.change(|engine, _| engine.direct_link(app, post))?;
+        Ok(ActResponse { url: Some(url.into()), ..ActResponse::default() })
     }
 
     /// Moves the clock.
-    fn advance(&self, Advance { seconds }: &Advance) -> Done {
+    fn advance(&self, Advance { seconds }: &Advance) -> ActResult {
         let by = Duration::try_from_secs_f64(*seconds).map_err(|why| format!("{seconds} seconds: {why}"))?;
-        self.platform.clock.advance(by);
-        self.platform.change(|_, _| ());
-        Ok(Outcome::default())
+        self.shared.platform.clock.advance(by);
+        self.shared.platform.change(|_, _| ());
+        Ok(ActResponse::default())
     }
 
-    async fn open_by(&self, delivery: Delivery) -> Done {
-        let reply: OpenAppReply = read(&self.platform.deliver(delivery).await?)?;
-        Ok(Outcome { url: Some(reply.url().to_string()), ..Outcome::default() })
+    async fn open_by(&self, delivery: Delivery) -> ActResult {
+        let reply: OpenAppReply = read(&self.shared.outbox.deliver(delivery).await?)?;
+        Ok(ActResponse { url: Some(reply.url().to_string()), ..ActResponse::default() })
     }
 
-    async fn press(&self, press: PressAt) -> Done {
-        let (app, led_to) = self.platform.look(|engine| pressed(engine, &press))?;
+    async fn press(&self, press: PressAt) -> ActResult {
+        let (app, led_to) = self.shared.platform.look(|engine| pressed(engine, &press))?;
         let Press::Act(delivery) = led_to else { return self.follow(led_to).await };
-        let reply: DynamicActionReply = read(&self.platform.deliver(delivery).await?)?;
+        let reply: DynamicActionReply = read(&self.shared.outbox.deliver(delivery).await?)?;
         let toast = reply.toast_text().map(str::to_owned);
-        let Some(action) = reply.action() else { return Ok(Outcome { toast, ..Outcome::default() }) };
-        let led_to = self.platform.look(|engine| engine.follow(&press.me, &app, &press.chat, action))?;
-        Ok(Outcome { toast, ..self.follow(led_to).await? })
+        let Some(action) = reply.action() else { return Ok(ActResponse { toast, ..ActResponse::default() }) };
+        let led_to = self.shared.platform.look(|engine| engine.follow(&press.me, &app, &press.chat, action))?;
+        Ok(ActResponse { toast, ..self.follow(led_to).await? })
     }
 
-    async fn follow(&self, led_to: Press) -> Done {
-        let mut outcome = Outcome::default();
+    async fn follow(&self, led_to: Press) -> ActResult {
+        let mut outcome = ActResponse::default();
         match led_to {
             Press::Open(url) if matches!(url.scheme(), "http" | "https") => outcome.url = Some(url.into()),
             Press::Open(url) => return Err(format!("{url} is no page: the chat opens http and https only")),
@@ -263,67 +253,68 @@ impl Page {
     }
 
     /// Begins a conversation with a chatbot; from a post's conversation with the command that says so.
-    fn start_bot(&self, WithApp { me, chat: from, app }: WithApp) -> Done {
-        let chat = self.platform.change(|engine, _| {
-            let known = engine.world.people.contains_key(&me) && engine.world.apps.contains_key(&app);
-            known.then(|| engine.world.talk(Between::Chatbot { app, user: me.clone() }))
-        });
-        let chat = chat.ok_or("there is no such person or app")?;
+    fn start_bot(&self, WithApp { me, chat: from, app }: WithApp) -> ActResult {
+        let chat = self.shared.platform.change(|engine, _| {
+            if engine.phone_number(&me).is_none() || engine.app(&app).is_none() {
+                return Err("there is no such person or app".to_owned());
+            }
+            engine.create_talk(Between::Chatbot { app, user: me.clone() })
+        })?;
         if let Some(from) = from {
             self.say(&me, &chat, MessageContent::Text(format!("/start CHAT {from}")))?;
         }
-        Ok(Outcome { chat: Some(chat), ..Outcome::default() })
+        Ok(ActResponse { chat: Some(chat), ..ActResponse::default() })
     }
 
     /// Begins a conversation about a post.
-    fn ask_about(&self, About { me, post }: About) -> Done {
-        let chat = self.platform.change(|engine, _| {
-            let seller = engine.world.posts.get(&post).ok_or("there is no such post")?.clone();
-            if seller == me || !engine.world.people.contains_key(&me) {
-                return Err("someone else asks about a post than its owner");
+    fn ask_about(&self, About { me, post }: About) -> ActResult {
+        let chat = self.shared.platform.change(|engine, _| {
+            let seller = engine.owner_of(&post).ok_or("there is no such post")?.to_owned();
+            if engine.phone_number(&me).is_none() {
+                return Err("there is no such person".to_owned());
             }
-            Ok(engine.world.talk(Between::Sides { post, seller, buyer: me }))
+            engine.create_talk(Between::Sides { post, seller, buyer: me })
         })?;
-        Ok(Outcome { chat: Some(chat), ..Outcome::default() })
+        Ok(ActResponse { chat: Some(chat), ..ActResponse::default() })
     }
 
-    fn block(&self, Block { me, chat, blocks }: &Block) -> Done {
-        self.platform.change(|engine, _| engine.user_blocks(me, chat, *blocks))?;
-        Ok(Outcome::default())
+    fn block(&self, Block { me, chat, blocks }: &Block) -> ActResult {
+        self.shared.platform.change(|engine, _| engine.user_blocks(me, chat, *blocks))?;
+        Ok(ActResponse::default())
     }
 
-    fn revoke(&self, WithApp { me, app, .. }: &WithApp) -> Outcome {
-        let deliveries = self.platform.change(|engine, now| engine.user_revokes(me, app, now));
-        self.platform.deliver_later(deliveries);
-        Outcome::default()
+    fn revoke(&self, WithApp { me, app, .. }: &WithApp) -> ActResponse {
+        let deliveries = self.shared.platform.change(|engine, now| engine.user_revokes(me, app, now));
+        self.shared.outbox.deliver_later(deliveries);
+        ActResponse::default()
     }
 
-    fn new_person(&self, Named { name }: &Named) -> Done {
+    fn new_person(&self, Named { name }: &Named) -> ActResult {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME {
             return Err(format!("a name has 1 to {MAX_NAME} characters"));
         }
-        self.platform.change(|engine, _| engine.world.person(name));
-        Ok(Outcome::default())
+        self.shared.platform.change(|engine, _| engine.create_person(name));
+        Ok(ActResponse::default())
     }
 
-    fn new_post(&self, Named { name }: &Named) -> Done {
-        let post = self.platform.change(|engine, _| {
-            engine.world.people.contains_key(name).then(|| engine.world.post(name)).ok_or("there is no such person")
+    fn new_post(&self, Named { name }: &Named) -> ActResult {
+        let post = self.shared.platform.change(|engine, _| {
+            engine.phone_number(name).is_some().then(|| engine.create_post(name)).ok_or("there is no such person")
         })?;
-        Ok(Outcome { post: Some(post), ..Outcome::default() })
+        Ok(ActResponse { post: Some(post), ..ActResponse::default() })
     }
 
-    fn redeliver(&self, Numbered { number }: &Numbered) -> Done {
-        let delivery = self.platform.look(|engine| engine.redelivery(*number))?;
-        self.platform.deliver_later(vec![delivery]);
-        Ok(Outcome::default())
+    fn redeliver(&self, Numbered { number }: &Numbered) -> ActResult {
+        let delivery = self.shared.platform.look(|engine| engine.redelivery(*number))?;
+        self.shared.outbox.deliver_later(vec![delivery]);
+        Ok(ActResponse::default())
     }
 }
 
 /// What the button at a place leads to, and whose it is. Captions need not tell buttons apart.
 fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
-    let talk = engine.world.talks.get(&at.chat).filter(|talk| talk.between.includes(&at.me));
+    let talk = engine.talk(&at.chat).filter(|talk| talk.between.includes(&at.me));
     let talk = talk.ok_or_else(|| format!("{} is in no such conversation", at.me))?;
     let message = talk.messages.iter().find(|message| message.id() == Some(&at.message));
     let message = message.ok_or("the message is not in this conversation")?;
@@ -333,6 +324,6 @@ fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
     Ok((app.clone(), engine.follow(&at.me, app, &at.chat, &button.action)?))
 }
 
-fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadInput> {
+fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
     serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}").into())
 }

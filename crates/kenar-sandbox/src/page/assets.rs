@@ -38,5 +38,5 @@ const ASSETS: [(&str, &str, &str); 24] = [
 
 pub(super) fn asset(name: &str) -> Option<Response<Body>> {
     let (_, content_type, content) = ASSETS.iter().find(|(known, _, _)| *known == name)?;
-    Some(super::reply(StatusCode::OK, content_type, *content))
+    Some(super::reply::reply(StatusCode::OK, content_type, *content))
 }

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::act::BadInput;
-use crate::engine::Engine;
-use crate::engine::disturb::Disturbance;
-use crate::engine::faults::Target;
+use super::reply::BadRequest;
+use crate::engine::{Dialect, Engine, EventFault, Fault, PendingWebhookFault, Target, Webhook, WebhookFault};
 use crate::platform::Platform;
-use crate::{Dialect, EventFault, Fault, Webhook, WebhookFault};
 use kenar::request::Metadata;
 use kenar::{oauth, operation};
 
@@ -94,14 +91,15 @@ impl Choices {
 impl Active<'_> {
     /// All of them, in the order in which they were switched on.
     pub(super) fn all(engine: &Engine) -> Vec<Active<'_>> {
-        let faults = &engine.faults;
-        let active = |id, at, (fault, told), left| Active { id, at, fault, told, left, strikes: faults.strikes(id) };
+        let faults = engine.faults();
+        let active =
+            |id, at, (fault, told), left| Active { id, at, fault, told, left, strikes: faults.times_triggered(id) };
         let of_calls = faults.of_calls().map(|waiting| {
             let at = match &waiting.target {
                 Target::Operation(name) => name,
                 Target::AnyCall => ANY_CALL,
             };
-            active(waiting.id, at, waiting.fault.told(), waiting.left)
+            active(waiting.id, at, waiting.fault.describe(), waiting.left)
         });
         let of_webhooks = faults
             .of_webhooks()
@@ -116,16 +114,16 @@ impl Active<'_> {
 }
 
 impl SwitchOn {
-    pub(super) fn switch_on(self, platform: &Platform) -> Result<(), BadInput> {
+    pub(super) fn switch_on(self, platform: &Platform) -> Result<(), BadRequest> {
         let Self { at, fault, times } = self;
         let times = times.map(NonZeroU32::get);
         if let Some(webhook) = Webhook::ALL.iter().copied().find(|webhook| webhook.as_str() == at) {
             let fault = fault.of_webhook(webhook)?;
-            platform.change(|engine, _| engine.faults.on_webhooks(webhook, fault, times));
+            platform.change(|engine, _| engine.inject_on_webhook(webhook, fault, times));
         } else if at == FALLBACK_URL {
             let Chosen::Dialect(name) = fault else { return Err("only a dialect reaches the Fallback URL".into()) };
             let dialect = dialect(&name)?;
-            platform.change(|engine, _| engine.faults.on_fallback_url(dialect, times));
+            platform.change(|engine, _| engine.inject_on_fallback_url(dialect, times));
         } else {
             let fault = fault.of_call()?;
             let target = match at.as_str() {
@@ -135,7 +133,7 @@ impl SwitchOn {
                 }
                 _ => return Err(format!("there is nothing called {at:?} that could go wrong").into()),
             };
-            platform.change(|engine, _| engine.faults.on_calls(target, fault, times));
+            platform.change(|engine, _| engine.inject_on_calls(target, fault, times));
         }
         Ok(())
     }
@@ -143,12 +141,12 @@ impl SwitchOn {
 
 impl SwitchOff {
     pub(super) fn switch_off(&self, platform: &Platform) {
-        platform.change(|engine, _| engine.faults.remove(self.id));
+        platform.change(|engine, _| engine.remove_fault(self.id));
     }
 }
 
 impl Chosen {
-    fn of_call(self) -> Result<Fault, BadInput> {
+    fn of_call(self) -> Result<Fault, BadRequest> {
         Ok(match self {
             Self::Status(status) => Fault::status(answerable(status)?),
             Self::BareStatus(status) => Fault::bare_status(answerable(status)?),
@@ -163,8 +161,8 @@ impl Chosen {
         })
     }
 
-    fn of_webhook(self, webhook: Webhook) -> Result<Disturbance, BadInput> {
-        Ok(Disturbance::Webhook(match self {
+    fn of_webhook(self, webhook: Webhook) -> Result<PendingWebhookFault, BadRequest> {
+        Ok(PendingWebhookFault::Webhook(match self {
             Self::Delay(millis) => WebhookFault::Delay(bearable(millis)?),
             Self::Dialect(name) => WebhookFault::Dialect(dialect(&name)?),
             Self::Lost => WebhookFault::Lost,
@@ -172,23 +170,27 @@ impl Chosen {
             Self::WrongKey => WebhookFault::WrongKey,
             Self::NoKey => WebhookFault::NoKey,
             Self::Garbled => WebhookFault::Garbled,
-            Self::OutOfOrder if webhook == Webhook::Event => return Ok(Disturbance::Event(EventFault::OutOfOrder)),
-            Self::UnknownKind if webhook == Webhook::Event => return Ok(Disturbance::Event(EventFault::UnknownKind)),
+            Self::OutOfOrder if webhook == Webhook::Event => {
+                return Ok(PendingWebhookFault::Event(EventFault::OutOfOrder));
+            }
+            Self::UnknownKind if webhook == Webhook::Event => {
+                return Ok(PendingWebhookFault::Event(EventFault::UnknownKind));
+            }
             _ => return Err(format!("this does not go wrong with {}", webhook.as_str()).into()),
         }))
     }
 }
 
 /// A status that ends an exchange.
-fn answerable(status: u16) -> Result<u16, BadInput> {
+fn answerable(status: u16) -> Result<u16, BadRequest> {
     if (200..600).contains(&status) { Ok(status) } else { Err("a status is from 200 to 599".into()) }
 }
 
-fn bearable(millis: u64) -> Result<Duration, BadInput> {
+fn bearable(millis: u64) -> Result<Duration, BadRequest> {
     if millis <= MAX_DELAY { Ok(Duration::from_millis(millis)) } else { Err("a delay is a minute at most".into()) }
 }
 
-fn dialect(name: &str) -> Result<Dialect, BadInput> {
+fn dialect(name: &str) -> Result<Dialect, BadRequest> {
     Dialect::named(name).ok_or_else(|| format!("there is no dialect {name:?}").into())
 }
 
@@ -197,9 +199,9 @@ fn name_of(dialect: &Dialect) -> String {
     dialect.to_string()
 }
 
-fn told_of(fault: &Disturbance) -> (&'static str, Option<String>) {
+fn told_of(fault: &PendingWebhookFault) -> (&'static str, Option<String>) {
     match fault {
-        Disturbance::Webhook(fault) => match fault {
+        PendingWebhookFault::Webhook(fault) => match fault {
             WebhookFault::Delay(delay) => ("delay", Some(format!("{delay:?}"))),
             WebhookFault::Lost => ("lost", None),
             WebhookFault::Duplicate => ("duplicate", None),
@@ -208,7 +210,7 @@ fn told_of(fault: &Disturbance) -> (&'static str, Option<String>) {
             WebhookFault::Garbled => ("garbled", None),
             WebhookFault::Dialect(dialect) => ("dialect", Some(name_of(dialect))),
         },
-        Disturbance::Event(EventFault::OutOfOrder) => ("out_of_order", None),
-        Disturbance::Event(EventFault::UnknownKind) => ("unknown_kind", None),
+        PendingWebhookFault::Event(EventFault::OutOfOrder) => ("out_of_order", None),
+        PendingWebhookFault::Event(EventFault::UnknownKind) => ("unknown_kind", None),
     }
 }

@@ -8,10 +8,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::act::BadInput;
-use super::{Page, json, reply};
+use super::chat_page::ChatPage;
+use super::reply::{BadRequest, json, reply};
 use crate::recording::{Recording, Step};
-use crate::replay::Difference;
+use crate::replay::{Difference, replay};
 use kenar::model::AppSlug;
 
 /// What became of a session that was played again, for each of its apps.
@@ -38,9 +38,9 @@ struct ShownDifference {
     found: Option<Value>,
 }
 
-impl Page {
+impl ChatPage {
     pub(super) fn save_session(&self) -> Response<Body> {
-        let recording = self.platform.look(Recording::of).to_json();
+        let recording = self.shared.platform.look(Recording::of).to_json();
         let Ok(recording) = recording else { return reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "") };
         let mut response = reply(StatusCode::OK, "application/json", recording);
         let name = HeaderValue::from_static("attachment; filename=\"kenar-session.json\"");
@@ -49,7 +49,7 @@ impl Page {
     }
 
     /// Plays a session to the add-ons of this sandbox; one at a time, as what they do is compared.
-    pub(super) async fn play_session(&self, body: &[u8]) -> Result<Response<Body>, BadInput> {
+    pub(super) async fn play_session(&self, body: &[u8]) -> Result<Response<Body>, BadRequest> {
         let recording = read(body)?;
         let Ok(_playing) = self.playing.try_lock() else {
             return Ok(reply(StatusCode::CONFLICT, "text/plain; charset=utf-8", "a session is being played already"));
@@ -62,9 +62,9 @@ impl Page {
     }
 
     async fn play_to(&self, recording: &Recording, app: &AppSlug) -> PlayedApp {
-        let (differences, error) = match self.platform.replay(recording, app).await {
+        let (differences, error) = match replay(&self.shared, recording, app).await {
             Ok(differences) => (differences, None),
-            Err(error) => (Vec::new(), Some(error.what)),
+            Err(error) => (Vec::new(), Some(error.message().to_owned())),
         };
         let steps = recording.steps.iter().filter(|step| step.app() == app);
         let (webhooks, calls): (Vec<_>, Vec<_>) = steps.partition(|step| matches!(step, Step::Webhook { .. }));
@@ -79,7 +79,7 @@ impl From<Difference> for ShownDifference {
     }
 }
 
-fn read(body: &[u8]) -> Result<Recording, BadInput> {
+fn read(body: &[u8]) -> Result<Recording, BadRequest> {
     let text = std::str::from_utf8(body).map_err(|_| "a session is text")?;
     Recording::from_json(text).map_err(|error| {
         let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();

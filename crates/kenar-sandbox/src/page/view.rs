@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::faults::Active;
-use crate::engine::Engine;
-use crate::engine::world::{self, Author, Between, ChatMessage, Talk, World};
+use crate::engine::{self, Author, Between, ChatMessage, Engine, Talk};
 use kenar::model::{Action, Button, ButtonGrid, Message, PostToken, Side};
 
 /// How many messages are given at once.
@@ -14,9 +13,9 @@ const MAX_MESSAGES: usize = 200;
 #[derive(Serialize)]
 pub(super) struct Overview<'a> {
     people: Vec<Person<'a>>,
-    apps: Vec<App<'a>>,
-    posts: Vec<Post<'a>>,
-    chats: Vec<Chat<'a>>,
+    apps: Vec<ShownApp<'a>>,
+    posts: Vec<ShownPost<'a>>,
+    chats: Vec<ShownChat<'a>>,
     /// The faults that are switched on.
     faults: Vec<Active<'a>>,
     /// The number of the last line of the journal.
@@ -30,7 +29,7 @@ struct Person<'a> {
 }
 
 #[derive(Serialize)]
-struct App<'a> {
+struct ShownApp<'a> {
     slug: &'a str,
     title: &'a str,
     /// Whether it is in the list of add-ons.
@@ -42,14 +41,14 @@ struct App<'a> {
 }
 
 #[derive(Serialize)]
-struct Post<'a> {
+struct ShownPost<'a> {
     token: &'a PostToken,
     owner: &'a str,
     title: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Chat<'a> {
+struct ShownChat<'a> {
     id: &'a str,
     /// The slug of the app, in a chatbot's conversation.
     bot: Option<&'a str>,
@@ -96,33 +95,26 @@ struct ShownButton<'a> {
 
 impl<'a> Overview<'a> {
     pub(super) fn of(engine: &'a Engine, reader: &str) -> Self {
-        let world = &engine.world;
-        let with_reader = world.talks.iter().filter(|(_, talk)| talk.between.includes(reader));
+        let with_reader = engine.talks().filter(|(_, talk)| talk.between.includes(reader));
         Self {
-            people: world.people.iter().map(|(name, phone)| Person { name, phone }).collect(),
-            apps: world.apps.values().map(App::of).collect(),
-            posts: world.posts.iter().map(|(token, owner)| Post::of(world, token, owner)).collect(),
-            chats: with_reader.map(|(id, talk)| Chat::of(engine, id.as_str(), talk, reader)).collect(),
+            people: engine.people().map(|(name, phone)| Person { name, phone }).collect(),
+            apps: engine.apps().map(ShownApp::of).collect(),
+            posts: engine.posts().map(|(token, owner, title)| ShownPost { token, owner, title }).collect(),
+            chats: with_reader.map(|(id, talk)| ShownChat::of(engine, id.as_str(), talk, reader)).collect(),
             faults: Active::all(engine),
-            journal: engine.journal.exchanges().next_back().map_or(0, |exchange| exchange.number),
+            journal: engine.journal().exchanges().next_back().map_or(0, |exchange| exchange.number),
         }
     }
 }
 
-impl<'a> Post<'a> {
-    fn of(world: &'a World, token: &'a PostToken, owner: &'a str) -> Self {
-        Self { token, owner, title: world.post_titles.get(token).map(String::as_str) }
-    }
-}
-
-impl<'a> App<'a> {
-    fn of(app: &'a world::App) -> Self {
+impl<'a> ShownApp<'a> {
+    fn of(app: &'a engine::App) -> Self {
         let (opens, chats) = (app.open_app_url.is_some(), app.events_url.is_some());
-        Self { slug: app.slug.as_str(), title: app.title(), opens, chats, links: app.direct_link.is_some() }
+        Self { slug: app.slug.as_str(), title: app.title(), opens, chats, links: app.fallback_url.is_some() }
     }
 }
 
-impl<'a> Chat<'a> {
+impl<'a> ShownChat<'a> {
     fn of(engine: &'a Engine, id: &'a str, talk: &'a Talk, reader: &str) -> Self {
         let (bot, title) = match &talk.between {
             Between::Sides { seller, buyer, .. } => (None, if seller == reader { buyer } else { seller }.as_str()),
@@ -171,7 +163,7 @@ impl<'a> Bubble<'a> {
 }
 
 fn title_of<'a>(engine: &'a Engine, slug: &'a str) -> &'a str {
-    engine.world.apps.get(&slug.into()).map_or(slug, world::App::title)
+    engine.app(&slug.into()).map_or(slug, engine::App::title)
 }
 
 fn rows(grid: &ButtonGrid) -> Vec<Vec<ShownButton<'_>>> {

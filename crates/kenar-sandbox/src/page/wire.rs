@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::engine::webhooks::{DYNAMIC_ACTION, EVENT, OPEN_APP};
-use crate::{Direction, Exchange};
+use crate::engine::{Direction, Exchange, Webhook};
 use http::Method;
 use kenar::operation::{self, UploadMedia};
 use kenar::request::{Authentication, Operation as _};
+
+const OPEN_APP: &str = Webhook::OpenApp.as_str();
+const EVENT: &str = Webhook::Event.as_str();
+const DYNAMIC_ACTION: &str = Webhook::DynamicAction.as_str();
 
 /// What stands for the rest of a secret.
 const MASK: &str = "••••";

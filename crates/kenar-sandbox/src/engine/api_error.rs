@@ -1,7 +1,6 @@
 //! What the API answers: JSON, and for a refusal a `google.rpc.Status`.
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 
 use kenar::error::RpcCode;
@@ -11,7 +10,7 @@ use kenar::error::RpcCode;
 /// The platform documents one status of its API's: 412 with code 9 for a recipient who blocked. All the others here are
 /// the gRPC convention, as the gateway before Divar's server would answer: a guess, and marked so in the journal.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: RpcCode,
     pub(crate) message: String,
@@ -19,7 +18,7 @@ pub(crate) struct Refusal {
     pub(crate) topic: Option<&'static str>,
 }
 
-impl Refusal {
+impl ApiError {
     pub(crate) fn new(status: StatusCode, code: RpcCode, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), topic: None }
     }
@@ -79,27 +78,14 @@ impl Refusal {
         self.status == StatusCode::PRECONDITION_FAILED
     }
 
-    pub(crate) fn response(&self) -> Response<Bytes> {
+    /// The body of the response: a `google.rpc.Status`.
+    pub(super) fn body(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         struct Status<'a> {
             code: i32,
             message: &'a str,
             details: [(); 0],
         }
-        json(self.status, &Status { code: self.code.0, message: &self.message, details: [] })
+        Status { code: self.code.0, message: &self.message, details: [] }
     }
-}
-
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes> {
-    match serde_json::to_vec(value) {
-        Ok(body) => response(status, "application/json", body),
-        Err(error) => response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
-    }
-}
-
-pub(crate) fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

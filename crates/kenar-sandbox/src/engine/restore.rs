@@ -1,0 +1,77 @@
+//! The platform's people, posts and conversations, taken out and put back.
+
+use std::collections::BTreeMap;
+
+use kenar::model::{AppSlug, ConversationId, Message, PostToken, SenderKind, Side, UserId};
+
+use super::state::Engine;
+use super::world::{Author, Between, ChatMessage, Name, Talk};
+
+/// Everything but secrets, subscriptions and media.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) user_seed: u64,
+    pub(crate) people: Vec<Name>,
+    pub(crate) posts: BTreeMap<PostToken, Name>,
+    pub(crate) post_titles: BTreeMap<PostToken, String>,
+    pub(crate) user_ids: BTreeMap<AppSlug, BTreeMap<Name, UserId>>,
+    pub(crate) talks: BTreeMap<ConversationId, Talk>,
+}
+
+impl Engine {
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            user_seed: self.world.ids.user_seed(),
+            people: self.world.people.keys().cloned().collect(),
+            posts: self.world.posts.clone(),
+            post_titles: self.world.post_titles.clone(),
+            user_ids: self.world.user_ids.clone(),
+            talks: self.world.talks.clone(),
+        }
+    }
+
+    /// Makes what a snapshot holds. What is there already stays.
+    pub(crate) fn restore(&mut self, snapshot: Snapshot) {
+        let world = &mut self.world;
+        world.ids.reseed_users(snapshot.user_seed);
+        snapshot.people.iter().for_each(|name| world.person(name));
+        for (post, owner) in snapshot.posts {
+            world.person(&owner);
+            world.posts.insert(post, owner);
+        }
+        world.post_titles.extend(snapshot.post_titles);
+        for (app, ids) in &snapshot.user_ids {
+            for (name, id) in ids {
+                // An id that someone else here has already stays theirs.
+                let _ = world.set_user_id(app, name, id);
+            }
+        }
+        for (id, talk) in snapshot.talks {
+            if !talk.between.is_with_oneself() {
+                world.talks.entry(id).or_insert(talk);
+            }
+        }
+    }
+
+    /// Writes a message that a person wrote into its conversation, where it is not there yet. What bots write is theirs
+    /// to write again.
+    pub(crate) fn restore_message(&mut self, message: Message) {
+        let Some(talk) = self.world.talks.get_mut(&message.conversation.id) else { return };
+        let is_there = talk.messages.iter().any(|own| own.id() == message.id.as_ref());
+        if let (false, Some(author)) = (is_there, author(&talk.between, &message)) {
+            talk.messages.push(ChatMessage { message, author, sender_buttons: None, receiver_buttons: None });
+        }
+    }
+}
+
+/// Who wrote a message, as far as it tells.
+fn author(between: &Between, message: &Message) -> Option<Author> {
+    if message.sender.kind == Some(SenderKind::Bot) {
+        return None;
+    }
+    Some(Author::User(match between {
+        Between::Chatbot { user, .. } => user.clone(),
+        Between::Sides { seller, .. } if message.sender.side == Some(Side::Supply) => seller.clone(),
+        Between::Sides { buyer, .. } => buyer.clone(),
+    }))
+}

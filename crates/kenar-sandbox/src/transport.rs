@@ -1,0 +1,68 @@
+//! The way of clients and browsers to the sandbox.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use kenar::request::Body;
+use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
+
+use crate::loopback::{Loopback, as_received};
+use crate::platform::Platform;
+use crate::queue::Queue;
+use crate::router;
+
+/// The address of a sandbox that listens on no port. No name below `.invalid` is ever found (RFC 6761), so that nothing
+/// leaves the process by mistake.
+pub(crate) const IN_PROCESS: &str = "https://kenar.invalid";
+
+/// An [`HttpTransport`] that reaches a sandbox, over loopback or within the process, and no other host.
+///
+/// [`App::client`](crate::App::client) has it already; it is for a [`Client`](kenar::Client) that you set up yourself:
+/// `Client::builder(app.api_key()).base_urls(sandbox.base_urls().clone()).transport(sandbox.transport())`.
+#[derive(Clone)]
+pub struct SandboxTransport {
+    platform: Arc<Platform>,
+    queue: Queue,
+    loopback: Loopback,
+}
+
+impl SandboxTransport {
+    pub(crate) fn new(platform: Arc<Platform>, queue: Queue, loopback: Loopback) -> Self {
+        Self { platform, queue, loopback }
+    }
+
+    /// Whether an address is that of the sandbox, and no port listens there.
+    pub(crate) fn is_in_process(&self, uri: &Uri) -> bool {
+        self.platform.base_urls.api().as_str() == IN_PROCESS
+            && uri.authority().is_some_and(|authority| self.platform.names.include(authority.as_str()))
+    }
+}
+
+impl fmt::Debug for SandboxTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SandboxTransport({})", self.platform.base_urls.api())
+    }
+}
+
+#[async_trait]
+impl HttpTransport for SandboxTransport {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        if self.platform.is_stopped() {
+            let why = "the sandbox was shut down: keep it for as long as anything happens in it";
+            return Err(TransportError::with_source(TransportErrorKind::Connect, why));
+        }
+        if !self.is_in_process(request.uri()) {
+            return self.loopback.send(request).await;
+        }
+        let request = as_received(request).map(axum::body::Body::new);
+        match router::answer(&self.platform, &self.queue, request).await {
+            (response, None) => Ok(response),
+            (_, Some(_)) => {
+                Err(TransportError::with_source(TransportErrorKind::Interrupted, "a fault cut the response off"))
+            }
+        }
+    }
+}
