@@ -23,7 +23,8 @@ pub struct Body {
 
 enum Inner {
     Bytes(Bytes),
-    Stream(Stream),
+    /// Boxed, since requests are moved about more often than streams are read.
+    Stream(Box<Stream>),
 }
 
 /// A stream of an announced length.
@@ -52,7 +53,7 @@ impl Body {
         B::Error: Into<BoxError>,
     {
         let stream = Mutex::new(stream.map_err(Into::into).boxed_unsync());
-        Self { inner: Inner::Stream(Stream { stream, left: length, last: None }), call: None }
+        Self { inner: Inner::Stream(Box::new(Stream { stream, left: length, last: None })), call: None }
     }
 
     /// The bytes, where they are in memory. To ask for them counts as reading the body.
