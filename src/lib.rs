@@ -242,6 +242,19 @@
 //! `native-tls` is right where the system's library is the one that is patched and audited. Features add up: with `rustls` on
 //! as well, ring it is.
 //!
+//! ## WebAssembly
+//!
+//! With `default-features = false` the crate builds for `wasm32-unknown-unknown`. Random numbers come from the crate
+//! `getrandom`, which needs its feature `js` there:
+//!
+//! ```toml
+//! kenar = { version = "0.1", default-features = false }
+//! getrandom = { version = "0.2", features = ["js"] }
+//! ```
+//!
+//! The target has no clock: [`Timestamp::now`](model::Timestamp::now) panics, so give a client its
+//! [`clock`](client::ClientBuilder::clock), and a client makes one attempt, with the time limit of its transport.
+//!
 //! ## Fewer crates
 //!
 //! A quarter of all the crates are tables for host names in other scripts than Latin, by way of `url`. A program that meets no

@@ -234,17 +234,19 @@ fn api_error(body: &[u8]) -> ApiError {
 /// How long the answer asks to wait, by its `Retry-After` header.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    retry_after_at(headers, SystemTime::now())
+    // WebAssembly without an operating system has no clock, and asking for it panics.
+    let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
+    retry_after_at(headers, || has_clock.then(SystemTime::now))
 }
 
 /// `Retry-After` is a number of seconds, or an HTTP date (RFC 9110, section 10.2.3).
-fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+fn retry_after_at(headers: &HeaderMap, now: impl FnOnce() -> Option<SystemTime>) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+    Some(date.duration_since(now()?).unwrap_or(Duration::ZERO))
 }
 
 #[cfg(test)]
@@ -266,7 +268,7 @@ mod tests {
             ("99999999999999999999999", None),
         ] {
             let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(value))]);
-            assert_eq!(retry_after_at(&headers, now), wait, "{value:?}");
+            assert_eq!(retry_after_at(&headers, || Some(now)), wait, "{value:?}");
         }
     }
 

@@ -12,6 +12,7 @@ mod informational_flood;
 mod memory_stores;
 mod no_secret_shows;
 mod oauth_properties;
+mod other_runtime;
 mod outside_operation;
 mod read_by_others;
 mod sends_interleaved;
