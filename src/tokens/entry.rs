@@ -54,8 +54,8 @@ pub(super) struct State {
     pub(super) wait: Option<Wait>,
     /// The lease that this process has.
     pub(super) own_lease: Option<Stamp>,
-    /// A lease that was asked for without a response.
-    pub(super) wanted_lease: Option<Stamp>,
+    /// Leases that were asked for without a response: one of them may be in the store.
+    pub(super) unanswered: Vec<Stamp>,
     /// Somebody else's lease, and since when it was seen.
     pub(super) other_lease: Option<(Stamp, Instant)>,
     pub(super) in_flight: Option<Flight>,
@@ -147,7 +147,7 @@ impl Entry {
             revoked: None,
             wait: None,
             own_lease: None,
-            wanted_lease: None,
+            unanswered: Vec::new(),
             other_lease: None,
             in_flight: None,
             has_insister: false,
@@ -265,7 +265,8 @@ impl State {
     /// What was read before this is not trusted after it. If two of them overlap, only the store knows which was last.
     pub(super) fn end_change(&mut self, look: Look, tokens: Option<Tokens>, now: Instant) {
         (self.unstored, self.maybe_rotated, self.revoked) = (None, None, None);
-        (self.own_lease, self.wanted_lease, self.other_lease) = (None, None, None);
+        (self.own_lease, self.other_lease) = (None, None);
+        self.unanswered.clear();
         self.known = None;
         self.learn(tokens, look, now);
         self.changes = self.changes.wrapping_add(1);

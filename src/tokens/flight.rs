@@ -33,6 +33,9 @@ const INSISTENCE_AFTER: Duration = Duration::from_secs(60);
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
+/// How many leases without a response are remembered.
+const MAX_UNANSWERED: usize = 8;
+
 /// How long nothing is begun in the background after a failure.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -125,48 +128,62 @@ impl Permissions {
     /// Takes the lease for these tokens. `None` if others are stored by now.
     async fn take_lease(&self, entry: &Entry, tokens: &Tokens) -> Result<Option<Stamp>, TokensError> {
         let mut pause = FIRST_LOOK;
-        let mut watched_out = None;
+        let mut broken = None;
         loop {
             let failed = |error| self.store_error(entry, None, error);
-            let new = Stamp::random().map_err(failed)?;
-            let (lease, own, look) = {
+            // Always a new one, also in place of an own one: others have watched that for a while already.
+            let lease = Stamp::random().map_err(failed)?;
+            let look = {
                 let mut state = entry.state();
-                // Asked for again under the same name, where the response was lost.
-                let lease = *state.wanted_lease.get_or_insert(new);
-                (lease, state.own_lease, state.begin_look())
+                broken = broken.or(state.own_lease);
+                if state.unanswered.len() >= MAX_UNANSWERED {
+                    state.unanswered.remove(0);
+                }
+                state.unanswered.push(lease);
+                state.begin_look()
             };
-            let asked = self.0.store.lease(entry.key.as_str(), lease, own.or(watched_out));
+            let asked = self.0.store.lease(entry.key.as_str(), lease, broken);
             let record = self.bounded(asked).await.map_err(failed)?;
             let Some(record) = record else {
                 let mut state = entry.state();
-                state.wanted_lease = None;
+                state.unanswered.clear();
                 state.learn(None, look, self.now().instant);
                 return Err(TokensError::NotStored);
             };
             let stored = self.read(entry, &record)?;
             let is_other = stored != *tokens;
-            let held_by = {
+            let is_taken = record.lease == Some(lease);
+            {
                 let mut state = entry.state();
                 state.learn(Some(stored), look, self.now().instant);
-                if record.lease == Some(lease) {
-                    (state.own_lease, state.wanted_lease, state.other_lease) = (Some(lease), None, None);
+                if is_taken {
+                    // Whoever had it may have refreshed these tokens before it died.
+                    let dead = state.other_lease.filter(|(other, _)| broken == Some(*other) && !is_other);
+                    if let Some((_, since)) = dead.filter(|_| state.maybe_rotated.is_none()) {
+                        let access_token = tokens.set.access_token.clone();
+                        state.maybe_rotated = Some(MaybeRotated { access_token, since });
+                    }
+                    (state.own_lease, state.other_lease) = (Some(lease), None);
+                    state.unanswered.clear();
                 } else {
                     state.own_lease = None;
+                    state.unanswered.retain(|unanswered| *unanswered != lease);
                 }
-                record.lease.filter(|held| *held != lease)
-            };
-            let Some(held_by) = held_by else {
-                if is_other {
+            }
+            match (is_taken, is_other) {
+                (true, false) => return Ok(Some(lease)),
+                (true, true) => {
                     self.release(entry, lease).await;
                     return Ok(None);
                 }
-                return Ok(Some(lease));
-            };
-            if is_other {
-                return Ok(None);
+                (false, true) => return Ok(None),
+                (false, false) => {}
             }
-            watched_out = entry.state().watch_lease(held_by, self.now().instant).then_some(held_by);
-            if watched_out.is_none() {
+            broken = record.lease.filter(|held_by| {
+                let mut state = entry.state();
+                state.unanswered.contains(held_by) || state.watch_lease(*held_by, self.now().instant)
+            });
+            if broken.is_none() {
                 self.timer().sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_LOOK);
             }
