@@ -283,11 +283,9 @@ impl Worker {
             match timeout(left.min(self.settings.lease / 3), &mut task.0).await {
                 Ok(Ok(handled)) => return Some(handled.map_err(|error| reason(&*error))),
                 Ok(Err(error)) => return Some(Err(panic_reason(error))),
-                Err(_) => match self.extend(id).await {
-                    Ok(false) => return None,
-                    // Where it failed, the event stays ours unless somebody else claims it.
-                    Ok(true) | Err(_) => {}
-                },
+                // If the store failed, the event stays ours unless somebody else claims it.
+                Err(_) if matches!(self.extend(id).await, Ok(false)) => return None,
+                Err(_) => {}
             }
         }
     }

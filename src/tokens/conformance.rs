@@ -8,7 +8,13 @@
 //! conformance::check(|| async { MemoryPermissions::new() }).await;
 //! # }
 //! ```
-#![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed check is a panic")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed check is a panic"
+)]
 
 use std::future::Future;
 use std::sync::Arc;

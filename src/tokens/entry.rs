@@ -27,6 +27,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// for two minutes after a refresh, and the last attempt takes up to 10 seconds.
 pub(super) const LAST_CHANCE: Duration = Duration::from_secs(100);
 
+/// How long nothing is begun in the background after a failure.
+pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
 /// What `Retry-After` is taken for at most, while a response may be lost.
 const MAX_WAIT_AFTER_LOSS: Duration = Duration::from_secs(20);
 

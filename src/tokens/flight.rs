@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Flight, LAST_CHANCE, Landing, Look, MaybeRotated, Revoked, Unstored, Wait};
+use super::entry::{AFTER_FAILURE, Entry, Flight, LAST_CHANCE, Landing, Look, MaybeRotated, Revoked, Unstored, Wait};
 use super::error::TokensError;
 use super::permissions::{Hurry, Permissions};
 use super::store::{PermissionRecord, Stamp};
@@ -35,9 +35,6 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 /// How many leases without a response are remembered.
 const MAX_UNANSWERED: usize = 8;
-
-/// How long nothing is begun in the background after a failure.
-pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// The pauses before a change that an author asked for is tried again.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];

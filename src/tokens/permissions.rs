@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::entry::{Answer, Because, Entry, Flight, Now, Wanted};
+use super::entry::{AFTER_FAILURE, Answer, Because, Entry, Flight, Now, Wanted};
 use super::error::TokensError;
-use super::flight::AFTER_FAILURE;
 use super::key::PermissionKey;
 use super::store::{ListedPermission, PermissionStore, Stamp};
 use super::value::Tokens;

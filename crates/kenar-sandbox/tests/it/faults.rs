@@ -281,7 +281,7 @@ async fn refresh_is_carried_out_though_its_response_is_lost() -> TestResult {
         let fields = [
             ("grant_type", "refresh_token"),
             ("client_id", "app"),
-            ("client_secret", &app.client_secret().expose_secret().to_owned()),
+            ("client_secret", app.client_secret().expose_secret()),
             ("redirect_uri", REDIRECT),
             ("refresh_token", old.refresh_token.as_ref().unwrap().expose_secret()),
         ];

@@ -70,7 +70,7 @@ async fn order(State(add): Add, Form(order): Form<Vec<(String, String)>>) -> Red
 
 async fn granted(State(add): Add, RawQuery(query): RawQuery) -> Redirect {
     let (conversation, state) = add.visit.lock().unwrap().clone().unwrap();
-    let Callback::Granted(code) = add.oauth.callback(&query.unwrap_or_default(), &state).unwrap() else {
+    let Callback::Granted(code) = add.oauth.callback(query.unwrap_or_default(), &state).unwrap() else {
         return Redirect::to(COMPLETION_URL);
     };
     let tokens = add.oauth.exchange(code).await.unwrap();

@@ -35,6 +35,9 @@ const WORKERS: usize = 4;
 /// How long an event may be unanswered before it is sent again: it was lost with a process.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What the workers said, each with its name.
+type Channel = (Sender<(String, Said)>, Receiver<(String, Said)>);
+
 struct Fleet<'a> {
     plan: &'a Plan,
     place: &'a str,
@@ -44,7 +47,7 @@ struct Fleet<'a> {
     /// Processes that were killed, or stood still for longer than their lease.
     died: BTreeSet<String>,
     stopped: Vec<(Instant, u32)>,
-    said: (Sender<(String, Said)>, Receiver<(String, Said)>),
+    said: Channel,
 }
 
 struct Worker {
