@@ -93,8 +93,8 @@ proptest! {
         ],
     ) {
         let state = OAuthState::random().unwrap();
-        prop_assert_eq!(app("placeholder").callback(&callback.to_query(&state), &state), Ok(callback.clone()));
-        let error = app("placeholder").callback(&callback.to_query(&state), &OAuthState::random().unwrap()).unwrap_err();
+        prop_assert_eq!(app("placeholder").callback(callback.to_query(&state), &state), Ok(callback.clone()));
+        let error = app("placeholder").callback(callback.to_query(&state), &OAuthState::random().unwrap()).unwrap_err();
         prop_assert_eq!(error, kenar::oauth::CallbackError::StateMismatch);
     }
 

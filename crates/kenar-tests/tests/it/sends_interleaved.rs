@@ -136,7 +136,7 @@ fn reply(body: &[u8], ledger: &Ledger) -> Reply {
 
 /// Every other one over hyper, the rest over reqwest.
 fn client(address: SocketAddr, number: u32) -> Client {
-    let transport: Arc<dyn HttpTransport> = if number % 2 == 0 {
+    let transport: Arc<dyn HttpTransport> = if number.is_multiple_of(2) {
         Arc::new(HyperTransport::builder().max_response_bytes(MAX_ANSWER).build().unwrap())
     } else {
         Arc::new(ReqwestTransport::builder().max_response_bytes(MAX_ANSWER).no_proxy().build().unwrap())

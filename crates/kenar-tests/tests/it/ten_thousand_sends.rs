@@ -132,7 +132,7 @@ async fn dribble(mut stream: TcpStream) {
 }
 
 async fn send(client: &Client, number: u64) -> Result<(), Error> {
-    if number % 10 > 0 {
+    if !number.is_multiple_of(10) {
         return client.send_bot_message(&conversation(), &BotMessage::text(format!("n={number};"))).await.map(drop);
     }
     let source = MediaSource::reader(200_000, tokio::io::repeat(7).take(200_000));

@@ -26,7 +26,7 @@ pub fn callback(data: &[u8]) {
     match &read {
         Ok(callback) => {
             assert_eq!(named("state"), [STATE], "another state was taken");
-            assert_eq!(app().callback(&callback.to_query(&state), &state).as_ref(), Ok(callback));
+            assert_eq!(app().callback(callback.to_query(&state), &state).as_ref(), Ok(callback));
         }
         Err(CallbackError::MissingState) => assert!(named("state").is_empty()),
         Err(CallbackError::StateMismatch) => assert_ne!(named("state"), [STATE]),
@@ -43,14 +43,15 @@ pub fn callback(data: &[u8]) {
         }
         Err(_) => {}
     }
-    if let [only] = named("code").as_slice() {
-        if named("state") == [STATE] && !only.is_empty() {
-            assert!(!matches!(app().callback(query, &state), Ok(Callback::Denied(_))), "a grant was read as a refusal");
-        }
+    if let [only] = named("code").as_slice()
+        && named("state") == [STATE]
+        && !only.is_empty()
+    {
+        assert!(!matches!(app().callback(query, &state), Ok(Callback::Denied(_))), "a grant was read as a refusal");
     }
     assert_eq!(
-        app().callback(&format!("https://addon.example/a=b?{}#c", input::query_of(query)), &state),
-        app().callback(&format!("?{}", input::query_of(query)), &state),
+        app().callback(format!("https://addon.example/a=b?{}#c", input::query_of(query)), &state),
+        app().callback(format!("?{}", input::query_of(query)), &state),
     );
     let other = OAuthState::restore("state-placeholder-2").expect("a state");
     if named("state") == [STATE] {
@@ -90,10 +91,10 @@ pub fn scope(data: &[u8]) {
         assert_eq!(about.resource(), Some(text));
         assert_eq!(Scope::with_resource("CONVERSATION_SEND_MESSAGE", text), Ok(about));
     }
-    if let Some((name, id)) = text.split_once('\n') {
-        if let Ok(scope) = Scope::with_resource(name, id) {
-            assert_eq!((scope.name(), scope.resource()), (name, Some(id)));
-        }
+    if let Some((name, id)) = text.split_once('\n')
+        && let Ok(scope) = Scope::with_resource(name, id)
+    {
+        assert_eq!((scope.name(), scope.resource()), (name, Some(id)));
     }
 }
 
