@@ -100,7 +100,7 @@ async fn submit(State(app): App, Path(id): Path<String>, Sent(form): Sent<Form>)
 /// The user is back from the consent page, in the browser that was sent there.
 async fn callback(State(app): App, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Redirect, Page> {
     let visit = visit_in(&headers).and_then(|id| app.visits.get(id)).ok_or_else(notice::no_visit)?;
-    let code = match app.settings.oauth.callback(&query.unwrap_or_default(), &visit.state)? {
+    let code = match app.settings.oauth.callback(query.unwrap_or_default(), &visit.state)? {
         Callback::Granted(code) => code,
         Callback::Denied(_) => return Err(notice::refused(&visit)),
     };

@@ -278,10 +278,11 @@ async fn refresh_is_carried_out_though_its_response_is_lost() -> TestResult {
         } else {
             sandbox.inject(fault).on::<RefreshTokens>();
         }
+        let secret = app.client_secret();
         let fields = [
             ("grant_type", "refresh_token"),
             ("client_id", "app"),
-            ("client_secret", app.client_secret().expose_secret()),
+            ("client_secret", secret.expose_secret()),
             ("redirect_uri", REDIRECT),
             ("refresh_token", old.refresh_token.as_ref().unwrap().expose_secret()),
         ];
