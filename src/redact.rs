@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_within_another_does_not_save_the_rest_of_it() {
+    fn secret_within_another_does_not_save_the_rest_of_it() {
         assert_eq!(scrubbed(&["abc", "abcdef"], "abcdef abc"), "[redacted] [redacted]");
         assert_eq!(scrubbed(&["", "abc"], "ab"), "ab");
     }
 
     #[test]
-    fn a_secret_is_found_in_every_writing() {
+    fn secret_is_found_in_every_writing() {
         let secret = r#"a/+="\&<'%z"#;
         for writing in [
             secret,
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_was_cut_off_is_found_at_the_end() {
+    fn secret_that_was_cut_off_is_found_at_the_end() {
         for (text, left) in [
             ("said: placeho", "said: [redacted]"),
             ("said: placeholder/", "said: [redacted]"),

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_that_no_header_can_carry_is_not_built_and_not_repeated() {
+    fn secret_unfit_for_a_header_is_refused_and_not_repeated() {
         for (text, says) in [
             ("", "the API key is empty"),
             ("placeholder\n", "the API key begins or ends with white space: trim what you read it from"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identification_key_may_hold_a_scheme_and_a_space() {
+    fn identification_key_may_hold_a_scheme_and_a_space() {
         assert_eq!(IdentificationKey::new("Bearer placeholder").unwrap().expose_secret(), "Bearer placeholder");
     }
 

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_an_origin_and_private() {
+    fn host_is_an_origin_and_private() {
         for good in ["https://kenar.example", "https://kenar.example:8443/", "http://127.0.0.1:1", "http://[::1]:1"] {
             assert!(BaseUrls::single(good).is_ok(), "{good}");
         }

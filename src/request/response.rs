@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_bounded_even_where_bytes_grow_as_they_become_text() {
+    fn excerpt_is_bounded_even_if_bytes_grow_as_text() {
         assert!(excerpt(&[0xff; 5000]).len() <= Error::MAX_EXCERPT_BYTES);
         assert_eq!(excerpt("سلام".as_bytes()), "سلام");
     }

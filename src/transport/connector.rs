@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_name_look_up_that_hangs_ends_with_the_limit() {
+    async fn name_look_up_that_hangs_ends_with_the_limit() {
         for url in ["http://hangs.test", "https://hangs.test"] {
             let begun = tokio::time::Instant::now();
             connect(Duration::from_secs(5), url).await.unwrap_err();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_whose_name_look_up_hangs_was_not_sent() {
+    async fn call_whose_name_look_up_hangs_was_not_sent() {
         use crate::client::Retry;
         use crate::error::ErrorKind;
         use crate::{BotMessage, ChatApi as _, Client};
@@ -308,7 +308,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_dead_address_family_leaves_time_for_the_other() {
+    async fn dead_address_family_leaves_time_for_the_other() {
         let half_dead = HalfDead::new(Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into());
         let begun = Instant::now();
         connect(Duration::from_secs(5), &format!("http://both-families.test:{}", half_dead.port)).await.unwrap();
@@ -318,7 +318,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_dead_address_leaves_time_for_the_next() {
+    async fn dead_address_leaves_time_for_the_next() {
         let half_dead = HalfDead::new(Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(127, 0, 0, 2).into());
         connect(Duration::from_secs(2), &format!("http://two-addresses.test:{}", half_dead.port)).await.unwrap();
     }

@@ -259,7 +259,7 @@ async fn failure_is_retried_after_a_growing_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_failure_makes_a_dead_letter_that_can_be_retried_or_dropped() {
+async fn last_failure_makes_a_dead_letter_to_retry_or_drop() {
     let (inbox, calls, failures) = failing(|| {});
     inbox.accept(&message("c-1", "m-1")).await.unwrap();
     inbox.accept(&message("c-2", "m-2")).await.unwrap();
@@ -530,7 +530,7 @@ async fn stored_event_that_cannot_be_read_becomes_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_response_of_the_store_neither_loses_nor_doubles_an_event() {
+async fn lost_store_response_neither_loses_nor_doubles_an_event() {
     let store = Unsteady::default();
     store.lost_insertions.store(2, Ordering::SeqCst);
     store.lost_reports.store(20, Ordering::SeqCst);

@@ -124,7 +124,7 @@ fn token_answers_are_read() {
 }
 
 #[test]
-fn an_answer_without_an_access_token_is_an_error_that_says_so_and_no_more() {
+fn response_without_access_token_is_an_error_without_quotes() {
     let body = fixture("oauth/token_without_access_token.json");
     let error = exchanged(StatusCode::OK, body.clone()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);

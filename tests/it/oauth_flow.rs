@@ -57,7 +57,7 @@ fn is_idempotent<O: Operation>(_: &O) -> bool {
 }
 
 #[test]
-fn a_code_is_exchanged_by_a_form() {
+fn code_is_exchanged_by_a_form() {
     let exchange = app().exchange_request(code("code/+="), now());
     let form = form_of(&exchange, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
@@ -76,7 +76,7 @@ fn a_code_is_exchanged_by_a_form() {
 }
 
 #[test]
-fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
+fn refresh_form_carries_the_old_access_token_as_code() {
     let refresh = app().refresh_request(&tokens(), now()).unwrap();
     let form =
         form_of(&refresh, &BaseUrls::single("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080/oauth2/token");
@@ -97,7 +97,7 @@ fn tokens_are_refreshed_by_a_form_with_the_old_access_token_as_code() {
 }
 
 #[test]
-fn a_refresh_token_alone_is_refreshed_without_a_code() {
+fn refresh_token_alone_is_refreshed_without_a_code() {
     let refresh = app().refresh_request_with(RefreshToken::new("refresh-1").unwrap(), now());
     let form = form_of(&refresh, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
@@ -109,14 +109,14 @@ fn a_refresh_token_alone_is_refreshed_without_a_code() {
 }
 
 #[test]
-fn a_set_without_a_refresh_token_cannot_be_refreshed() {
+fn set_without_a_refresh_token_cannot_be_refreshed() {
     let mut tokens = tokens();
     tokens.refresh_token = None;
     assert_eq!(app().refresh_request(&tokens, now()).unwrap_err(), NoRefreshToken);
 }
 
 #[test]
-fn a_refresh_replaces_both_tokens_and_keeps_what_the_answer_leaves_out() {
+fn refresh_replaces_both_tokens_and_keeps_the_rest() {
     let later = at("2025-07-16T10:59:30Z");
     let refresh = app().refresh_request(&tokens(), later).unwrap();
 
@@ -137,7 +137,7 @@ fn a_refresh_replaces_both_tokens_and_keeps_what_the_answer_leaves_out() {
 }
 
 #[test]
-fn an_access_token_is_refreshed_a_minute_before_it_expires() {
+fn access_token_is_refreshed_a_minute_before_it_expires() {
     let tokens = tokens();
     for (now, expired, needs_refresh) in [
         ("2025-07-16T10:58:59.999999Z", false, false),
@@ -157,7 +157,7 @@ fn an_access_token_is_refreshed_a_minute_before_it_expires() {
 }
 
 #[test]
-fn a_lifetime_that_is_none_is_not_known() {
+fn lifetime_that_is_none_is_not_known() {
     for lifetime in ["-1", "null", "\"\"", "\"soon\"", "[]", "1.5", "true"] {
         let body = format!(r#"{{"access_token":"access-1","expires_in":{lifetime}}}"#);
         let tokens = app().exchange_request(code("code"), now()).response(answered(&body)).unwrap();
@@ -228,14 +228,14 @@ fn what_is_no_scope_is_refused() {
 }
 
 #[test]
-fn an_id_cannot_bring_another_scope_along() {
+fn id_cannot_bring_another_scope_along() {
     let scope = Scope::conversation_read(&ConversationId::new("c-1 USER_PHONE\\\"\nش"));
     assert_eq!(scope.as_str(), "CHAT_CONVERSATION_READ.c-1%20USER_PHONE%5C%22%0A%D8%B4");
     assert_eq!(Scope::named(scope.as_str()), Ok(scope));
 }
 
 #[test]
-fn the_permission_url_is_written_as_the_platform_reads_it() {
+fn permission_url_is_written_as_the_platform_reads_it() {
     let state = OAuthState::restore("state/+ 1").unwrap();
     let scopes = [Scope::conversation_send_message(&ConversationId::new("c-1")), Scope::offline_access()];
     let url = app().permission_request(&scopes, state).url(&BaseUrls::default());
@@ -265,7 +265,7 @@ fn what_is_no_state_is_not_restored() {
 }
 
 #[test]
-fn a_redirect_uri_is_kept_letter_by_letter() {
+fn redirect_uri_is_kept_letter_by_letter() {
     for uri in ["https://addon.example", "https://addon.example/", "http://127.0.0.1:80/%D8%B4", "http://[::1]:1/a"] {
         let app = OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap();
         assert_eq!(app.redirect_uri(), uri);
@@ -275,7 +275,7 @@ fn a_redirect_uri_is_kept_letter_by_letter() {
 }
 
 #[test]
-fn a_redirect_uri_that_cannot_be_registered_is_refused() {
+fn redirect_uri_that_cannot_be_registered_is_refused() {
     let refused = |uri: &str| OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap_err();
     assert_eq!(refused("https://addon.example/?a=b"), InvalidRedirectUri::HasQuery);
     assert_eq!(refused("https://addon.example/?"), InvalidRedirectUri::HasQuery);
@@ -307,7 +307,7 @@ fn international_redirect_uri_is_asked_for_in_punycode() {
 }
 
 #[test]
-fn a_callback_that_cannot_be_used_is_refused() {
+fn callback_that_cannot_be_used_is_refused() {
     let state = OAuthState::restore("state-placeholder-1").unwrap();
     for (query, error) in [
         ("state=state-placeholder-1&state=state-placeholder-1&code=a", CallbackError::Repeated("state")),

@@ -93,7 +93,7 @@ mod the_way_through {
     use super::*;
 
     #[tokio::test]
-    async fn an_order_is_written_into_the_conversation_with_buttons_for_each_side() -> Outcome {
+    async fn order_is_written_with_buttons_for_each_side() -> Outcome {
         let scene = scene().await?;
         let message = scene.order().await?;
         assert_eq!(message.text(), Some(ORDERED));
@@ -103,7 +103,7 @@ mod the_way_through {
     }
 
     #[tokio::test]
-    async fn the_address_stays_out_of_the_conversation_and_of_the_page_behind_its_link() -> Outcome {
+    async fn address_stays_out_of_the_chat_and_the_linked_page() -> Outcome {
         let scene = scene().await?;
         let message = scene.order().await?;
         assert!(!scene.chat.messages().iter().any(|message| format!("{message:?}").contains("آزادی")));
@@ -114,7 +114,7 @@ mod the_way_through {
     }
 
     #[tokio::test]
-    async fn the_other_side_confirms_once_and_the_sender_sees_it() -> Outcome {
+    async fn other_side_confirms_once_and_the_sender_sees_it() -> Outcome {
         let scene = scene().await?;
         let message = scene.order().await?;
         let page = scene.ali.press(&message, "پیگیری").await?.page().expect("a page");
@@ -268,7 +268,7 @@ mod once {
     use super::*;
 
     #[tokio::test]
-    async fn a_form_that_is_sent_twice_orders_once() -> Outcome {
+    async fn form_that_is_sent_twice_orders_once() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let (first, second) = tokio::try_join!(page.post_form("", &FORM), page.post_form("", &FORM))?;
@@ -280,7 +280,7 @@ mod once {
     }
 
     #[tokio::test]
-    async fn an_answer_that_comes_twice_at_once_orders_once() -> Outcome {
+    async fn answer_that_comes_twice_at_once_orders_once() -> Outcome {
         let scene = scene().await?;
         let consent = scene.ali.open_app(&scene.chat, &scene.app).await?.post_form("", &FORM).await?;
         let (first, second) = tokio::try_join!(consent.allow(), consent.allow())?;
@@ -290,7 +290,7 @@ mod once {
     }
 
     #[tokio::test]
-    async fn a_page_gone_back_to_says_that_it_is_done() -> Outcome {
+    async fn page_gone_back_to_says_that_it_is_done() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         page.post_form("", &FORM).await?.allow().await?;
@@ -330,7 +330,7 @@ mod in_the_way {
     }
 
     #[tokio::test]
-    async fn a_browser_that_goes_away_does_not_stop_what_was_permitted() -> Outcome {
+    async fn browser_that_goes_away_does_not_stop_what_was_permitted() -> Outcome {
         static SLOW: Slow =
             Slow { asked: Semaphore::const_new(0), gate: Semaphore::const_new(0), answered: Semaphore::const_new(0) };
         let scene = scene_with(|settings| {
@@ -351,7 +351,7 @@ mod in_the_way {
     }
 
     #[tokio::test]
-    async fn a_blocked_recipient_is_told_of_and_nothing_is_ordered() -> Outcome {
+    async fn blocked_recipient_is_told_of_and_nothing_is_ordered() -> Outcome {
         let scene = scene().await?;
         scene.sara.block(&scene.chat)?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
@@ -394,7 +394,7 @@ mod in_the_way {
     }
 
     #[tokio::test]
-    async fn a_message_that_may_have_been_written_is_not_sent_again() -> Outcome {
+    async fn message_that_may_have_been_written_is_not_sent_again() -> Outcome {
         for kind in [TransportErrorKind::Timeout, TransportErrorKind::Interrupted] {
             let (answer, page, sent) = sending_fails(|divar| divar.fail(kind)).await?;
             assert_eq!((answer.status(), sent), (StatusCode::BAD_GATEWAY, 1), "{kind:?}");
@@ -405,7 +405,7 @@ mod in_the_way {
     }
 
     #[tokio::test]
-    async fn a_message_that_was_not_written_can_be_tried_again() -> Outcome {
+    async fn message_that_was_not_written_can_be_tried_again() -> Outcome {
         let refusal = json!({ "code": 7, "message": "no" });
         let (answer, page, _) = sending_fails(|divar| divar.respond_json(403, &refusal)).await?;
         assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
@@ -416,7 +416,7 @@ mod in_the_way {
     }
 
     #[tokio::test]
-    async fn a_visit_that_has_ended_by_itself_says_so() -> Outcome {
+    async fn visit_that_has_ended_by_itself_says_so() -> Outcome {
         let scene = scene_with(|settings| settings.patience = Duration::ZERO).await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let sent = page.post_form("", &FORM).await?;
@@ -429,7 +429,7 @@ mod in_the_way {
     }
 
     #[tokio::test]
-    async fn an_order_that_nobody_knows_has_no_page() -> Outcome {
+    async fn order_that_nobody_knows_has_no_page() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.visit(scene.base.join(["orders", "17"]).as_str()).await?;
         assert_eq!(page.status(), StatusCode::NOT_FOUND);

@@ -46,7 +46,7 @@ mod the_player {
     }
 
     #[test]
-    fn plays_as_well_as_can_be_from_every_board_that_play_can_lead_to() {
+    fn plays_optimally_from_every_reachable_board() {
         let mut known = HashMap::new();
         let mut decided = 0;
         for first in [Mark::X, Mark::O] {
@@ -99,7 +99,7 @@ mod the_player {
     }
 
     #[test]
-    fn takes_the_win_that_is_there_before_it_thinks_of_anything_else() {
+    fn takes_an_immediate_win_first() {
         let [a, b, c, d, e, ..] = Cell::ALL;
         let marks = [(Mark::O, a), (Mark::O, b), (Mark::X, d), (Mark::X, e)];
         let board = marks.into_iter().fold(Board::default(), |board, (mark, cell)| board.with(mark, cell).unwrap());
@@ -143,7 +143,7 @@ mod the_games {
     }
 
     #[test]
-    fn a_press_delivered_again_changes_nothing_at_any_later_time() {
+    fn press_delivered_again_changes_nothing_at_any_later_time() {
         let (games, chat, mut game) = at_the_table();
         let mut made = Vec::new();
         while game.end().is_none() {
@@ -167,7 +167,7 @@ mod the_games {
     }
 
     #[test]
-    fn a_press_that_arrives_before_its_turn_changes_nothing() {
+    fn press_that_arrives_before_its_turn_changes_nothing() {
         let (games, chat, game) = at_the_table();
         let early = Press { turn: 2, ..press(&chat, &game, Choice::Mark(Cell::ALL[8])) };
         assert_eq!(games.press(&early), Pressed::Stale);
@@ -175,7 +175,7 @@ mod the_games {
     }
 
     #[test]
-    fn a_cell_that_belongs_to_someone_is_taken() {
+    fn cell_that_belongs_to_someone_is_taken() {
         let (games, chat, game) = at_the_table();
         let game = changed(games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))));
         for cell in [Cell::ALL[0], game.answered().unwrap()] {
@@ -184,7 +184,7 @@ mod the_games {
     }
 
     #[test]
-    fn another_game_begins_once_however_often_the_press_for_it_is_delivered() {
+    fn repeated_press_starts_one_new_game() {
         let (games, chat, game) = at_the_table();
         let again = press(&chat, &game, Choice::Again(BOT));
         let another = changed(games.press(&again));
@@ -195,7 +195,7 @@ mod the_games {
     }
 
     #[test]
-    fn a_message_delivered_again_begins_no_game_also_after_others() {
+    fn message_delivered_again_begins_no_game_also_after_others() {
         let (games, chat) = (Games::default(), ConversationId::new("c"));
         let ids: Vec<_> = (0..20).map(|n| MessageId::new(n.to_string())).collect();
         let numbers: HashSet<_> = ids.iter().map(|id| games.hear(&chat, Some(id), true).unwrap().number).collect();
@@ -217,7 +217,7 @@ mod the_games {
     }
 
     #[test]
-    fn a_press_from_a_game_that_nobody_remembers_is_said_to_be_one() {
+    fn press_from_a_game_that_nobody_remembers_is_said_to_be_one() {
         let (games, chat, game) = at_the_table();
         let elsewhere = press(&ConversationId::new("elsewhere"), &game, Choice::Mark(Cell::ALL[0]));
         assert_eq!(games.press(&elsewhere), Pressed::Unknown);
@@ -309,7 +309,7 @@ mod in_the_chat {
     }
 
     #[tokio::test]
-    async fn a_game_is_played_to_its_end_and_another_begins() -> Outcome {
+    async fn game_is_played_to_its_end_and_another_begins() -> Outcome {
         let Table { sandbox: _running, user, chat } = table().await?;
         user.write(&chat, "سلام").await?;
         let first = chat.next_message().await?;
@@ -364,7 +364,7 @@ mod in_the_chat {
     }
 
     #[tokio::test]
-    async fn the_bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
+    async fn bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
         let sandbox = Sandbox::start().await?;
         let app = sandbox.app("xo");
         let key = "placeholder-identification-key";

@@ -47,7 +47,7 @@ fn every_press_is_read_as_its_row_says() {
 }
 
 #[test]
-fn a_press_is_written_so_that_it_is_read_again() {
+fn press_is_written_so_that_it_is_read_again() {
     for file in files("dynamic_action") {
         let Ok(pressed) = read(&fixture("dynamic_action", &file)) else { continue };
         let json = serde_json::to_string(&pressed).unwrap();
@@ -67,7 +67,7 @@ fn a_press_is_written_so_that_it_is_read_again() {
 }
 
 #[test]
-fn the_data_of_the_button_is_read_as_a_type_or_says_why_not() {
+fn data_of_the_button_is_read_as_a_type_or_says_why_not() {
     #[derive(Debug, PartialEq, serde::Deserialize)]
     struct Move {
         position: f64,
@@ -83,7 +83,7 @@ fn the_data_of_the_button_is_read_as_a_type_or_says_why_not() {
 }
 
 #[test]
-fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
+fn reply_holds_what_it_was_made_of_and_no_nulls() {
     let post = PostToken::new("QYabcdef");
     let page: url::Url = "https://addon.example/".parse().unwrap();
     for (reply, body) in [
@@ -113,7 +113,7 @@ fn a_reply_holds_what_it_was_made_of_and_no_nulls() {
 }
 
 #[test]
-fn a_reply_whose_data_is_no_object_says_so_and_does_not_panic() {
+fn reply_whose_data_is_no_object_says_so_and_does_not_panic() {
     let reply = DynamicActionReply::open(Action::dynamic_action("no object"));
     assert_eq!(reply.check(), Err(InvalidButtonData::NotAnObject));
     let response = reply.into_http_response();
@@ -161,7 +161,7 @@ fn direct_link_is_read_from_a_path_or_a_url() {
 }
 
 #[test]
-fn a_direct_link_takes_the_first_value_that_is_there() {
+fn direct_link_takes_the_first_value_that_is_there() {
     let link =
         UntrustedDirectLink::parse("?post_token=&post_token=a&post_token=b&x=&x=1&x=2&callback_url=c&return_url=d");
     assert_eq!(link.post_token(), Some(&PostToken::new("a")));

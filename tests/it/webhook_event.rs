@@ -341,7 +341,7 @@ fn every_fixture_is_read_as_its_row_says() {
 }
 
 #[test]
-fn an_event_that_is_not_understood_is_kept_whole() {
+fn event_that_is_not_understood_is_kept_whole() {
     for file in files("event") {
         let body = fixture("event", &file);
         let raw = match read(&body) {
@@ -364,7 +364,7 @@ fn what_was_read_is_written_so_that_it_is_read_again() {
 }
 
 #[test]
-fn an_event_is_written_as_divar_writes_it() {
+fn event_is_written_as_divar_writes_it() {
     let conversation = Conversation::new("c-1");
     let text = MessageContent::Text("سلام".to_owned());
     let message = Message::new(conversation, Sender::default(), text);
@@ -395,7 +395,7 @@ fn an_event_is_written_as_divar_writes_it() {
 }
 
 #[test]
-fn the_type_may_come_after_the_payload_and_decides_which_one_counts() {
+fn type_after_the_payload_decides_which_payload_counts() {
     let body: &[u8] = br#"{
         "new_message": { "conversation": { "id": "c-1" }, "text": "one" },
         "new_chatbot_message": { "conversation": { "id": "c-2" }, "text": "two" },
@@ -406,7 +406,7 @@ fn the_type_may_come_after_the_payload_and_decides_which_one_counts() {
 }
 
 #[test]
-fn a_repeated_payload_that_is_worth_less_replaces_nothing() {
+fn repeated_payload_that_is_worth_less_replaces_nothing() {
     for later in ["null", "7", "[]", "{}", r#"{ "text": "no conversation" }"#] {
         let body = format!(
             r#"{{ "type": "NEW_MESSAGE", "new_message": {{ "conversation": {{ "id": "c-1" }}, "text": "one" }},
@@ -435,7 +435,7 @@ fn depth_is_no_reason_to_fail() {
 }
 
 #[test]
-fn a_revocation_without_a_user_says_so() {
+fn revocation_without_a_user_says_so() {
     for payload in ["{}", r#"{ "user_id": "" }"#, r#"{ "user_id": null }"#] {
         let body = format!(r#"{{ "type": "USER_ACCESS_REVOCATION", "user_access_revocation": {payload} }}"#);
         let Ok(Event::Undecodable(event)) = read(body.as_bytes()) else { panic!("{payload}") };

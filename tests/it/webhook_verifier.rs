@@ -21,7 +21,7 @@ fn showing(values: &[&[u8]]) -> HeaderMap {
 }
 
 #[test]
-fn a_key_must_be_shown_once_and_to_the_letter() {
+fn key_must_be_shown_once_and_to_the_letter() {
     let verifier = Verifier::new(key(KEY)).also_accept(key(PREVIOUS)).also_accept(key("x"));
     for shown in [KEY, PREVIOUS, "x"] {
         assert!(verifier.verify(&showing(&[shown.as_bytes()])).is_ok(), "{shown}");
@@ -50,7 +50,7 @@ fn a_key_must_be_shown_once_and_to_the_letter() {
 }
 
 #[test]
-fn all_three_entry_points_ask_for_the_key_then_the_size_then_json() {
+fn entry_points_check_key_then_size_then_json() {
     let verifier = Verifier::new(key(KEY)).max_body_bytes(10);
     let authentic = showing(&[KEY.as_bytes()]);
     type EntryPoint = fn(&Verifier, &HeaderMap, &[u8]) -> Option<Rejection>;
@@ -73,7 +73,7 @@ fn all_three_entry_points_ask_for_the_key_then_the_size_then_json() {
 }
 
 #[test]
-fn a_body_may_have_a_mebibyte_unless_told_otherwise() {
+fn body_may_have_a_mebibyte_unless_told_otherwise() {
     let verifier = Verifier::new(key(KEY));
     let authentic = showing(&[KEY.as_bytes()]);
     let mut body = b"{}".to_vec();
@@ -85,7 +85,7 @@ fn a_body_may_have_a_mebibyte_unless_told_otherwise() {
 }
 
 #[test]
-fn the_bearer_scheme_is_ignored_only_on_demand() {
+fn bearer_scheme_is_ignored_only_on_demand() {
     for (configured, shown, strictly) in [
         ("abc", "abc", true),
         ("abc", "Bearer abc", false),
@@ -231,7 +231,7 @@ fn what_the_verifier_reads_is_what_is_read_without_it() {
 }
 
 #[test]
-fn the_documented_sources_of_events_are_known() {
+fn documented_sources_of_events_are_known() {
     for (address, documented) in [
         ("78.111.6.40", false),
         ("78.111.6.41", true),

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_when_there_is_too_much() {
+    fn oldest_goes_when_there_is_too_much() {
         let store = MediaStore::default();
         let third = Bytes::from(vec![0; MAX_BYTES / 3]);
         for id in ["a", "b", "c", "d"] {

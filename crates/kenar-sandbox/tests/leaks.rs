@@ -69,7 +69,7 @@ async fn held(tasks: usize) -> (usize, usize, isize) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_thousand_sandboxes_leave_nothing_behind() {
+async fn thousand_sandboxes_leave_nothing_behind() {
     let began = std::time::Instant::now();
     // What is made once: tables of the runtime, buffers of the thread.
     for number in 0..60 {

@@ -8,7 +8,7 @@ use kenar::operation::GetConversationResponse;
 use kenar::webhook::{Event, OpenApp};
 
 #[test]
-fn a_chatbot_text_costs_three_allocations() {
+fn chatbot_text_costs_three_allocations() {
     let body = include_bytes!("../../../tests/fixtures/event/chatbot_text.json");
     let (event, spent) = counted(|| Event::from_unverified_body(body));
     assert!(matches!(event, Ok(Event::ChatbotMessage(_))), "{event:?}");
@@ -16,7 +16,7 @@ fn a_chatbot_text_costs_three_allocations() {
 }
 
 #[test]
-fn an_image_costs_four_allocations() {
+fn image_costs_four_allocations() {
     let body = include_bytes!("../../../tests/fixtures/event/message_image.json");
     let (event, spent) = counted(|| Event::from_unverified_body(body));
     assert!(matches!(event, Ok(Event::NewMessage(_))), "{event:?}");
@@ -32,7 +32,7 @@ fn opening_the_app_costs_an_allocation_for_each_text() {
 }
 
 #[test]
-fn a_message_of_a_conversation_costs_four_allocations() {
+fn message_of_a_conversation_costs_four_allocations() {
     let (few, spent_for_few) = history(10);
     let (many, spent_for_many) = history(1_010);
     assert_eq!(many.messages.len() - few.messages.len(), 1_000);

@@ -86,7 +86,7 @@ fn discard_one(listener: &TcpListener) -> u64 {
 }
 
 #[tokio::test]
-async fn the_largest_video_is_uploaded_in_a_small_part_of_its_size() {
+async fn largest_video_is_uploaded_in_a_small_part_of_its_size() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_urls = BaseUrls::single(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let client = Client::builder(ApiKey::new("api-key-of-the-test").unwrap()).base_urls(base_urls).build().unwrap();

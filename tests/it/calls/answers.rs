@@ -358,7 +358,7 @@ async fn each_error_becomes_what_its_row_says_for_every_call() {
 }
 
 #[tokio::test]
-async fn the_predicates_say_what_to_do() {
+async fn predicates_say_what_to_do() {
     for (file, status, content_type, _) in ERRORS {
         let body = Bytes::from(std::fs::read(folder("error").join(file)).unwrap());
         let error = send(&failing(*status, content_type, &body)).await.unwrap_err();
@@ -388,7 +388,7 @@ async fn details_are_kept_as_they_came() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_error_and_not_followed() {
+async fn redirect_is_an_error_and_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         for (call, outcome) in every_call(|| failing(status, "text/plain", &Bytes::new())).await {
             let error = outcome.expect_err(call);
@@ -399,7 +399,7 @@ async fn a_redirect_is_an_error_and_not_followed() {
 }
 
 #[tokio::test]
-async fn a_code_that_leaves_the_outcome_open_says_so_whatever_the_status() {
+async fn ambiguous_code_leaves_the_outcome_open_at_any_status() {
     for (code, open) in [(1, true), (2, true), (3, false), (4, true), (7, false), (9, false), (10, true), (13, true)] {
         let body = json!({ "code": code, "message": "placeholder" }).to_string().into();
         let error = send(&failing(409, "application/json", &body)).await.unwrap_err();
@@ -417,7 +417,7 @@ async fn only_a_message_has_a_recipient() {
 }
 
 #[test]
-fn an_operation_without_the_client_tells_the_same() {
+fn operation_without_the_client_tells_the_same() {
     let (conversation, message) = (ConversationId::new("c-1"), ConversationMessage::text("placeholder"));
     let by = AccessToken::new("placeholder").unwrap();
     let operation = SendMessage::new(&conversation, &message, &by);
@@ -450,7 +450,7 @@ async fn retry_after_is_told_in_seconds_or_by_date() {
 }
 
 #[tokio::test]
-async fn a_success_that_is_not_what_was_asked_for_says_where_it_stopped() {
+async fn unexpected_success_says_where_reading_stopped() {
     #[derive(Debug, Deserialize)]
     struct Asked {
         #[serde(rename = "list")]
@@ -477,7 +477,7 @@ async fn no_json_value_of_another_shape_is_taken_for_a_success() {
 }
 
 #[tokio::test]
-async fn a_success_that_says_nothing_is_a_success_where_no_data_is_needed() {
+async fn empty_success_is_a_success_if_no_data_is_needed() {
     for body in ["", " \r\n", "null", " null\n", "\u{feff}", "\u{feff}null", "\u{feff}{}", "{}", "{\"\\ud800\":1e400}"]
     {
         for status in [200, 201, 204] {
@@ -527,7 +527,7 @@ async fn unrepresentable_values_do_not_hide_the_others() {
 }
 
 #[tokio::test]
-async fn an_upload_that_did_not_go_well_is_no_success() {
+async fn upload_that_did_not_go_well_is_no_success() {
     let upload = |body: &'static str| async move {
         let mock = MockTransport::new();
         mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
@@ -542,7 +542,7 @@ async fn an_upload_that_did_not_go_well_is_no_success() {
 }
 
 #[tokio::test]
-async fn an_excerpt_is_bounded() {
+async fn excerpt_is_bounded() {
     for body in ["<p>".repeat(100_000), "سلام".repeat(100_000), ["-", &"سلام".repeat(100_000)].concat()] {
         for status in [200, 500] {
             let error = send(&failing(status, "text/html", &body.clone().into())).await.unwrap_err();

@@ -61,7 +61,7 @@ fn url(text: &str) -> url::Url {
 }
 
 #[tokio::test]
-async fn a_text_goes_out_byte_for_byte() {
+async fn text_goes_out_byte_for_byte() {
     let (mock, client) = answering(json!({}));
     client.send_message(&conversation(), &ConversationMessage::text("سلام \"🚚\"\n"), &access_token()).await.unwrap();
     assert_eq!(only_request(&mock).body(), "{\"type\":\"TEXT\",\"message\":\"سلام \\\"🚚\\\"\\n\"}");
@@ -72,7 +72,7 @@ async fn a_text_goes_out_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_message_into_a_conversation_has_all_five_actions_and_an_icon() {
+async fn conversation_message_carries_all_actions_and_an_icon() {
     let (mock, client) = answering(json!({ "status": 200, "message": "success" }));
     let post = PostToken::new("QYabcdef");
     let message = ConversationMessage::text("درخواست ثبت شد")
@@ -117,7 +117,7 @@ async fn a_message_into_a_conversation_has_all_five_actions_and_an_icon() {
 }
 
 #[tokio::test]
-async fn a_medium_goes_out_as_its_token_alone() {
+async fn medium_goes_out_as_its_token_alone() {
     let (mock, client) = answering(json!({}));
     let message = ConversationMessage::media(MediaToken::new("medium"))
         .receiver_buttons([[Button::server_link("باز کن", json!({}))]]);
@@ -141,7 +141,7 @@ async fn a_medium_goes_out_as_its_token_alone() {
 }
 
 #[tokio::test]
-async fn a_chatbot_writes_to_a_conversation_with_the_key_alone() {
+async fn chatbot_writes_to_a_conversation_with_the_key_alone() {
     let (mock, client) = answering(json!({ "conversation_id": "c-1" }));
     let message = BotMessage::text("نوبت شماست").buttons([[Button::dynamic_action("۱", json!({ "position": "1" }))]]);
 
@@ -164,7 +164,7 @@ async fn a_chatbot_writes_to_a_conversation_with_the_key_alone() {
 }
 
 #[tokio::test]
-async fn a_chatbot_writes_to_a_user_by_that_users_permission() {
+async fn chatbot_writes_to_a_user_by_that_users_permission() {
     let (mock, client) = answering(json!({ "conversation_id": "c-2" }));
     let user = UserId::new("Ab+/cd==");
 
@@ -181,7 +181,7 @@ async fn a_chatbot_writes_to_a_user_by_that_users_permission() {
 }
 
 #[tokio::test]
-async fn a_conversation_and_a_user_are_read_without_a_body() {
+async fn conversation_and_a_user_are_read_without_a_body() {
     let (mock, client) = answering(json!({}));
     client.get_conversation(&conversation(), &access_token()).await.unwrap();
     assert_sent(
@@ -226,7 +226,7 @@ async fn each_form_of_subscription_says_which_posts() {
 }
 
 #[tokio::test]
-async fn an_upload_token_is_asked_for_with_the_key_and_an_empty_object() {
+async fn upload_token_request_has_the_key_and_an_empty_object() {
     let (mock, client) = answering(json!({ "token": "upload-token-of-the-test" }));
     client.execute(&CreateUploadToken).await.unwrap();
     assert_sent(
@@ -239,7 +239,7 @@ async fn an_upload_token_is_asked_for_with_the_key_and_an_empty_object() {
 }
 
 #[tokio::test]
-async fn an_upload_shows_its_token_and_neither_key_nor_access_token() {
+async fn upload_shows_its_token_and_neither_key_nor_access_token() {
     let mock = MockTransport::new();
     mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
     mock.respond_json(200, &json!({ "id": "medium", "status": "ok" }));
@@ -268,7 +268,7 @@ async fn an_upload_shows_its_token_and_neither_key_nor_access_token() {
 }
 
 #[tokio::test]
-async fn an_identifier_stays_one_segment_of_the_path() {
+async fn identifier_stays_one_segment_of_the_path() {
     for (id, encoded) in [
         ("a/b", "a%2Fb"),
         ("a+b=", "a%2Bb%3D"),

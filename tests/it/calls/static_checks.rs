@@ -52,14 +52,14 @@ fn types_are_what_programs_need_them_to_be() {
 }
 
 #[test]
-fn a_shared_api_is_an_api() {
+fn shared_api_is_an_api() {
     fn takes(_: impl ChatApi) {}
     let api: Arc<dyn ChatApi> = Arc::new(client(MockTransport::new()));
     takes(api);
 }
 
 #[tokio::test]
-async fn the_oauth_flow_can_be_spawned() {
+async fn oauth_flow_can_be_spawned() {
     let mock = MockTransport::new();
     let app = OAuthApp::new("delivery", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth");
     let oauth = client(mock.clone()).oauth(app.unwrap());
@@ -83,7 +83,7 @@ fn every_icon_has_a_name_of_its_own() {
 }
 
 #[test]
-fn an_error_is_as_small_as_a_pointer() {
+fn error_is_as_small_as_a_pointer() {
     assert_eq!(size_of::<Error>(), size_of::<usize>());
 }
 

@@ -117,7 +117,7 @@ async fn every_source_arrives_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_file_name_arrives_and_breaks_nothing() {
+async fn file_name_arrives_and_breaks_nothing() {
     for (name, arrives) in [
         ("photo.png", "photo.png"),
         ("عکس خانه.png", "عکس خانه.png"),
@@ -206,7 +206,7 @@ async fn what_divar_does_not_take_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_stream_of_another_length_than_announced_fails_and_is_not_repeated() {
+async fn stream_of_wrong_length_fails_and_is_not_repeated() {
     for (what, announced, frames) in [
         ("short", 10, frames(["12345".into()])),
         ("empty", 10, frames([])),
@@ -253,7 +253,7 @@ async fn on_the_wire_the_length_is_announced_and_exact() {
 }
 
 #[tokio::test]
-async fn on_the_wire_a_stream_of_another_length_is_never_a_whole_request() {
+async fn stream_of_wrong_length_is_never_a_whole_request() {
     for (what, announced, frames) in [
         ("short", 10, frames(["12345".into()])),
         ("long", 4, frames(["12345".into()])),
@@ -273,7 +273,7 @@ async fn on_the_wire_a_stream_of_another_length_is_never_a_whole_request() {
 }
 
 #[tokio::test]
-async fn a_reader_that_fails_says_why() {
+async fn reader_that_fails_says_why() {
     struct Broken;
     impl tokio::io::AsyncRead for Broken {
         fn poll_read(
@@ -335,7 +335,7 @@ async fn what_is_not_a_file_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_file_that_changed_before_the_upload_sends_nothing() {
+async fn file_that_changed_before_the_upload_sends_nothing() {
     let folder = Folder::new("changed-before");
     for change in ["removed", "shrunk", "grown", "a directory"] {
         let path = folder.file(&[7; 100]);
@@ -363,7 +363,7 @@ async fn a_file_that_changed_before_the_upload_sends_nothing() {
 const LARGE: usize = 40 << 20;
 
 #[tokio::test]
-async fn a_file_that_changes_during_the_upload_is_never_a_whole_request() {
+async fn file_changed_during_upload_is_never_a_whole_request() {
     let folder = Folder::new("changed-during");
     for change in [LARGE - 1, LARGE + 1] {
         let path = folder.file(&vec![7; LARGE]);
@@ -386,7 +386,7 @@ async fn a_file_that_changes_during_the_upload_is_never_a_whole_request() {
 }
 
 #[tokio::test]
-async fn an_upload_cut_off_in_the_middle_was_not_processed() {
+async fn upload_cut_off_in_the_middle_was_not_processed() {
     let server = Server::start().await;
     let (client, token) = (server.client(), token());
     let (_writer, reader) = tokio::io::duplex(1000);
@@ -410,7 +410,7 @@ async fn an_upload_cut_off_in_the_middle_was_not_processed() {
 }
 
 #[tokio::test]
-async fn a_stream_past_its_length_is_never_a_whole_request() {
+async fn stream_past_its_length_is_never_a_whole_request() {
     let body = || kenar::request::Body::stream(5, frames(["12345".into(), "6".into()]));
     body().collect().await.unwrap_err();
     let exact = kenar::request::Body::stream(5, frames(["123".into(), "45".into()]));

@@ -110,7 +110,7 @@ fn pair(answer: &Value) -> (String, String) {
 }
 
 #[test]
-fn an_access_token_lives_for_an_hour() {
+fn access_token_lives_for_an_hour() {
     let mut scene = Scene::new();
     let (access, refresh) = scene.tokens("sara", "USER_ID");
     assert_eq!(refresh, "", "no offline_access was asked for");
@@ -123,7 +123,7 @@ fn an_access_token_lives_for_an_hour() {
 }
 
 #[test]
-fn a_code_lives_for_ten_minutes() {
+fn code_lives_for_ten_minutes() {
     let mut scene = Scene::new();
     let code = scene.code("sara", "USER_ID");
     scene.wait(600);
@@ -132,7 +132,7 @@ fn a_code_lives_for_ten_minutes() {
 }
 
 #[test]
-fn the_old_pair_goes_on_for_two_minutes_after_a_refresh() {
+fn old_pair_goes_on_for_two_minutes_after_a_refresh() {
     let mut scene = Scene::new();
     let (access, refresh) = scene.tokens("sara", "USER_ID offline_access");
     let (_, answer) = scene.refresh(&refresh);
@@ -148,7 +148,7 @@ fn the_old_pair_goes_on_for_two_minutes_after_a_refresh() {
 }
 
 #[test]
-fn a_refresh_does_not_lengthen_the_life_of_an_access_token() {
+fn refresh_does_not_lengthen_the_life_of_an_access_token() {
     let mut scene = Scene::new();
     let (access, refresh) = scene.tokens("sara", "USER_ID offline_access");
     scene.wait(3599);
@@ -158,7 +158,7 @@ fn a_refresh_does_not_lengthen_the_life_of_an_access_token() {
 }
 
 #[test]
-fn a_refresh_token_lives_for_thirty_days() {
+fn refresh_token_lives_for_thirty_days() {
     for (days, outcome) in [(29, StatusCode::OK), (30, StatusCode::BAD_REQUEST)] {
         let mut scene = Scene::new();
         let (_, refresh) = scene.tokens("sara", "USER_ID offline_access");
@@ -168,7 +168,7 @@ fn a_refresh_token_lives_for_thirty_days() {
 }
 
 #[test]
-fn a_subscription_ends_with_its_token_and_is_made_anew_with_the_next() {
+fn subscription_ends_with_its_token_until_made_again() {
     let mut scene = Scene::new();
     let scope = format!("CHAT_POST_CONVERSATIONS_READ.{} offline_access", scene.post);
     let (access, refresh) = scene.tokens("sara", &scope);
@@ -192,7 +192,7 @@ fn a_subscription_ends_with_its_token_and_is_made_anew_with_the_next() {
 }
 
 #[test]
-fn an_upload_token_lives_for_ten_minutes() {
+fn upload_token_lives_for_ten_minutes() {
     let mut scene = Scene::new();
     let done = scene.call("POST", "/experimental/open-platform/chat/upload", "", &json!({}));
     let answer: Value = serde_json::from_slice(done.response.body()).unwrap();
@@ -220,7 +220,7 @@ fn messages_of_one_instant_are_still_told_apart_and_in_order() {
 }
 
 #[test]
-fn a_message_event_carries_the_key_and_what_the_panel_says() {
+fn message_event_carries_the_key_and_what_the_panel_says() {
     let mut scene = Scene::new();
     let user = "ali".to_owned();
     let bot = scene.engine.world.talk(Between::Chatbot { app: scene.app.clone(), user });
@@ -246,7 +246,7 @@ fn opening_an_app_says_version_two() {
 }
 
 #[test]
-fn an_id_with_slashes_is_one_segment() {
+fn id_with_slashes_is_one_segment() {
     let mut scene = Scene::new();
     let (access, _) = scene.tokens("sara", "CHAT_BOT_USER_MESSAGE_SEND");
     for app in 0.. {

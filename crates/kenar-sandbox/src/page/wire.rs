@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_quoted_and_names_its_secrets() {
+    fn command_is_quoted_and_names_its_secrets() {
         let command = curl(
             kenar::operation::SendBotMessage::METADATA.name(),
             "POST /v1/x",

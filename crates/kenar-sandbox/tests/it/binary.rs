@@ -256,7 +256,7 @@ fn mistakes_are_named_and_keys_are_not_quoted() {
 }
 
 #[test]
-fn a_port_in_use_is_named_with_the_way_out() {
+fn port_in_use_is_named_with_the_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let Output { status, stderr, .. } = program().args(["--port", &port]).output().unwrap();

@@ -10,7 +10,7 @@ use kenar_sandbox::{Direction, Opened, Sandbox, User};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult {
+async fn chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -50,7 +50,7 @@ async fn a_chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResu
 }
 
 #[tokio::test]
-async fn a_message_of_another_kind_arrives_as_it_is() -> TestResult {
+async fn message_of_another_kind_arrives_as_it_is() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -89,7 +89,7 @@ async fn only_subscribers_hear_of_a_post_conversation() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_app_hears_of_its_own_messages_as_a_bot_on_the_side_of_the_user() -> TestResult {
+async fn own_messages_arrive_as_bot_on_the_side_of_the_user() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("assistant");
     let addon = AddOn::of(&app).await;
@@ -138,7 +138,7 @@ async fn only_texts_are_read_back_in_order() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult {
+async fn bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let sara = sandbox.user("sara");
@@ -159,7 +159,7 @@ async fn a_bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult 
 }
 
 #[tokio::test]
-async fn a_user_is_another_one_for_each_app_and_the_same_each_time() -> TestResult {
+async fn user_is_another_one_for_each_app_and_the_same_each_time() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (one, two) = (sandbox.app("one"), sandbox.app("two"));
     let id = sandbox.user("sara").id_for(&one);
@@ -258,7 +258,7 @@ async fn taking_the_access_back_ends_the_tokens_and_tells_the_app() -> TestResul
 }
 
 #[tokio::test]
-async fn an_add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
+async fn add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -277,7 +277,7 @@ async fn an_add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_missing_address_in_the_panel_is_named() -> TestResult {
+async fn missing_address_in_the_panel_is_named() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let sara = sandbox.user("sara");
@@ -289,7 +289,7 @@ async fn a_missing_address_in_the_panel_is_named() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_never_comes_is_waited_for_no_longer_than_the_limit() -> TestResult {
+async fn waiting_for_a_message_ends_at_the_time_limit() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
     let chat = sandbox.add_post(&sara).conversation_with(&ali);
@@ -303,7 +303,7 @@ async fn a_message_that_never_comes_is_waited_for_no_longer_than_the_limit() -> 
 }
 
 #[tokio::test]
-async fn a_message_is_waited_for() -> TestResult {
+async fn message_is_waited_for() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let chat = sandbox.user("sara").chat_with_bot(&app);
@@ -317,7 +317,7 @@ async fn a_message_is_waited_for() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_journal_tells_what_went_over_the_wire_without_secrets() -> TestResult {
+async fn journal_tells_what_went_over_the_wire_without_secrets() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     AddOn::of(&app).await;

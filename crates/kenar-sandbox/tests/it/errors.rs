@@ -37,7 +37,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, i64) {
 }
 
 #[tokio::test]
-async fn a_key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
+async fn key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let app = sandbox.app("bot");
     let path = format!("/v1/open-platform/chat/bot/conversations/{}/messages", sara.chat_with_bot(&app).id());
@@ -74,7 +74,7 @@ impl CreateUpload for kenar::Client {
 }
 
 #[tokio::test]
-async fn a_token_is_needed_that_is_known_and_of_the_same_app() -> TestResult {
+async fn token_is_needed_that_is_known_and_of_the_same_app() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let (app, other) = (sandbox.app("one"), sandbox.app("two"));
     let path = format!("/v2/open-platform/conversations/{}/messages", chat.id());
@@ -119,7 +119,7 @@ async fn any_one_of_the_scopes_is_enough_to_send_and_no_other_is() -> TestResult
 }
 
 #[tokio::test]
-async fn the_other_calls_need_their_scopes_too() -> TestResult {
+async fn other_calls_need_their_scopes_too() -> TestResult {
     let Scene { sandbox, sara, ali, post, chat } = scene().await;
     let app = sandbox.app("app");
     let client = app.client();
@@ -175,7 +175,7 @@ async fn what_does_not_exist_is_not_found() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
+async fn conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let (app, other) = (sandbox.app("app"), sandbox.app("other"));
     let bot = sara.chat_with_bot(&app);
@@ -190,7 +190,7 @@ async fn a_conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_bot_writes_only_to_the_user_whose_token_it_shows() -> TestResult {
+async fn bot_writes_only_to_the_user_whose_token_it_shows() -> TestResult {
     let Scene { sandbox, sara, ali, .. } = scene().await;
     let app = sandbox.app("app");
     let tokens = grant(&sandbox, &app, &sara, [Scope::chat_bot_user_message_send()]).await;
@@ -205,7 +205,7 @@ async fn a_bot_writes_only_to_the_user_whose_token_it_shows() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_malformed_message_is_refused() -> TestResult {
+async fn malformed_message_is_refused() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let app = sandbox.app("app");
     let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
@@ -263,7 +263,7 @@ async fn nine_buttons_are_taken() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_blocked_recipient_is_the_documented_error() -> TestResult {
+async fn blocked_recipient_is_the_documented_error() -> TestResult {
     let Scene { sandbox, sara, ali, chat, .. } = scene().await;
     let app = sandbox.app("app");
     let client = app.client();
@@ -287,7 +287,7 @@ async fn a_blocked_recipient_is_the_documented_error() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_cut_off() -> TestResult {
+async fn body_without_end_is_cut_off() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (status, answer) =
         Ask::new(&sandbox, "POST", "/oauth2/token").body("x".repeat((1 << 20) + 1)).json_answer().await;
@@ -296,7 +296,7 @@ async fn a_body_without_end_is_cut_off() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_error_is_an_error_of_the_client() -> TestResult {
+async fn error_is_an_error_of_the_client() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let nowhere = ConversationId::new("nowhere");
     let error = sandbox.app("app").client().send_bot_message(&nowhere, &BotMessage::text("سلام")).await.unwrap_err();
@@ -306,7 +306,7 @@ async fn an_error_is_an_error_of_the_client() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_journal_says_what_was_wrong_and_where_it_is_documented() -> TestResult {
+async fn journal_says_what_was_wrong_and_where_it_is_documented() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let app = sandbox.app("app");
     let by = grant(&sandbox, &app, &sara, [Scope::user_id()]).await.access_token;

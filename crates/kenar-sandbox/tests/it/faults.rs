@@ -61,7 +61,7 @@ fn text() -> ConversationMessage {
 }
 
 #[tokio::test]
-async fn an_error_of_the_server_is_reported_for_a_send_and_survived_by_a_read() -> TestResult {
+async fn server_error_is_reported_for_a_send_and_retried_for_a_read() -> TestResult {
     for Scene { sandbox, client, chat, tokens, .. } in both().await {
         for fault in [Fault::status(503), Fault::bare_status(503)] {
             let injected = sandbox.inject(fault.clone()).times(2).on::<SendMessage>();
@@ -79,7 +79,7 @@ async fn an_error_of_the_server_is_reported_for_a_send_and_survived_by_a_read() 
 }
 
 #[tokio::test]
-async fn a_status_comes_with_its_code_or_with_nothing() -> TestResult {
+async fn status_comes_with_its_code_or_with_nothing() -> TestResult {
     let Scene { sandbox, client, tokens, .. } = scene(Sandbox::in_process().await).await;
     for (fault, status, code) in [
         (Fault::status(403), 403, Some(RpcCode::PERMISSION_DENIED)),
@@ -100,7 +100,7 @@ async fn a_status_comes_with_its_code_or_with_nothing() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_page_of_html_is_no_success() -> TestResult {
+async fn page_of_html_is_no_success() -> TestResult {
     for Scene { sandbox, client, sara, app, chat, tokens, .. } in both().await {
         sandbox.inject(Fault::html()).on::<SendMessage>();
         let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
@@ -117,7 +117,7 @@ async fn a_page_of_html_is_no_success() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
+async fn message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
     for Scene { sandbox, client, chat, tokens, .. } in both().await {
         for (said, fault) in [(1, Fault::no_answer().carried_out()), (2, Fault::cut_off())] {
             let injected = sandbox.inject(fault).always().on::<SendMessage>();
@@ -135,7 +135,7 @@ async fn a_message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_read_whose_connection_breaks_is_made_again() -> TestResult {
+async fn read_whose_connection_breaks_is_made_again() -> TestResult {
     for Scene { sandbox, client, tokens, .. } in both().await {
         for fault in [Fault::no_answer(), Fault::cut_off()] {
             let injected = sandbox.inject(fault).times(2).on::<GetUser>();
@@ -147,7 +147,7 @@ async fn a_read_whose_connection_breaks_is_made_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_refresh_whose_answer_is_lost_is_made_again_with_the_old_token() -> TestResult {
+async fn refresh_with_a_lost_response_is_repeated_with_the_old_token() -> TestResult {
     let Scene { sandbox, app, tokens, client, .. } = scene(Sandbox::in_process().await).await;
     let injected = sandbox.inject(Fault::no_answer().carried_out()).on::<RefreshTokens>();
     let fresh = app.oauth(REDIRECT)?.refresh(&tokens).await?;
@@ -157,7 +157,7 @@ async fn a_refresh_whose_answer_is_lost_is_made_again_with_the_old_token() -> Te
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_late_is_not_waited_for() -> TestResult {
+async fn answer_that_is_late_is_not_waited_for() -> TestResult {
     let Scene { sandbox, client, chat, tokens, .. } = scene(Sandbox::in_process().await).await;
     sandbox.inject(Fault::delay(Duration::from_secs(3600))).on::<SendMessage>();
     let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
@@ -198,7 +198,7 @@ async fn uploads_fail_too() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_code_is_not_exchanged_twice() -> TestResult {
+async fn code_is_not_exchanged_twice() -> TestResult {
     let Scene { sandbox, app, .. } = scene(Sandbox::in_process().await).await;
     let injected = sandbox.inject(Fault::status(500)).always().on::<ExchangeCode>();
     let error = app.oauth(REDIRECT)?.exchange(kenar::secret::AuthorizationCode::new("placeholder")?).await.unwrap_err();
@@ -246,7 +246,7 @@ async fn every_dialect_of_an_answer_is_read() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_cut_is_reset_and_not_closed_in_good_order() -> TestResult {
+async fn cut_connection_is_reset_rather_than_closed() -> TestResult {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let sandbox = Sandbox::start().await?;

@@ -74,7 +74,7 @@ impl Delivery {
 }
 
 #[test]
-fn the_whole_flow_goes_without_a_socket() -> TestResult {
+fn whole_flow_goes_without_a_socket() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("delivery");
@@ -113,7 +113,7 @@ fn media_are_uploaded_without_a_socket() -> TestResult {
 }
 
 #[test]
-fn a_client_of_the_tests_own_reaches_it_too() -> TestResult {
+fn client_of_the_tests_own_reaches_it_too() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("bot");
@@ -129,7 +129,7 @@ fn a_client_of_the_tests_own_reaches_it_too() -> TestResult {
 }
 
 #[test]
-fn an_add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
+fn add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("bot");

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use kenar_sandbox::{Sandbox, User, Webhook, WebhookFault};
 
 #[tokio::test(start_paused = true)]
-async fn the_journal_says_how_long_the_add_on_took() -> TestResult {
+async fn journal_says_how_long_the_add_on_took() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("slow");
     app.set_events_url(app.set_handler(|_| async {
@@ -27,7 +27,7 @@ async fn the_journal_says_how_long_the_add_on_took() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_webhook_is_delivered_again_to_where_the_panel_says_now() -> TestResult {
+async fn webhook_is_delivered_again_to_where_the_panel_says_now() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let (old, new) = (AddOn::of(&app).await, AddOn::of(&app).await);
@@ -63,7 +63,7 @@ async fn what_is_no_webhook_is_not_delivered_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_flood_comes_all_at_once_and_is_counted() -> TestResult {
+async fn flood_comes_all_at_once_and_is_counted() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("bot");
     let (at_once, most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), 300);
@@ -100,7 +100,7 @@ async fn a_flood_comes_all_at_once_and_is_counted() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_flood_without_anything_is_one() -> TestResult {
+async fn flood_without_anything_is_one() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let sara = sandbox.user("sara");
     let flood = sara.flood(&sara.chat_with_bot(&sandbox.app("bot")), 0).await?;
@@ -122,7 +122,7 @@ async fn fails() {
 }
 
 #[test]
-fn a_test_that_fails_prints_the_transcript() {
+fn test_that_fails_prints_the_transcript() {
     let test = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "journal::fails"])
         .output()

@@ -36,7 +36,7 @@ async fn there_is_no_limit_unless_one_is_set() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_per_minute_ends_with_the_minute() -> TestResult {
+async fn limit_per_minute_ends_with_the_minute() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_minute(2);
@@ -57,7 +57,7 @@ async fn a_limit_per_minute_ends_with_the_minute() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_per_day_ends_with_the_day_and_is_not_used_up_by_refusals() -> TestResult {
+async fn daily_limit_ends_with_the_day_and_ignores_refusals() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_minute(2).set_limit_per_day(3);
@@ -88,7 +88,7 @@ async fn limits_are_an_apps_own_and_not_of_the_token_endpoint() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_says_which_limit_it_was() -> TestResult {
+async fn answer_says_which_limit_it_was() -> TestResult {
     async fn refused(sandbox: &Sandbox, app: &App) -> (u16, serde_json::Value) {
         Ask::new(sandbox, "POST", "/experimental/open-platform/chat/upload")
             .key(app)
@@ -109,7 +109,7 @@ async fn the_answer_says_which_limit_it_was() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_client_waits_where_the_limit_ends_soon_enough() -> TestResult {
+async fn client_waits_where_the_limit_ends_soon_enough() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_minute(1);
@@ -126,7 +126,7 @@ async fn the_client_waits_where_the_limit_ends_soon_enough() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_details_are_kept_for_whoever_looks() -> TestResult {
+async fn details_are_kept_for_whoever_looks() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_minute(0);

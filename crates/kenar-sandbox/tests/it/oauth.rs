@@ -28,7 +28,7 @@ async fn scene() -> (Sandbox, App) {
 }
 
 #[tokio::test]
-async fn the_page_is_shown_for_a_proper_request_and_escapes_what_it_shows() -> TestResult {
+async fn consent_page_is_shown_and_escapes_its_texts() -> TestResult {
     let (sandbox, _) = scene().await;
     sandbox.user("<b>");
     let query = [
@@ -135,7 +135,7 @@ async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_decision_is_somebodys_and_one_of_two() -> TestResult {
+async fn decision_is_somebodys_and_one_of_two() -> TestResult {
     let (sandbox, app) = scene().await;
     let (url, state) = app.oauth(REDIRECT)?.permission_url([Scope::user_id()]);
     let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
@@ -175,7 +175,7 @@ async fn tokens_say_what_was_granted_and_that_they_are_the_sandboxs() -> TestRes
 }
 
 #[tokio::test]
-async fn a_refresh_gives_a_new_pair_and_the_old_one_goes_on_for_a_while() -> TestResult {
+async fn refresh_gives_a_new_pair_while_the_old_still_works() -> TestResult {
     let (sandbox, app) = scene().await;
     let oauth = app.oauth(REDIRECT)?;
     let sara = sandbox.user("sara");
@@ -215,7 +215,7 @@ async fn exchange(sandbox: &Sandbox, fields: &[(String, String)]) -> (u16, Value
 }
 
 #[tokio::test]
-async fn a_bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
+async fn bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
     let (sandbox, app) = scene().await;
     sandbox.app("other").oauth(REDIRECT)?;
     for (field, value, status, error) in [
@@ -241,7 +241,7 @@ async fn a_bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_code_works_once_and_only_as_a_form() -> TestResult {
+async fn code_works_once_and_only_as_a_form() -> TestResult {
     let (sandbox, app) = scene().await;
     let fields = code(&sandbox, &app).await;
     let json: serde_json::Map<_, _> =
@@ -258,7 +258,7 @@ async fn a_code_works_once_and_only_as_a_form() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_clients_own_flow_works_with_a_state_that_was_stored() -> TestResult {
+async fn clients_own_flow_works_with_a_state_that_was_stored() -> TestResult {
     let (sandbox, app) = scene().await;
     let oauth = app.oauth(REDIRECT)?;
     let (url, state) = oauth.permission_url([Scope::user_phone()]);

@@ -55,7 +55,7 @@ async fn there_is_no_page_unless_it_is_asked_for() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_page_comes_whole_and_under_a_strict_policy() -> TestResult {
+async fn page_comes_whole_and_under_a_strict_policy() -> TestResult {
     let sandbox = with_page().await;
     let answer = Ask::new(&sandbox, "GET", "/chat/").answer().await;
     let policies: Vec<_> = answer.headers().get_all("content-security-policy").iter().collect();
@@ -235,7 +235,7 @@ async fn buttons_are_pressed_by_their_place_and_do_what_divar_does() -> TestResu
 }
 
 #[tokio::test]
-async fn an_app_is_opened_and_its_chatbot_started_from_a_conversation() -> TestResult {
+async fn app_is_opened_and_its_chatbot_started_from_a_conversation() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     app.set_title("افزونه");
@@ -326,7 +326,7 @@ async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_journal_masks_secrets_and_events_are_delivered_again() -> TestResult {
+async fn journal_masks_secrets_and_events_are_delivered_again() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
@@ -399,7 +399,7 @@ impl Live {
 }
 
 #[tokio::test]
-async fn the_page_is_told_of_each_change_until_the_sandbox_stops() -> TestResult {
+async fn page_is_told_of_each_change_until_the_sandbox_stops() -> TestResult {
     let sandbox = with_page().await;
     let ali = sandbox.user("ali");
     let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
@@ -426,7 +426,7 @@ async fn active(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult {
+async fn fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
@@ -573,7 +573,7 @@ async fn no_other_site_switches_faults_or_has_the_session() {
 }
 
 #[tokio::test]
-async fn a_session_is_saved_and_played_again() -> TestResult {
+async fn session_is_saved_and_played_again() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
@@ -617,7 +617,7 @@ async fn a_session_is_saved_and_played_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_call_that_does_not_come_again_is_told() -> TestResult {
+async fn call_that_does_not_come_again_is_told() -> TestResult {
     let sandbox = Sandbox::builder().chat_page(true).time_limit(Duration::from_millis(200)).start().await?;
     let app = sandbox.app("app");
     let _addon = AddOn::of(&app).await;

@@ -5,7 +5,7 @@ use kenar::webhook::{COMPLETION_URL, Event, PaymentTransaction, TouchPoint, Tran
 use kenar_sandbox::{Sandbox, StartFrom};
 
 #[tokio::test]
-async fn a_chatbot_is_started_from_each_touch_point_with_what_it_names() -> TestResult {
+async fn chatbot_starts_from_each_touch_point_with_its_argument() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -39,7 +39,7 @@ async fn a_chatbot_is_started_from_each_touch_point_with_what_it_names() -> Test
 }
 
 #[tokio::test]
-async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription() -> TestResult {
+async fn payment_is_delivered_without_a_subscription() -> TestResult {
     let sandbox = Sandbox::builder().manual_clock().start().await?;
     let (app, other) = (sandbox.app("payer"), sandbox.app("other"));
     let (addon, deaf) = (AddOn::of(&app).await, AddOn::of(&other).await);
@@ -56,7 +56,7 @@ async fn a_payment_is_told_to_the_app_that_asked_for_it_without_a_subscription()
 }
 
 #[tokio::test]
-async fn a_direct_link_fetches_the_page_with_the_post_and_the_way_back() -> TestResult {
+async fn direct_link_fetches_the_page_with_post_and_return_url() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;

@@ -67,7 +67,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_day_of_calls_takes_a_refresh_each_hour() -> TestResult {
+async fn day_of_calls_takes_a_refresh_each_hour() -> TestResult {
     let scene = scene().await;
     for _ in 0..24 * 4 {
         let handlers: Vec<_> = (0..8)
@@ -123,7 +123,7 @@ async fn lost_answers_do_not_cost_the_permission() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_permission_that_is_taken_back_can_be_given_again() -> TestResult {
+async fn permission_that_is_taken_back_can_be_given_again() -> TestResult {
     let scene = scene().await;
     let client = scene.app.client();
     let by = scene.access_token().await?;
@@ -142,7 +142,7 @@ async fn a_permission_that_is_taken_back_can_be_given_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_key_without_the_permission_is_not_answered_with_refreshes() -> TestResult {
+async fn key_without_the_permission_is_not_answered_with_refreshes() -> TestResult {
     let scene = scene().await;
     let without = scene.app.client_with_only([ApiKeyPermission::EVENTS_REGISTER_SUBSCRIPTION]);
     let mut by = scene.access_token().await?;

@@ -96,7 +96,7 @@ async fn replay(recording: &Recording, moods: Moods) -> Result<Vec<Difference>, 
 }
 
 #[tokio::test]
-async fn the_same_add_on_does_the_same() -> TestResult {
+async fn same_add_on_does_the_same() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let read = Recording::from_json(&recording.to_json()?)?;
     assert_eq!(read, recording);
@@ -128,7 +128,7 @@ async fn what_it_does_otherwise_is_told() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_people_and_what_they_said_are_there_again() -> TestResult {
+async fn people_and_what_they_said_are_there_again() -> TestResult {
     let (before, recording) = session(1).await?;
     let sandbox = Sandbox::builder().seed(5).in_process().await;
     let app = sandbox.app("bot");
@@ -165,7 +165,7 @@ async fn no_secret_is_kept() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_recording_is_a_file_with_a_version() -> TestResult {
+async fn recording_is_a_file_with_a_version() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let path = std::env::temp_dir().join(format!("kenar-recording-{}.json", std::process::id()));
     recording.save(&path)?;
@@ -184,7 +184,7 @@ async fn a_recording_is_a_file_with_a_version() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_recording_of_another_app_has_nothing_to_compare() -> TestResult {
+async fn recording_of_another_app_has_nothing_to_compare() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("another");
@@ -193,7 +193,7 @@ async fn a_recording_of_another_app_has_nothing_to_compare() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_webhook_without_an_answer_is_an_error() -> TestResult {
+async fn webhook_without_an_answer_is_an_error() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let sandbox = Sandbox::in_process().await;
     let error = sandbox.replay(&recording, &sandbox.app("bot")).await.unwrap_err().to_string();
@@ -202,7 +202,7 @@ async fn a_webhook_without_an_answer_is_an_error() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_session_is_gone_on_with() -> TestResult {
+async fn session_is_gone_on_with() -> TestResult {
     let (before, _) = session(1).await?;
     let chat = before.user("sara").chat_with_bot(&before.app("bot"));
     before.user("sara").block(&chat)?;

@@ -87,7 +87,7 @@ async fn pressed(State(add): Add, headers: HeaderMap, body: Bytes) -> Result<Str
 }
 
 #[tokio::test]
-async fn a_delivery_request_reaches_both_sides() -> crate::support::TestResult {
+async fn delivery_request_reaches_both_sides() -> crate::support::TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("delivery");
     let addon = Delivery::serve(&app).await;
@@ -110,7 +110,7 @@ async fn a_delivery_request_reaches_both_sides() -> crate::support::TestResult {
 }
 
 #[tokio::test]
-async fn a_refusal_comes_back_as_one() -> crate::support::TestResult {
+async fn refusal_comes_back_as_one() -> crate::support::TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("delivery");
     Delivery::serve(&app).await;
@@ -149,7 +149,7 @@ async fn each_side_sees_its_own_buttons() -> crate::support::TestResult {
 }
 
 #[tokio::test]
-async fn a_page_elsewhere_is_kept_and_not_fetched() -> crate::support::TestResult {
+async fn page_elsewhere_is_kept_and_not_fetched() -> crate::support::TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("delivery");
     let addon = serve(Router::new().route(
@@ -167,7 +167,7 @@ async fn a_page_elsewhere_is_kept_and_not_fetched() -> crate::support::TestResul
 }
 
 #[tokio::test]
-async fn the_browser_keeps_cookies_and_follows_redirects() -> crate::support::TestResult {
+async fn browser_keeps_cookies_and_follows_redirects() -> crate::support::TestResult {
     let sandbox = Sandbox::start().await?;
     let set = |cookie: &'static str, to: &'static str| ([("set-cookie", cookie)], Redirect::to(to));
     let echo = |headers: HeaderMap| async move {

@@ -55,7 +55,7 @@ async fn each_kind_is_uploaded_and_sent() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_video_of_the_greatest_size_goes_through() -> TestResult {
+async fn video_of_the_greatest_size_goes_through() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let source = MediaSource::bytes(vec![0; usize::try_from(MediaKind::Video.max_bytes())?]);
     sandbox.app("bot").client().upload_media(Media::video("long.mp4", source)?).await?;
@@ -65,7 +65,7 @@ async fn a_video_of_the_greatest_size_goes_through() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
+async fn bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let token = token(&app).await;
@@ -91,7 +91,7 @@ async fn a_bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_upload_needs_a_token_of_its_own() -> TestResult {
+async fn upload_needs_a_token_of_its_own() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let good = r#"name="file"; filename="a.png""#;
@@ -108,7 +108,7 @@ async fn an_upload_needs_a_token_of_its_own() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
+async fn medium_is_of_the_app_that_uploaded_it() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (one, two) = (sandbox.app("one"), sandbox.app("two"));
     let media = one.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
@@ -119,7 +119,7 @@ async fn a_medium_is_of_the_app_that_uploaded_it() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_link_in_a_message_leads_to_the_bytes() -> TestResult {
+async fn link_in_a_message_leads_to_the_bytes() -> TestResult {
     for sandbox in [Sandbox::in_process().await, Sandbox::start().await?] {
         let app = sandbox.app("bot");
         app.set_events_url(app.set_handler(|_| async { http::Response::default() }));

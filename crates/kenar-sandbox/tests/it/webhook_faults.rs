@@ -139,7 +139,7 @@ async fn what_comes_twice_is_the_same_message() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_press_comes_twice_too() -> TestResult {
+async fn press_comes_twice_too() -> TestResult {
     let Scene { sandbox, app, addon, sara, bot, .. } = scene().await;
     let message = BotMessage::text("؟").buttons([[Button::dynamic_action("این", serde_json::json!({ "x": "1" }))]]);
     app.client().send_bot_message(bot.id(), &message).await?;
@@ -151,7 +151,7 @@ async fn a_press_comes_twice_too() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_event_is_overtaken_by_the_next_one() -> TestResult {
+async fn event_is_overtaken_by_the_next_one() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     sandbox.inject(EventFault::OutOfOrder).times(2).on_events();
     for text in ["یک", "دو", "سه", "چهار"] {
@@ -194,7 +194,7 @@ async fn what_is_forged_or_broken_is_refused_and_nobody_notices() -> TestResult 
 }
 
 #[tokio::test]
-async fn an_add_on_that_takes_what_it_has_to_refuse_is_found_out() -> TestResult {
+async fn add_on_that_takes_what_it_has_to_refuse_is_found_out() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("careless");
     app.set_events_url(app.set_handler(|_| async { Response::default() }));
@@ -230,7 +230,7 @@ async fn what_is_late_comes_late_and_in_order() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_event_of_an_unknown_kind_is_still_answered() -> TestResult {
+async fn event_of_an_unknown_kind_is_still_answered() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     sandbox.inject(EventFault::UnknownKind).on_events();
     sara.write(&bot, "سلام").await?;
@@ -242,7 +242,7 @@ async fn an_event_of_an_unknown_kind_is_still_answered() -> TestResult {
 }
 
 #[tokio::test]
-async fn a_fault_that_is_taken_away_strikes_no_more() -> TestResult {
+async fn fault_that_is_taken_away_strikes_no_more() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     let twice = sandbox.inject(WebhookFault::Duplicate).always().on_webhook(Webhook::Event);
     for _ in 0..3 {
@@ -397,7 +397,7 @@ fn bodies(sandbox: &Sandbox) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test]
-async fn the_version_is_told_by_one_header_or_another_or_none() -> TestResult {
+async fn version_is_told_by_one_header_or_another_or_none() -> TestResult {
     let Scene { sandbox, app, addon, sara, chat, .. } = scene().await;
     let seen = |name: &str| {
         addon.headers.lock().unwrap().as_ref().unwrap().get(name).map(|value| value.to_str().unwrap().to_owned())
@@ -423,7 +423,7 @@ async fn the_version_is_told_by_one_header_or_another_or_none() -> TestResult {
 }
 
 #[tokio::test]
-async fn the_first_version_names_both_sides_and_the_place() -> TestResult {
+async fn first_version_names_both_sides_and_the_place() -> TestResult {
     let Scene { sandbox: _kenar, app, addon, sara, ali, chat, post, bot } = scene().await;
     app.set_open_app_version(ApiVersion::V1);
     let place = Location { latitude: 35.7, longitude: 51.4 };
@@ -453,7 +453,7 @@ async fn the_first_version_names_both_sides_and_the_place() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_app_is_opened_on_the_page_of_a_post() -> TestResult {
+async fn app_is_opened_on_the_page_of_a_post() -> TestResult {
     let Scene { sandbox: _kenar, app, addon, sara, ali, post, .. } = scene().await;
     for (user, side) in [(&sara, Side::Supply), (&ali, Side::Demand)] {
         user.open_app_on_post(&post, &app).await?;
@@ -465,7 +465,7 @@ async fn an_app_is_opened_on_the_page_of_a_post() -> TestResult {
 }
 
 #[tokio::test]
-async fn who_is_subscribed_to_all_posts_does_not_hear_of_those_that_are_gone() -> TestResult {
+async fn subscriber_to_all_posts_is_not_told_of_retired_ones() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let (one, all) = (sandbox.app("one"), sandbox.app("all"));
     let (addon_of_one, addon_of_all) = (AddOn::of(&one), AddOn::of(&all));

@@ -89,7 +89,7 @@ fn media() -> Media {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_the_caller_holds_for_uploads() {
+async fn limit_of_the_caller_holds_for_uploads() {
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
     for limit in [millis(200), millis(2000), millis(300_000)] {
         let slow = Slow::new([0], NEVER);
@@ -123,7 +123,7 @@ async fn both_steps_of_an_upload_share_one_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_limits_do_not_overflow() {
+async fn longest_limits_do_not_overflow() {
     for limit in [Duration::MAX, Duration::MAX / 2, Duration::ZERO] {
         let retry = Retry::default().first_pause(Duration::MAX).max_attempts(u32::MAX);
         let client = Client::builder(ApiKey::new(API_KEY).unwrap())
@@ -142,7 +142,7 @@ async fn the_longest_limits_do_not_overflow() {
 
 /// At a round trip of 250 ms, a name look-up, TCP and TLS 1.2 take a second, and the request a quarter of one.
 #[tokio::test(start_paused = true)]
-async fn a_round_trip_of_250_ms_is_bridged() {
+async fn round_trip_of_250_ms_is_bridged() {
     let slow = Slow::new([1000], 250);
     let (read, took) = timed(slow.client().get_user(&access_token())).await;
     assert!(read.is_ok(), "{read:?} after {took:?}");
@@ -152,7 +152,7 @@ async fn a_round_trip_of_250_ms_is_bridged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_does_not_come_about_is_tried_again() {
+async fn connection_that_does_not_come_about_is_tried_again() {
     let slow = Slow::new([NEVER, 10], 10);
     let (sent, took) = timed(slow.client().send_bot_message(&conversation(), &BotMessage::text("سلام"))).await;
     assert!(sent.is_ok(), "{sent:?} after {took:?}");
@@ -162,7 +162,7 @@ async fn a_connection_that_does_not_come_about_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_attempt_connects_as_long_as_there_is_time() {
+async fn last_attempt_connects_as_long_as_there_is_time() {
     for (retry, attempts) in [(Retry::never(), 1), (Retry::default(), 2)] {
         let slow = Slow::new([NEVER], 0);
         let client =
@@ -176,7 +176,7 @@ async fn the_last_attempt_connects_as_long_as_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_begins_late_is_not_cut_off_early() {
+async fn request_that_begins_late_is_not_cut_off_early() {
     // The request is begun before three quarters of the time, and answered after them.
     let slow = Slow::new([1100], 390);
     let (sent, took) = timed(slow.client().send_bot_message(&conversation(), &BotMessage::text("سلام"))).await;
@@ -193,7 +193,7 @@ async fn a_request_that_begins_late_is_not_cut_off_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_an_attempt_that_the_caller_sets_wins() {
+async fn limit_of_an_attempt_that_the_caller_sets_wins() {
     let slow = Slow::new([NEVER, 0], 0);
     let retry = Retry::default().attempt_limit(millis(100)).first_pause(Duration::ZERO);
     let client = Client::builder(ApiKey::new(API_KEY).unwrap()).transport(slow.clone()).retry(retry).build().unwrap();
@@ -228,7 +228,7 @@ impl HttpTransport for Eager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transport_that_says_nothing_may_have_sent() {
+async fn transport_that_says_nothing_may_have_sent() {
     let client = |transport: Arc<dyn HttpTransport>| {
         Client::builder(ApiKey::new(API_KEY).unwrap()).transport(transport).build().unwrap()
     };
@@ -255,7 +255,7 @@ impl HttpTransport for Detached {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_gives_nothing_after_its_call_has_ended() {
+async fn body_gives_nothing_after_its_call_has_ended() {
     let detached = Detached::default();
     let client = Client::builder(ApiKey::new(API_KEY).unwrap()).transport(detached.clone()).build().unwrap();
     let error = client.send_bot_message(&conversation(), &BotMessage::text("سلام")).await.unwrap_err();

@@ -150,7 +150,7 @@ const CONNECT: Happens = Fail(TransportErrorKind::Connect);
 const INTERRUPTED: Happens = Fail(TransportErrorKind::Interrupted);
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_processed_is_tried_three_times_after_growing_pauses() {
+async fn unprocessed_call_is_tried_three_times_with_growing_pauses() {
     for call in [Call::Read, Call::Send] {
         for happens in [CONNECT, Answer(429, None)] {
             let ran = run(call, [happens.clone(), happens.clone(), happens.clone()]).await;
@@ -168,7 +168,7 @@ async fn what_was_not_processed_is_tried_three_times_after_growing_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_processed_is_repeated_only_where_that_is_the_same() {
+async fn processed_call_is_repeated_only_if_idempotent() {
     for happens in
         [Answer(500, None), Answer(502, None), Answer(503, Some("0")), INTERRUPTED, Fail(TransportErrorKind::Timeout)]
     {
@@ -220,7 +220,7 @@ async fn retry_after_is_waited_for_to_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_beyond_the_time_limit_is_reported_at_once() {
+async fn retry_after_beyond_the_time_limit_is_reported_at_once() {
     for call in [Call::Read, Call::Send] {
         for (value, seconds) in [("2", 2), ("3600", 3600), ("18446744073709551615", u64::MAX)] {
             let ran = run(call, [Answer(429, Some(value)), OK]).await;
@@ -236,7 +236,7 @@ async fn a_retry_after_beyond_the_time_limit_is_reported_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_ends_with_its_time() {
+async fn call_that_hangs_ends_with_its_time() {
     let ran = run(Call::Send, [Hang, OK]).await;
     let error = ran.outcome.unwrap_err();
     assert_eq!((error.kind(), ran.sent, ran.took), (ErrorKind::Timeout, 1, millis(1500)));
@@ -258,7 +258,7 @@ async fn a_call_that_hangs_ends_with_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_slowly_makes_no_attempt_after_its_time() {
+async fn call_that_fails_slowly_makes_no_attempt_after_its_time() {
     let slow = |millis| Happens::After(millis, CONNECT.into());
     let ran = run(Call::Send, [slow(700), slow(700), OK]).await;
     assert_eq!((ran.outcome.unwrap_err().kind(), ran.sent), (ErrorKind::Connect, 2));
@@ -297,7 +297,7 @@ async fn settings_are_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_of_the_last_attempt_is_reported_and_what_came_before_is_not_forgotten() {
+async fn last_response_is_reported_with_what_came_before() {
     let ran = run(Call::Read, [INTERRUPTED, CONNECT, Answer(429, None)]).await;
     let error = ran.outcome.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (429, 3));
@@ -318,7 +318,7 @@ fn upload_token() -> UploadToken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_from_memory_is_sent_again_whole() {
+async fn upload_from_memory_is_sent_again_whole() {
     let script = Script::new([CONNECT, Answer(429, None), Answer(500, None)]);
     let (media, token) = (video(MediaSource::bytes("the video")), upload_token());
     let error = client(script.clone()).execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
@@ -329,7 +329,7 @@ async fn an_upload_from_memory_is_sent_again_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_was_read_from_a_stream_is_not_sent_again() {
+async fn upload_that_was_read_from_a_stream_is_not_sent_again() {
     let media = || video(MediaSource::reader(9, &b"the video"[..]));
     let token = upload_token();
 
@@ -352,7 +352,7 @@ async fn an_upload_that_was_read_from_a_stream_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_has_minutes_and_its_token_has_not() {
+async fn upload_has_minutes_and_its_token_has_not() {
     let (media, token) = (video(MediaSource::bytes("the video")), upload_token());
     let begun = Instant::now();
     let error = client(Script::new([Hang])).execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
@@ -413,7 +413,7 @@ async fn no_secret_goes_to_a_foreign_host() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_given_up_sends_nothing_more() {
+async fn call_that_is_given_up_sends_nothing_more() {
     let script = Script::new([CONNECT, OK, OK]);
     let client = client(script.clone());
     let by = access_token();

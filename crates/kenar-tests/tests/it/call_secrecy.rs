@@ -172,7 +172,7 @@ const TOKENS: &str = "[A-Za-z0-9+/_.-]{30,80}={0,2}";
 const ANY: &str = "[!-~]{12,60}";
 
 #[tokio::test]
-async fn a_secret_repeated_in_an_answer_is_taken_out() {
+async fn secret_repeated_in_an_answer_is_taken_out() {
     for secrets in Secrets::rounds(TOKENS, 8).into_iter().chain(Secrets::rounds(ANY, 12)) {
         let shapes: [(&str, Shape); 9] = [
             ("rpc message", |secret| {
@@ -199,7 +199,7 @@ async fn a_secret_repeated_in_an_answer_is_taken_out() {
 }
 
 #[tokio::test]
-async fn a_secret_in_another_writing_is_taken_out_too() {
+async fn secret_in_another_writing_is_taken_out_too() {
     for secrets in Secrets::rounds(TOKENS, 16) {
         assert_untold(&secrets, "percent-encoded", |secret| {
             let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -218,7 +218,7 @@ async fn a_secret_in_another_writing_is_taken_out_too() {
 }
 
 #[tokio::test]
-async fn a_secret_that_the_excerpt_cuts_in_two_is_taken_out() {
+async fn secret_that_the_excerpt_cuts_in_two_is_taken_out() {
     let secrets = Secrets::rounds("[A-Za-z0-9]{60}", 1).remove(0);
     for before in (Error::MAX_EXCERPT_BYTES - 61..Error::MAX_EXCERPT_BYTES).step_by(5) {
         for status in [200, 500] {
@@ -240,7 +240,7 @@ async fn a_secret_that_the_excerpt_cuts_in_two_is_taken_out() {
 }
 
 #[tokio::test]
-async fn a_secret_that_an_upload_or_an_operation_of_yours_meets_is_taken_out() {
+async fn secret_met_by_an_outside_operation_is_redacted() {
     for secrets in Secrets::rounds(TOKENS, 16) {
         let token = UploadToken::new(&*secrets.upload_token).unwrap();
         let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
@@ -265,7 +265,7 @@ async fn a_secret_that_an_upload_or_an_operation_of_yours_meets_is_taken_out() {
 struct StackError(#[source] std::io::Error);
 
 #[tokio::test]
-async fn a_secret_that_the_http_stack_quotes_is_taken_out() {
+async fn secret_that_the_http_stack_quotes_is_taken_out() {
     for secrets in Secrets::rounds(TOKENS, 8) {
         for kind in [TransportErrorKind::Connect, TransportErrorKind::Interrupted, TransportErrorKind::Other] {
             assert_untold(&secrets, "transport", move |secret| {
@@ -278,7 +278,7 @@ async fn a_secret_that_the_http_stack_quotes_is_taken_out() {
 }
 
 #[tokio::test]
-async fn a_source_without_a_secret_stays_what_it_was() {
+async fn source_without_a_secret_stays_what_it_was() {
     let mock = Echo(Box::new(|| {
         Err(TransportError::with_source(TransportErrorKind::Other, StackError(std::io::Error::other("no route"))))
     }));

@@ -65,7 +65,7 @@ async fn answered(stack: Stack, bytes: &[u8]) -> Result<kenar::operation::GetUse
 }
 
 #[tokio::test]
-async fn a_request_goes_out_as_it_is() {
+async fn request_goes_out_as_it_is() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -97,7 +97,7 @@ async fn a_request_goes_out_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn redirect_is_not_followed() {
     for stack in Stack::ALL {
         let elsewhere = Server::start().await;
         for status in [301, 302, 303, 307, 308] {
@@ -113,7 +113,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_answer_is_bounded_whether_its_length_is_announced_or_not() {
+async fn answer_is_bounded_whether_its_length_is_announced_or_not() {
     for stack in Stack::ALL {
         const LIMIT: usize = 1000;
         let bounded =
@@ -148,7 +148,7 @@ async fn an_answer_is_bounded_whether_its_length_is_announced_or_not() {
 }
 
 #[tokio::test]
-async fn an_answer_that_announces_too_much_is_not_waited_for() {
+async fn answer_that_announces_too_much_is_not_waited_for() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -164,7 +164,7 @@ async fn an_answer_that_announces_too_much_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_one_that_nothing_was_sent_on() {
+async fn refused_connection_is_one_that_nothing_was_sent_on() {
     for stack in Stack::ALL {
         // Bound and not listening: nobody else can take the port in the meantime.
         let socket = TcpSocket::new_v4().unwrap();
@@ -178,7 +178,7 @@ async fn a_refused_connection_is_one_that_nothing_was_sent_on() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_leaves_the_outcome_open() {
+async fn connection_that_breaks_leaves_the_outcome_open() {
     for stack in Stack::ALL {
         for (when, bytes) in [
             ("before the answer", ""),
@@ -199,7 +199,7 @@ async fn a_connection_that_breaks_leaves_the_outcome_open() {
 }
 
 #[tokio::test]
-async fn an_answer_in_pieces_becomes_one() {
+async fn answer_in_pieces_becomes_one() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -218,7 +218,7 @@ async fn an_answer_in_pieces_becomes_one() {
 }
 
 #[tokio::test]
-async fn a_connection_serves_one_call_after_the_other() {
+async fn connection_serves_one_call_after_the_other() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -240,7 +240,7 @@ async fn a_connection_serves_one_call_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_send_on_a_kept_connection_that_breaks_is_not_repeated() {
+async fn send_on_a_kept_connection_that_breaks_is_not_repeated() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = patient().base_urls(server.base_urls()).transport(stack.transport()).build().unwrap();
@@ -334,7 +334,7 @@ async fn answer_all(server: Server, heads: Arc<Mutex<Vec<String>>>) {
 
 /// A proxy that the environment names would see a local call in the clear, with its secrets.
 #[tokio::test]
-async fn the_proxies_of_the_environment_see_no_call_to_this_machine() {
+async fn proxies_of_the_environment_see_no_call_to_this_machine() {
     if let Ok(host) = std::env::var(ROLE) {
         let local = || BaseUrls::single(&host).unwrap();
         let mixed = BaseUrls::new(&host, "https://oauth.kenar.example", "https://chat.kenar.example").unwrap();
@@ -352,14 +352,14 @@ async fn the_proxies_of_the_environment_see_no_call_to_this_machine() {
     }
     let (server, proxy) = (Server::start().await, Server::start().await);
     let (host, at_proxy) = (format!("http://{}", server.address()), format!("http://{}", proxy.address()));
-    let test = "the_proxies_of_the_environment_see_no_call_to_this_machine";
+    let test = "proxies_of_the_environment_see_no_call_to_this_machine";
     let [at_server, at_proxy] = beside_a_proxy(test, &host, &at_proxy, [server, proxy]).await;
     assert_eq!((at_server.len(), at_proxy.len()), (3, 1), "{at_proxy:?}");
 }
 
 /// What is secured goes through the proxy, which learns where to and nothing else.
 #[tokio::test]
-async fn the_proxies_of_the_environment_are_asked_for_a_tunnel() {
+async fn proxies_of_the_environment_are_asked_for_a_tunnel() {
     if let Ok(host) = std::env::var(ROLE) {
         let client = patient().base_urls(BaseUrls::single(&host).unwrap()).retry(Retry::never()).build().unwrap();
         let error = get_user(&client).await.unwrap_err();
@@ -369,7 +369,7 @@ async fn the_proxies_of_the_environment_are_asked_for_a_tunnel() {
     }
     let proxy = Server::start().await;
     let at_proxy = format!("http://user:placeholder@{}", proxy.address());
-    let test = "the_proxies_of_the_environment_are_asked_for_a_tunnel";
+    let test = "proxies_of_the_environment_are_asked_for_a_tunnel";
     let [at_proxy] = beside_a_proxy(test, "https://api.kenar.example", &at_proxy, [proxy]).await;
     let [head] = at_proxy.as_slice() else { panic!("one connection: {at_proxy:?}") };
     assert!(head.starts_with("CONNECT api.kenar.example:443 HTTP/1.1\r\n"), "{head}");

@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn a_server_reads_what_is_sent(client_secret in secret(), code in secret(), refresh in secret(), access in secret()) {
+    fn server_reads_what_is_sent(client_secret in secret(), code in secret(), refresh in secret(), access in secret()) {
         let app = app(&client_secret);
         let sent = |request: http::Request<kenar::request::Body>| {
             TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap()

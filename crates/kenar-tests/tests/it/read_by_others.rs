@@ -54,7 +54,7 @@ fn every_day_of_four_centuries_is_the_same_day() {
 }
 
 #[test]
-fn the_ends_and_turns_of_the_range_are_the_same() {
+fn ends_and_turns_of_the_range_are_the_same() {
     for micros in [FIRST, FIRST + 1, -DAY, -1_000_001, -1_000_000, -999_999, -1, 0, 1, 999_999, LAST - 1, LAST] {
         assert_agrees(micros);
     }

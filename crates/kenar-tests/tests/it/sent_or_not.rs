@@ -76,7 +76,7 @@ async fn black_hole() -> (TcpListener, String) {
 }
 
 #[tokio::test]
-async fn a_black_hole_is_reported_as_not_sent() {
+async fn black_hole_is_reported_as_not_sent() {
     let (_listener, url) = black_hole().await;
     let [(hyper, over_hyper), (reqwest, over_reqwest)] = transports();
     tokio::join!(expect_unsent(hyper, over_hyper, &url), expect_unsent(reqwest, over_reqwest, &url));
@@ -109,7 +109,7 @@ async fn dribbling_proxy() -> SocketAddr {
 const BEHIND_PROXY: &str = "KENAR_TEST_BEHIND_SLOW_PROXY";
 
 #[tokio::test]
-async fn a_slow_proxy_is_reported_as_not_sent() {
+async fn slow_proxy_is_reported_as_not_sent() {
     if std::env::var_os(BEHIND_PROXY).is_some() {
         let hyper = Arc::new(HyperTransport::new().unwrap());
         let reqwest = Arc::new(ReqwestTransport::new().unwrap());
@@ -121,7 +121,7 @@ async fn a_slow_proxy_is_reported_as_not_sent() {
     }
     let proxy = dribbling_proxy().await;
     let mut client = tokio::process::Command::new(std::env::current_exe().unwrap());
-    client.args(["--exact", "sent_or_not::a_slow_proxy_is_reported_as_not_sent"]).env(BEHIND_PROXY, "1");
+    client.args(["--exact", "sent_or_not::slow_proxy_is_reported_as_not_sent"]).env(BEHIND_PROXY, "1");
     for name in ["https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "REQUEST_METHOD"] {
         client.env_remove(name);
     }
@@ -141,7 +141,7 @@ impl reqwest::dns::Resolve for Hangs {
 
 /// The same over hyper is a unit test of its connector.
 #[tokio::test(start_paused = true)]
-async fn a_name_look_up_that_hangs_is_reported_as_not_sent() {
+async fn name_look_up_that_hangs_is_reported_as_not_sent() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().dns_resolver(Hangs);
     let transport = ReqwestTransport::from_client(client.build().unwrap()).unwrap();

@@ -169,7 +169,7 @@ async fn client() {
 const NOT_CONNECTED: &str = "Connect, processed: false";
 
 #[tokio::test]
-async fn a_certificate_that_is_trusted_for_the_host_is_taken() {
+async fn certificate_that_is_trusted_for_the_host_is_taken() {
     for stack in ["hyper", "reqwest"] {
         let server = Server::start().await;
         let host = format!("https://localhost:{}", server.port);
@@ -191,7 +191,7 @@ async fn nothing_is_sent_to_a_host_that_does_not_prove_itself() {
 }
 
 #[tokio::test]
-async fn a_proxy_learns_where_a_call_goes_and_nothing_else() {
+async fn proxy_learns_where_a_call_goes_and_nothing_else() {
     let server = Server::start().await;
     let (proxy, heads) = start_proxy().await;
     let (socks, base_urls) = start_socks().await;

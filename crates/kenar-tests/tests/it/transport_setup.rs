@@ -58,7 +58,7 @@ fn said(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn an_unusable_proxy_is_refused_by_its_variable() {
+async fn unusable_proxy_is_refused_by_its_variable() {
     if is_second() {
         for error in [
             said(&HyperTransport::new().unwrap_err()),
@@ -73,7 +73,7 @@ async fn an_unusable_proxy_is_refused_by_its_variable() {
         assert!(ReqwestTransport::builder().no_proxy().build().is_ok());
         return;
     }
-    let test = "an_unusable_proxy_is_refused_by_its_variable";
+    let test = "unusable_proxy_is_refused_by_its_variable";
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         for proxy in ["ftp://user:placeholder@proxy.example", "http://user:place holder@proxy.example", "http://"] {
             let printed = in_environment(test, &[(variable, proxy)]).await;
@@ -88,14 +88,14 @@ async fn an_unusable_proxy_is_refused_by_its_variable() {
 }
 
 #[tokio::test]
-async fn an_https_proxy_is_refused_before_anything_is_tried() {
+async fn https_proxy_is_refused_before_anything_is_tried() {
     if is_second() {
         println!("refused: {}", said(&HyperTransport::new().unwrap_err()));
         // reqwest can.
         assert!(ReqwestTransport::new().is_ok());
         return;
     }
-    let test = "an_https_proxy_is_refused_before_anything_is_tried";
+    let test = "https_proxy_is_refused_before_anything_is_tried";
     let printed = in_environment(test, &[("HTTPS_PROXY", "https://user:placeholder@proxy.example")]).await;
     assert!(
         printed.contains("refused: ") && printed.contains("HTTPS_PROXY") && printed.contains("socks5h"),
@@ -150,7 +150,7 @@ fn own_reqwest() -> reqwest::ClientBuilder {
 }
 
 #[tokio::test]
-async fn a_reqwest_client_that_may_follow_redirects_is_refused() {
+async fn reqwest_client_that_may_follow_redirects_is_refused() {
     use reqwest::redirect::Policy;
     let mut spoof = http::HeaderMap::new();
     spoof.insert("x-spoof", http::HeaderValue::from_static(r#"redirect_policy: "Policy(None)""#));
@@ -167,7 +167,7 @@ async fn a_reqwest_client_that_may_follow_redirects_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reqwest_client_repeats_nothing_by_its_own_policy() {
+async fn reqwest_client_repeats_nothing_by_its_own_policy() {
     let server = Server::start().await;
     let retry = reqwest::retry::for_host("127.0.0.1")
         .max_retries_per_request(3)

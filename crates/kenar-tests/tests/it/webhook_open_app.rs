@@ -201,14 +201,14 @@ fn what_was_read_is_written_so_that_it_is_read_again() {
 }
 
 #[test]
-fn a_return_url_that_is_not_used_can_still_be_seen() {
+fn return_url_that_is_not_used_can_still_be_seen() {
     let opened = read(&fixture("open_app", "v2_return_url_evil_userinfo.json")).unwrap();
     assert_eq!(opened.given_return_url(), Some("https://divar.ir@example.com/"));
     assert_eq!(opened.return_url().as_str(), COMPLETION_URL);
 }
 
 #[test]
-fn the_version_header_decides_before_the_keys_do() {
+fn version_header_decides_before_the_keys_do() {
     let v1_keys: &[u8] = br#"{ "peer_id": "user-1" }"#;
     for (name, value, body, version) in [
         ("api-version", "2", v1_keys, ApiVersion::V2),
@@ -227,7 +227,7 @@ fn the_version_header_decides_before_the_keys_do() {
 }
 
 #[test]
-fn a_reply_has_the_form_of_the_version_it_answers() {
+fn reply_has_the_form_of_the_version_it_answers() {
     let page: AppUrl = "https://addon.example/visits/17".parse().unwrap();
     let v1 = OpenApp::builder().version(ApiVersion::V1).build().reply(page.clone());
     let v2 = OpenApp::builder().build().reply(page.clone());
@@ -269,7 +269,7 @@ fn extra_data_is_read_as_a_type_or_says_why_not() {
 }
 
 #[test]
-fn a_lone_location_in_version_2_may_be_the_apps_own_data() {
+fn lone_location_in_version_2_may_be_the_apps_own_data() {
     let body: &[u8] = br#"{ "source": "CHAT", "extra_data": { "location": { "latitude": 1, "longitude": "2" } } }"#;
     let opened = read(body).unwrap();
     assert_eq!(opened.location(), Some(Location { latitude: 1.0, longitude: 2.0 }));

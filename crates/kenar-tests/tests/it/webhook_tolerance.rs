@@ -140,7 +140,7 @@ fn read_dynamic_action(body: &[u8]) -> Result<DynamicAction, String> {
 }
 
 #[test]
-fn a_changed_event_is_still_a_value() {
+fn changed_event_is_still_a_value() {
     check("event", read_event, |event| match event {
         // What is not known is kept, and so is what surrounds it.
         Event::Unknown(_) | Event::Undecodable(_) => false,
@@ -150,12 +150,12 @@ fn a_changed_event_is_still_a_value() {
 }
 
 #[test]
-fn a_changed_opening_of_the_app_is_still_a_value() {
+fn changed_opening_of_the_app_is_still_a_value() {
     check("open_app", read_open_app, |_| true);
 }
 
 #[test]
-fn a_changed_press_is_still_a_value() {
+fn changed_press_is_still_a_value() {
     check("dynamic_action", read_dynamic_action, |_| true);
 }
 

@@ -435,7 +435,7 @@ proptest! {
     }
 
     #[test]
-    fn a_list_of_buttons_is_a_grid_where_it_fits(buttons in vec(button(), 0..12)) {
+    fn list_of_buttons_is_a_grid_where_it_fits(buttons in vec(button(), 0..12)) {
         let grid = ButtonGrid::try_from(buttons.clone());
         prop_assert_eq!(grid.is_ok(), (1..=9).contains(&buttons.len()));
         prop_assert_eq!(ButtonRow::try_from(buttons.clone()).is_ok(), (1..=3).contains(&buttons.len()));
@@ -448,7 +448,7 @@ proptest! {
     }
 
     #[test]
-    fn a_grid_of_other_measures_is_not_read(rows in vec(vec(button(), 0..5), 0..5)) {
+    fn grid_of_other_measures_is_not_read(rows in vec(vec(button(), 0..5), 0..5)) {
         let fits = (1..=3).contains(&rows.len()) && rows.iter().all(|row| (1..=3).contains(&row.len()));
         let json = serde_json::json!({
             "rows": rows.iter().map(|row| serde_json::json!({ "buttons": row })).collect::<Vec<_>>(),
