@@ -1,6 +1,6 @@
 //! Accepting events into SQLite and Redis, beside a bare `INSERT` and a bare `XADD` with the same durability.
 //!
-//! Both write to disk before they respond, so that this is time, not processor time.
+//! Both write to disk before they respond, so that the rates are of time. The processor time is that of this process alone.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use kenar::error::Error;
 use kenar::inbox::{Inbox, InboxStore};
 use kenar::webhook::{Event, ReceivedEvent};
 use kenar_store::{Redis, Sqlite};
-use support::{argument, is_bench, median, ratio};
+use support::{argument, cpu_time, human, is_bench, median, ratio};
 
 #[allow(dead_code)]
 #[path = "../crates/kenar-store/tests/it/support/redis_server.rs"]
@@ -29,11 +29,13 @@ struct Contestant {
     /// Events per second and the latency at the 99th percentile, round by round.
     rates: Vec<f64>,
     latencies: Vec<f64>,
+    /// Of the processor for one event, in nanoseconds.
+    cpu: Vec<f64>,
 }
 
 impl Contestant {
     fn new(name: &'static str, accept: impl Fn(u64) -> Accepting + 'static) -> Self {
-        Self { name, accept: Box::new(accept), rates: Vec::new(), latencies: Vec::new() }
+        Self { name, accept: Box::new(accept), rates: Vec::new(), latencies: Vec::new(), cpu: Vec::new() }
     }
 
     fn inbox(name: &'static str, inbox: Inbox) -> Self {
@@ -106,7 +108,7 @@ async fn measure(contestants: &mut [Contestant], rounds: usize, events: u64, at_
         for turn in 0..contestants.len() {
             let index = (round + turn) % contestants.len();
             let contestant = &mut contestants[index];
-            let begun = Instant::now();
+            let (begun, cpu) = (Instant::now(), cpu_time());
             let mut tasks = tokio::task::JoinSet::new();
             let mut latencies = Vec::new();
             for sent in 0..events {
@@ -122,6 +124,7 @@ async fn measure(contestants: &mut [Contestant], rounds: usize, events: u64, at_
             }
             latencies.extend(tasks.join_all().await);
             contestant.rates.push(events as f64 / begun.elapsed().as_secs_f64());
+            contestant.cpu.push((cpu_time() - cpu).as_nanos() as f64 / events as f64);
             latencies.sort_unstable();
             contestant.latencies.push(latencies[latencies.len() * 99 / 100].as_secs_f64() * 1000.0);
         }
@@ -131,15 +134,17 @@ async fn measure(contestants: &mut [Contestant], rounds: usize, events: u64, at_
     for contestant in [&*bare, &*accept] {
         let (middle, low, high) = ratio(&contestant.rates, &bare.rates);
         println!(
-            "{:<20} {:>9.0} events/s   x {middle:.2} [{low:.2}..{high:.2}]   99th percentile {:>7.2} ms",
+            "{:<20} {:>9.0} events/s   x {middle:.2} [{low:.2}..{high:.2}]   99th percentile {:>7.2} ms   CPU {}",
             contestant.name,
             median(&contestant.rates),
             median(&contestant.latencies),
+            human(median(&contestant.cpu)),
         );
     }
     for contestant in contestants {
         contestant.rates.clear();
         contestant.latencies.clear();
+        contestant.cpu.clear();
     }
 }
 

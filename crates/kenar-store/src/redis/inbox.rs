@@ -17,7 +17,7 @@ fn script(own: &str) -> Script {
     Script::new(&format!("{SHARED}{own}"))
 }
 
-/// The most frequent one does without what the others share.
+/// The most frequent one does without what the others share, and asks for the time only where a lane was empty.
 static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local key, lifetime = KEYS[1], ARGV[1]
@@ -28,9 +28,10 @@ static INSERT: LazyLock<Script> = LazyLock::new(|| {
         elseif not redis.call('SET', key, '', 'NX', 'PX', lifetime) then
             return 0
         end
-        local time = redis.call('TIME')
-        local now = time[1] .. string.format('%06d', time[2])
-        if redis.call('RPUSH', KEYS[2], now .. ARGV[2]) == 1 then redis.call('ZADD', KEYS[3], now, ARGV[3]) end
+        if redis.call('RPUSH', KEYS[2], ARGV[2]) == 1 then
+            local time = redis.call('TIME')
+            redis.call('ZADD', KEYS[3], time[1] .. string.format('%06d', time[2]), ARGV[3])
+        end
         return 1",
     )
 });
@@ -247,10 +248,11 @@ impl InboxStore for Redis {
     }
 }
 
-/// The record of an event behind its time of acceptance.
+/// The record of an event, accepted now.
 fn record(event: &NewEvent) -> Vec<u8> {
+    let accepted_at = Timestamp::now().unix_micros().max(0);
     let lives = u8::from(event.key_lifetime.is_some());
-    let mut record = format!(":{lives}:{}:{}", event.key.len(), event.key).into_bytes();
+    let mut record = format!("{accepted_at}:{lives}:{}:{}", event.key.len(), event.key).into_bytes();
     record.extend_from_slice(&event.body);
     record
 }
