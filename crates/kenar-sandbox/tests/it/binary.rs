@@ -121,11 +121,16 @@ fn file_sets_everything_of_an_app() {
         r#"
         seed = 7
         time_limit = 2.5
-        people = ["رضا"]
+
+        [[people]]
+        name = "رضا"
+        ids = { old = "user-of-the-test" }
 
         [[posts]]
         owner = "سارا"
-        conversations_with = ["علی"]
+        title = "دوچرخه"
+        token = "wZDwv-vo"
+        conversations = [{ with = "علی", id = "conversation-of-the-test" }]
 
         [[apps]]
         slug = "old"
@@ -154,6 +159,14 @@ fn file_sets_everything_of_an_app() {
     assert_eq!(old["redirect_uris"][0], "http://127.0.0.1:9001/oauth");
     assert_eq!(running.app(1)["open_app_url"], "http://127.0.0.1:8080/kenar/open");
     assert!(running.app(1)["api_key"].as_str().unwrap().starts_with("sandbox-api-key-"));
+    #[cfg(unix)]
+    {
+        let (_, rest) = running.stop("-TERM");
+        let session = &serde_json::from_str::<Value>(&rest).unwrap()["session"];
+        assert_eq!(session["posts"]["wZDwv-vo"], "سارا");
+        assert_eq!(session["conversations"]["conversation-of-the-test"]["parties"]["buyer"], "علی");
+        assert!(rest.contains("user-of-the-test"), "{rest}");
+    }
 }
 
 #[test]
@@ -247,6 +260,12 @@ fn mistakes_are_named_and_keys_are_not_quoted() {
         ("padded", "[[apps]]\nslug = \"a\"\napi_key = \"hidden \"\n", "line 3: the API key begins or ends"),
         ("bare", "[[apps]]\nslug = \"a\"\nclient_secret = hidden\n", "line 3: "),
         ("number", "[[apps]]\nslug = \"a\"\nidentification_key = 8765309\n", "line 3: a key is a string"),
+        (
+            "own",
+            "[[posts]]\nowner = \"a\"\nconversations = [{ with = \"a\" }]\n",
+            "a cannot ask about a post of their own",
+        ),
+        ("stranger", "[[people]]\nname = \"a\"\nids = { nobody = \"1\" }\n", "an id for `nobody`"),
         ("unknown", "sead = 1\n", "line 1: unknown field `sead`"),
     ] {
         let file = Scratch::new(&format!("{name}.toml"), text);

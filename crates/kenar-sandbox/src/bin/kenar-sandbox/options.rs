@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use lexopt::Arg;
 
-use super::settings::{AppSettings, OpenAppVersion, PostSettings, Settings};
+use super::settings::{AppSettings, OpenAppVersion, PersonSettings, PostSettings, Settings};
 use super::setup::SLUG;
 
 /// What the command line asks for.
@@ -88,7 +88,7 @@ const OPTIONS: &[Opt] = &[
         |all, value| set(&mut all.chat_page, value),
     ),
     sandbox("person", Some("NAME"), "Add a person; repeat for more", |all, value| {
-        all.people.push(value.to_owned());
+        all.people.push(PersonSettings { name: value.to_owned(), ..PersonSettings::default() });
         Ok(())
     }),
     sandbox("post", Some("OWNER"), "Add a post of this person; repeat for more", |all, value| {

@@ -1,5 +1,6 @@
 //! The settings of a sandbox, as the TOML file has them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(crate) struct Settings {
     pub(crate) save: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) apps: Vec<AppSettings>,
-    pub(crate) people: Vec<String>,
+    pub(crate) people: Vec<PersonSettings>,
     pub(crate) posts: Vec<PostSettings>,
 }
 
@@ -57,14 +58,33 @@ pub(crate) struct AppSettings {
     pub(crate) limit_per_day: Option<u32>,
 }
 
+/// A person.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PersonSettings {
+    pub(crate) name: String,
+    /// The ids that apps know them by, by slug.
+    #[serde(default)]
+    pub(crate) ids: BTreeMap<String, String>,
+}
+
+/// A conversation about a post.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConversationSettings {
+    pub(crate) with: String,
+    pub(crate) id: Option<String>,
+}
+
 /// A post, and the people who ask about it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostSettings {
     pub(crate) owner: String,
     pub(crate) title: Option<String>,
+    pub(crate) token: Option<String>,
     #[serde(default)]
-    pub(crate) conversations_with: Vec<String>,
+    pub(crate) conversations: Vec<ConversationSettings>,
 }
 
 /// An address of an add-on. Its host is checked when all settings are known.
@@ -106,6 +126,15 @@ impl Settings {
                 return Err(format!(
                     "{url}: must be https, or http on a loopback address; `--addon-host {host}` allows this host"
                 ));
+            }
+        }
+        if let Some(post) = self.posts.iter().find(|post| post.conversations.iter().any(|chat| chat.with == post.owner))
+        {
+            return Err(format!("{} cannot ask about a post of their own", post.owner));
+        }
+        for slug in self.people.iter().flat_map(|person| person.ids.keys()) {
+            if !self.apps.iter().any(|app| app.slug == *slug) {
+                return Err(format!("a person has an id for `{slug}`, which is none of the apps"));
             }
         }
         Ok(())

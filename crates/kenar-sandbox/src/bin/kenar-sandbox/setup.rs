@@ -4,9 +4,11 @@ use std::error::Error;
 
 use kenar::model::AppUrl;
 use kenar::webhook::ApiVersion;
-use kenar_sandbox::{App, Recording, Sandbox};
+use kenar_sandbox::{App, Recording, Sandbox, SandboxError};
 
-use super::settings::{AddOnUrl, AppSettings, OpenAppVersion, PostSettings, Settings};
+use super::settings::{
+    AddOnUrl, AppSettings, ConversationSettings, OpenAppVersion, PersonSettings, PostSettings, Settings,
+};
 
 /// The port, where none is set.
 const PORT: u16 = 4040;
@@ -59,18 +61,14 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
     for app in settings.apps {
         apps.push(enter(&sandbox, app)?);
     }
-    for name in &settings.people {
-        sandbox.user(name);
+    for PersonSettings { name, ids } in &settings.people {
+        let person = sandbox.user(name);
+        for (slug, id) in ids {
+            person.set_id_for(&sandbox.app(slug.as_str()), id.as_str())?;
+        }
     }
-    for PostSettings { owner, title, conversations_with } in &settings.posts {
-        let post = sandbox.add_post(&sandbox.user(owner));
-        if let Some(title) = title {
-            post.set_title(title);
-        }
-        for buyer in conversations_with {
-            // Asking for a conversation begins it.
-            let _ = post.conversation_with(&sandbox.user(buyer));
-        }
+    for post in &settings.posts {
+        add(&sandbox, post)?;
     }
     if let Some(session) = &session {
         sandbox.restore(session);
@@ -86,6 +84,25 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
         }
     };
     Ok(Started { sandbox, url, apps, is_saved: settings.save.is_some() })
+}
+
+/// Adds a post, with its conversations.
+fn add(sandbox: &Sandbox, settings: &PostSettings) -> Result<(), SandboxError> {
+    let mut post = sandbox.add_post(&sandbox.user(&settings.owner));
+    if let Some(token) = &settings.token {
+        post = post.with_token(token.as_str())?;
+    }
+    if let Some(title) = &settings.title {
+        post.set_title(title);
+    }
+    for ConversationSettings { with, id } in &settings.conversations {
+        // Asking for a conversation begins it.
+        let chat = post.conversation_with(&sandbox.user(with));
+        if let Some(id) = id {
+            chat.with_id(id.as_str())?;
+        }
+    }
+    Ok(())
 }
 
 async fn listen(settings: &Settings) -> Result<Sandbox, String> {
