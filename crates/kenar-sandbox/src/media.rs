@@ -115,8 +115,8 @@ fn part(bytes: &Bytes, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
-/// The one range of `bytes=first-last`, within what there is. A range that cannot be served is left out of account, as
-/// RFC 9110 permits.
+/// The one range of `bytes=first-last`, within what there is. Unsatisfiable ranges are ignored, as RFC 9110 permits; a
+/// suffix longer than the whole is the whole, which the `http-range-header` crate refuses.
 fn range_of(range: &str, length: usize) -> Option<RangeInclusive<usize>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let end = length.checked_sub(1)?;

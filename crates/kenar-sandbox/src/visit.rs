@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -215,7 +216,7 @@ impl Visit {
             let Some((name, value)) = pair.split_once('=') else { continue };
             let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
             let authority = url.authority().to_owned();
-            let deleted = attributes.split(';').any(|attribute| attribute.trim().eq_ignore_ascii_case("max-age=0"));
+            let deleted = attributes.split(';').any(ends_a_cookie);
             cookies.retain(|cookie| cookie.authority != authority || cookie.name != name);
             if !deleted {
                 cookies.push(Cookie { authority, name, value });
@@ -232,6 +233,16 @@ impl Visit {
     }
 }
 
+/// Whether an attribute deletes the cookie: by its age or, as some frameworks do, by a date that is past.
+fn ends_a_cookie(attribute: &str) -> bool {
+    let Some((name, value)) = attribute.split_once('=') else { return false };
+    match name.trim().to_ascii_lowercase().as_str() {
+        "max-age" => value.trim().parse::<i64>().is_ok_and(|seconds| seconds <= 0),
+        "expires" => httpdate::parse_http_date(value.trim()).is_ok_and(|at| at <= SystemTime::now()),
+        _ => false,
+    }
+}
+
 fn without_fragment(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
@@ -241,5 +252,26 @@ fn without_fragment(url: &Url) -> String {
 impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Visit({} is on {}, {})", self.user, self.page.url, self.page.status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookie_ends_by_age_or_by_a_past_date() {
+        for (attribute, ends) in [
+            (" Max-Age=0", true),
+            ("max-age=-1", true),
+            (" Expires=Thu, 01 Jan 1970 00:00:00 GMT", true),
+            ("Max-Age=3600", false),
+            ("Expires=Fri, 31 Dec 9999 23:59:59 GMT", false),
+            ("Expires=never", false),
+            ("HttpOnly", false),
+            ("Path=/", false),
+        ] {
+            assert_eq!(ends_a_cookie(attribute), ends, "{attribute}");
+        }
     }
 }

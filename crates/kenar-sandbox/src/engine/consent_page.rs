@@ -3,80 +3,78 @@
 
 use kenar::oauth::Scope;
 use kenar::request::ScopeKind;
+use maud::{DOCTYPE, Markup, Render, html};
 
-/// Nothing but the sandbox's own style and script, and no frame but the chat page's. What a form leads to is left open:
+/// Nothing but the sandbox's own style and script, and no frame but the chat page's, whose loopback
+/// name may be another. What a form leads to is left open:
 /// that is an add-on's address, and where the add-on sends the user next.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    base-uri 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
+    base-uri 'none'; frame-ancestors 'self' http://127.0.0.1:* http://localhost:*; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// The page for an app that asks for these scopes, and the people who might be asked.
 pub(super) fn asking<'a>(app: &str, scopes: &[Scope], people: impl Iterator<Item = &'a str>) -> String {
-    let app = escape(app);
-    let initial = escape(&app.chars().next().unwrap_or('?').to_string());
-    let scopes: String = scopes.iter().map(scope_item).collect();
-    let people: String = people.map(|name| format!("<option>{}</option>", escape(name))).collect();
-    let main = format!(
-        r#"<div class="mark" aria-hidden="true">{initial}</div>
-<h1>{}</h1>
-<ul class="scopes">{scopes}</ul>
-<form method="post">
-<label class="who"><span>{}</span> <select name="user">{people}</select></label>
-<div class="decide">
-<button class="primary" name="decision" value="allow">{}</button>
-<button name="decision" value="deny">{}</button>
-</div>
-</form>"#,
-        both(&format!("<bdi>{app}</bdi> از شما اجازه می‌خواهد"), &format!("<bdi>{app}</bdi> asks for your permission")),
-        both("شما:", "You are"),
-        both("اجازه می‌دهم", "Allow"),
-        both("اجازه نمی‌دهم", "Deny"),
-    );
-    document(&main)
+    let initial = app.chars().next().unwrap_or('?');
+    document(&html! {
+        div.mark aria-hidden="true" { (initial) }
+        h1 {
+            (both(&html! { bdi { (app) } " از شما اجازه می‌خواهد" }, &html! { bdi { (app) } " asks for your permission" }))
+        }
+        ul.scopes {
+            @for scope in scopes {
+                li {
+                    @if let Some((persian, english)) = scope.kind().and_then(meaning) { (both(persian, english)) }
+                    code { (scope.as_str()) }
+                }
+            }
+        }
+        form method="post" {
+            label.who {
+                span { (both("شما:", "You are")) }
+                " "
+                select name="user" { @for name in people { option { (name) } } }
+            }
+            div.decide {
+                button.primary name="decision" value="allow" { (both("اجازه می‌دهم", "Allow")) }
+                button name="decision" value="deny" { (both("اجازه نمی‌دهم", "Deny")) }
+            }
+        }
+    })
 }
 
 /// The page that says why there is nothing to be asked.
 pub(super) fn refusing(why: &str) -> String {
-    document(&format!(
-        "<h1>{}</h1>\n<p class=\"why\" dir=\"ltr\" lang=\"en\">{}</p>",
-        both("این درخواستِ اجازه درست نیست", "This request for permission is not valid"),
-        escape(why)
-    ))
+    document(&html! {
+        h1 { (both("این درخواستِ اجازه درست نیست", "This request for permission is not valid")) }
+        p.why dir="ltr" lang="en" { (why) }
+    })
 }
 
-fn document(main: &str) -> String {
-    format!(
-        r#"<!doctype html>
-<html lang="fa" dir="rtl">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Kenar sandbox: permission</title>
-<link rel="icon" href="/chat/icon.svg">
-<link rel="stylesheet" href="/chat/theme.css">
-<link rel="stylesheet" href="/chat/consent.css">
-<script src="/chat/start.js"></script>
-<script type="module" src="/chat/consent.js"></script>
-</head>
-<body>
-<main>
-{main}
-</main>
-</body>
-</html>
-"#
-    )
-}
-
-fn both(persian: &str, english: &str) -> String {
-    format!(r#"<span class="fa" lang="fa">{persian}</span><span class="en" lang="en" dir="ltr">{english}</span>"#)
-}
-
-fn scope_item(scope: &Scope) -> String {
-    let said = match scope.kind().and_then(meaning) {
-        Some((persian, english)) => both(persian, english),
-        None => String::new(),
+fn document(main: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="fa" dir="rtl" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Kenar sandbox: permission" }
+                link rel="icon" href="/chat/icon.svg";
+                link rel="stylesheet" href="/chat/theme.css";
+                link rel="stylesheet" href="/chat/consent.css";
+                script src="/chat/start.js" {}
+                script type="module" src="/chat/consent.js" {}
+            }
+            body { main { (main) } }
+        }
     };
-    format!("<li>{said}<code>{}</code></li>", escape(scope.as_str()))
+    page.into_string()
+}
+
+/// A text in both languages. The style shows the one that was chosen.
+fn both(persian: impl Render, english: impl Render) -> Markup {
+    html! {
+        span.fa lang="fa" { (persian) }
+        span.en lang="en" dir="ltr" { (english) }
+    }
 }
 
 /// What the scopes of the chat let an app do, in words of the sandbox's own.
@@ -109,8 +107,4 @@ pub(super) fn meaning(kind: ScopeKind) -> Option<(&'static str, &'static str)> {
         ScopeKind::OFFLINE_ACCESS => ("تا یک ماه این اجازه را نگه دارد", "Keep the permission for a month"),
         _ => return None,
     })
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

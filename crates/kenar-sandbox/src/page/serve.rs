@@ -9,7 +9,7 @@ use super::assets;
 use super::chat_page::{ChatPage, PATH};
 use super::faults::Choices;
 use super::guard::{Access, Forbidden};
-use super::live::Live;
+use super::live::live;
 use super::reply::{bad_request, json, not_found, query, redirect, reply, secured, too_large};
 use super::view::{Messages, Overview};
 use super::wire::Line;
@@ -117,8 +117,7 @@ impl ChatPage {
     }
 
     fn live(&self) -> Response<Body> {
-        let events = Live::new(self.shared.platform.changes(), self.shared.platform.stopped());
-        reply(StatusCode::OK, "text/event-stream", Body::new(events))
+        live(self.shared.platform.changes(), self.shared.platform.stopped())
     }
 }
 
