@@ -5,7 +5,7 @@ use kenar::model::Timestamp;
 
 use crate::clock::{self, Clock};
 
-/// How a sandbox is set up, begun by [`Sandbox::builder`](crate::Sandbox::builder).
+/// The settings of a sandbox that is about to start, from [`Sandbox::builder`](crate::Sandbox::builder).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SandboxBuilder {
@@ -76,27 +76,26 @@ impl SandboxBuilder {
         self
     }
 
-    /// How long anything is waited for: an answer of your add-on's, a message to appear. Five seconds unless said
-    /// otherwise.
+    /// Sets how long anything is waited for: the response of an add-on, a message to appear. Five seconds by default.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// Has it go by a clock that stands still, first at 2025-01-01T00:00:00Z, and moves when it is
-    /// [moved](crate::Sandbox::advance).
+    /// Uses a manual clock that starts at 2025-01-01T00:00:00Z and moves only through
+    /// [`advance`](crate::Sandbox::advance).
     pub fn manual_clock(mut self) -> Self {
         self.clock = clock::still();
         self
     }
 
-    /// Has it go by this clock, in place of the system's.
+    /// Uses this clock in place of the system's.
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
         self
     }
 
-    /// Whether it serves the chat page: Divar's side as a chat client in the browser, at
+    /// Serves the chat page if `true`: Divar's side as a chat client in the browser, at
     /// [`Sandbox::chat_page_url`](crate::Sandbox::chat_page_url). Not unless said so.
     ///
     /// It is for a browser on this machine. It answers only to the names `127.0.0.1` and `localhost`, and only its own

@@ -15,7 +15,7 @@ use kenar::model::MessageContent;
 /// How an add-on bore a [flood](User::flood) of events.
 #[derive(Clone, Debug)]
 pub struct LoadReport {
-    /// How long the answers took, from the quickest.
+    /// How long the responses took, from the quickest.
     took: Vec<Duration>,
     failed: usize,
 }
@@ -100,7 +100,7 @@ impl LoadReport {
         self.failed
     }
 
-    /// How long the answers took of which so many percent took no longer, failures left out.
+    /// How long the responses took of which so many percent took no longer, failures left out.
     #[must_use]
     pub fn percentile(&self, percent: u8) -> Duration {
         let rank = self.took.len().saturating_mul(usize::from(percent.min(100))).div_ceil(100);

@@ -48,7 +48,7 @@
 //! upload token (ten minutes, one upload), for `invalid_scope` and `invalid_state` on the way back from the consent
 //! page, and for a webhook's `user_side`, which a chatbot's conversation does without. Of the limits, their status
 //! (429) is documented, and that there is one per minute and one per day; the body, `Retry-After` and where a day
-//! begins are guesses. The [journal](Sandbox::journal) says so at each such answer.
+//! begins are guesses. The [journal](Sandbox::journal) says so at each such response.
 //!
 //! Identifiers, keys and tokens are random, or follow from a [seed](SandboxBuilder::seed); keys and tokens say that they
 //! are the sandbox's.

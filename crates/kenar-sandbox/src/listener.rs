@@ -39,7 +39,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: wa
 }
 
 async fn answer(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
-    // Without it, an answer may wait for an acknowledgement. It is slower then, not wrong.
+    // Without it, a response may wait for an acknowledgement. It is slower then, not wrong.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
@@ -73,7 +73,7 @@ async fn stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// A connection whose service fails is closed without an answer.
+/// A connection whose service fails is closed without a response.
 fn unless_cut(answer: Result<Response<Body>, Infallible>) -> io::Result<Response<Body>> {
     let Ok(response) = answer;
     match response.extensions().get::<Cut>() {

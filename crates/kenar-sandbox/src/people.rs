@@ -274,7 +274,7 @@ impl User {
         Visit::begin(&self.shared, &self.name, reply.url().as_url().clone()).await
     }
 
-    /// Asks an add-on, and reads its answer.
+    /// Asks an add-on, and reads its response.
     async fn ask<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
         self.shared.outbox.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
     }

@@ -97,7 +97,7 @@ impl Platform {
                 let source = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
                 Err(format!("{address}: {error}{source}"))
             }
-            Err(_) => Err(format!("{address}: no answer within {:?}", self.time_limit)),
+            Err(_) => Err(format!("{address}: no response within {:?}", self.time_limit)),
         }
     }
 

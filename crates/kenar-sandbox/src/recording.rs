@@ -325,7 +325,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// The answer to an opened app with nothing of its address but the path, and of that, what looks like no id.
+/// The response to an opened app with nothing of its address but the path, and of that, what looks like no id.
 fn without_ids(mut answer: Value) -> Value {
     if let Some(url) = answer.get_mut("url") {
         if let Some(address) = url.as_str().and_then(|url| Url::parse(url).ok()) {

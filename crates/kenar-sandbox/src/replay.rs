@@ -112,7 +112,7 @@ impl Player<'_> {
                 let value =
                     |status: &Option<u16>, answer: &Value| serde_json::json!({ "status": status, "body": answer });
                 let (expected, found) = (Some(value(status, answer)), Some(value(&found_status, &found)));
-                Some(Difference { what: format!("the answer to {}", webhook.as_str()), expected, found })
+                Some(Difference { what: format!("the response to {}", webhook.as_str()), expected, found })
             }
             _ => None,
         })

@@ -18,7 +18,7 @@ use crate::queue::Queue;
 const MAX_BODY: usize = 1 << 20;
 
 /// Answers a request; says where the connection breaks, if it does.
-pub(crate) async fn answer(
+pub(crate) async fn respond(
     platform: &Platform,
     queue: &Queue,
     request: Request<Body>,
@@ -65,7 +65,7 @@ async fn fetch(platform: &Platform, id: &str, parts: Parts) -> Reply {
 }
 
 /// The bytes of an upload are read to the end also where the token is refused: a client that is still sending might not
-/// see the answer otherwise.
+/// see the response otherwise.
 async fn upload(platform: &Platform, kind: MediaKind, request: Request<Body>) -> Reply {
     let began = Instant::now();
     let (parts, body) = request.into_parts();

@@ -58,26 +58,26 @@ impl Sandbox {
         SandboxBuilder::default()
     }
 
-    /// Where it is: the API, the consent page, the token endpoint and the uploads.
+    /// The base URLs of the API, the consent page, the token endpoint and the uploads.
     #[must_use]
     pub fn base_urls(&self) -> &BaseUrls {
         &self.shared.platform.base_urls
     }
 
-    /// What the time is there.
+    /// The time in the sandbox.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.platform.clock.now()
     }
 
-    /// Moves its clock on: tokens expire, limits begin anew. The clients that it hands out go by the same clock.
+    /// Moves its clock forward: tokens expire, and limits start again. The clients that it hands out use the same clock.
     ///
-    /// A clock that goes by itself goes on from there, that much ahead.
+    /// The system's clock continues from there, that much ahead.
     pub fn advance(&self, by: Duration) {
         self.shared.platform.clock.advance(by);
     }
 
-    /// What reaches it, for a client that you set up yourself.
+    /// A transport to the sandbox, for a client that you set up yourself.
     #[must_use]
     pub fn transport(&self) -> SandboxTransport {
         self.shared.transport.clone()
@@ -89,8 +89,8 @@ impl Sandbox {
         self.shared.platform.base_urls.api().as_str()
     }
 
-    /// Where the chat page is, to be opened in a browser on this machine; none unless it was
-    /// [asked for](SandboxBuilder::chat_page), and none without a port.
+    /// The address of the chat page, for a browser on this machine. `None` unless it was
+    /// [asked for](SandboxBuilder::chat_page), and without a port.
     #[must_use]
     pub fn chat_page_url(&self) -> Option<String> {
         self.page.as_ref().map(|_| format!("{}{}", self.url(), page::PATH))
@@ -113,12 +113,12 @@ impl Sandbox {
         User::new(Arc::clone(&self.shared), name.into())
     }
 
-    /// A new post of this owner's.
+    /// Adds a post of this owner.
     pub fn add_post(&self, owner: &User) -> Post {
         Post::new(Arc::clone(&self.shared), owner.name())
     }
 
-    /// What went over the wire, first to last: the last ten thousand requests with their answers.
+    /// The last ten thousand requests with their responses, first to last.
     #[must_use]
     pub fn journal(&self) -> Vec<Exchange> {
         self.shared.platform.look(|engine| engine.journal().exchanges().cloned().collect())
@@ -130,9 +130,9 @@ impl Sandbox {
         self.shared.platform.look(|engine| transcript::of(engine, None))
     }
 
-    /// Answers a request as the server does, without a connection: what fuzzing drives the sandbox and its page by.
+    /// Answers a request as the server does, without a connection. Fuzzing drives the sandbox and its page by it.
     #[doc(hidden)]
-    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+    pub async fn respond(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
         server::respond_in_memory(Arc::clone(&self.shared), self.page.clone(), request).await
     }
 

@@ -40,7 +40,7 @@ async fn respond(State(Door { shared, page }): State<Door>, request: Request<Bod
         Ok(response) => return response,
         Err(request) => request,
     };
-    let (response, cut) = router::answer(&shared.platform, &shared.queue, request).await;
+    let (response, cut) = router::respond(&shared.platform, &shared.queue, request).await;
     match cut {
         None => response.map(Body::from),
         Some(Cut::Midway) => response.map(|whole| Body::new(CutOff(whole))),
@@ -60,7 +60,7 @@ fn misdirected(shared: &Shared, request: &Request<Body>) -> Response<Bytes> {
     shared.platform.change(|engine, now| engine.refuse(received, error, now)).response
 }
 
-/// As [`respond`], with a request and an answer that are in memory.
+/// As [`respond`], with a request and a response that are in memory.
 pub(crate) async fn respond_in_memory(
     shared: Arc<Shared>,
     page: Option<Arc<ChatPage>>,

@@ -58,7 +58,7 @@ impl HttpTransport for SandboxTransport {
             return self.loopback.send(request).await;
         }
         let request = as_received(request).map(axum::body::Body::new);
-        match router::answer(&self.platform, &self.queue, request).await {
+        match router::respond(&self.platform, &self.queue, request).await {
             (response, None) => Ok(response),
             (_, Some(_)) => {
                 Err(TransportError::with_source(TransportErrorKind::Interrupted, "a fault cut the response off"))

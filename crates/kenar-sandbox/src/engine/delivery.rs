@@ -14,7 +14,7 @@ use super::note::Note;
 use super::webhook::Webhook;
 use super::world::App;
 
-/// A request to be made to an add-on. Give its answer to [`Engine::delivered`].
+/// A request to be made to an add-on. Give its response to [`Engine::delivered`].
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) app: AppSlug,
@@ -34,7 +34,7 @@ pub(crate) enum Expected {
     ClientError(&'static str),
 }
 
-/// Why there is no answer to a webhook that anything follows from.
+/// Why there is no response to a webhook that anything follows from.
 #[derive(Clone, Debug)]
 pub(crate) enum DeliveryError {
     Failed(String),
@@ -116,7 +116,7 @@ impl Delivery {
         self.expected = expected;
     }
 
-    /// What follows from an answer, by what was expected.
+    /// What follows from a response, by what was expected.
     pub(crate) fn judge(&self, answer: DeliveryResult) -> DeliveryResult {
         match (self.expected, answer) {
             (Expected::ClientError(what), Ok(answer)) if answer.status().is_client_error() => {
@@ -169,7 +169,7 @@ fn request(app: &App, url: &AppUrl, body: Bytes) -> Result<Request<Bytes>, Strin
 /// What an add-on answered, if it is a success of the form expected.
 pub(crate) fn read<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, String> {
     success(answer)?;
-    serde_json::from_slice(answer.body()).map_err(|error| format!("the add-on's answer cannot be read: {error}"))
+    serde_json::from_slice(answer.body()).map_err(|error| format!("the add-on's response cannot be read: {error}"))
 }
 
 /// Whether an add-on answered with a success.

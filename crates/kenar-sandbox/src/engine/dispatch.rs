@@ -15,12 +15,12 @@ use super::webhook_fault::{EventFault, PendingWebhookFault, WebhookFault};
 #[derive(Debug, Default)]
 pub(crate) struct Dispatch {
     pub(crate) delay: Duration,
-    /// What is sent in its place, one after the other. The answer to the first counts.
+    /// What is sent in its place, one after the other. The response to the first counts.
     pub(crate) sent: Vec<Delivery>,
 }
 
 impl Engine {
-    /// Lets the faults at a delivery that is about to leave.
+    /// Applies pending faults to an outgoing delivery.
     pub(crate) fn dispatch(&mut self, mut delivery: Delivery, now: Timestamp) -> Dispatch {
         let app = delivery.app.clone();
         let mut dispatch = Dispatch::default();

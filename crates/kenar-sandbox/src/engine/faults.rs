@@ -16,10 +16,9 @@ use super::webhook::Webhook;
 use super::webhook_fault::PendingWebhookFault;
 use super::{api_error::ApiError, reply::response};
 
-/// What goes wrong with a call: given to [`Sandbox::inject`](crate::Sandbox::inject), and aimed at an
-/// operation.
+/// A fault of a call, to be [injected](crate::Sandbox::inject) into an operation.
 ///
-/// Unless it is told otherwise, the call is not carried out.
+/// The call is not carried out, unless the fault says so.
 #[derive(Clone, Debug)]
 pub struct Fault {
     effect: Effect,
@@ -31,7 +30,7 @@ pub struct Fault {
 
 #[derive(Clone, Debug)]
 enum Effect {
-    /// The true answer.
+    /// The true response.
     Answer,
     Dialect(Dialect),
     Instead(Response<Bytes>),
@@ -67,13 +66,13 @@ impl Fault {
         Self::new(Effect::Instead(response(StatusCode::OK, "text/html; charset=utf-8", page)))
     }
 
-    /// Any answer at all.
+    /// Any response at all.
     #[must_use]
-    pub fn answer<B: Into<Bytes>>(response: Response<B>) -> Self {
+    pub fn response<B: Into<Bytes>>(response: Response<B>) -> Self {
         Self::new(Effect::Instead(response.map(Into::into)))
     }
 
-    /// The true answer, but late. The call is carried out at once.
+    /// The true response, but late. The call is carried out at once.
     #[must_use]
     pub fn delay(delay: Duration) -> Self {
         Self { carried_out: true, ..Self::new(Effect::Answer) }.delayed(delay)
@@ -92,34 +91,34 @@ impl Fault {
     /// minutes.
     #[must_use]
     pub fn response_lost() -> Self {
-        Self::no_answer().carried_out()
+        Self::no_response().carried_out()
     }
 
-    /// The connection breaks before the answer.
+    /// The connection breaks before the response.
     #[must_use]
-    pub fn no_answer() -> Self {
+    pub fn no_response() -> Self {
         Self::new(Effect::Cut(Cut::Before))
     }
 
-    /// The connection breaks in the middle of the answer. The call is carried out.
+    /// The connection breaks in the middle of the response. The call is carried out.
     #[must_use]
     pub fn cut_off() -> Self {
         Self { carried_out: true, ..Self::new(Effect::Cut(Cut::Midway)) }
     }
 
-    /// The true answer, in another of the platform's ways to write it.
+    /// The true response, in another of the platform's ways to write it.
     #[must_use]
     pub fn dialect(dialect: Dialect) -> Self {
         Self { carried_out: true, ..Self::new(Effect::Dialect(dialect)) }
     }
 
-    /// The call is carried out all the same: only its answer goes wrong.
+    /// Has the call carried out all the same: only its response goes wrong.
     #[must_use]
     pub fn carried_out(self) -> Self {
         Self { carried_out: true, ..self }
     }
 
-    /// What happens to the answer happens this much later.
+    /// Delays the response, or whatever becomes of it, by this much.
     #[must_use]
     pub fn delayed(self, delay: Duration) -> Self {
         Self { delay, ..self }
@@ -150,12 +149,12 @@ impl Fault {
                 (kind, Some(response.status().as_str().to_owned()))
             }
             Effect::Cut(Cut::Before) if self.carried_out => ("response_lost", None),
-            Effect::Cut(Cut::Before) => ("no_answer", None),
+            Effect::Cut(Cut::Before) => ("no_response", None),
             Effect::Cut(Cut::Midway) => ("cut_off", None),
         }
     }
 
-    /// What becomes of the answer to a call that is carried out.
+    /// What becomes of the response to a call that is carried out.
     pub(crate) fn apply(self, mut reply: Reply) -> Reply {
         let (note, mut reply) = match self.effect {
             Effect::Answer => ("a late response".to_owned(), reply),
@@ -332,7 +331,7 @@ impl Faults {
     }
 }
 
-/// Carries a call out, unless a fault keeps it from that, and lets the fault at the answer.
+/// Carries a call out, unless a fault keeps it from that, and applies the fault to the response.
 pub(super) fn faulty(fault: Option<Fault>, carry_out: impl FnOnce() -> Reply) -> Reply {
     match fault {
         None => carry_out(),

@@ -9,7 +9,7 @@ use kenar::model::{AppSlug, Timestamp};
 
 use super::note::Note;
 
-/// One request and its answer, as the sandbox saw them.
+/// One request and its response, as the sandbox saw them.
 ///
 /// Headers are not kept, nor the secrets in bodies that are not the sandbox's own; `Display` prints a few readable
 /// lines.
@@ -20,7 +20,7 @@ pub struct Exchange {
     pub number: u64,
     /// When the request was made.
     pub at: Timestamp,
-    /// How long the answer took.
+    /// How long the response took.
     pub took: Duration,
     /// Who asked whom.
     pub direction: Direction,
@@ -33,9 +33,9 @@ pub struct Exchange {
     pub target: String,
     /// The body of the request, without keys, cut to [`Exchange::MAX_BODY`] bytes.
     pub request: String,
-    /// The HTTP status of the answer; none where no answer came.
+    /// The HTTP status of the response; none where no response came.
     pub status: Option<u16>,
-    /// The body of the answer, cut likewise.
+    /// The body of the response, cut likewise.
     pub response: String,
     /// What the sandbox has to say about it: why it refused, what it guesses, what the platform would not accept.
     pub notes: Vec<Note>,
@@ -66,7 +66,7 @@ impl Exchange {
             Direction::ToKenar => "→ kenar ",
             Direction::ToAddOn => "→ add-on",
         };
-        let answer = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let answer = self.status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
         format!("#{} {arrow} {} ⇒ {answer}", self.number, self.operation)
     }
 
@@ -80,7 +80,7 @@ impl Exchange {
         self.request.len().saturating_add(self.response.len())
     }
 
-    /// Whether the answer was a success.
+    /// Whether the response was a success.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.status.is_some_and(|status| (200..400).contains(&status))

@@ -107,7 +107,7 @@ impl Limits {
     }
 }
 
-/// The status is documented, and that the answer tells which limit it was; how it tells is the gRPC convention.
+/// The status is documented, and that the response tells which limit it was; how it tells is the gRPC convention.
 impl From<LimitExceeded> for Reply {
     fn from(exceeded: LimitExceeded) -> Self {
         #[derive(Serialize)]

@@ -142,7 +142,7 @@ impl Engine {
         Ok((app.clone(), self.follow(user, app, within, &button.action)?))
     }
 
-    /// Does what a button, or the answer to one, says.
+    /// Does what a button, or the response to one, says.
     pub(crate) fn follow(
         &self,
         user: &str,

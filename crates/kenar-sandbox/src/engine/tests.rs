@@ -264,7 +264,7 @@ fn id_with_slashes_is_one_segment() {
 }
 
 proptest! {
-    /// Every request has an answer, and every answer a place in the journal.
+    /// Every request has a response, and every answer a place in the journal.
     #[test]
     fn no_request_brings_it_down(
         method in prop_oneof![Just("GET"), Just("POST"), Just("DELETE")],

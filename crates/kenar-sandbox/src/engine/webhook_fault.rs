@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::dialect::Dialect;
 
-/// What goes wrong with a webhook: given to [`Sandbox::inject`](crate::Sandbox::inject), and aimed at one of
-/// the webhooks.
+/// A fault of a webhook, to be [injected](crate::Sandbox::inject) into one of the webhooks.
 ///
 /// What an add-on has to refuse, such as a wrong key, is checked to be refused: it goes by unnoticed by who wrote the
 /// message, and an add-on that takes it is reported as an error.
@@ -16,7 +15,7 @@ pub enum WebhookFault {
     Delay(Duration),
     /// It never comes.
     Lost,
-    /// It comes twice; the first answer counts.
+    /// It comes twice; the first response counts.
     Duplicate,
     /// It shows another key than the app's. An add-on has to refuse it.
     WrongKey,
@@ -28,8 +27,7 @@ pub enum WebhookFault {
     Dialect(Dialect),
 }
 
-/// What goes wrong with an event and could not with another webhook: given to
-/// [`Sandbox::inject`](crate::Sandbox::inject).
+/// A fault that only an event can have, to be [injected](crate::Sandbox::inject).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventFault {

@@ -59,7 +59,7 @@ enum Chosen {
     Status(u16),
     BareStatus(u16),
     Html,
-    NoAnswer,
+    NoResponse,
     ResponseLost,
     CutOff,
     /// In milliseconds.
@@ -151,7 +151,7 @@ impl Chosen {
             Self::Status(status) => Fault::status(answerable(status)?),
             Self::BareStatus(status) => Fault::bare_status(answerable(status)?),
             Self::Html => Fault::html(),
-            Self::NoAnswer => Fault::no_answer(),
+            Self::NoResponse => Fault::no_response(),
             Self::ResponseLost => Fault::response_lost(),
             Self::CutOff => Fault::cut_off(),
             Self::Delay(millis) => Fault::delay(bearable(millis)?),

@@ -20,7 +20,7 @@ pub(super) enum Access {
     Reading,
     /// Something that changes it.
     Acting,
-    /// The answer on the consent page, which tests send too, without a browser.
+    /// The response on the consent page, which tests send too, without a browser.
     Consent,
 }
 

@@ -87,7 +87,7 @@ async fn status_comes_with_its_code_or_with_nothing() -> TestResult {
         (Fault::status(418), 418, Some(RpcCode::UNKNOWN)),
         (Fault::bare_status(403), 403, None),
         (Fault::bare_status(42), 500, None),
-        (Fault::answer(Response::builder().status(402).body("pay")?), 402, None),
+        (Fault::response(Response::builder().status(402).body("pay")?), 402, None),
     ] {
         let injected = sandbox.inject(fault).always().on_any_call();
         let error = client.get_user(&tokens.access_token).await.unwrap_err();
@@ -119,7 +119,7 @@ async fn page_of_html_is_no_success() -> TestResult {
 #[tokio::test]
 async fn message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
     for Scene { sandbox, client, chat, tokens, .. } in both().await {
-        for (said, fault) in [(1, Fault::no_answer().carried_out()), (2, Fault::cut_off())] {
+        for (said, fault) in [(1, Fault::response_lost()), (2, Fault::cut_off())] {
             let injected = sandbox.inject(fault).always().on::<SendMessage>();
             let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
             assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1), "{error}");
@@ -127,7 +127,7 @@ async fn message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
             injected.remove();
             assert_eq!(chat.messages().len(), said, "{}", sandbox.transcript());
         }
-        sandbox.inject(Fault::no_answer()).on::<SendMessage>();
+        sandbox.inject(Fault::no_response()).on::<SendMessage>();
         client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
         assert_eq!(chat.messages().len(), 2, "a fault keeps a call from being carried out, unless it says otherwise");
     }
@@ -137,7 +137,7 @@ async fn message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
 #[tokio::test]
 async fn read_whose_connection_breaks_is_made_again() -> TestResult {
     for Scene { sandbox, client, tokens, .. } in both().await {
-        for fault in [Fault::no_answer(), Fault::cut_off()] {
+        for fault in [Fault::no_response(), Fault::cut_off()] {
             let injected = sandbox.inject(fault).times(2).on::<GetUser>();
             client.get_user(&tokens.access_token).await?;
             assert_eq!(injected.times_triggered(), 2, "{}", sandbox.transcript());
@@ -149,7 +149,7 @@ async fn read_whose_connection_breaks_is_made_again() -> TestResult {
 #[tokio::test]
 async fn refresh_with_a_lost_response_is_repeated_with_the_old_token() -> TestResult {
     let Scene { sandbox, app, tokens, client, .. } = scene(Sandbox::in_process().await).await;
-    let injected = sandbox.inject(Fault::no_answer().carried_out()).on::<RefreshTokens>();
+    let injected = sandbox.inject(Fault::response_lost()).on::<RefreshTokens>();
     let fresh = app.oauth(REDIRECT)?.refresh(&tokens).await?;
     assert_eq!(injected.times_triggered(), 1);
     client.get_user(&fresh.access_token).await?;
@@ -177,7 +177,7 @@ async fn answer_that_is_late_is_not_waited_for() -> TestResult {
 async fn too_many_calls_are_told_with_the_time_to_wait() -> TestResult {
     let Scene { sandbox, client, tokens, .. } = scene(Sandbox::in_process().await).await;
     let busy = Response::builder().status(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "30").body("")?;
-    sandbox.inject(Fault::answer(busy)).on::<GetUser>();
+    sandbox.inject(Fault::response(busy)).on::<GetUser>();
     let error = client.get_user(&tokens.access_token).await.unwrap_err();
     assert!(error.is_rate_limited() && error.retry_after() == Some(Duration::from_secs(30)), "{error}");
     assert!(!error.may_have_been_processed());
@@ -251,7 +251,7 @@ async fn cut_connection_is_reset_rather_than_closed() -> TestResult {
 
     let sandbox = Sandbox::start().await?;
     let address = sandbox.url().strip_prefix("http://").unwrap().to_owned();
-    for fault in [Fault::no_answer(), Fault::cut_off()] {
+    for fault in [Fault::no_response(), Fault::cut_off()] {
         sandbox.inject(fault).on::<GetUser>();
         let mut stream = tokio::net::TcpStream::connect(&address).await?;
         let request = format!("GET /v1/open-platform/users HTTP/1.1\r\nhost: {address}\r\n\r\n");

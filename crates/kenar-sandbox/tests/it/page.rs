@@ -476,7 +476,7 @@ async fn every_fault_that_is_offered_can_be_switched_on() {
     assert_eq!(webhooks.pop(), Some(json!("fallback_url")));
     assert!(calls.len() > 8 && webhooks.len() == 3 && dialects.len() > 20, "{choices}");
     let of_both = || dialects.iter().map(|name| json!({ "dialect": name })).chain([json!({ "delay": 0 })]);
-    let of_calls = ["html", "no_answer", "response_lost", "cut_off"].map(Value::from).into_iter();
+    let of_calls = ["html", "no_response", "response_lost", "cut_off"].map(Value::from).into_iter();
     let of_calls: Vec<_> = of_calls
         .chain([json!({ "status": 200 }), json!({ "bare_status": 599 }), json!({ "slow": 1 })])
         .chain(of_both())
@@ -605,7 +605,7 @@ async fn session_is_saved_and_played_again() -> TestResult {
 
     addon.replies(DynamicActionReply::toast("نه"));
     let other = play(&webhooks_only.to_string()).await;
-    assert_eq!(other[0]["differences"][0]["what"], "the answer to webhook.dynamic_action");
+    assert_eq!(other[0]["differences"][0]["what"], "the response to webhook.dynamic_action");
     assert_eq!(other[0]["differences"][0]["expected"]["body"], json!({ "text_message": "بله" }));
     assert_eq!(other[0]["differences"][0]["found"]["body"], json!({ "text_message": "نه" }));
 

@@ -112,7 +112,7 @@ async fn events_go_on_after_a_refresh() -> TestResult {
 async fn lost_answers_do_not_cost_the_permission() -> TestResult {
     let scene = scene().await;
     scene.sandbox.advance(HOUR);
-    let lost = scene.sandbox.inject(Fault::no_answer().carried_out()).times(5).on::<RefreshTokens>();
+    let lost = scene.sandbox.inject(Fault::response_lost()).times(5).on::<RefreshTokens>();
     assert!(matches!(scene.access_token().await, Err(TokensError::Refresh(_))));
     // Nobody asks for a while; by then the old pair is of no use.
     tokio::time::sleep(MINUTE).await;

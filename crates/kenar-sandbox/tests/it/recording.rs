@@ -109,7 +109,7 @@ async fn what_it_does_otherwise_is_told() -> TestResult {
     let (_kenar, recording) = session(1).await?;
 
     let [difference] = &replay(&recording, Moods { rude: true, ..Moods::default() }).await?[..] else { panic!() };
-    assert_eq!(difference.what, "the answer to webhook.dynamic_action");
+    assert_eq!(difference.what, "the response to webhook.dynamic_action");
     assert_eq!(difference.expected, Some(json!({ "status": 200, "body": { "text_message": "بله" } })));
     assert_eq!(difference.found, Some(json!({ "status": 200, "body": { "text_message": "نه" } })));
     assert!(difference.to_string().contains("found {"), "{difference}");
@@ -122,7 +122,7 @@ async fn what_it_does_otherwise_is_told() -> TestResult {
     assert!(talkative.iter().any(|extra| extra.expected.is_none()), "{talkative:?}");
 
     let broken = replay(&recording, Moods { broken: true, ..Moods::default() }).await?;
-    let statuses = broken.iter().filter(|difference| difference.what == "the answer to webhook.event");
+    let statuses = broken.iter().filter(|difference| difference.what == "the response to webhook.event");
     assert_eq!(statuses.count(), 2, "{broken:?}");
     Ok(())
 }

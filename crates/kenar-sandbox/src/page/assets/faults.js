@@ -14,7 +14,7 @@ const FAULTS = [
   { name: "status", with: [CALL], needs: "status" },
   { name: "bare_status", with: [CALL], needs: "status" },
   { name: "html", with: [CALL] },
-  { name: "no_answer", with: [CALL] },
+  { name: "no_response", with: [CALL] },
   { name: "response_lost", with: [CALL] },
   { name: "cut_off", with: [CALL] },
   { name: "wrong_key", with: [WEBHOOK] },

@@ -169,7 +169,7 @@ fn ask(stage: &mut Stage, text: &[u8]) {
         // It tells of changes for as long as there are any.
         return;
     }
-    let answer = stage.runtime.block_on(stage.sandbox.answer(request));
+    let answer = stage.runtime.block_on(stage.sandbox.respond(request));
 
     let status = answer.status().as_u16();
     // Whose host or origin is another's is refused before the consent page, too.
