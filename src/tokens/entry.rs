@@ -199,14 +199,13 @@ impl State {
             let is_recent = was_checked && known.is_recent(now);
             return if is_recent { Answer::Failed(TokensError::RefusedAfterRefresh) } else { Answer::Unknown };
         }
+        let is_known_well = was_checked || now.instant.saturating_duration_since(known.checked_at) < recheck_after;
+        let because = if is_known_well { Because::Due } else { Because::Unchecked };
         if is_due(set, now.time) || self.is_maybe_rotated(token) {
             let is_usable = !set.is_expired(now.time.saturating_add(USABLE));
-            return if is_usable { Answer::Meanwhile(token.clone(), Because::Due) } else { Answer::Unknown };
+            return if is_usable { Answer::Meanwhile(token.clone(), because) } else { Answer::Unknown };
         }
-        if now.instant.saturating_duration_since(known.checked_at) < recheck_after || was_checked {
-            return Answer::Token(token.clone());
-        }
-        Answer::Meanwhile(token.clone(), Because::Unchecked)
+        if is_known_well { Answer::Token(token.clone()) } else { Answer::Meanwhile(token.clone(), because) }
     }
 
     /// The known access token, unless it expired or is of no use to the caller.

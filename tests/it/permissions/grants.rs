@@ -122,6 +122,17 @@ async fn grant_is_used_within_a_second_by_other_processes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn grant_is_used_instead_of_a_token_that_is_due() {
+    let scene = scene().await;
+    let other = scene.other_process();
+    is(other.access_token(&scene.key).await, 1);
+    scene.clock.pass(HOUR - 59).await;
+    scene.permissions.grant(&scene.key, scene.set(response(2))).await.unwrap();
+    is(other.access_token(&scene.key).await, 2);
+    scene.assert_refreshes(&[]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn wider_grant_is_found_at_once_by_its_scope() {
     let narrow = json!({ "access_token": "access-1", "scope": "USER_ID" });
     let wide = json!({ "access_token": "access-2", "scope": "USER_ID USER_PHONE" });

@@ -14,6 +14,7 @@ mod no_secret_shows;
 mod oauth_properties;
 mod other_runtime;
 mod outside_operation;
+mod permissions_interleaved;
 mod read_by_others;
 mod sends_interleaved;
 mod sent_or_not;
