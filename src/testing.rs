@@ -1,4 +1,4 @@
-//! A recording fake of [`ChatApi`](crate::ChatApi) for the tests of your add-on, and Divar's failures to give it.
+//! A recording fake of [`ChatApi`] for the tests of your add-on, and Divar's failures to give it.
 //!
 //! For a test of a whole flow, in which Divar opens your add-on and delivers events, use the crate `kenar-sandbox`. For a
 //! test of what is sent over HTTP, use [`MockTransport`](crate::transport::MockTransport).
