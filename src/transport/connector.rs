@@ -44,7 +44,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(limit: Duration, use_proxy: bool) -> Result<Self, TransportSetupError> {
-        Ok(Self { route: Route::new(limit, use_proxy)?, secured: Secured::default(), limit })
+        Ok(Self { route: Route::new(limit, use_proxy)?, secured: Default::default(), limit })
     }
 
     /// Sets TLS up before it is needed.
