@@ -164,11 +164,11 @@ impl Schedule {
         let world = &self.world;
         let mut outcome = permissions.access_token(&self.key).await;
         // A clock that was set back takes an old token for a good one, until a call is refused.
-        if let Ok(token) = &outcome {
-            if !world.state().ledger.is_alive(token) {
-                world.saw("a dead token was replaced");
-                outcome = permissions.replace(&self.key, token).await;
-            }
+        if let Ok(token) = &outcome
+            && !world.state().ledger.is_alive(token)
+        {
+            world.saw("a dead token was replaced");
+            outcome = permissions.replace(&self.key, token).await;
         }
         let is_right = match (&outcome, self.wanted) {
             (Err(TokensError::NotStored), Wanted::Nothing) => true,

@@ -192,7 +192,7 @@ impl World {
             OAuthApp::new("app", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth").unwrap();
         let store = Store(Arc::clone(&process), self.clone());
         let builder = client.oauth(app).permissions_builder(store);
-        let permissions = if number % 2 == 0 {
+        let permissions = if number.is_multiple_of(2) {
             let (process, world) = (Arc::clone(&process), self.clone());
             let hook = move |_, _| {
                 let (process, world) = (Arc::clone(&process), world.clone());
