@@ -153,7 +153,8 @@
 //! # use kenar::oauth::OAuthApp;
 //! # use kenar::secret::ClientSecret;
 //! # use std::env::var;
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(not(feature = "hyper"))] fn main() {}
+//! # #[cfg(feature = "hyper")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (verifier, client) = (Verifier::from_env()?, Client::from_env()?);
 //! let secret = ClientSecret::new(var("KENAR_CLIENT_SECRET")?)?;
 //! let app = OAuthApp::new("delivery", secret, "https://addon.example/oauth")?;
@@ -319,6 +320,6 @@ pub use self::{
 };
 
 /// The README's example, compiled.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "hyper", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

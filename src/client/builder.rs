@@ -20,6 +20,7 @@ use crate::transport::HttpTransport;
 /// use kenar::request::BaseUrls;
 /// use kenar::secret::ApiKey;
 ///
+/// # #[cfg(feature = "hyper")]
 /// let client = Client::builder(ApiKey::new("placeholder")?)
 ///     .base_urls(BaseUrls::single("http://127.0.0.1:8080")?)
 ///     .time_limit(Duration::from_secs(5))

@@ -64,6 +64,7 @@ pub use timer::TokioTimer;
 /// use kenar::Client;
 /// use kenar::secret::ApiKey;
 ///
+/// # #[cfg(feature = "hyper")]
 /// let client = Client::new(ApiKey::new("placeholder")?)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
