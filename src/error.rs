@@ -1,4 +1,4 @@
-//! What went wrong with a call, said so that it can be acted on.
+//! Errors of calls to Divar.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,21 +12,19 @@ use crate::redact::Secrets;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A failure of a store, as its library reports it.
+/// The error of a store's own library.
 pub type StoreError = Box<dyn StdError + Send + Sync>;
 
-/// A call to Divar that did not succeed.
+/// The error of a call to Divar.
 ///
-/// It says which operation it was, what Divar answered, how many attempts were made, and whether Divar may have done
-/// what was asked all the same. It holds no secret: not the keys and tokens of the request, and not those of an answer.
-/// A clone says the same, for everyone who waited for one call.
-/// The guide says [what to do about which](crate::guide::errors).
+/// It contains the operation, Divar's response, the number of attempts, and whether Divar may have processed the request.
+/// It contains no secrets of the request or the response. The guide explains [how to handle it](crate::guide::errors).
 ///
 /// ```
-/// # fn log_and_move_on() {} fn ask_again() {} fn later(_: Option<std::time::Duration>) {}
+/// # fn log_and_continue() {} fn ask_again() {} fn later(_: Option<std::time::Duration>) {}
 /// # fn handle(result: Result<(), kenar::Error>) -> Result<(), kenar::Error> {
 /// match result {
-///     Err(error) if error.is_recipient_restricted() => log_and_move_on(),
+///     Err(error) if error.is_recipient_restricted() => log_and_continue(),
 ///     Err(error) if error.needs_new_permission() => ask_again(),
 ///     Err(error) if error.is_rate_limited() => later(error.retry_after()),
 ///     other => return other,
@@ -40,36 +38,34 @@ pub struct Error(Box<Repr>);
 struct Repr {
     kind: ErrorKind,
     about: About,
-    attempts: u32,
-    /// Whether an attempt before the last one may have been processed.
-    processed_before: bool,
-    /// Whether the server cannot have seen the whole request of the last attempt.
+    attempts: Attempts,
+    /// The server cannot have received the whole request of the last attempt.
     unsent: bool,
-    answer: Option<Answer>,
+    response: Option<Response>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The attempts that a call took.
+/// The attempts of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempts {
     pub(crate) count: u32,
-    /// Whether one before the last may have been processed.
+    /// An attempt before the last may have been processed.
     pub(crate) processed_before: bool,
 }
 
-/// The operation of a call, as far as errors tell it.
+/// The properties of an operation that its errors need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
     pub(crate) operation: &'static str,
-    /// It was made with a user's access token.
+    /// Sent with a user's access token.
     pub(crate) by_user: bool,
-    /// It was addressed to a person.
+    /// Addressed to a person.
     pub(crate) to_recipient: bool,
 }
 
-/// What Divar answered, as far as it is kept.
+/// The parts of Divar's response that an error keeps.
 #[derive(Clone)]
-struct Answer {
+struct Response {
     status: StatusCode,
     api: ApiError,
     retry_after: Option<Duration>,
@@ -78,62 +74,56 @@ struct Answer {
 
 /// The kind of an [`Error`].
 ///
-/// | kind | may Divar have processed the request? |
-/// |---|---|
-/// | [`InvalidRequest`](Self::InvalidRequest), [`Connect`](Self::Connect) | no: nothing was sent |
-/// | [`RequestBody`](Self::RequestBody) | no: the request was never completed |
-/// | [`Timeout`](Self::Timeout), [`Interrupted`](Self::Interrupted) | yes, unless the body was still being sent |
-/// | [`ResponseTooLarge`](Self::ResponseTooLarge), [`UnexpectedResponse`](Self::UnexpectedResponse) | yes |
-/// | [`Transport`](Self::Transport) | yes, unless the transport says otherwise |
-/// | [`Api`](Self::Api) | after 5xx, 303 and the gRPC codes of a failed server; after any other error not |
-///
-/// An earlier attempt of the same call counts as well. [`Error::may_have_been_processed`] takes all of it into account.
+/// [`Error::may_have_been_processed`] tells whether Divar may have processed the request; the guide has a
+/// [table](crate::guide::errors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request could not be built, and nothing was sent: an identifier that no path can hold, an empty text.
+    /// The request is invalid and was not sent: an identifier that no path can hold, an empty text.
     InvalidRequest,
-    /// No request was begun: no connection was made, or the call timed out before there was one.
+    /// No connection was made, or the call timed out before the request was sent.
+    #[doc(alias = "connection refused")]
     Connect,
     /// The request timed out.
+    #[doc(alias = "deadline exceeded")]
     Timeout,
-    /// The connection was lost after something may have been sent.
+    /// The connection was lost after part of the request may have been sent.
+    #[doc(alias = "connection reset")]
     Interrupted,
-    /// The request's body could not be read to its end: a file that is missing or changed, a reader that failed. The
-    /// cause is on this side, and the request was never completed.
+    /// The request body could not be read: a missing or changed file, a failed reader. The request is incomplete.
     RequestBody,
-    /// The response was larger than the transport allows.
+    /// The response exceeds the transport's size limit.
     ResponseTooLarge,
-    /// The transport failed in another way.
+    /// Another failure of the transport.
     Transport,
-    /// Divar answered with an error: [`Error::status`] and [`Error::api_error`] say which.
+    /// An error response from Divar; see [`Error::status`] and [`Error::api_error`].
     Api,
-    /// Divar answered with a success that cannot be understood, such as an HTML page.
+    /// A success response in an unknown form, such as an HTML page.
     UnexpectedResponse,
 }
 
-/// What Divar said in an error answer.
+/// The body of an error response.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// A `google.rpc.Status`, as the REST API answers.
+    /// A `google.rpc.Status`, from the REST API.
     Rpc(RpcStatus),
-    /// An RFC 6749 error, as the token endpoint answers.
+    /// An RFC 6749 error, from the token endpoint.
     OAuth(OAuthError),
-    /// Neither of them: a page of a front end, or nothing. See [`Error::body_excerpt`].
+    /// Any other body, such as a front end's HTML page, or none. See [`Error::body_excerpt`].
     Other,
 }
 
-/// A [`google.rpc.Status`](https://google.aip.dev/193): a code, a text, and details.
+/// A [`google.rpc.Status`](https://google.aip.dev/193).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RpcStatus {
-    /// The code, where there is one. It is not derived from the HTTP status, nor is the status from it: Divar pairs 412
-    /// with [`RpcCode::FAILED_PRECONDITION`], the usual gateway 400.
+    /// The gRPC code, if any. It does not follow from the HTTP status: Divar pairs 412 with
+    /// [`RpcCode::FAILED_PRECONDITION`], where other gateways send 400.
     pub code: Option<RpcCode>,
-    /// What Divar says, in English; cut after [`Error::MAX_EXCERPT_BYTES`].
+    /// The message, in English, cut after [`Error::MAX_EXCERPT_BYTES`].
     pub message: String,
-    /// More of it; what is in here is not documented. Empty where it is longer than 16 KiB.
+    /// Undocumented details; empty if longer than 16 KiB.
     pub details: Vec<Value>,
 }
 
@@ -143,7 +133,7 @@ pub struct RpcStatus {
 pub struct OAuthError {
     /// The error code, such as `invalid_grant`.
     pub error: String,
-    /// What the server says about it.
+    /// The `error_description`.
     pub description: Option<String>,
 }
 
@@ -156,7 +146,7 @@ macro_rules! rpc_codes {
         impl RpcCode {
             $($(#[$doc])* pub const $name: Self = Self($code);)*
 
-            /// The name of the code, `None` for one that gRPC does not define.
+            /// The name of the code; `None` if gRPC does not define it.
             #[must_use]
             pub fn name(self) -> Option<&'static str> {
                 match self {
@@ -175,31 +165,31 @@ rpc_codes! {
     UNKNOWN = 2,
     /// The request is malformed.
     INVALID_ARGUMENT = 3,
-    /// The time ran out at Divar's side.
+    /// Divar's own server timed out.
     DEADLINE_EXCEEDED = 4,
-    /// What is named does not exist.
+    /// The resource does not exist.
     NOT_FOUND = 5,
-    /// It exists already.
+    /// The resource already exists.
     ALREADY_EXISTS = 6,
-    /// The API key or the access token does not permit it.
+    /// The API key or the access token lacks a permission.
     PERMISSION_DENIED = 7,
-    /// A limit is reached.
+    /// A rate limit or quota is exceeded.
     RESOURCE_EXHAUSTED = 8,
-    /// The state of things forbids it; on a send, a restriction of the recipient.
+    /// The resource's state forbids the operation; on a send, the recipient is restricted.
     FAILED_PRECONDITION = 9,
-    /// The call ran into another one.
+    /// The call conflicts with a concurrent one.
     ABORTED = 10,
     /// A value is out of range.
     OUT_OF_RANGE = 11,
-    /// There is no such operation.
+    /// The operation does not exist.
     UNIMPLEMENTED = 12,
-    /// Divar's own failure.
+    /// Divar's server failed.
     INTERNAL = 13,
-    /// Divar is not available for now.
+    /// Divar is temporarily unavailable.
     UNAVAILABLE = 14,
     /// Data was lost.
     DATA_LOSS = 15,
-    /// The API key or the access token is missing or not valid.
+    /// The API key or the access token is missing or invalid.
     UNAUTHENTICATED = 16,
 }
 
@@ -225,49 +215,52 @@ impl fmt::Debug for RpcCode {
 }
 
 impl Error {
-    /// A failure with no answer of Divar's in it: what an [`HttpTransport`](crate::transport::HttpTransport) or an
-    /// [`Operation`](crate::request::Operation) of yours reports.
+    /// An error without a response, for your own [`HttpTransport`](crate::transport::HttpTransport) or
+    /// [`Operation`](crate::request::Operation).
     #[must_use]
     pub fn new(kind: ErrorKind, operation: &'static str, source: impl Into<BoxError>) -> Self {
-        Self(Box::new(Repr {
-            kind,
-            about: About { operation, by_user: false, to_recipient: false },
-            attempts: u32::from(kind != ErrorKind::InvalidRequest),
-            processed_before: false,
-            unsent: false,
-            answer: None,
-            source: Some(source.into().into()),
-        }))
+        let about = About { operation, by_user: false, to_recipient: false };
+        Self::of_parts(kind, about, None, Some(source.into().into()))
     }
 
-    /// What kind of failure it is.
+    fn of_parts(
+        kind: ErrorKind,
+        about: About,
+        response: Option<Response>,
+        source: Option<Arc<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        let attempts = Attempts { count: u32::from(kind != ErrorKind::InvalidRequest), processed_before: false };
+        Self(Box::new(Repr { kind, about, attempts, unsent: false, response, source }))
+    }
+
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The operation, by its [`name`](crate::request::Metadata::name).
+    /// The operation's [`name`](crate::request::Metadata::name).
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.0.about.operation
     }
 
-    /// The HTTP status of Divar's answer, where there was one.
+    /// The HTTP status of the response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.answer.as_ref().map(|answer| answer.status)
+        self.0.response.as_ref().map(|response| response.status)
     }
 
-    /// What Divar said, where it answered with an error.
+    /// The body of an error response.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         match self.0.kind {
-            ErrorKind::Api => self.0.answer.as_ref().map(|answer| &answer.api),
+            ErrorKind::Api => self.0.response.as_ref().map(|response| &response.api),
             _ => None,
         }
     }
 
-    /// The gRPC code of Divar's answer, where it had one.
+    /// The gRPC code of an error response, if any.
     #[must_use]
     pub fn rpc_code(&self) -> Option<RpcCode> {
         match self.api_error()? {
@@ -276,25 +269,27 @@ impl Error {
         }
     }
 
-    /// The beginning of an answer of no known form, for a log: at most
-    /// [`MAX_EXCERPT_BYTES`](Self::MAX_EXCERPT_BYTES), and with the secrets of the request taken out. Empty where there
-    /// was no answer, and where a success is JSON, or may hold a secret: what people wrote is not for a log.
+    /// The start of a response body in an unknown form, for logs.
+    ///
+    /// At most [`MAX_EXCERPT_BYTES`](Self::MAX_EXCERPT_BYTES), with the request's secrets redacted. Empty for a success in
+    /// JSON or one that may contain a secret: people's messages do not belong in a log.
     #[must_use]
     pub fn body_excerpt(&self) -> &str {
-        self.0.answer.as_ref().map_or("", |answer| &answer.body_excerpt)
+        self.0.response.as_ref().map_or("", |response| &response.body_excerpt)
     }
 
-    /// How many times the request was given to the transport.
+    /// The number of attempts handed to the transport.
+    #[doc(alias = "retries")]
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.0.attempts
+        self.0.attempts.count
     }
 
-    /// Whether Divar may have done what was asked, in any of the attempts, although the call failed. Where it is
-    /// `false`, asking again cannot repeat anything.
+    /// Returns `true` if Divar may have processed any attempt of the failed call. If `false`, a retry repeats nothing.
+    #[doc(alias = "idempotency")]
     #[must_use]
     pub fn may_have_been_processed(&self) -> bool {
-        if self.0.processed_before {
+        if self.0.attempts.processed_before {
             return true;
         }
         match self.0.kind {
@@ -309,8 +304,8 @@ impl Error {
         }
     }
 
-    /// Whether an error answer leaves open what was done: Divar's own failures do, and so does 303, which sends elsewhere
-    /// for the outcome.
+    /// An error response leaves the outcome unknown if Divar's server failed, or if it is a 303, whose outcome is
+    /// elsewhere.
     fn leaves_open(&self) -> bool {
         let by_status = self.status().is_none_or(|status| status.is_server_error() || status == StatusCode::SEE_OTHER);
         let by_code = self.rpc_code().is_some_and(|code| {
@@ -328,32 +323,38 @@ impl Error {
         by_status || by_code
     }
 
-    /// Whether Divar refused to deliver the message because of the recipient: one of the two sides blocked the other,
-    /// or is banned from the chat. The platform documents status 412 with code 9 for it; either of them counts, for a
-    /// message. Sending again does not help.
+    /// Returns `true` if one side blocked the other or is banned from the chat. Sending again does not help.
+    ///
+    /// The platform documents status 412 with code 9; for a message, either suffices.
+    #[doc(alias = "blocked")]
+    #[doc(alias = "412")]
     #[must_use]
     pub fn is_recipient_restricted(&self) -> bool {
         self.0.about.to_recipient && self.is_api(StatusCode::PRECONDITION_FAILED, RpcCode::FAILED_PRECONDITION)
     }
 
-    /// Whether a limit of your app's is reached: calls per minute, or the daily quota.
+    /// Returns `true` if your app exceeded its calls per minute or its daily quota.
+    #[doc(alias = "429")]
+    #[doc(alias = "quota")]
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.is_api(StatusCode::TOO_MANY_REQUESTS, RpcCode::RESOURCE_EXHAUSTED)
     }
 
-    /// How long Divar asked to wait before the next attempt, where it did.
+    /// The pause that the response's `Retry-After` header asks for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.answer.as_ref()?.retry_after
+        self.0.response.as_ref()?.retry_after
     }
 
-    /// Whether the user's permission is expired, revoked or too small for the call: refresh the tokens, and where that
-    /// fails too, ask for permission again.
+    /// Returns `true` if the user's permission is expired, revoked or lacks a scope.
     ///
-    /// True for a call made with a user's token that was answered 401, 403 or the corresponding gRPC codes, and for
-    /// [`invalid_grant`](Self::is_invalid_grant). Divar does not document its answer, and an API key that lacks the
-    /// operation's permission may look the same: where fresh tokens do not help, look at the key.
+    /// Refresh the tokens; if that fails, ask for permission again. `true` for status 401 or 403, or their gRPC codes, of a
+    /// call with an access token, and for [`invalid_grant`](Self::is_invalid_grant). Divar does not document its
+    /// response, and an API key without the operation's permission may look the same: if new tokens do not help, check
+    /// the key's permissions.
+    #[doc(alias = "401")]
+    #[doc(alias = "403")]
     #[must_use]
     pub fn needs_new_permission(&self) -> bool {
         self.is_invalid_grant()
@@ -362,21 +363,22 @@ impl Error {
                     || self.is_api(StatusCode::FORBIDDEN, RpcCode::PERMISSION_DENIED))
     }
 
-    /// Whether the token endpoint refused the code or the refresh token: expired, used before, revoked, or exchanged
-    /// with a redirect URI other than the one that permission was asked with.
+    /// Returns `true` if the token endpoint rejected the code or the refresh token.
+    ///
+    /// It is expired, revoked or already used, or the redirect URI differs from that of the permission request.
     #[must_use]
     pub fn is_invalid_grant(&self) -> bool {
         matches!(self.api_error(), Some(ApiError::OAuth(error)) if error.error == "invalid_grant")
     }
 
-    /// The greatest length of [`body_excerpt`](Self::body_excerpt).
+    /// The maximum length of [`body_excerpt`](Self::body_excerpt), in bytes.
     pub const MAX_EXCERPT_BYTES: usize = 1024;
 
     fn is_api(&self, status: StatusCode, code: RpcCode) -> bool {
         self.0.kind == ErrorKind::Api && (self.status() == Some(status) || self.rpc_code() == Some(code))
     }
 
-    /// Divar's error answer.
+    /// An error response from Divar.
     pub(crate) fn api(
         about: About,
         status: StatusCode,
@@ -384,31 +386,22 @@ impl Error {
         retry_after: Option<Duration>,
         body_excerpt: String,
     ) -> Self {
-        let answer = Answer { status, api, retry_after, body_excerpt };
-        Self(Box::new(Repr {
-            kind: ErrorKind::Api,
-            about,
-            attempts: 1,
-            processed_before: false,
-            unsent: false,
-            answer: Some(answer),
-            source: None,
-        }))
+        let response = Response { status, api, retry_after, body_excerpt };
+        Self::of_parts(ErrorKind::Api, about, Some(response), None)
     }
 
-    /// A success that cannot be understood.
+    /// A success response in an unknown form.
     pub(crate) fn unexpected(
         about: About,
         status: StatusCode,
         body_excerpt: String,
         source: impl Into<BoxError>,
     ) -> Self {
-        let mut error = Self::new(ErrorKind::UnexpectedResponse, about.operation, source).of(about);
-        error.0.answer = Some(Answer { status, api: ApiError::Other, retry_after: None, body_excerpt });
-        error
+        let response = Response { status, api: ApiError::Other, retry_after: None, body_excerpt };
+        Self::of_parts(ErrorKind::UnexpectedResponse, about, Some(response), Some(source.into().into()))
     }
 
-    /// Says that the server cannot have seen the whole request of the last attempt.
+    /// Sets whether the server cannot have received the whole request of the last attempt.
     #[must_use]
     pub(crate) fn unsent(mut self, unsent: bool) -> Self {
         self.0.unsent = unsent;
@@ -417,24 +410,22 @@ impl Error {
 
     #[must_use]
     pub(crate) fn with_attempts(mut self, attempts: Attempts) -> Self {
-        self.0.attempts = attempts.count;
-        self.0.processed_before = attempts.processed_before;
+        self.0.attempts = attempts;
         self
     }
 
-    /// Says which operation it was.
     #[must_use]
     pub(crate) fn of(mut self, about: About) -> Self {
         self.0.about = about;
         self
     }
 
-    /// Takes the secrets of the request out of whatever the answer, or the HTTP stack, said.
+    /// Redacts the request's secrets in the texts of the response and the source.
     #[must_use]
     pub(crate) fn without(mut self, secrets: &Secrets<'_>) -> Self {
-        if let Some(answer) = &mut self.0.answer {
-            secrets.scrub_beginning(&mut answer.body_excerpt, Self::MAX_EXCERPT_BYTES);
-            match &mut answer.api {
+        if let Some(response) = &mut self.0.response {
+            secrets.scrub_beginning(&mut response.body_excerpt, Self::MAX_EXCERPT_BYTES);
+            match &mut response.api {
                 ApiError::Rpc(status) => {
                     secrets.scrub_beginning(&mut status.message, Self::MAX_EXCERPT_BYTES);
                     status.details.iter_mut().for_each(|detail| secrets.scrub_json(detail));
@@ -448,8 +439,8 @@ impl Error {
                 ApiError::Other => {}
             }
         }
-        if let Some(said) = self.source().and_then(|source| secrets.scrubbed_chain(source)) {
-            self.0.source = Some(BoxError::from(said).into());
+        if let Some(text) = self.source().and_then(|source| secrets.scrubbed_chain(source)) {
+            self.0.source = Some(BoxError::from(text).into());
         }
         self
     }
@@ -457,56 +448,54 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr { kind, about: About { operation, .. }, attempts, answer, .. } = &*self.0;
-        write!(f, "{operation}: ")?;
-        match (kind, answer) {
-            (ErrorKind::Api, Some(answer)) => {
-                write!(f, "Divar answered {}", answer.status)?;
-                match &answer.api {
-                    ApiError::Rpc(status) => {
-                        if let Some(code) = status.code {
-                            write!(f, ", code {code}")?;
-                        }
-                        if !status.message.is_empty() {
-                            write!(f, ": {}", status.message)?;
-                        }
-                    }
-                    ApiError::OAuth(error) => {
-                        write!(f, ": {}", error.error)?;
-                        if let Some(description) = &error.description {
-                            write!(f, " ({description})")?;
-                        }
-                    }
-                    ApiError::Other => {}
+        let Repr { kind, about, attempts, response, .. } = &*self.0;
+        match (kind, response) {
+            (ErrorKind::Api, Some(response)) => write!(f, "HTTP {}", response.status)?,
+            (ErrorKind::UnexpectedResponse, Some(response)) => {
+                write!(f, "unexpected response, HTTP {}", response.status)?
+            }
+            _ => f.write_str(kind.term())?,
+        }
+        write!(f, ": {}", about.operation)?;
+        match self.api_error() {
+            Some(ApiError::Rpc(status)) => {
+                if let Some(code) = status.code {
+                    write!(f, ": code {code}")?;
+                }
+                if !status.message.is_empty() {
+                    write!(f, ": {}", status.message)?;
                 }
             }
-            (ErrorKind::UnexpectedResponse, Some(answer)) => {
-                write!(f, "Divar answered {}, with a body that cannot be understood", answer.status)?;
+            Some(ApiError::OAuth(error)) => {
+                write!(f, ": {}", error.error)?;
+                if let Some(description) = &error.description {
+                    write!(f, " ({description})")?;
+                }
             }
-            (kind, _) => f.write_str(kind.sentence())?,
+            Some(ApiError::Other) | None => {}
         }
-        if *attempts > 1 {
-            write!(f, " [after {attempts} attempts]")?;
+        if attempts.count > 1 {
+            write!(f, " [after {} attempts]", attempts.count)?;
         }
         if self.may_have_been_processed() && *kind != ErrorKind::UnexpectedResponse {
-            f.write_str(" [may have been processed]")?;
+            f.write_str(" [the request may have been processed]")?;
         }
         Ok(())
     }
 }
 
 impl ErrorKind {
-    fn sentence(self) -> &'static str {
+    fn term(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "the request cannot be built",
+            Self::InvalidRequest => "invalid request",
             Self::Connect => "cannot connect",
             Self::Timeout => "timed out",
             Self::Interrupted => "connection lost",
             Self::RequestBody => "cannot read the request body",
-            Self::ResponseTooLarge => "the answer is too large",
-            Self::Transport => "the transport failed",
-            Self::Api => "Divar answered with an error",
-            Self::UnexpectedResponse => "Divar's answer cannot be understood",
+            Self::ResponseTooLarge => "response too large",
+            Self::Transport => "transport failed",
+            Self::Api => "error response",
+            Self::UnexpectedResponse => "unexpected response",
         }
     }
 }
@@ -517,13 +506,13 @@ impl fmt::Debug for Error {
         debug
             .field("kind", &self.0.kind)
             .field("operation", &self.0.about.operation)
-            .field("attempts", &self.0.attempts);
-        if let Some(answer) = &self.0.answer {
+            .field("attempts", &self.0.attempts.count);
+        if let Some(response) = &self.0.response {
             debug
-                .field("status", &answer.status)
-                .field("api_error", &answer.api)
-                .field("retry_after", &answer.retry_after)
-                .field("body_excerpt", &answer.body_excerpt);
+                .field("status", &response.status)
+                .field("api_error", &response.api)
+                .field("retry_after", &response.retry_after)
+                .field("body_excerpt", &response.body_excerpt);
         }
         debug.field("source", &self.0.source).finish()
     }

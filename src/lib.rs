@@ -1,15 +1,15 @@
-//! The SDK for the chat side of [Kenar](https://kenar.divar.dev), the platform for add-ons of Divar, Iran's classifieds
-//! marketplace.
+//! An SDK for the chat side of [Kenar](https://kenar.divar.dev), Divar's add-on platform.
 //!
-//! An [add-on](guide#add-on) is a web server of yours that Divar's users meet in their chats. A user opens it from a
-//! [conversation](guide#conversation) about a [post](guide#post), a classified ad; works on its pages; permits it to
-//! act; and goes back. It writes into the conversation, with buttons for both sides. Or the user writes to its
-//! [chatbot](guide#chatbot), and it answers. This crate has
+//! An [add-on](guide#add-on) is a web server that you run for users of Divar, Iran's classifieds marketplace. A user opens
+//! it from a [conversation](guide#conversation) about a [post](guide#post) (a classified ad), uses its pages, grants it
+//! permission and returns to the chat. The add-on sends messages to the conversation, with buttons for both sides. Its
+//! [chatbot](guide#chatbot) replies to users who write to it. This crate contains
 //!
-//! - the [webhooks](guide#webhook) that Divar sends you, verified and typed: [`webhook`];
-//! - the calls you make: the [`ChatApi`] trait, and [`Client`], which sends;
-//! - permission and tokens, by OAuth: [`oauth`]; and [`Permissions`], which keeps them good;
-//! - a Kenar that runs on your own machine: the crate [`kenar-sandbox`].
+//! - [`webhook`]: verified and typed [webhooks](guide#webhook) from Divar;
+//! - [`ChatApi`]: the calls to Divar, and [`Client`], which sends them;
+//! - [`oauth`]: permissions and tokens, and [`Permissions`], which stores and refreshes them.
+//!
+//! [`kenar-sandbox`] runs a local copy of Kenar for development and tests.
 //!
 //! # In five minutes
 //!
@@ -24,9 +24,9 @@
 //! kenar-sandbox = "0.1"
 //! ```
 //!
-//! **1. Be opened from a chat.** Divar asks your add-on for a page, and shows the
-//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The extractor checks it, and reads
-//! what the user has opened; you answer with the page.
+//! **1. Open from a chat.** Divar asks your add-on for a page. The request carries the
+//! [key](guide#identification-key) that you chose in Kenar's [panel](guide#panel). The extractor verifies the key and
+//! parses the request; your reply is the page's address.
 //!
 //! ```
 //! # use axum::extract::{FromRef, State};
@@ -41,7 +41,7 @@
 //! }
 //!
 //! # // [webhook]
-//! // Who is not Divar has got 401 before.
+//! // Requests without Divar's key were rejected with 401.
 //! async fn open_app(State(add_on): State<AddOn>, opened: OpenApp) -> OpenAppReply {
 //!     opened.reply(add_on.base.join(["order"]))
 //! }
@@ -49,8 +49,8 @@
 //! # let _: axum::Router<AddOn> = axum::Router::new().route("/open", axum::routing::post(open_app));
 //! ```
 //!
-//! **2. Ask for permission.** Send the user to Divar's [consent page](guide#consent-page), and keep the
-//! [state](guide#state). The user comes back with a code, which becomes an [access token](guide#access-token).
+//! **2. Ask for permission.** Redirect the user to Divar's [consent page](guide#consent-page) and store the
+//! [state](guide#state). The user returns with a code. Exchange it for an [access token](guide#access-token).
 //!
 //! ```
 //! # use kenar::{OAuthClient, Scope};
@@ -82,7 +82,7 @@
 //! # });
 //! ```
 //!
-//! **3. Write into the chat**, with a button for the user who permitted it, and one for the other side.
+//! **3. Send a message**, with a button for the user who granted permission and one for the other side.
 //!
 //! ```
 //! # use kenar::{Button, ChatApi as _, Client, ConversationMessage, Error};
@@ -121,8 +121,8 @@
 //! # });
 //! ```
 //!
-//! **4. Test it**, with no account and no network. The sandbox is Divar: its people open your add-on, permit, write and
-//! press; it checks keys, permissions and scopes.
+//! **4. Test it** without an account or a network. The sandbox plays Divar and its users. It checks keys, permissions and
+//! scopes.
 //!
 //! ```
 //! # use kenar_sandbox::Sandbox;
@@ -130,7 +130,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let sandbox = Sandbox::in_process().await;
 //! let app = sandbox.app("delivery");
-//! // Your add-on: here a function, or else the address of your server.
+//! // Your add-on: a function here, or the address of your server.
 //! # let (verifier, base) = (app.verifier(), "https://addon.example".parse::<kenar::model::AppUrl>()?);
 //! let add_on = app.set_handler(move |request| {
 //!     let opened = verifier.open_app(request.headers(), request.body());
@@ -146,7 +146,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Outside of tests, the keys come from the panel, once, where the program starts:
+//! In production, read the panel's keys once, when the program starts:
 //!
 //! ```no_run
 //! # use kenar::{Client, Verifier};
@@ -162,74 +162,68 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `cargo run --example quickstart` plays all of it, told step by step; its add-on is there to be copied.
+//! `cargo run --example quickstart` runs the whole flow and prints each step. Copy its add-on to start your own.
 //!
-//! # Where to go on
+//! # Guide and reference
 //!
-//! The [guide] has a page for each flow, [what to set in the panel](guide#in-the-panel), and
-//! [each word explained](guide#words).
+//! The [guide] has a page for each flow, the [settings of the panel](guide#in-the-panel) and a [glossary](guide#words).
 //!
-//! | you want to | guide | reference |
+//! | task | guide | reference |
 //! |---|---|---|
-//! | be opened from a chat, and bring the user back | [`open_app`](guide::open_app) | [`webhook`] |
-//! | act in a user's name | [`permission`](guide::permission) | [`oauth`] |
-//! | write into a chat, with buttons | [`sending`](guide::sending) | [`model`] |
-//! | be a chatbot, and hear what happens | [`chatbot`](guide::chatbot) | [`Event`] |
-//! | send a picture, a document, a voice recording, a video | [`media`](guide::media) | [`operation::Media`] |
+//! | open from a chat, and return the user to it | [`open_app`](guide::open_app) | [`webhook`] |
+//! | act for a user | [`permission`](guide::permission) | [`oauth`] |
+//! | send messages with buttons | [`sending`](guide::sending) | [`model`] |
+//! | run a chatbot, and receive events | [`chatbot`](guide::chatbot) | [`Event`] |
+//! | send pictures, documents, voice recordings and videos | [`media`](guide::media) | [`operation::Media`] |
 //! | lose no event when the process dies | [`crash`] | [`inbox`] |
-//! | keep the limits of the app | | [`quota`] |
-//! | know what to do about a failure | [`errors`](guide::errors) | [`Error`] |
-//! | test all of it | [`testing`] | [`kenar-sandbox`] |
-//! | call what the crate lacks | | [`request`] |
+//! | stay within the app's quota | | [`quota`] |
+//! | handle errors | [`errors`](guide::errors) | [`Error`] |
+//! | test an add-on | [`testing`] | [`kenar-sandbox`] |
+//! | call an endpoint that the crate lacks | | [`request`] |
 //! | use another HTTP stack | | [`transport`] |
 //!
 //! # Operations
 //!
-//! What the platform offers to the chat side of an app, and the method of [`ChatApi`], [`OAuthClient`] or [`Client`]
-//! that calls it. The [API key](guide#api-key) gets its permissions in the panel, the access token its
-//! [scopes](guide#scope) from the user; where both are listed, a call needs both.
+//! The platform's operations, and the methods of [`ChatApi`], [`OAuthClient`] and [`Client`] that call them. You grant the
+//! [API key](guide#api-key) its permissions in the panel; users grant access tokens their [scopes](guide#scope). A call
+//! needs both where both are listed. [`webhook`] has the requests that Divar sends to you.
 //!
-//! | the platform's operation | method | permission of the API key | scope, any one of |
+//! | operation | method | permission of the API key | scope (any one) |
 //! |---|---|---|---|
-//! | [send a message in a conversation](operation::SendMessage) | [`send_message`](ChatApi::send_message) | `CHAT_SEND_MESSAGE_OAUTH` | [for the conversation](Scope::conversation_send_message), [for a post](Scope::post_conversations_message_send), [for all of a seller's](Scope::supplier_all_conversations_message_send) |
-//! | [read a conversation](operation::GetConversation) | [`get_conversation`](ChatApi::get_conversation) | `CHAT_READ_CONVERSATION` | [for the conversation](Scope::conversation_read) |
-//! | [answer in a chatbot's conversation](operation::SendBotMessage) | [`send_bot_message`](ChatApi::send_bot_message) | `CHAT_BOT_SEND_MESSAGE` | none |
-//! | [write to a user as the chatbot](operation::SendBotMessageToUser) | [`send_bot_message_to_user`](ChatApi::send_bot_message_to_user) | `CHAT_BOT_SEND_MESSAGE` | [the user's](Scope::chat_bot_user_message_send) |
+//! | [send a message in a conversation](operation::SendMessage) | [`send_message`](ChatApi::send_message) | `CHAT_SEND_MESSAGE_OAUTH` | [one conversation](Scope::conversation_send_message), [one post](Scope::post_conversations_message_send), [all of a seller's posts](Scope::supplier_all_conversations_message_send) |
+//! | [read a conversation](operation::GetConversation) | [`get_conversation`](ChatApi::get_conversation) | `CHAT_READ_CONVERSATION` | [one conversation](Scope::conversation_read) |
+//! | [send a message in a chatbot's conversation](operation::SendBotMessage) | [`send_bot_message`](ChatApi::send_bot_message) | `CHAT_BOT_SEND_MESSAGE` | none |
+//! | [send a message to a user as the chatbot](operation::SendBotMessageToUser) | [`send_bot_message_to_user`](ChatApi::send_bot_message_to_user) | `CHAT_BOT_SEND_MESSAGE` | [one user](Scope::chat_bot_user_message_send) |
 //! | [get an upload token](operation::CreateUploadToken), [upload a file](operation::UploadMedia) | [`upload_media`](ChatApi::upload_media) | `CHAT_UPLOAD_MEDIA` | none |
 //! | [subscribe to events](operation::Subscribe) | [`subscribe`](ChatApi::subscribe) | `EVENTS_REGISTER_SUBSCRIPTION` | [one for each kind](operation::Subscription) |
-//! | [read the user](operation::GetUser) | [`get_user`](ChatApi::get_user) | `USER_RETRIEVE` | [for the id](Scope::user_id), [for the number](Scope::user_phone) |
+//! | [read a user](operation::GetUser) | [`get_user`](ChatApi::get_user) | `USER_RETRIEVE` | [the id](Scope::user_id), [the phone number](Scope::user_phone) |
 //! | [ask for permission](oauth::PermissionRequest) | [`permission_url`](OAuthClient::permission_url), [`callback`](OAuthClient::callback) | none | none |
 //! | [exchange the code](oauth::ExchangeCode) | [`exchange`](OAuthClient::exchange) | none | none |
 //! | [refresh the tokens](oauth::RefreshTokens) | [`refresh`](OAuthClient::refresh) | none | none |
-//! | any other call | [`execute`](Client::execute), with an [`Operation`](request::Operation) of yours | | |
-//!
-//! What the platform calls on an app is in [`webhook`].
+//! | any other endpoint | [`execute`](Client::execute), with your own [`Operation`](request::Operation) | | |
 //!
 //! # Features
 //!
-//! What needs a feature says so beside its name.
-//!
-//! | feature | default | what it brings |
+//! | feature | default | adds |
 //! |---|---|---|
-//! | `rustls` | yes | HTTP by hyper, TLS by rustls with ring and the system's certificates |
-//! | `rustls-no-provider` | | HTTP by hyper, TLS by rustls with the provider that your program installs, such as aws-lc |
-//! | `native-tls` | | HTTP by hyper, TLS by the system's library |
-//! | `hyper` | by the three above | the transport over hyper, with no TLS of its own |
-//! | `reqwest` | | a transport over reqwest: over a client of your own, or with the TLS chosen above |
-//! | `tokio` | by `hyper` | pauses and time limits on tokio; permissions kept good; media from files and async readers |
-//! | `axum` | | webhooks as extractors of axum 0.8, replies and rejections as its responses |
+//! | `rustls` | yes | HTTP by hyper; TLS by rustls with ring and the system's certificates |
+//! | `rustls-no-provider` | | HTTP by hyper; TLS by rustls with the provider that your program installs, such as aws-lc |
+//! | `native-tls` | | HTTP by hyper; TLS by the system's library |
+//! | `hyper` | by the three above | a transport over hyper, without TLS |
+//! | `reqwest` | | a transport over reqwest: with your own client, or with the TLS chosen above |
+//! | `tokio` | by `hyper` | timeouts and pauses on tokio; stored permissions; media from files and async readers |
+//! | `axum` | | webhooks as axum 0.8 extractors, replies and rejections as responses |
 //! | `actix` | | the same for actix-web 4 |
-//! | `tower` | | all three webhooks as one `tower::Service` to mount |
-//! | `test-util` | | a recording fake of [`ChatApi`] in `testing`, and the suites that a store of yours passes |
-//! | `tracing` | | a [span per call](client#traces), by the conventions of OpenTelemetry, and an event per attempt |
+//! | `tower` | | all three webhooks as one `tower::Service` |
+//! | `test-util` | | a recording fake of [`ChatApi`] in `testing`, and conformance suites for your own stores |
+//! | `tracing` | | a [span per call](client#traces) by OpenTelemetry's conventions, and an event per attempt |
 //!
 //! ## Which TLS
 //!
-//! rustls needs a library of cryptography, and the default here is [ring]. It is kept, by its author and with rustls's
-//! maintainers standing by; it needs a C compiler and no more; and a program with it builds in three quarters of the time, and
-//! is two thirds as large, as with aws-lc, which rustls and reqwest would choose
-//! ([measured](https://docs.rs/crate/kenar/latest/source/benches/README.md)). What aws-lc has and ring has not is a build that is
-//! validated for FIPS, and a key exchange that withstands quantum computers. For these, install it at the start of your program:
+//! rustls needs a cryptography library; the default is [ring]. It is maintained by its author, with the rustls team as
+//! backup, and needs only a C compiler. In our benchmarks, a program with ring builds in three quarters of the time and is
+//! two thirds as large as with aws-lc, the default of rustls and reqwest. Only aws-lc has a FIPS-validated build and a
+//! post-quantum key exchange. To use it, install it when your program starts:
 //!
 //! ```toml
 //! kenar = { version = "0.1", default-features = false, features = ["rustls-no-provider"] }
@@ -240,27 +234,24 @@
 //! rustls::crypto::aws_lc_rs::default_provider().install_default().expect("no other is installed");
 //! ```
 //!
-//! `native-tls` is right where the system's library is the one that is patched and audited. Features add up: with `rustls` on
-//! as well, ring it is.
+//! Choose `native-tls` if your organisation patches and audits the system's library. If `rustls` is enabled too, it is used.
 //!
 //! ## WebAssembly
 //!
-//! With `default-features = false` the crate builds for `wasm32-unknown-unknown`. Random numbers come from the crate
-//! `getrandom`, which needs its feature `js` there:
+//! With `default-features = false`, the crate builds for `wasm32-unknown-unknown`. `getrandom` needs its feature `js` there:
 //!
 //! ```toml
 //! kenar = { version = "0.1", default-features = false }
 //! getrandom = { version = "0.2", features = ["js"] }
 //! ```
 //!
-//! The target has no clock: [`Timestamp::now`](model::Timestamp::now) panics, so give a client its
-//! [`clock`](client::ClientBuilder::clock), and a client makes one attempt, with the time limit of its transport.
+//! The target has no clock and no timer. [`Timestamp::now`](model::Timestamp::now) panics, so give each client a
+//! [`clock`](client::ClientBuilder::clock). A call makes one attempt, with the transport's timeout.
 //!
 //! ## Fewer crates
 //!
-//! A quarter of all the crates are tables for host names in other scripts than Latin, by way of `url`. A program that meets no
-//! such names does without them by a line in its own lock file, as [`idna_adapter`] says:
-//! `cargo update -p idna_adapter --precise 1.0.0`.
+//! A quarter of all dependencies are Unicode tables for host names, through `url`. If your program meets only ASCII host
+//! names, `cargo update -p idna_adapter --precise 1.0.0` removes them, as [`idna_adapter`] explains.
 //!
 //! [`kenar-sandbox`]: https://docs.rs/kenar-sandbox
 //! [`testing`]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html
@@ -273,7 +264,7 @@
 #![cfg_attr(not(feature = "tokio"), doc = "[`crash`]: #features\n[`inbox`]: #features\n[`quota`]: #features")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// Nothing that arrives may panic; tests may.
+// Input must never cause a panic; tests may panic.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)
@@ -287,7 +278,7 @@ pub mod axum;
 pub mod client;
 pub mod env;
 pub mod error;
-// Documentation only: it is compiled for documentation and for its examples, and for no one who uses the crate.
+// Documentation only: compiled for rustdoc and its examples.
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "tokio")]
@@ -309,7 +300,7 @@ pub mod tower;
 pub mod transport;
 pub mod webhook;
 
-// The everyday names. Everything else has one path, in its module.
+// The most used names. Everything else has one path, in its module.
 #[doc(no_inline)]
 pub use self::{
     client::{ChatApi, Client, OAuthClient},

@@ -1,7 +1,6 @@
-//! Takes secrets out of what a server or an HTTP stack says.
+//! Redaction of secrets in texts from a server or an HTTP stack.
 //!
-//! A server that repeats a secret may do so in another writing: escaped for JSON or HTML, percent-encoded, or cut off.
-//! Each of them is found.
+//! A server may echo a secret escaped for JSON or HTML, percent-encoded, or truncated. All of these forms are found.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -10,13 +9,13 @@ use serde_json::Value;
 
 const REDACTED: &str = "[redacted]";
 
-/// From how many characters on the beginning of a secret counts as one. Fewer give nothing away, and end many a text.
+/// The minimum length of a truncated secret. A shorter prefix reveals nothing and matches too many texts.
 const MIN_CUT: usize = 4;
 
-/// What the escapes of JSON, URLs and HTML begin with.
+/// The first characters of escapes in JSON, URLs and HTML.
 const ESCAPES: [char; 3] = ['\\', '%', '&'];
 
-/// What must not be told, longest first: a secret may be a part of another one.
+/// The secrets to redact, longest first: one may contain another.
 pub(crate) struct Secrets<'a>(Vec<&'a str>);
 
 impl<'a> Secrets<'a> {
@@ -26,22 +25,21 @@ impl<'a> Secrets<'a> {
         Self(secrets)
     }
 
-    /// Takes them out of a whole text.
+    /// Redacts a complete text.
     pub(crate) fn scrub(&self, text: &mut String) {
-        self.take_out(text, false);
+        self.redact(text, false);
     }
 
-    /// Takes them out of the beginning of a text, at the end of which one may have been cut in two. It then measures
-    /// `max_len` at most.
+    /// Redacts the start of a text, which may end within a secret, and cuts it to `max_len` bytes.
     pub(crate) fn scrub_beginning(&self, text: &mut String, max_len: usize) {
-        self.take_out(text, true);
-        // What stands in for a short secret is longer than the secret.
+        self.redact(text, true);
+        // The placeholder is longer than a short secret.
         while text.len() > max_len {
             text.pop();
         }
     }
 
-    fn take_out(&self, text: &mut String, may_be_cut: bool) {
+    fn redact(&self, text: &mut String, may_be_cut: bool) {
         for secret in &self.0 {
             if text.contains(secret) {
                 *text = text.replace(secret, REDACTED);
@@ -57,7 +55,7 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// Takes them out of every text in a JSON value.
+    /// Redacts every text and number in a JSON value.
     pub(crate) fn scrub_json(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.scrub(text),
@@ -83,29 +81,29 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// What an error and its sources say, without the secrets; `None` where they tell none.
+    /// The redacted messages of an error and its sources; `None` if they contain no secret.
     pub(crate) fn scrubbed_chain(&self, error: &(dyn StdError + 'static)) -> Option<String> {
-        let (mut said, mut debug) = (error.to_string(), format!("{error:?}"));
+        let (mut display, mut debug) = (error.to_string(), format!("{error:?}"));
         let mut next = error.source();
         while let Some(error) = next {
-            // Writing to a text does not fail.
-            let _ = write!(said, ": {error}");
+            // Writing to a `String` cannot fail.
+            let _ = write!(display, ": {error}");
             let _ = write!(debug, " {error:?}");
             next = error.source();
         }
-        let (mut scrubbed, mut scrubbed_debug) = (said.clone(), debug.clone());
+        let (mut scrubbed, mut scrubbed_debug) = (display.clone(), debug.clone());
         self.scrub(&mut scrubbed);
         self.scrub(&mut scrubbed_debug);
-        (scrubbed != said || scrubbed_debug != debug).then_some(scrubbed)
+        (scrubbed != display || scrubbed_debug != debug).then_some(scrubbed)
     }
 }
 
-/// `text` without `secret` in whatever writing; `None` where it is not in there.
+/// `text` with `secret` redacted in every form; `None` if it does not occur.
 fn without(text: &str, secret: &str, may_be_cut: bool) -> Option<String> {
     let mut scrubbed = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        match written(rest, secret, may_be_cut) {
+        match strip_secret(rest, secret, may_be_cut) {
             Some(after) => {
                 scrubbed.push_str(REDACTED);
                 rest = after;
@@ -119,24 +117,24 @@ fn without(text: &str, secret: &str, may_be_cut: bool) -> Option<String> {
     (scrubbed != text).then_some(scrubbed)
 }
 
-/// What comes after `secret`, where `text` begins with a writing of it.
-fn written<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a str> {
+/// The rest of `text` after a leading `secret` in any form.
+fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a str> {
     let mut rest = text;
     for (index, character) in secret.chars().enumerate() {
-        rest = match after_character(rest, character) {
+        rest = match strip_character(rest, character) {
             Some(after) => after,
-            None if may_be_cut && index >= MIN_CUT && ends_within_a_character(rest) => return Some(""),
+            None if may_be_cut && index >= MIN_CUT && ends_within_character(rest) => return Some(""),
             None => return None,
         };
     }
     Some(rest)
 }
 
-/// What comes after `character`, where `text` begins with a writing of it.
-fn after_character(text: &str, character: char) -> Option<&str> {
+/// The rest of `text` after a leading `character` in any form.
+fn strip_character(text: &str, character: char) -> Option<&str> {
     let first = text.chars().next()?;
     if (first, character) == ('+', ' ') {
-        // A space in a form.
+        // A form encodes a space as a plus sign.
         return text.strip_prefix('+');
     }
     if !ESCAPES.contains(&first) {
@@ -167,73 +165,10 @@ fn after_character(text: &str, character: char) -> Option<&str> {
     json().or_else(url).or_else(html).or_else(|| text.strip_prefix(character))
 }
 
-/// Whether a text is over, or in the middle of an escape.
-fn ends_within_a_character(rest: &str) -> bool {
+/// Returns `true` if nothing or only part of an escape remains.
+fn ends_within_character(rest: &str) -> bool {
     rest.is_empty() || rest.len() < "&quot;".len() && rest.starts_with(ESCAPES)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scrubbed(secrets: &[&str], text: &str) -> String {
-        let mut text = text.to_owned();
-        Secrets::new(secrets.iter().copied()).scrub(&mut text);
-        text
-    }
-
-    #[test]
-    fn secret_within_another_does_not_save_the_rest_of_it() {
-        assert_eq!(scrubbed(&["abc", "abcdef"], "abcdef abc"), "[redacted] [redacted]");
-        assert_eq!(scrubbed(&["", "abc"], "ab"), "ab");
-    }
-
-    #[test]
-    fn secret_is_found_in_every_writing() {
-        let secret = r#"a/+="\&<'%z"#;
-        for writing in [
-            secret,
-            r#"a\/+=\"\\&<'%z"#,
-            r#"a/+=\"\\\u0026\u003c\u0027%z"#,
-            "a%2F%2B%3D%22%5C%26%3C%27%25z",
-            "a%2f%2b%3d%22%5c%26%3c%27%25z",
-            "a/&#43;&#61;&quot;\\&amp;&lt;&apos;%z",
-            "a&#x2F;+=&#34;&#92;&amp;&lt;&#39;%z",
-        ] {
-            assert_eq!(scrubbed(&[secret], &format!("ا{writing}.{writing}")), "ا[redacted].[redacted]", "{writing}");
-        }
-        assert_eq!(scrubbed(&["a b+c"], "a+b+c a+b%2Bc a b+c"), "[redacted] [redacted] [redacted]");
-        for other in ["a/+=", "A/+=\"\\&<'%z", "a%2", "&", "&#;", "\\", "\\u00", "%zz", "%ا"] {
-            assert_eq!(scrubbed(&[secret], other), other);
-        }
-    }
-
-    #[test]
-    fn secret_that_was_cut_off_is_found_at_the_end() {
-        for (text, left) in [
-            ("said: placeho", "said: [redacted]"),
-            ("said: placeholder/", "said: [redacted]"),
-            ("said: placeholder%2", "said: [redacted]"),
-            ("said: placeholder&#4", "said: [redacted]"),
-            ("said: pla", "said: pla"),
-            ("placeho, it said", "placeho, it said"),
-        ] {
-            let mut text = text.to_owned();
-            Secrets::new(["placeholder/secret"]).scrub_beginning(&mut text, 100);
-            assert_eq!(text, left);
-        }
-        let mut grown = "a".repeat(10);
-        Secrets::new(["a"]).scrub_beginning(&mut grown, 10);
-        assert_eq!(grown.len(), 10);
-    }
-
-    #[test]
-    fn json_is_searched_everywhere() {
-        let mut value = serde_json::json!({ "12345": [{ "a": "12345" }, 12345, 1_123_450, 7, null] });
-        Secrets::new(["12345"]).scrub_json(&mut value);
-        assert_eq!(
-            value,
-            serde_json::json!({ "[redacted]": [{ "a": "[redacted]" }, "[redacted]", "1[redacted]0", 7, null] })
-        );
-    }
-}
+mod tests;

@@ -1,14 +1,14 @@
-//! Secrets, each a type of its own: redacted in `Debug`, wiped from memory when dropped, compared in constant time.
+//! Keys and tokens, each with its own type.
 //!
-//! An API key cannot be passed where a client secret belongs, and none of them can be printed, serialised or
-//! formatted by accident. The text is reached only through `expose_secret`, a name that shows in a review.
+//! They are redacted in `Debug`, zeroed when dropped and compared in constant time. They implement neither `Display` nor
+//! `Serialize`; only `expose_secret` returns the text.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-/// Why a text cannot be a secret of the kind asked for. Says nothing of the text itself.
+/// The error for a malformed secret. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {kind} {problem}")]
 pub struct InvalidSecret {
@@ -20,9 +20,9 @@ pub struct InvalidSecret {
 enum SecretProblem {
     #[error("is empty")]
     Empty,
-    #[error("begins or ends with white space: trim what you read it from")]
+    #[error("begins or ends with white space: trim the input")]
     Padded,
-    #[error("contains a character other than printable ASCII, which no HTTP header can carry")]
+    #[error("contains a character other than printable ASCII")]
     NotPrintableAscii,
 }
 
@@ -38,7 +38,7 @@ fn check(text: &str) -> Result<(), SecretProblem> {
     }
 }
 
-/// Whether the text is a key or a token that `kenar-sandbox` made. Its upload tokens are Base64, as the platform's are.
+/// Recognises the sandbox's keys and tokens. Its upload tokens are Base64, as the platform's are.
 pub(crate) fn is_of_sandbox(text: &str) -> bool {
     text.starts_with("sandbox-") || text.starts_with("c2FuZGJveC")
 }
@@ -50,19 +50,19 @@ macro_rules! secrets {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the text as it is.
+            /// A secret from its text.
             ///
             /// # Errors
             ///
-            /// [`InvalidSecret`] when the text is empty, begins or ends with white space (a trailing line break read
-            /// from a file, usually), or holds anything but printable ASCII.
+            /// [`InvalidSecret`] if the text is empty, begins or ends with white space (often a line break from a
+            /// file), or is not printable ASCII.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidSecret> {
                 let text = SecretString::from(text.into());
                 check(text.expose_secret()).map_err(|problem| InvalidSecret { kind: $kind, problem })?;
                 Ok(Self(text))
             }
 
-            /// The text itself. Keep it out of logs, errors and URLs.
+            /// The text. Keep it out of logs, errors and URLs.
             #[must_use]
             pub fn expose_secret(&self) -> &str {
                 self.0.expose_secret()
@@ -75,7 +75,7 @@ macro_rules! secrets {
             }
         }
 
-        /// In constant time for texts of one length.
+        /// Compares in constant time, except for the length.
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
                 self.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
@@ -95,53 +95,37 @@ macro_rules! secrets {
 }
 
 secrets! {
-    /// The key that your app shows Divar on each call, in the `X-API-Key` header. Made in the Kenar
-    /// [panel](crate::guide#panel); the platform asks that it be changed at least every 60 days.
+    /// Your app's key for calls to Divar, sent in the `X-API-Key` header.
+    ///
+    /// Create it in the Kenar [panel](crate::guide#panel). The platform asks for rotation at least every 60 days.
+    #[doc(alias = "X-API-Key")]
     ApiKey: "API key";
 
-    /// What Divar shows you on each webhook, as the whole value of the `Authorization` header. You choose it in the
-    /// Kenar panel ("Divar Identification Key"); one key guards all three webhooks.
+    /// The key that Divar sends with each webhook, as the whole `Authorization` header.
+    ///
+    /// You choose it in the Kenar panel ("Divar Identification Key"). All three webhooks share it.
+    #[doc(alias = "Divar Identification Key")]
     IdentificationKey: "identification key";
 
-    /// Your app's OAuth secret, sent when a code or a refresh token is exchanged. Not the API key.
+    /// Your app's OAuth client secret, for the token endpoint. It is not the API key.
+    #[doc(alias = "client_secret")]
     ClientSecret: "client secret";
 
-    /// What a user's permission turned into: sent as `Authorization: Bearer` on calls made in that user's name. Lives
-    /// for an hour.
+    /// A user's OAuth access token, sent as `Authorization: Bearer`. Valid for one hour.
+    #[doc(alias = "ory_at")]
     AccessToken: "access token";
 
-    /// What a new [`AccessToken`] is had for once the old one has expired. Lives for 30 days, and changes at each use.
+    /// Exchanged for a new [`AccessToken`] when the old one expires. Valid for 30 days; each refresh returns a new one.
+    #[doc(alias = "ory_rt")]
     RefreshToken: "refresh token";
 
-    /// What the user brings back from the consent page, to be exchanged once for tokens.
+    /// The code in the callback from the consent page, exchanged once for tokens.
+    #[doc(alias = "code")]
     AuthorizationCode: "authorization code";
 
-    /// What one media upload is made with.
+    /// The token that authorises one media upload.
     UploadToken: "upload token";
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secret_unfit_for_a_header_is_refused_and_not_repeated() {
-        for (text, says) in [
-            ("", "the API key is empty"),
-            ("placeholder\n", "the API key begins or ends with white space: trim what you read it from"),
-            ("کلید", "the API key contains a character other than printable ASCII, which no HTTP header can carry"),
-        ] {
-            assert_eq!(ApiKey::new(text).unwrap_err().to_string(), says);
-        }
-    }
-
-    #[test]
-    fn identification_key_may_hold_a_scheme_and_a_space() {
-        assert_eq!(IdentificationKey::new("Bearer placeholder").unwrap().expose_secret(), "Bearer placeholder");
-    }
-
-    #[test]
-    fn debug_is_redacted() {
-        assert_eq!(format!("{:?}", AccessToken::new("placeholder").unwrap()), "AccessToken([redacted])");
-    }
-}
+mod tests;

@@ -210,7 +210,7 @@ fn error_of_the_token_endpoint_repeats_no_token() {
         }
     }
     let error = exchanged(StatusCode::UNAUTHORIZED, r#"{"code":16,"message":"no"}"#.to_owned()).unwrap_err();
-    assert_eq!(error.to_string(), "oauth.exchange_code: Divar answered 401 Unauthorized, code 16 UNAUTHENTICATED");
+    assert_eq!(error.to_string(), "HTTP 401 Unauthorized: oauth.exchange_code: code 16 UNAUTHENTICATED");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Calls to Divar: what is sent and how responses are read.
+//! Calls to Divar: the requests sent and the responses read.
 
-mod answers;
 mod operations;
+mod responses;
 mod sandbox_keys;
 mod static_checks;
 #[cfg(feature = "hyper")]

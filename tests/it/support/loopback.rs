@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// Takes one connection and one request, answers with `bytes` and closes.
-    pub async fn answer_once(&self, bytes: impl AsRef<[u8]>) -> Received {
+    pub async fn respond_once(&self, bytes: impl AsRef<[u8]>) -> Received {
         let mut connection = self.accept().await;
         let received = connection.request().await.expect("a request");
         connection.write(bytes.as_ref()).await;

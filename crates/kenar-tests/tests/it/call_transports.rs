@@ -60,7 +60,7 @@ async fn get_user(client: &Client) -> Result<kenar::operation::GetUserResponse, 
 async fn answered(stack: Stack, bytes: &[u8]) -> Result<kenar::operation::GetUserResponse, Error> {
     let server = Server::start().await;
     let client = stack.client(&server);
-    let (outcome, _) = tokio::join!(get_user(&client), server.answer_once(bytes));
+    let (outcome, _) = tokio::join!(get_user(&client), server.respond_once(bytes));
     outcome
 }
 
@@ -73,7 +73,7 @@ async fn request_goes_out_as_it_is() {
         let conversation = ConversationId::new("c/1=");
         let token = access_token();
         let send = client.send_message(&conversation, &message, &token);
-        let (outcome, received) = tokio::join!(send, server.answer_once(json("{}")));
+        let (outcome, received) = tokio::join!(send, server.respond_once(json("{}")));
         outcome.unwrap();
 
         assert!(
@@ -134,12 +134,12 @@ async fn answer_is_bounded_whether_its_length_is_announced_or_not() {
         ] {
             let server = Server::start().await;
             let client = bounded(&server);
-            let (outcome, _) = tokio::join!(get_user(&client), server.answer_once(&allowed));
+            let (outcome, _) = tokio::join!(get_user(&client), server.respond_once(&allowed));
             assert!(outcome.is_ok(), "{what}: {outcome:?}");
 
             let server = Server::start().await;
             let client = bounded(&server);
-            let (outcome, _) = tokio::join!(get_user(&client), server.answer_once(&too_large));
+            let (outcome, _) = tokio::join!(get_user(&client), server.respond_once(&too_large));
             let error = outcome.expect_err(what);
             assert_eq!((error.kind(), error.attempts()), (ErrorKind::ResponseTooLarge, 1), "{what}");
             assert!(error.may_have_been_processed(), "{what}");

@@ -116,7 +116,7 @@ async fn without_certificates_local_calls_work_and_others_say_why() {
             local().transport(HyperTransport::new().unwrap()).build().unwrap(),
             local().transport(ReqwestTransport::new().unwrap()).build().unwrap(),
         ] {
-            let (outcome, _) = tokio::join!(client.get_user(&by), server.answer_once(json("{}")));
+            let (outcome, _) = tokio::join!(client.get_user(&by), server.respond_once(json("{}")));
             outcome.unwrap();
         }
 
@@ -188,7 +188,7 @@ async fn reqwest_client_repeats_nothing_by_its_own_policy() {
             }
         };
         let unavailable = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        let (outcome, _) = tokio::join!(call, server.answer_once(unavailable));
+        let (outcome, _) = tokio::join!(call, server.respond_once(unavailable));
         assert_eq!(outcome.unwrap_err().status().unwrap(), 503, "{body}");
     }
     assert!(server.stayed_untouched(), "a request was repeated");
