@@ -215,7 +215,7 @@
 //! | `axum` | | webhooks as axum 0.8 extractors, replies and rejections as responses |
 //! | `actix` | | the same for actix-web 4 |
 //! | `tower` | | all three webhooks as one `tower::Service` |
-//! | `test-util` | | a recording fake of [`ChatApi`] in `testing`, and conformance suites for your own stores |
+//! | `test-util` | | a recording fake of [`ChatApi`] in `testing` |
 //! | `tracing` | | a [span per call](client#traces) by OpenTelemetry's conventions, and an event per attempt |
 //!
 //! ## Which TLS

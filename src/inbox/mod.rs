@@ -56,8 +56,6 @@
 //! for [7 days](InboxSettings::remember). A dead letter is kept until you [retry](Inbox::retry_dead_letter) or
 //! [drop](Inbox::drop_dead_letter) it.
 
-#[cfg(feature = "test-util")]
-pub mod conformance;
 mod event;
 mod memory;
 mod settings;

@@ -13,8 +13,8 @@ use crate::model::Timestamp;
 
 /// A durable queue of events, shared by any number of processes, for an [`Inbox`](super::Inbox).
 ///
-/// The crate has [`MemoryInbox`](super::MemoryInbox); `kenar-store` has SQLite and Redis. A store of your own passes
-/// `kenar::inbox::conformance`, with the feature `test-util`.
+/// The crate has [`MemoryInbox`](super::MemoryInbox); `kenar-store` has SQLite and Redis. Test a store of your
+/// own with `kenar_store::conformance::check_inbox`.
 ///
 /// Events of one lane form a queue. Its first event, the head, is the only one that can be claimed. A claim is a lease:
 /// until it ends, nobody else can claim the lane. Each claim gets a greater [`fence`](Ticket::fence); what is done

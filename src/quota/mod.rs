@@ -28,8 +28,6 @@
 //! - Each attempt of a call counts. Requests without the API key, to the token endpoint and of media files, do not count.
 //! - If the store fails, the request is sent: Divar enforces its limits in any case.
 
-#[cfg(feature = "test-util")]
-pub mod conformance;
 mod limits;
 mod memory;
 mod store;

@@ -11,8 +11,8 @@ use crate::error::StoreError;
 
 /// A count of calls, shared by all processes of an app, for a [`Quota`](super::Quota).
 ///
-/// The crate has [`MemoryQuota`](super::MemoryQuota), for one process; `kenar-store` has SQLite and Redis. A store of your
-/// own passes `kenar::quota::conformance`, with the feature `test-util`.
+/// The crate has [`MemoryQuota`](super::MemoryQuota), for one process; `kenar-store` has SQLite and Redis. Test a
+/// store of your own with `kenar_store::conformance::check_quota`.
 ///
 /// Each method is one atomic step for the quota `name`, by the store's own clock.
 #[async_trait]

@@ -81,8 +81,6 @@
 //!
 //! [`kenar-store`]: https://docs.rs/kenar-store
 
-#[cfg(feature = "test-util")]
-pub mod conformance;
 mod entry;
 mod error;
 mod flight;

@@ -12,8 +12,8 @@ use crate::model::Timestamp;
 
 /// A durable map from keys to permissions, shared by any number of processes, for [`Permissions`](super::Permissions).
 ///
-/// The crate has [`MemoryPermissions`](super::MemoryPermissions); `kenar-store` has SQLite and Redis. A store of your own
-/// passes `kenar::tokens::conformance`, with the feature `test-util`.
+/// The crate has [`MemoryPermissions`](super::MemoryPermissions); `kenar-store` has SQLite and Redis. Test a store
+/// of your own with `kenar_store::conformance::check_permissions`.
 ///
 /// Each method is one atomic step, and is durable when it returns. An error leaves open whether the step was taken: it is
 /// repeated with the same arguments, and the step is then not taken twice. Stores need no clock: who waits for somebody

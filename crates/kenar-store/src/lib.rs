@@ -11,6 +11,11 @@
 //! `Encrypted` (feature `encryption`) to encrypt tokens with a key of yours. Events and the keys of permissions are not
 //! encrypted.
 //!
+//! # A store of your own
+//!
+//! The feature `conformance` has the test suites that these stores pass. It works without them: see the module
+//! `conformance`.
+//!
 //! # Client libraries
 //!
 //! Neither library appears in this crate's API, so a new major version of one is not a breaking release here.
@@ -28,8 +33,11 @@
 #![deny(missing_docs)]
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "encryption")]
 mod encrypted;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 mod error;
 #[cfg(feature = "redis")]
 mod redis;
@@ -38,6 +46,7 @@ mod sqlite;
 
 #[cfg(feature = "encryption")]
 pub use encrypted::{Encrypted, EncryptionKey, InvalidEncryptionKey};
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub use error::Error;
 #[cfg(feature = "redis")]
 pub use redis::Redis;

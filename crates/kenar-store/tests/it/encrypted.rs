@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use kenar::model::Timestamp;
-use kenar::tokens::{MemoryPermissions, PermissionStore, PermissionValue, Stamp, conformance};
+use kenar::tokens::{MemoryPermissions, PermissionStore, PermissionValue, Stamp};
+use kenar_store::conformance::check_permissions;
 use kenar_store::{Encrypted, EncryptionKey};
 
 type Store = Arc<MemoryPermissions>;
@@ -37,7 +38,7 @@ async fn bytes(store: &Store, name: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn encrypted_store_passes_the_permission_suite() {
-    conformance::check(|| async { Encrypted::new(MemoryPermissions::new(), key(1)) }).await;
+    check_permissions(|| async { Encrypted::new(MemoryPermissions::new(), key(1)) }).await;
 }
 
 #[tokio::test]

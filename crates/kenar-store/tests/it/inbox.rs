@@ -1,6 +1,6 @@
 //! Promise: an accepted event survives the process, whichever store holds it.
 
-use kenar::inbox::conformance;
+use kenar_store::conformance::check_inbox;
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn sqlite_inbox_conforms() {
         let path = directory.path().join(format!("{}.db", files.get()));
         async { kenar_store::Sqlite::open(path).await.unwrap() }
     };
-    conformance::check(new_store).await;
+    check_inbox(new_store).await;
 }
 
 #[cfg(feature = "redis")]
@@ -26,5 +26,5 @@ async fn redis_inbox_conforms() {
         let store = connected.clone().with_prefix(&stores.get().to_string());
         async { store }
     };
-    conformance::check(new_store).await;
+    check_inbox(new_store).await;
 }

@@ -1,18 +1,13 @@
 //! Promise: every store keeps permissions as `Permissions` needs it.
 
-use kenar::tokens::{MemoryPermissions, conformance};
-
-#[tokio::test]
-async fn memory_passes_the_permission_suite() {
-    conformance::check(|| async { MemoryPermissions::new() }).await;
-}
+use kenar_store::conformance::check_permissions;
 
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_passes_the_permission_suite() {
     let directory = tempfile::tempdir().unwrap();
     let number = std::sync::atomic::AtomicUsize::new(0);
-    conformance::check(|| async {
+    check_permissions(|| async {
         let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         kenar_store::Sqlite::open(directory.path().join(format!("{number}.db"))).await.unwrap()
     })
@@ -24,7 +19,7 @@ async fn sqlite_passes_the_permission_suite() {
 async fn redis_passes_the_permission_suite() {
     let server = crate::support::RedisServer::start();
     let number = std::sync::atomic::AtomicUsize::new(0);
-    conformance::check(|| async {
+    check_permissions(|| async {
         let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         kenar_store::Redis::connect(&server.url()).await.unwrap().with_prefix(&format!("test-{number}"))
     })

@@ -1,18 +1,18 @@
 //! Promise: all processes of an app keep its limits together.
 
-use kenar::quota::conformance;
+use kenar_store::conformance::check_quota;
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn sqlite_quota_conforms() {
     let directory = tempfile::tempdir().unwrap();
     let store = kenar_store::Sqlite::open(directory.path().join("addon.db")).await.unwrap();
-    conformance::check(&store).await;
+    check_quota(&store).await;
 }
 
 #[cfg(feature = "redis")]
 #[tokio::test]
 async fn redis_quota_conforms() {
     let server = crate::support::RedisServer::start();
-    conformance::check(&kenar_store::Redis::connect(&server.url()).await.unwrap()).await;
+    check_quota(&kenar_store::Redis::connect(&server.url()).await.unwrap()).await;
 }

@@ -1,21 +1,9 @@
-//! The suite of tests that every [`InboxStore`] passes, for a store of your own.
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use kenar::inbox::{MemoryInbox, conformance};
-//!
-//! conformance::check(|| async { MemoryInbox::new() }).await;
-//! # }
-//! ```
-#![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed check is a panic")]
-
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, Ticket};
+use kenar::inbox::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, Ticket};
 
 /// A duration that ends at once.
 const NONE: Duration = Duration::ZERO;
@@ -29,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// # Panics
 ///
 /// If the store breaks the contract or fails. The message says which rule was broken.
-pub async fn check<S, F, Fut>(new_store: F)
+pub async fn check_inbox<S, F, Fut>(new_store: F)
 where
     S: InboxStore,
     F: Fn() -> Fut,

@@ -1,28 +1,9 @@
-//! The suite of tests that every [`PermissionStore`] passes, for a store of your own.
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use kenar::tokens::{MemoryPermissions, conformance};
-//!
-//! conformance::check(|| async { MemoryPermissions::new() }).await;
-//! # }
-//! ```
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a failed check is a panic"
-)]
-
 use std::future::Future;
 use std::sync::Arc;
 
+use kenar::model::Timestamp;
+use kenar::tokens::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
 use tokio::task::JoinSet;
-
-use super::store::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
-use crate::model::Timestamp;
 
 /// Checks that a store keeps the contract of [`PermissionStore`]. `new_store` makes an empty store for each check.
 ///
@@ -31,7 +12,7 @@ use crate::model::Timestamp;
 /// # Panics
 ///
 /// If the store breaks the contract or fails. The message says which rule was broken.
-pub async fn check<S, F, Fut>(new_store: F)
+pub async fn check_permissions<S, F, Fut>(new_store: F)
 where
     S: PermissionStore,
     F: Fn() -> Fut,

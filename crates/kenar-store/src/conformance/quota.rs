@@ -1,20 +1,8 @@
-//! The suite of tests that every [`QuotaStore`] passes, for a store of your own.
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! use kenar::quota::{MemoryQuota, conformance};
-//!
-//! conformance::check(&MemoryQuota::new()).await;
-//! # }
-//! ```
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed check is a panic")]
-
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{QuotaLimits, QuotaStore, Reservation};
-use crate::model::Timestamp;
+use kenar::model::Timestamp;
+use kenar::quota::{QuotaLimits, QuotaStore, Reservation};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HALF_A_DAY: Duration = Duration::from_secs(43_200);
@@ -24,7 +12,7 @@ const HALF_A_DAY: Duration = Duration::from_secs(43_200);
 /// # Panics
 ///
 /// If the store breaks the contract or fails. The message says which rule was broken.
-pub async fn check(store: &impl QuotaStore) {
+pub async fn check_quota(store: &impl QuotaStore) {
     calls_per_minute_are_limited(store).await;
     calls_per_day_are_limited(store).await;
     pause_delays_calls(store).await;
