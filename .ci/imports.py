@@ -79,7 +79,7 @@ def imports(path, source):
 
 
 def graph(source):
-    files = {module_of(path, source): path for path in source.rglob("*.rs") if "bin" not in path.parts}
+    files = {module_of(path, source): path for path in source.rglob("*.rs") if "bin" not in path.parts and path.name != "tests.rs"}
     edges = {}
     for module, path in files.items():
         targets = set()
