@@ -1,127 +1,124 @@
-//! A small delivery add-on: the code to copy. It knows nothing of the sandbox.
-//!
-//! Between `// [send]` and `// [end]`, and their like, is what one job takes; `tests/lines.rs` counts it.
+//! A small delivery add-on to copy. `tests/it/lines.rs` counts the lines between `// [send]` and `// [end]`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::{FromRef, Path, State};
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use kenar::model::AppUrl;
-use kenar::model::icon::Icon;
-use kenar::oauth::{Callback, CallbackQuery, NoRandomness};
-use kenar::secret::AuthorizationCode;
-use kenar::webhook::{COMPLETION_URL, DynamicActionReply, MessageEvent, OpenAppReply, Rejection};
-use kenar::{
-    BotMessage, Button, ChatApi as _, Client, ConversationMessage, DynamicAction, Error, Event, OAuthClient, OpenApp,
-    Scope, Verifier,
-};
+use axum::{Router, http::StatusCode, response::Redirect};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use kenar::model::{AppUrl, ConversationId, icon::Icon};
+use kenar::oauth::{CallbackQuery, OAuthState, PermissionUrl};
+use kenar::webhook::{COMPLETION_URL, DynamicActionReply, OpenAppReply, Rejection};
+use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage};
+use kenar::{DynamicAction, Event, OAuthClient, OpenApp, Scope, Verifier};
+use maud::{DOCTYPE, Markup, html};
 use serde::{Deserialize, Serialize};
+use url::Url;
+use uuid::Uuid;
 
-use super::visits::{Visit, Visits};
-
-/// What the add-on needs: all of it made at the start, where a mistake can be reported.
 #[derive(Clone)]
-pub struct Settings {
-    pub verifier: Verifier,
+pub struct AddOn {
     pub client: Client,
+    pub verifier: Verifier,
     pub oauth: OAuthClient,
-    /// Where users' browsers find the add-on.
+    /// The address at which browsers reach the add-on.
     pub base: AppUrl,
+    /// In memory. An add-on that runs in several processes needs a shared store.
+    pub visits: Arc<Mutex<HashMap<Uuid, Visit>>>,
 }
 
-#[derive(Clone)]
-struct AddOn {
-    settings: Settings,
-    visits: Arc<Visits>,
+/// One user's stay on the add-on's pages.
+pub struct Visit {
+    conversation: ConversationId,
+    return_url: Url,
+    consent_page: PermissionUrl,
+    state: OAuthState,
+    begun: Instant,
 }
 
-/// By it, the extractors of webhooks know Divar.
-impl FromRef<AddOn> for Verifier {
-    fn from_ref(app: &AddOn) -> Self {
-        app.settings.verifier.clone()
-    }
-}
-
-/// What the button under the message carries, and brings back when it is pressed.
+/// The data of the button, which comes back when it is pressed.
 #[derive(Serialize, Deserialize)]
 struct Confirm {
     order: String,
 }
 
-pub fn router(settings: Settings) -> Router {
+/// The extractors of webhooks find the verifier by this.
+impl FromRef<AddOn> for Verifier {
+    fn from_ref(app: &AddOn) -> Self {
+        app.verifier.clone()
+    }
+}
+
+pub fn router(app: AddOn) -> Router {
     Router::new()
         .route("/kenar/open", post(open_app))
         .route("/kenar/event", post(event))
         .route("/kenar/action", post(dynamic_action))
         .route("/visits/{id}", get(order_page).post(order))
         .route("/oauth/callback", get(callback))
-        .with_state(AddOn { settings, visits: Arc::default() })
+        .with_state(app)
 }
 
-type App = State<AddOn>;
-
-/// A user opens the add-on in a chat: answer with the page to show.
-async fn open_app(State(app): App, opened: OpenApp) -> Result<OpenAppReply, Problem> {
-    let conversation = opened.conversation_id().cloned().ok_or(Problem::NoConversation)?;
-    let visit = app.visits.begin(conversation, opened.return_url())?;
-    Ok(opened.reply(app.settings.base.join(["visits", &visit.id])))
+/// A user opens the add-on in a chat. The reply names the page to show.
+async fn open_app(State(app): State<AddOn>, opened: OpenApp) -> Result<OpenAppReply, StatusCode> {
+    // There is no conversation when the add-on is opened from the page of a post.
+    let conversation = opened.conversation_id().cloned().ok_or(StatusCode::BAD_REQUEST)?;
+    // [permission]
+    let scope = Scope::conversation_send_message(&conversation);
+    let (consent_page, state) = app.oauth.permission_url([scope]);
+    // [end]
+    let (id, return_url) = (Uuid::new_v4(), opened.return_url());
+    let visit = Visit { conversation, return_url, consent_page, state, begun: Instant::now() };
+    app.visits().insert(id, visit);
+    Ok(opened.reply(app.base.join(["visits", &id.to_string()])))
 }
 
 /// The page that Divar opens for the user.
-async fn order_page(State(app): App, Path(id): Path<String>) -> Result<Html<&'static str>, Redirect> {
-    app.visits.get(&id).ok_or_else(back_to_divar)?;
-    Ok(Html(
-        "<!doctype html><html lang=fa dir=rtl><meta charset=utf-8><title>ارسال کالا</title>\
-         <form method=post><button>ثبت درخواست ارسال</button></form></html>",
-    ))
+async fn order_page(State(app): State<AddOn>, Path(id): Path<Uuid>) -> Result<Markup, Redirect> {
+    app.visits().get(&id).ok_or(Redirect::to(COMPLETION_URL))?;
+    Ok(html! {
+        (DOCTYPE)
+        meta charset="utf-8"; title { "ارسال کالا" }
+        form method="post" dir="rtl" { button { "ثبت درخواست ارسال" } }
+    })
 }
 
-/// The user has ordered: ask for permission to write into the conversation. The cookie binds the answer to this browser.
-async fn order(State(app): App, Path(id): Path<String>) -> Result<impl IntoResponse, Redirect> {
-    let visit = app.visits.get(&id).ok_or_else(back_to_divar)?;
-    // [permission]
-    let scope = Scope::conversation_send_message(&visit.conversation);
-    let url = app.settings.oauth.permission_url_with_state([scope], visit.state);
-    // [end]
-    Ok(([(SET_COOKIE, format!("visit={id}; Path=/; HttpOnly; SameSite=Lax"))], Redirect::to(url.as_str())))
+/// The user orders. The cookie binds the permission to this browser.
+async fn order(State(app): State<AddOn>, Path(id): Path<Uuid>) -> Result<(CookieJar, Redirect), Redirect> {
+    let consent_page = app.visits().get(&id).ok_or(Redirect::to(COMPLETION_URL))?.consent_page.clone();
+    let secure = app.base.as_url().scheme() == "https";
+    let cookie = Cookie::build(("visit", id.to_string())).path("/").http_only(true).same_site(SameSite::Lax);
+    Ok((CookieJar::new().add(cookie.secure(secure)), Redirect::to(consent_page.as_str())))
 }
 
-/// The user is back from the consent page, and is brought back to Divar whatever comes of it.
-async fn callback(State(app): App, headers: HeaderMap, query: CallbackQuery) -> Result<Redirect, Redirect> {
-    let visit = visit_in(&headers).and_then(|id| app.visits.end(id)).ok_or_else(back_to_divar)?;
+/// The user comes back from the consent page, and returns to Divar whatever they chose.
+async fn callback(State(app): State<AddOn>, cookies: CookieJar, query: CallbackQuery) -> Redirect {
+    let id = cookies.get("visit").and_then(|cookie| cookie.value().parse().ok());
+    let Some(visit) = id.and_then(|id| app.visits().remove(&id)) else { return Redirect::to(COMPLETION_URL) };
     let back = Redirect::to(visit.return_url.as_str());
-    match app.settings.oauth.callback(&query, &visit.state).map(Callback::granted) {
-        Ok(Ok(code)) => {
-            // In a task of its own: where the browser goes away, axum drops this handler, but the code is used up.
-            let work = tokio::spawn(async move { app.announce(&visit, code).await });
-            if let Ok(Err(error)) = work.await {
-                eprintln!("not written: {error}");
-            }
-        }
-        Ok(Err(denial)) => eprintln!("{denial}"),
-        Err(error) => eprintln!("no callback of ours: {error}"),
-    }
-    Ok(back)
+    // Axum drops this handler if the browser disconnects. The code works once, so a task uses it.
+    let work = tokio::spawn(async move { app.announce(visit, query).await });
+    work.await.unwrap_or(Ok(())).unwrap_or_else(|error| eprintln!("not written: {error}"));
+    back
 }
 
-/// Something happened. Divar wants its 200 at once, so the work is done after it.
-async fn event(State(app): App, event: Event) {
-    // Everything authentic is worth a 200, also what is not known yet.
+/// Responds with 200 to every authentic event, known or not, and works afterwards.
+async fn event(State(app): State<AddOn>, event: Event) {
     if let Event::ChatbotMessage(message) = event {
         tokio::spawn(async move {
-            if let Err(error) = app.answer(&message).await {
-                eprintln!("the chatbot could not answer: {error}");
-            }
+            let reply = BotMessage::text(format!("سفارش «{}» در راه است.", message.text().unwrap_or("؟")));
+            let sent = app.client.send_bot_message(&message.conversation.id, &reply).await;
+            sent.map(drop).unwrap_or_else(|error| eprintln!("no reply was sent: {error}"));
         });
     }
 }
 
 // [webhook]
-/// A button was pressed that asks the add-on what to do. The user waits for this answer.
+/// A user pressed a button that asks the add-on what to do, and waits for this reply.
 async fn dynamic_action(pressed: DynamicAction) -> Result<DynamicActionReply, Rejection> {
     let Confirm { order } = pressed.data()?;
     Ok(DynamicActionReply::toast(format!("زمان سفارش {order} تأیید شد")))
@@ -129,60 +126,26 @@ async fn dynamic_action(pressed: DynamicAction) -> Result<DynamicActionReply, Re
 // [end]
 
 impl AddOn {
-    /// Writes the result into the conversation, with a button for each side.
-    async fn announce(&self, visit: &Visit, code: AuthorizationCode) -> Result<(), Error> {
-        let tokens = self.settings.oauth.exchange(code).await?;
-        let order = Confirm { order: "17".to_owned() };
+    /// Writes into the conversation, with a button for each side.
+    async fn announce(&self, visit: Visit, query: CallbackQuery) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let code = self.oauth.callback(&query, &visit.state)?.granted()?; // fails for another visitor, or if denied
+        let tokens = self.oauth.exchange(code).await?;
+        let (tracking, order) = (self.base.join(["orders", "17"]), Confirm { order: "17".to_owned() });
         // [send]
         let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
-            .sender_buttons([[
-                Button::open_link("پیگیری سفارش", self.settings.base.join(["orders", "17"])).icon(Icon::SEND)
-            ]])
+            .sender_buttons([[Button::open_link("پیگیری سفارش", tracking).icon(Icon::SEND)]])
             .receiver_buttons([[Button::dynamic_action("تأیید زمان", &order)]]);
-        match self.settings.client.send_message(&visit.conversation, &message, &tokens.access_token).await {
-            Err(error) if error.is_recipient_restricted() => Ok(()), // one side has blocked the other
-            result => result.map(drop),
+        match self.client.send_message(&visit.conversation, &message, &tokens.access_token).await {
+            Err(error) if error.is_recipient_restricted() => {} // one side blocked the other
+            result => drop(result?),
         }
         // [end]
-    }
-
-    async fn answer(&self, message: &MessageEvent) -> Result<(), Error> {
-        let answer = match (message.start_command(), message.text()) {
-            (Some(_), _) => "سلام! شماره سفارش خود را بنویسید.".to_owned(),
-            (None, Some(text)) => format!("سفارش «{text}» در راه است."),
-            (None, None) => "لطفاً شماره سفارش را به صورت متن بنویسید.".to_owned(),
-        };
-        self.settings.client.send_bot_message(&message.conversation.id, &BotMessage::text(answer)).await?;
         Ok(())
     }
-}
 
-/// The id of the visit in a browser's cookies.
-fn visit_in(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
-    cookies.flat_map(|cookies| cookies.split(';')).find_map(|cookie| cookie.trim().strip_prefix("visit="))
-}
-
-/// Where to go with a user of whom nothing is known.
-fn back_to_divar() -> Redirect {
-    Redirect::to(COMPLETION_URL)
-}
-
-/// Why a webhook is not served, and how that is answered.
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error("opened from somewhere other than a chat")]
-    NoConversation,
-    #[error("no randomness")]
-    NoRandomness(#[from] NoRandomness),
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        eprintln!("not served: {self}");
-        match self {
-            Self::NoConversation => StatusCode::BAD_REQUEST.into_response(),
-            Self::NoRandomness(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+    fn visits(&self) -> MutexGuard<'_, HashMap<Uuid, Visit>> {
+        let mut visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        visits.retain(|_, visit| visit.begun.elapsed() < Duration::from_secs(30 * 60));
+        visits
     }
 }
