@@ -1,50 +1,56 @@
-//! The add-on: what Divar asks it, what its pages do, and what it writes into the conversation. It knows nothing of the
-//! sandbox.
+//! The add-on's webhooks, pages and messages. It knows nothing of the sandbox.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Form as Sent, Path, RawQuery, State};
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{Form as Sent, FromRef, Path, State};
+use axum::response::Redirect;
 use axum::routing::{get, post};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
 use kenar::model::AppUrl;
 use kenar::model::icon::Icon;
-use kenar::oauth::Callback;
+use kenar::oauth::{Callback, CallbackQuery};
 use kenar::secret::AuthorizationCode;
-use kenar::webhook::{DynamicActionReply, OpenAppReply, Rejection, Verifier};
-use kenar::{Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
+use kenar::webhook::{DynamicActionReply, OpenAppReply, Rejection};
+use kenar::{Button, ChatApi as _, Client, ConversationMessage, DynamicAction, OAuthClient, OpenApp, Scope, Verifier};
 use serde::{Deserialize, Serialize};
 
 use super::notice;
 use super::order::{Confirmed, Draft, Form, Mistakes, Order, Orders, Purpose};
 use super::page::{self, Page};
-use super::random::NoRandomness;
 use super::visits::{Stage, Visit, Visits};
 
-/// What the add-on needs: all of it made at the start, where a mistake can be reported.
+/// Everything the add-on needs, made at the start of the program so that mistakes are reported there.
+#[derive(Clone)]
 pub struct Settings {
     pub verifier: Verifier,
     pub client: Client,
     pub oauth: OAuthClient,
-    /// Where users' browsers find the add-on.
+    /// The address at which browsers reach the add-on.
     pub base: AppUrl,
-    /// How long a user may take from opening the add-on to giving permission.
+    /// The longest time between opening the add-on and giving permission.
     pub patience: Duration,
 }
 
+#[derive(Clone)]
 struct AddOn {
     settings: Settings,
-    visits: Visits,
-    orders: Orders,
+    visits: Arc<Visits>,
+    orders: Arc<Orders>,
 }
 
-type App = State<Arc<AddOn>>;
+type App = State<AddOn>;
 
-/// What the buttons under a message carry, and bring back when they are pressed.
+/// The extractors of webhooks find the verifier by this.
+impl FromRef<AddOn> for Verifier {
+    fn from_ref(app: &AddOn) -> Self {
+        app.settings.verifier.clone()
+    }
+}
+
+/// The data of the buttons under a message, which comes back when one is pressed.
 #[derive(Serialize, Deserialize)]
 struct Proposal {
     order: String,
@@ -61,16 +67,15 @@ pub fn router(settings: Settings) -> Router {
         .route("/orders/{id}", get(track))
         .route("/pages/only-in-chats", get(async || notice::only_in_chats()))
         .route("/style.css", get(page::style))
-        .with_state(Arc::new(AddOn { settings, visits, orders: Orders::default() }))
+        .with_state(AddOn { settings, visits: Arc::new(visits), orders: Arc::default() })
 }
 
-/// A user opens the add-on, from the list in a chat or by the button for another time. Answer with the page to show.
-async fn open_app(State(app): App, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Problem> {
-    let opened = app.settings.verifier.open_app(&headers, &body)?;
+/// A user opens the add-on, from the list in a chat or by the button for another time. The reply names the page to show.
+async fn open_app(State(app): App, opened: OpenApp) -> Result<OpenAppReply, Page> {
     let Some(conversation) = opened.conversation_id().cloned() else {
         return Ok(opened.reply(app.settings.base.join(["pages", "only-in-chats"])));
     };
-    let button: Option<Proposal> = opened.data().unwrap_or_default(); // a button of an older version, perhaps
+    let button: Option<Proposal> = opened.data().unwrap_or_default(); // the data of an older version may not fit
     let order = button.and_then(|button| app.orders.get(&button.order));
     let purpose = match order.filter(|order| order.conversation == conversation) {
         Some(order) => Purpose::OtherTime(order),
@@ -86,7 +91,11 @@ async fn show_form(State(app): App, Path(id): Path<String>) -> Result<Page, Page
 }
 
 /// The user has filled in the form: ask for permission to write into the conversation.
-async fn submit(State(app): App, Path(id): Path<String>, Sent(form): Sent<Form>) -> Result<impl IntoResponse, Page> {
+async fn submit(
+    State(app): App,
+    Path(id): Path<String>,
+    Sent(form): Sent<Form>,
+) -> Result<(CookieJar, Redirect), Page> {
     let mut visit = app.open_visit(&id)?;
     let draft = Draft::read(&form, &visit.purpose)
         .map_err(|mistakes| page::form(&visit.purpose, &form, &mistakes, &visit.return_url))?;
@@ -94,20 +103,20 @@ async fn submit(State(app): App, Path(id): Path<String>, Sent(form): Sent<Form>)
     let cookie = app.cookie_of(&visit);
     (visit.form, visit.stage) = (form, Stage::Asked(draft));
     app.visits.keep(visit);
-    Ok(([(SET_COOKIE, cookie)], Redirect::to(url.as_str())))
+    Ok((CookieJar::new().add(cookie), Redirect::to(url.as_str())))
 }
 
 /// The user is back from the consent page, in the browser that was sent there.
-async fn callback(State(app): App, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Redirect, Page> {
-    let visit = visit_in(&headers).and_then(|id| app.visits.get(id)).ok_or_else(notice::no_visit)?;
-    let code = match app.settings.oauth.callback(query.unwrap_or_default(), &visit.state)? {
+async fn callback(State(app): App, cookies: CookieJar, query: CallbackQuery) -> Result<Redirect, Page> {
+    let visit = cookies.get("visit").and_then(|cookie| app.visits.get(cookie.value())).ok_or_else(notice::no_visit)?;
+    let code = match app.settings.oauth.callback(&query, &visit.state)? {
         Callback::Granted(code) => code,
         Callback::Denied(_) => return Err(notice::refused(&visit)),
     };
     let back = Redirect::to(visit.return_url.as_str());
-    // Who comes back a second time has been served.
+    // A user who comes back a second time has been served.
     let Some(draft) = app.visits.finish(&visit.id) else { return Ok(back) };
-    // In a task of its own: where the browser goes away, axum drops this handler, but the code is used up.
+    // Axum drops this handler if the browser disconnects. The code works once, so a task uses it.
     let work = tokio::spawn(async move { app.carry_out(&visit, draft, code).await });
     work.await.unwrap_or(Ok(())).map(|()| back)
 }
@@ -116,9 +125,9 @@ async fn track(State(app): App, Path(id): Path<String>) -> Result<Page, Page> {
     app.orders.get(&id).map(|order| page::tracking(&order)).ok_or_else(notice::no_order)
 }
 
-/// The other side confirms the time, and waits for this answer.
-async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Rejection> {
-    let button: Proposal = app.settings.verifier.dynamic_action(&headers, &body)?.data()?;
+/// The other side confirms the time, and waits for this reply.
+async fn dynamic_action(State(app): App, pressed: DynamicAction) -> Result<DynamicActionReply, Rejection> {
+    let button: Proposal = pressed.data()?;
     Ok(DynamicActionReply::toast(match app.orders.confirm(&button.order, &button.proposal) {
         Confirmed::Now => "زمان تأیید شد",
         Confirmed::Before => "این زمان پیش‌تر تأیید شده است",
@@ -127,13 +136,13 @@ async fn dynamic_action(State(app): App, headers: HeaderMap, body: Bytes) -> Res
 }
 
 impl AddOn {
-    /// The visit with this id, if there is something left to do in it.
+    /// The visit with this id, if it is not done.
     fn open_visit(&self, id: &str) -> Result<Visit, Page> {
         let visit = self.visits.get(id).ok_or_else(notice::no_visit)?;
         if let Stage::Done = visit.stage { Err(notice::already_sent(&visit)) } else { Ok(visit) }
     }
 
-    /// Writes the order into the conversation. What failed for certain can be tried again.
+    /// Writes the order into the conversation. The user can try again after a certain failure.
     async fn carry_out(&self, visit: &Visit, draft: Draft, code: AuthorizationCode) -> Result<(), Page> {
         // The tokens are for this one message, and are not kept.
         let tokens = match self.settings.oauth.exchange(code).await {
@@ -156,7 +165,7 @@ impl AddOn {
         }
     }
 
-    /// What both sides read, with buttons for each.
+    /// The message that both sides read, with buttons for each.
     fn announcement(&self, order: &Order, purpose: &Purpose) -> ConversationMessage {
         let what = match purpose {
             Purpose::NewOrder => "درخواست ارسال ثبت شد 🚚",
@@ -180,43 +189,19 @@ impl AddOn {
         }
     }
 
-    /// Binds the answer of the consent page to the browser that was sent there.
-    fn cookie_of(&self, visit: &Visit) -> String {
-        let attributes = match self.settings.base.as_url().scheme() {
-            "https" => "Secure; SameSite=None; Partitioned", // Divar may show the add-on in a frame
-            _ => "SameSite=Lax",
-        };
-        format!("visit={}; Path=/; HttpOnly; {attributes}", visit.id)
+    /// Binds the permission to the browser that was sent to the consent page.
+    fn cookie_of(&self, visit: &Visit) -> Cookie<'static> {
+        let cookie = Cookie::build(("visit", visit.id.clone())).path("/").http_only(true);
+        match self.settings.base.as_url().scheme() {
+            // Divar may show the add-on in a frame.
+            "https" => cookie.secure(true).same_site(SameSite::None).partitioned(true).build(),
+            _ => cookie.same_site(SameSite::Lax).build(),
+        }
     }
 }
 
 impl Visit {
     fn scope(&self) -> Scope {
         Scope::conversation_send_message(&self.conversation)
-    }
-}
-
-/// The id of the visit in a browser's cookies.
-fn visit_in(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
-    cookies.flat_map(|cookies| cookies.split(';')).find_map(|cookie| cookie.trim().strip_prefix("visit="))
-}
-
-/// Why Divar does not get a page to show.
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        eprintln!("not opened: {self}");
-        match self {
-            Self::Rejected(rejection) => rejection.into_response(),
-            Self::NoRandomness(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
     }
 }

@@ -1,48 +1,50 @@
-//! The chatbot: what Divar tells it, and what it says. It knows nothing of the sandbox.
+//! The chatbot's webhooks and messages. It knows nothing of the sandbox.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{FromRef, State};
 use axum::routing::post;
 use kenar::model::ConversationId;
-use kenar::webhook::{DynamicActionReply, Event, MessageEvent, Rejection, Verifier};
-use kenar::{BotMessage, Button, ChatApi as _, Client};
+use kenar::webhook::{DynamicActionReply, MessageEvent, Rejection};
+use kenar::{BotMessage, Button, ChatApi as _, Client, DynamicAction, Event, Verifier};
 
 use super::game::{Cell, End, Mark};
 use super::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
 
+#[derive(Clone)]
 struct Bot {
     verifier: Verifier,
     client: Client,
-    games: Games,
+    games: Arc<Games>,
+}
+
+/// The extractors of webhooks find the verifier by this.
+impl FromRef<Bot> for Verifier {
+    fn from_ref(bot: &Bot) -> Self {
+        bot.verifier.clone()
+    }
 }
 
 pub fn router(verifier: Verifier, client: Client) -> Router {
-    Router::new()
-        .route("/kenar/event", post(event))
-        .route("/kenar/action", post(dynamic_action))
-        .with_state(Arc::new(Bot { verifier, client, games: Games::default() }))
+    Router::new().route("/kenar/event", post(event)).route("/kenar/action", post(dynamic_action)).with_state(Bot {
+        verifier,
+        client,
+        games: Arc::default(),
+    })
 }
 
-/// The user has written to the bot.
-async fn event(State(bot): State<Arc<Bot>>, headers: HeaderMap, body: Bytes) -> Result<(), Rejection> {
-    match bot.verifier.event(&headers, &body)? {
+/// Responds with 200 to every authentic event, known or not.
+async fn event(State(bot): State<Bot>, event: Event) {
+    match event {
         Event::ChatbotMessage(message) if !message.is_from_bot() => bot.hear(&message),
-        _ => {} // everything authentic is worth a 200, also what is not known yet
+        _ => {}
     }
-    Ok(())
 }
 
-/// The user has pressed a button, and waits for this answer.
-async fn dynamic_action(
-    State(bot): State<Arc<Bot>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<DynamicActionReply, Rejection> {
-    let press: Press = bot.verifier.dynamic_action(&headers, &body)?.data()?;
+/// A user pressed a button and waits for this reply.
+async fn dynamic_action(State(bot): State<Bot>, pressed: DynamicAction) -> Result<DynamicActionReply, Rejection> {
+    let press: Press = pressed.data()?;
     let pressed = bot.games.press(&press);
     if let Pressed::Changed(game) = &pressed {
         bot.show_later(&press.chat, game);
@@ -51,32 +53,32 @@ async fn dynamic_action(
 }
 
 impl Bot {
-    fn hear(self: &Arc<Self>, message: &MessageEvent) {
+    fn hear(&self, message: &MessageEvent) {
         let chat = &message.conversation.id;
         if let Some(game) = self.games.hear(chat, message.id.as_ref(), wants_another(message)) {
             self.show_later(chat, &game);
         }
     }
 
-    /// Sends the board after the webhook is answered, since Divar and the user wait for that.
-    fn show_later(self: &Arc<Self>, chat: &ConversationId, game: &Game) {
-        let (bot, chat, message) = (Arc::clone(self), chat.clone(), shown(chat, game));
+    /// Sends the board in a task, since Divar and the user wait for the response to the webhook.
+    fn show_later(&self, chat: &ConversationId, game: &Game) {
+        let (client, chat, message) = (self.client.clone(), chat.clone(), shown(chat, game));
         tokio::spawn(async move {
-            // The user who waits in vain writes anything, and is shown the board again.
-            if let Err(error) = bot.client.send_bot_message(&chat, &message).await {
+            // A user whose board does not arrive writes any text and gets it again.
+            if let Err(error) = client.send_bot_message(&chat, &message).await {
                 eprintln!("the board was not shown: {error}");
             }
         });
     }
 }
 
-/// Divar writes `/start …` when the bot is opened from one of its pages; people write the rest.
+/// Divar writes `/start …` when a user opens the bot from one of its pages. People write the rest.
 fn wants_another(message: &MessageEvent) -> bool {
     let said = message.text().unwrap_or_default().trim();
     message.start_command().is_some() || matches!(said, "/start" | "/restart" | "شروع" | "شروع دوباره" | "دوباره")
 }
 
-/// The message that shows a game: its cells as buttons, or how it ended.
+/// The message that shows a game: the cells as buttons, or the result.
 fn shown(chat: &ConversationId, game: &Game) -> BotMessage {
     let button = |caption, choice| {
         Button::dynamic_action(caption, Press { chat: chat.clone(), game: game.number, turn: game.turn(), choice })
@@ -117,8 +119,7 @@ fn toast(pressed: &Pressed) -> &'static str {
     }
 }
 
-/// A mark, or the number of a free cell. Numbers name the cell to who cannot see where it is, and tell free buttons
-/// apart.
+/// A mark, or the number of a free cell. A number identifies the cell to a screen reader.
 fn caption(game: &Game, cell: Cell) -> &'static str {
     match game.board().at(cell) {
         Some(Mark::X) => "❌",
@@ -131,8 +132,8 @@ fn digit(cell: Cell) -> &'static str {
     ["۱", "۲", "۳", "۴", "۵", "۶", "۷", "۸", "۹"][usize::from(cell.number() - 1)]
 }
 
-/// The board as text. A row of buttons runs from right to left in Persian, and emoji run as their line does, so each
-/// line begins with an invisible right-to-left mark.
+/// The board as text. Each line begins with an invisible right-to-left mark, since buttons run from right to left in
+/// Persian.
 fn drawn(game: &Game) -> String {
     let row = |cells: &[Cell]| {
         let marks = cells.iter().map(|cell| match game.board().at(*cell) {
