@@ -45,7 +45,7 @@ async fn write_tried_again_does_not_replace_a_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn write_tried_again_does_not_replace_anothers_grant() {
+async fn write_tried_again_does_not_replace_another_grant() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
