@@ -7,6 +7,8 @@
 #![cfg_attr(not(feature = "tokio"), doc = "[fleet]: crate#features")]
 #![cfg_attr(feature = "tokio", doc = "[crash]: crate::guide::crash")]
 #![cfg_attr(not(feature = "tokio"), doc = "[crash]: crate#features")]
+#![cfg_attr(feature = "test-util", doc = "[fake]: crate::testing::FakeChatApi")]
+#![cfg_attr(not(feature = "test-util"), doc = "[fake]: crate#features")]
 
 pub mod open_app {
     #![doc = include_str!("open_app.md")]
@@ -48,4 +50,20 @@ pub mod media {
 
 pub mod errors {
     #![doc = include_str!("errors.md")]
+    //!
+    #![cfg_attr(feature = "test-util", doc = "[fake]: crate::testing::FakeChatApi")]
+    #![cfg_attr(not(feature = "test-util"), doc = "[fake]: crate#features")]
+}
+
+pub mod test_app {
+    #![doc = include_str!("test_app.md")]
+}
+
+pub mod from_python {
+    #![doc = include_str!("from_python.md")]
+    //!
+    #![cfg_attr(feature = "tokio", doc = "[permissions]: crate::tokens::Permissions")]
+    #![cfg_attr(not(feature = "tokio"), doc = "[permissions]: crate#features")]
+    #![cfg_attr(feature = "tokio", doc = "[crash]: crate::guide::crash")]
+    #![cfg_attr(not(feature = "tokio"), doc = "[crash]: crate#features")]
 }
