@@ -8,50 +8,53 @@ use url::Url;
 
 use super::{PostToken, RawJson};
 
-/// What happens when a button is pressed, or when your add-on answers a press.
+/// The effect of a button press, or of your reply to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// `open_direct_link`: Divar opens this address.
+    /// Opens an address.
+    #[doc(alias = "open_direct_link")]
     OpenDirectLink(Box<Url>),
-    /// `open_server_link`: Divar asks your add-on for an address to open, as it does when a user opens the app, with
-    /// this data as [`OpenApp::data`](crate::webhook::OpenApp::data).
+    /// Asks your add-on for an address to open, with this data in [`OpenApp::data`](crate::webhook::OpenApp::data).
+    #[doc(alias = "open_server_link")]
     OpenServerLink(ButtonData),
-    /// `get_dynamic_action`: Divar asks your add-on what to do, with this data as
-    /// [`DynamicAction::data`](crate::webhook::DynamicAction::data).
+    /// Asks your add-on for an action, with this data in [`DynamicAction::data`](crate::webhook::DynamicAction::data).
+    #[doc(alias = "get_dynamic_action")]
     GetDynamicAction(ButtonData),
-    /// `open_post_page`: Divar opens the page of a post.
+    /// Opens a post's page.
+    #[doc(alias = "open_post_page")]
     OpenPostPage(PostToken),
-    /// `open_post_manage_page`: Divar opens the page where its owner manages a post.
+    /// Opens the page on which the owner manages a post.
+    #[doc(alias = "open_post_manage_page")]
     OpenPostManagePage(PostToken),
 }
 
 impl Action {
-    /// Opens an address.
+    /// An [`OpenDirectLink`](Self::OpenDirectLink).
     #[must_use]
     pub fn open_link(url: impl Into<Url>) -> Self {
         Self::OpenDirectLink(Box::new(url.into()))
     }
 
-    /// Asks your add-on for an address to open; see [`ButtonData::new`] for `data`.
+    /// An [`OpenServerLink`](Self::OpenServerLink); see [`ButtonData::new`] for `data`.
     #[must_use]
     pub fn server_link(data: impl Serialize) -> Self {
         Self::OpenServerLink(ButtonData::new(data))
     }
 
-    /// Asks your add-on what to do; see [`ButtonData::new`] for `data`.
+    /// A [`GetDynamicAction`](Self::GetDynamicAction); see [`ButtonData::new`] for `data`.
     #[must_use]
     pub fn dynamic_action(data: impl Serialize) -> Self {
         Self::GetDynamicAction(ButtonData::new(data))
     }
 
-    /// Opens a post's page.
+    /// An [`OpenPostPage`](Self::OpenPostPage).
     #[must_use]
     pub fn post_page(post: &PostToken) -> Self {
         Self::OpenPostPage(post.clone())
     }
 
-    /// Opens the page where its owner manages a post.
+    /// An [`OpenPostManagePage`](Self::OpenPostManagePage).
     #[must_use]
     pub fn post_manage_page(post: &PostToken) -> Self {
         Self::OpenPostManagePage(post.clone())
@@ -65,31 +68,31 @@ impl Action {
     }
 }
 
-/// Data of yours that travels with a button and comes back when it is pressed, or with a subscription and comes back
-/// with each event: a JSON object.
+/// Your own JSON object, returned with each press of a button or each event of a subscription.
 ///
-/// Divar passes it through a protobuf [`Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct), whose only number is the double: an integer may come back as a float,
-/// and one above 2^53 changed. Text values come back as they went.
+/// Divar passes it through a protobuf [`Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct), whose
+/// numbers are doubles: an integer may return as a float, and one above 2^53 rounded. Texts return unchanged.
+#[doc(alias = "extra_data")]
+#[doc(alias = "provider_data")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct ButtonData(Result<RawJson, InvalidButtonData>);
 
-/// Why data cannot travel with a button or a subscription.
+/// The error for data that is not a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidButtonData {
-    /// It is JSON, but no object.
+    /// The data is JSON, but not an object.
     #[error("data must be a JSON object: a struct, a map or json!({{…}})")]
     NotAnObject,
-    /// It cannot be written as JSON; the text says why.
-    #[error("data cannot be written as JSON: {0}")]
+    /// The data cannot be serialised as JSON, with the reason.
+    #[error("cannot serialise data as JSON: {0}")]
     NotJson(String),
 }
 
 impl ButtonData {
-    /// Takes whatever serialises to a JSON object: a struct of yours, a map, `json!({…})`.
+    /// Serialises a struct, a map or `json!({…})` to a JSON object.
     ///
-    /// Anything else is remembered as what it is, so that building a message needs no error handling: sending it is
-    /// refused before anything leaves your machine. [`json`](Self::json) tells at once.
+    /// Any other value is stored as an error: [`json`](Self::json) returns it, and a message with it is not sent.
     #[must_use]
     pub fn new(data: impl Serialize) -> Self {
         Self(match RawJson::of(&data) {
@@ -103,7 +106,7 @@ impl ButtonData {
     ///
     /// # Errors
     ///
-    /// Where what was given cannot be one.
+    /// [`InvalidButtonData`] if the data is not a JSON object.
     pub fn json(&self) -> Result<&RawJson, InvalidButtonData> {
         self.0.as_ref().map_err(Clone::clone)
     }
@@ -163,7 +166,7 @@ impl Serialize for Action {
     }
 }
 
-/// The keys of an action, of which there must be exactly one.
+/// The keys of an action; exactly one must be present.
 #[derive(Deserialize)]
 struct ActionFields {
     open_direct_link: Option<UrlText>,
@@ -173,7 +176,7 @@ struct ActionFields {
     open_post_manage_page: Option<Post<'static>>,
 }
 
-/// A URL as text; the `url` crate's own implementation is behind a feature that nothing else here needs.
+/// A URL. The `url` crate's own implementation needs a feature.
 struct UrlText(Url);
 
 impl<'de> Deserialize<'de> for UrlText {

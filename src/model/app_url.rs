@@ -4,10 +4,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::{Host, Url};
 
-/// An address of your add-on: `https`, or `http` on this machine while you develop.
+/// The address of a page of your add-on: `https`, or `http` on loopback.
 ///
-/// Make the base address once, where a mistake can be reported, and build pages on it; those cannot fail, and cannot
-/// leave the base's host.
+/// Parse the base address once and build the pages' addresses from it. These cannot fail or leave the base's host.
 ///
 /// ```
 /// use kenar::model::AppUrl;
@@ -23,28 +22,27 @@ use url::{Host, Url};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppUrl(Url);
 
-/// Why an address cannot be one of an add-on.
+/// The error for an address that an add-on cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAppUrl {
-    /// It is no absolute URL.
+    /// The text is not an absolute URL.
     #[error("not an absolute URL")]
     NotAUrl(#[source] url::ParseError),
-    /// It is neither `https` nor `http` on a loopback address.
+    /// The address is neither `https` nor `http` on loopback.
     #[error("must be https, or http on a loopback address")]
     NotSecure,
-    /// It holds a user name or a password.
-    #[error("must not hold a user name or password")]
+    /// The address contains a user name or a password.
+    #[error("must not contain a user name or password")]
     HasCredentials,
 }
 
 impl AppUrl {
-    /// An address of an add-on, over plain `http` too: for a sandbox on a network of your own, such as
-    /// `http://addon:8000` in a compose file.
+    /// An address with `https` or plain `http`, for a sandbox on your own network (`http://addon:8000`).
     ///
     /// # Errors
     ///
-    /// [`InvalidAppUrl`], where it is neither `https` nor `http`, or holds a user name or a password.
+    /// [`InvalidAppUrl`] for another scheme, a user name or a password.
     pub fn insecure(text: &str) -> Result<Self, InvalidAppUrl> {
         Self::allowed(Url::parse(text).map_err(InvalidAppUrl::NotAUrl)?, is_web)
     }
@@ -59,9 +57,10 @@ impl AppUrl {
         }
     }
 
-    /// The address so many path segments further. Each is percent-encoded, so none can climb out of the base; segments
-    /// `.` and `..` are left out, and tabs and line breaks dropped, since no address can hold them. A query and a fragment
-    /// of the base are dropped.
+    /// Appends path segments, percent-encoded.
+    ///
+    /// The segments `.` and `..` are skipped, so the result stays below the base. Tabs, line breaks, and the base's query
+    /// and fragment are removed.
     #[must_use]
     pub fn join<S: AsRef<str>>(&self, segments: impl IntoIterator<Item = S>) -> Self {
         let mut url = self.0.clone();
@@ -73,7 +72,7 @@ impl AppUrl {
         Self(url)
     }
 
-    /// The address with one more query parameter.
+    /// Appends a query parameter.
     #[must_use]
     pub fn with_query(&self, name: &str, value: &str) -> Self {
         let mut url = self.0.clone();
@@ -94,7 +93,7 @@ impl AppUrl {
     }
 }
 
-/// Whether a request to this address stays private: `https`, or on this machine.
+/// Returns `true` for `https`, and for `http` on loopback.
 pub(crate) fn is_private(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.host().is_some(),
@@ -103,7 +102,7 @@ pub(crate) fn is_private(url: &Url) -> bool {
     }
 }
 
-/// Whether a request to this address goes over HTTP.
+/// Returns `true` for `https` and `http`.
 pub(crate) fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "https" | "http") && url.host().is_some()
 }

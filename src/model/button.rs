@@ -6,7 +6,7 @@ use super::action::InvalidButtonData;
 use super::icon::Icon;
 use super::{Action, PostToken};
 
-/// A button under a message: a caption, what pressing it does, and perhaps an icon.
+/// A button under a message: a caption, an action and an optional icon.
 ///
 /// ```
 /// use kenar::Button;
@@ -21,61 +21,62 @@ use super::{Action, PostToken};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Button {
-    /// What pressing it does.
+    /// The effect of a press.
     pub action: Action,
-    /// The picture on it.
+    /// The icon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub icon: Option<Icon>,
-    /// The text on it. Divar does not say how long it may be.
+    /// The text. Divar documents no length limit.
     pub caption: String,
 }
 
 impl Button {
-    /// A button that does `action`.
+    /// A button with any action.
     #[must_use]
     pub fn new(caption: impl Into<String>, action: Action) -> Self {
         Self { action, icon: None, caption: caption.into() }
     }
 
-    /// A button that opens an address (`open_direct_link`).
+    /// A button that opens an address.
+    #[doc(alias = "open_direct_link")]
     #[must_use]
     pub fn open_link(caption: impl Into<String>, url: impl Into<Url>) -> Self {
         Self::new(caption, Action::open_link(url))
     }
 
-    /// A button that opens your add-on (`open_server_link`): the press arrives as an
-    /// [`OpenApp`](crate::webhook::OpenApp) with `data` as its extra data. See [`ButtonData::new`] for what `data` may
-    /// be.
+    /// A button that opens your add-on.
     ///
-    /// [`ButtonData::new`]: super::ButtonData::new
+    /// The press arrives as an [`OpenApp`](crate::webhook::OpenApp) with this [data](super::ButtonData::new).
+    #[doc(alias = "open_server_link")]
     #[must_use]
     pub fn server_link(caption: impl Into<String>, data: impl Serialize) -> Self {
         Self::new(caption, Action::server_link(data))
     }
 
-    /// A button whose press your add-on answers in the chat (`get_dynamic_action`): it arrives as a
-    /// [`DynamicAction`](crate::webhook::DynamicAction) with `data` as its extra data. See [`ButtonData::new`] for what
-    /// `data` may be.
+    /// A button that asks your add-on for an action.
     ///
-    /// [`ButtonData::new`]: super::ButtonData::new
+    /// The press arrives as a [`DynamicAction`](crate::webhook::DynamicAction) with this [data](super::ButtonData::new).
+    #[doc(alias = "get_dynamic_action")]
     #[must_use]
     pub fn dynamic_action(caption: impl Into<String>, data: impl Serialize) -> Self {
         Self::new(caption, Action::dynamic_action(data))
     }
 
-    /// A button that opens a post's page (`open_post_page`).
+    /// A button that opens a post's page.
+    #[doc(alias = "open_post_page")]
     #[must_use]
     pub fn post_page(caption: impl Into<String>, post: &PostToken) -> Self {
         Self::new(caption, Action::post_page(post))
     }
 
-    /// A button that opens the page where its owner manages a post (`open_post_manage_page`).
+    /// A button that opens the page on which the owner manages a post.
+    #[doc(alias = "open_post_manage_page")]
     #[must_use]
     pub fn post_manage_page(caption: impl Into<String>, post: &PostToken) -> Self {
         Self::new(caption, Action::post_manage_page(post))
     }
 
-    /// Puts a picture on it.
+    /// Sets the icon.
     #[must_use]
     pub fn icon(mut self, icon: Icon) -> Self {
         self.icon = Some(icon);
@@ -85,7 +86,7 @@ impl Button {
 
 /// One to three buttons side by side.
 ///
-/// Made from an array, the compiler counts them; made from a list, the list's length is checked:
+/// The compiler checks the length of an array; `try_from` checks the length of a list:
 ///
 /// ```
 /// # use kenar::Button;
@@ -125,29 +126,29 @@ pub struct ButtonGrid {
     rows: Vec<ButtonRow>,
 }
 
-/// Why a list cannot be a row or a grid of buttons.
+/// The error for a list with too few or too many buttons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidButtons {
-    /// The list is empty. A message without buttons is made by not giving any.
-    #[error("a list of buttons must not be empty: to send no buttons, give no grid")]
+    /// The list is empty.
+    #[error("a list of buttons must not be empty: omit the grid to send no buttons")]
     Empty,
-    /// There are more than three buttons in a row.
+    /// A row has more than three buttons.
     #[error("a row holds at most 3 buttons, not {0}")]
     TooManyInRow(usize),
-    /// There are more than three rows.
+    /// A grid has more than three rows.
     #[error("a grid holds at most 3 rows, not {0}")]
     TooManyRows(usize),
-    /// There are more than nine buttons.
+    /// A grid has more than nine buttons.
     #[error("a grid holds at most 9 buttons, not {0}")]
     TooManyButtons(usize),
 }
 
 impl ButtonRow {
-    /// How many buttons a row holds at most.
+    /// The maximum number of buttons.
     pub const MAX: usize = 3;
 
-    /// The buttons, first to last: right to left on a Persian screen.
+    /// The buttons in order: right to left on a Persian screen.
     #[must_use]
     pub fn buttons(&self) -> &[Button] {
         &self.buttons
@@ -160,7 +161,7 @@ impl ButtonRow {
 }
 
 impl ButtonGrid {
-    /// How many rows a grid holds at most.
+    /// The maximum number of rows.
     pub const MAX: usize = 3;
 
     /// The rows, top to bottom.
@@ -174,7 +175,7 @@ impl ButtonGrid {
         Ok(grid.rows)
     }
 
-    /// All the buttons, row by row.
+    /// All buttons, row by row.
     pub fn buttons(&self) -> impl Iterator<Item = &Button> {
         self.rows.iter().flat_map(|row| &row.buttons)
     }
@@ -232,7 +233,7 @@ impl TryFrom<Vec<ButtonRow>> for ButtonGrid {
     }
 }
 
-/// Fills rows of three, first to last.
+/// Fills rows of three in order.
 impl TryFrom<Vec<Button>> for ButtonGrid {
     type Error = InvalidButtons;
 

@@ -1,4 +1,4 @@
-//! The content of messages: a text, a medium, a place or a contact.
+//! The content of incoming messages.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use super::open_enum::open_enum;
 use super::wire::{deserialize, fields, serialize, setters, wire};
 use super::{Location, RawJson};
 
-/// Declares the kinds of content that have an object of details under a key of their own.
+/// Declares the kinds of content whose details are an object under their own key.
 macro_rules! contents {
     ($($(#[$doc:meta])* $kind:ident($type:ty) = $wire:literal, $key:literal => $read:ident: $read_type:ty;)*) => {
-        /// What a message says. All of a medium's details are optional, since Divar may leave any of them out.
+        /// The content of a message. Divar may omit any detail of a medium.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum MessageContent {
-            /// A text. Empty where Divar sent a text message without one.
+            /// A text, empty if Divar sent none.
             Text(String),
             $($(#[$doc])* $kind($type),)*
-            /// A kind that this version of the crate does not know.
+            /// A kind unknown to this version of the crate.
             Unknown(UnknownContent),
         }
 
         open_enum! {
-            /// The kinds of message content, by their names on the wire.
+            /// The kind of a message's content.
             MessageKind {
                 /// [`MessageContent::Text`]
                 Text = "TEXT",
@@ -46,7 +46,7 @@ macro_rules! contents {
         }
 
         impl ContentFields {
-            /// The content. It is taken out by reference: the fields are too large to be moved around.
+            /// Takes the content by reference: the struct is too large to move.
             pub(super) fn take(&mut self) -> MessageContent {
                 match self.kind.take().or_else(|| self.kind_by_details()) {
                     Some(MessageKind::Text) => MessageContent::Text(self.take_text().unwrap_or_default()),
@@ -56,7 +56,7 @@ macro_rules! contents {
                 }
             }
 
-            /// A message that does not name its kind is of the kind whose details it has.
+            /// The kind whose details are present, for a message without a `type`.
             fn kind_by_details(&self) -> Option<MessageKind> {
                 if self.text.is_some() || self.message_text.is_some() {
                     return Some(MessageKind::Text);
@@ -67,7 +67,7 @@ macro_rules! contents {
                 None
             }
 
-            /// Everything in the message, also under keys that belong to other kinds.
+            /// All fields of the message, including those of other kinds.
             fn take_unknown(&mut self, kind: Option<String>) -> UnknownContent {
                 let text = self.take_text();
                 let mut fields = std::mem::take(&mut self.unknown);
@@ -81,7 +81,7 @@ macro_rules! contents {
         }
 
         impl MessageContent {
-            /// The kind, none for an unknown one that was not named.
+            /// The kind; `None` if it is unknown and the message has no `type`.
             #[must_use]
             pub fn kind(&self) -> Option<MessageKind> {
                 Some(match self {
@@ -111,6 +111,7 @@ macro_rules! contents {
 
 contents! {
     /// A picture.
+    #[doc(alias = "image_data")]
     Image(Image) = "IMAGE", "image_data" => image: Image;
     /// A document.
     File(File) = "FILE", "file_data" => file: File;
@@ -118,9 +119,9 @@ contents! {
     Voice(Voice) = "VOICE", "voice_data" => voice: Voice;
     /// A video.
     Video(Video) = "VIDEO", "video_data" => video: Video;
-    /// A place; `None` where a coordinate is missing.
+    /// A place; `None` if a coordinate is missing.
     Location(Option<Location>) = "LOCATION", "location_data" => location: LocationFields;
-    /// A person's name and number.
+    /// A contact card.
     Contact(Contact) = "CONTACT", "contact_data" => contact: Contact;
 }
 
@@ -130,7 +131,7 @@ impl ContentFields {
     }
 }
 
-/// The details of one kind of content.
+/// The details of a kind of content.
 trait Details {
     type Read;
     type Written: Serialize;
@@ -165,15 +166,15 @@ impl Details for Option<Location> {
     }
 }
 
-/// A message of a kind that this version of the crate does not know.
+/// Content of a kind unknown to this version of the crate.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct UnknownContent {
-    /// The kind, as it was written; none where the message did not say.
+    /// The `type` of the message, if any.
     pub kind: Option<String>,
-    /// The text that came along, if any.
+    /// The text, if any.
     pub text: Option<String>,
-    /// What else the message holds, key by key, as JSON.
+    /// The other fields of the message, as JSON.
     pub fields: BTreeMap<String, RawJson>,
 }
 
@@ -182,13 +183,13 @@ wire! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct Image {
-        /// Where it can be fetched.
+        /// The download address.
         pub link: Option<String>,
-        /// Its size in bytes.
+        /// The size in bytes.
         pub size_bytes: Option<u64>,
-        /// Its height in pixels.
+        /// The height in pixels.
         pub height_px: Option<u64>,
-        /// Its width in pixels.
+        /// The width in pixels.
         pub width_px: Option<u64>,
     }
 }
@@ -198,11 +199,11 @@ wire! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct File {
-        /// Where it can be fetched.
+        /// The download address.
         pub link: Option<String>,
-        /// Its file name.
+        /// The file name.
         pub name: Option<String>,
-        /// Its size in bytes.
+        /// The size in bytes.
         pub size_bytes: Option<u64>,
     }
 }
@@ -212,9 +213,9 @@ wire! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct Voice {
-        /// Where it can be fetched.
+        /// The download address.
         pub link: Option<String>,
-        /// Its size in bytes.
+        /// The size in bytes.
         pub size_bytes: Option<u64>,
     }
 }
@@ -224,23 +225,23 @@ wire! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct Video {
-        /// Where it can be fetched.
+        /// The download address.
         pub link: Option<String>,
-        /// Where its preview picture can be fetched.
+        /// The address of the preview picture.
         pub thumbnail_link: Option<String>,
-        /// Its size in bytes.
+        /// The size in bytes.
         pub size_bytes: Option<u64>,
     }
 }
 
 wire! {
-    /// A person's name and number in a message.
+    /// A contact card in a message.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct Contact {
-        /// The name; none where the person has none.
+        /// The name, if any.
         pub name: Option<String>,
-        /// The telephone number, as written.
+        /// The phone number, in any format.
         pub phone: Option<String>,
     }
 }
@@ -249,7 +250,7 @@ serialize! { Image File Voice Video Contact }
 deserialize! { Image File Voice Video Contact }
 
 impl Image {
-    /// A picture that can be fetched at this address.
+    /// A picture at this address.
     #[must_use]
     pub fn new(link: impl Into<String>) -> Self {
         Self { link: Some(link.into()), ..Self::default() }
@@ -266,7 +267,7 @@ setters! { Image {
 } }
 
 impl File {
-    /// A document that can be fetched at this address.
+    /// A document at this address.
     #[must_use]
     pub fn new(link: impl Into<String>) -> Self {
         Self { link: Some(link.into()), ..Self::default() }
@@ -281,7 +282,7 @@ setters! { File {
 } }
 
 impl Voice {
-    /// A voice recording that can be fetched at this address.
+    /// A voice recording at this address.
     #[must_use]
     pub fn new(link: impl Into<String>) -> Self {
         Self { link: Some(link.into()), ..Self::default() }
@@ -294,7 +295,7 @@ setters! { Voice {
 } }
 
 impl Video {
-    /// A video that can be fetched at this address.
+    /// A video at this address.
     #[must_use]
     pub fn new(link: impl Into<String>) -> Self {
         Self { link: Some(link.into()), ..Self::default() }
@@ -309,7 +310,7 @@ setters! { Video {
 } }
 
 impl Contact {
-    /// A person with this telephone number.
+    /// A contact with this phone number.
     #[must_use]
     pub fn new(phone: impl Into<String>) -> Self {
         Self { phone: Some(phone.into()), name: None }
@@ -322,7 +323,7 @@ setters! { Contact {
 } }
 
 impl UnknownContent {
-    /// Content of this kind, with its fields as JSON.
+    /// Content with this kind and these fields.
     #[must_use]
     pub fn new(kind: impl Into<String>, fields: BTreeMap<String, RawJson>) -> Self {
         Self { kind: Some(kind.into()), text: None, fields }

@@ -1,14 +1,13 @@
-//! The icons of buttons, by their names in Divar's icon set.
+//! Button icons from Divar's icon set.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The picture on a button, by its name in Divar's icon set.
+/// The name of an icon in Divar's icon set.
 ///
-/// The names that Divar publishes are constants, such as [`Icon::SEND`]; any other goes through [`Icon::named`], since
-/// the set grows.
+/// Published names are constants, such as [`Icon::SEND`]. For newer ones, use [`Icon::named`].
 ///
 /// ```
 /// use kenar::model::icon::Icon;
@@ -42,14 +41,14 @@ impl fmt::Display for Icon {
 
 macro_rules! icons {
     ($($name:ident)*) => {
-        /// The icons that Divar publishes, in its order.
+        /// The published icons, in Divar's order.
         impl Icon {
             $(
                 #[doc = concat!("`", stringify!($name), "`")]
                 pub const $name: Icon = Icon(Cow::Borrowed(stringify!($name)));
             )*
 
-            /// All the icons above.
+            /// All published icons.
             pub const ALL: &'static [Icon] = &[$(Icon::$name),*];
         }
     };

@@ -1,5 +1,4 @@
-//! Identifiers: opaque texts, each of a type of its own, so that a [`MessageId`] is never sent where a
-//! [`ConversationId`] belongs.
+//! Opaque identifiers, each with its own type.
 
 use std::fmt;
 
@@ -13,13 +12,13 @@ macro_rules! ids {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the text as it is: identifiers are opaque, and their shape is Divar's to change.
+            /// An identifier with any text: Divar may change its format.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
-            /// The text, as Divar wrote it.
+            /// The text, as Divar sent it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -65,7 +64,7 @@ macro_rules! ids {
         }
 
         impl super::lenient::FromScalar for $name {
-            /// An empty identifier is how Divar's server may write "none".
+            /// Divar's server may send an empty text for "none".
             fn from_text(text: &str) -> Option<Self> {
                 (!text.is_empty()).then(|| Self(text.to_owned()))
             }
@@ -74,25 +73,28 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A conversation: between the two sides of a post, or between a user and a chatbot. A UUID in practice.
+    /// The id of a conversation, usually a UUID.
     ConversationId;
 
-    /// A message. A time-based UUID in practice; Divar delivers an event at least once, so deduplicate by it.
+    /// The id of a message, usually a time-based UUID. Divar may deliver an event twice, so deduplicate by it.
     MessageId;
 
-    /// A post (a classified ad): the last part of its address, `https://divar.ir/v/…/{post token}`.
+    /// The token of a post, the last part of its address: `https://divar.ir/v/…/{post token}`.
     PostToken;
 
-    /// A user, as your app knows them: the same for each visit to your app, another for any other app. Base64-like,
-    /// so it may hold `/`, `+` and `=`; it is percent-encoded wherever the crate puts it into a path.
+    /// The id of a user, stable for your app but different for other apps.
+    ///
+    /// It resembles Base64, so it may contain `/`, `+` and `=`. The crate percent-encodes it in paths.
+    #[doc(alias = "peer_id")]
     UserId;
 
-    /// A medium that has been uploaded, ready to be sent in a message.
+    /// The token of an uploaded medium, to send it in a message.
     MediaToken;
 
-    /// Your app's name in Divar's addresses; the OAuth `client_id`.
+    /// Your app's name in Divar's addresses, and its OAuth `client_id`.
+    #[doc(alias = "client_id")]
     AppSlug;
 
-    /// A payment transaction.
+    /// The id of a payment transaction.
     TransactionId;
 }

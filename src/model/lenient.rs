@@ -1,14 +1,12 @@
-//! Lenient reading of what Divar sends: key by key, and no value is an error.
+//! Lenient parsing of JSON from Divar: no field value is an error.
 //!
-//! Divar's server is a JSON gateway before protobuf messages. 64-bit integers may be texts, fields that are not set
-//! may be missing, `null` or empty, and its documents and its traffic disagree about names and types. So a known key
-//! with a value of the wrong type counts as missing, a repeated key keeps its last useful value, and a key that is
-//! not known is passed over. Only text that is not JSON at all fails; what JSON can write and no value can be is read as
-//! [`tolerant`](super::tolerant) says.
+//! Divar's server is a JSON gateway to protobuf messages. It may send 64-bit integers as texts, and unset fields as `null`,
+//! empty or not at all; its documentation and its traffic disagree about names and types. So a known key with a value of the
+//! wrong type counts as missing, the last usable value of a repeated key wins, and unknown keys are ignored. Only text that
+//! is not JSON fails; [`tolerant`](super::tolerant) parses JSON that `serde_json` rejects.
 //!
-//! A type maps each key to the [`Slot`] for its value ([`Fields::slot`]); one visitor fills the slots of all types, in one
-//! pass and without buffering. The slots are trait objects so that reading is compiled once for each JSON reader, and not
-//! once more for each type.
+//! A type maps each key to a [`Slot`] ([`Fields::slot`]), and one visitor fills all slots in one pass without buffering. Slots
+//! are trait objects, so that the visitor is compiled once per JSON deserializer, and not once per type.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,7 +28,7 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// The text, or the digits of a number.
+    /// The text, or a number as text.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
@@ -40,12 +38,12 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The integer, also of a text or a float.
+    /// The integer, including one in a text or a float.
     pub(crate) fn integer(self) -> Option<i128> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Integer(number) => Some(number),
-            // Doubles are exact for integers up to 2^53; beyond, the number was written as no integer at all.
+            // Doubles represent integers exactly up to 2^53.
             #[allow(clippy::cast_possible_truncation)]
             Self::Float(number) => {
                 (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i128)
@@ -55,7 +53,7 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// A value read from one JSON text, number or boolean.
+/// A value parsed from a JSON text, number or boolean.
 pub(crate) trait FromScalar: Sized {
     fn from_text(text: &str) -> Option<Self>;
 
@@ -118,13 +116,13 @@ impl FromScalar for bool {
     }
 }
 
-/// An object while it is read.
+/// An object during parsing.
 pub(crate) trait Fields {
-    /// The slot for the value of `key`; [`Slot::Ignored`] for a key that is not known.
+    /// The slot for the value of `key`; [`Slot::Ignored`] for an unknown key.
     fn slot(&mut self, key: &str) -> Slot<'_>;
 }
 
-/// The place for a value. A value of another kind is passed over and leaves the slot as it is.
+/// The destination of a value. A value of another kind is ignored.
 pub(crate) enum Slot<'a> {
     /// A text, number or boolean.
     Scalar(&'a mut dyn ScalarSlot),
@@ -134,17 +132,17 @@ pub(crate) enum Slot<'a> {
     Object(&'a mut dyn ObjectSlot),
     /// An array of objects.
     Objects(&'a mut dyn ObjectSlot),
-    /// Any value, kept as the text it was sent as; `null` counts as missing.
+    /// Any value, kept as JSON text; `null` counts as missing.
     Json(&'a mut Option<RawJson>),
-    /// Any value, kept under its key.
+    /// Any value, stored under its key.
     Other(&'a mut BTreeMap<String, RawJson>),
     /// No value.
     Ignored,
 }
 
-/// Takes a scalar, or those of an array one by one.
+/// Receives a scalar, or the scalars of an array one by one.
 pub(crate) trait ScalarSlot {
-    /// Keeps what it has where the scalar makes no value.
+    /// Keeps the previous value if the scalar cannot be converted.
     fn set(&mut self, scalar: Scalar<'_>);
 
     /// Begins an array.
@@ -173,9 +171,9 @@ impl<T: FromScalar> ScalarSlot for Option<Vec<T>> {
     }
 }
 
-/// Takes an object, or those of an array one by one.
+/// Receives an object, or the objects of an array one by one.
 pub(crate) trait ObjectSlot {
-    /// Begins an object: the fields to fill.
+    /// Begins an object and returns the fields to fill.
     fn begin(&mut self) -> &mut dyn Fields;
 
     /// Ends an object.
@@ -204,7 +202,7 @@ impl Fields for BTreeMap<String, RawJson> {
     }
 }
 
-/// A value that an [`Option`] is the place for.
+/// A value stored in an [`Option`].
 pub(crate) trait Item: Sized {
     fn slot(place: &mut Option<Self>) -> Slot<'_>;
 }
@@ -227,7 +225,7 @@ impl Item for RawJson {
     }
 }
 
-/// A place for the value of one key.
+/// A field that receives the value of a key.
 pub(crate) trait Place {
     fn slot(&mut self) -> Slot<'_>;
 }
@@ -244,7 +242,7 @@ impl<T: Fields + Default> Place for T {
     }
 }
 
-/// The place for a value that is passed over.
+/// A field whose value is ignored.
 #[derive(Default)]
 pub(crate) struct Nowhere;
 
@@ -254,33 +252,33 @@ impl Place for Nowhere {
     }
 }
 
-/// Reads a scalar, for `Deserialize` implementations.
+/// Parses a scalar, for `Deserialize` implementations.
 pub(crate) fn scalar<'de, T: FromScalar, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let mut value = None;
     Reader(Slot::Scalar(&mut value)).deserialize(deserializer)?;
     Ok(value)
 }
 
-/// Reads an object, for `Deserialize` implementations.
+/// Parses an object, for `Deserialize` implementations.
 pub(crate) fn object<'de, T: Fields + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let mut object = None;
     Reader(Slot::Object(&mut object)).deserialize(deserializer)?;
     object.ok_or_else(|| serde::de::Error::custom("expected a JSON object"))
 }
 
-/// Reads a whole body: `Ok(None)` where it is JSON but no object.
+/// Parses a complete body; `Ok(None)` if it is JSON but not an object.
 pub(crate) fn from_slice<T: Fields + Default>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
     let mut object = None;
     read(body, &mut object)?;
     Ok(object)
 }
 
-/// Reads a whole body into a place, and leaves it as it is where the body is JSON but no object.
+/// Parses a complete body in place; does nothing if it is JSON but not an object.
 pub(crate) fn read(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), serde_json::Error> {
     json::read(without_bom(body), &mut Whole(object))
 }
 
-/// The place for an object that is a whole body.
+/// The destination of an object that is a complete body.
 struct Whole<'a>(&'a mut dyn ObjectSlot);
 
 impl ReadInto for Whole<'_> {
@@ -289,16 +287,15 @@ impl ReadInto for Whole<'_> {
     }
 }
 
-/// The body without the byte order mark that some writers begin with; RFC 8259, section 8.1, lets a reader pass it over.
+/// Strips a byte order mark, as RFC 8259, section 8.1, permits.
 pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-/// Where some crate in the build turns `serde_json/arbitrary_precision` on, a number is handed over as an object of this
-/// one key.
+/// The only key of the object by which `serde_json/arbitrary_precision`, if enabled in the build, represents a number.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Reads a value into a slot.
+/// Parses a value into a slot.
 struct Reader<'a>(Slot<'a>);
 
 impl Reader<'_> {
@@ -410,13 +407,13 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 }
 
-/// The value as it was sent, unless it is `null`.
+/// The value as JSON text, unless it is `null`.
 fn raw_json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<RawJson>, A::Error> {
     let raw: Box<RawValue> = map.next_value()?;
     Ok(Some(RawJson::from(raw)).filter(|raw| !raw.is_null()))
 }
 
-/// A key, borrowed from the input where it holds no escapes.
+/// A key, borrowed from the input unless it contains escapes.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {

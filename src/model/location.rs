@@ -4,7 +4,7 @@ use super::lenient;
 use super::wire::{serialize, wire};
 
 wire! {
-    /// A place on Earth, in degrees of WGS 84. Read from numbers and from texts; written as numbers.
+    /// A place in degrees (WGS 84). Parsed from numbers or texts, serialised as numbers.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Location {
         /// Degrees north of the equator, -90 to 90.

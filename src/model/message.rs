@@ -7,39 +7,39 @@ use super::open_enum::open_enum;
 use super::wire::{fields, serialize, setters, wire};
 use super::{ConversationId, MessageId, PostToken, Side, Timestamp};
 
-/// A message of a conversation, as events deliver it and as reading a conversation lists it.
+/// A message, from an event or from the history of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
-    /// What to deduplicate by.
+    /// The id, to deduplicate by.
     pub id: Option<MessageId>,
-    /// Where it was written, and where an answer goes.
+    /// The conversation to reply to.
     pub conversation: Conversation,
-    /// Who wrote it.
+    /// The author.
     pub sender: Sender,
-    /// When it was written.
+    /// The time of sending.
     pub sent_at: Option<Timestamp>,
-    /// What was written.
+    /// The content.
     pub content: MessageContent,
 }
 
 wire! {
-    /// A conversation, as messages name it.
+    /// The conversation of a message.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct Conversation {
-        /// What to send to.
+        /// The id to send to.
         pub id: ConversationId,
-        /// Between whom it is.
+        /// The kind of conversation.
         pub kind: Option<ConversationKind> = "type",
-        /// The post it is about; none in a chatbot's conversation.
+        /// The post; `None` in a chatbot's conversation.
         pub post_token: Option<PostToken>,
     }
     read by pub(crate) ConversationFields {}
 }
 
 open_enum! {
-    /// Between whom a conversation is.
+    /// The kind of a conversation, by its participants.
     ConversationKind {
         /// Between the two sides of a post.
         Post = "POST",
@@ -49,11 +49,11 @@ open_enum! {
 }
 
 wire! {
-    /// Who wrote a message.
+    /// The author of a message.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct Sender {
-        /// The side of the post; none in a chatbot's conversation.
+        /// The author's side; `None` in a chatbot's conversation.
         pub side: Option<Side> => Side::in_messages,
         /// A person or an app.
         pub kind: Option<SenderKind> = "type",
@@ -61,11 +61,11 @@ wire! {
 }
 
 open_enum! {
-    /// Whether a person wrote a message, or an app.
+    /// The kind of a message's author.
     SenderKind {
         /// A person.
         Human = "HUMAN" | "USER",
-        /// An app: yours, or another one.
+        /// An app: yours or another.
         Bot = "BOT",
     }
 }
@@ -73,13 +73,13 @@ open_enum! {
 serialize! { Conversation Sender }
 
 impl Message {
-    /// A message as the platform would deliver it, for tests and for wrapping frameworks.
+    /// A message as Divar would deliver it, for tests and other frameworks.
     #[must_use]
     pub fn new(conversation: Conversation, sender: Sender, content: MessageContent) -> Self {
         Self { id: None, conversation, sender, sent_at: None, content }
     }
 
-    /// The text of a text message, or of one of an unknown kind, where it has one.
+    /// The text, if not empty, of a text message or one of an unknown kind.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.content {
@@ -90,8 +90,7 @@ impl Message {
         .filter(|text| !text.is_empty())
     }
 
-    /// Whether an app wrote it. Your own messages to a post's conversation come back to you as events: answer one of
-    /// them and the bot talks to itself for ever.
+    /// Returns `true` if an app sent it. Do not reply: your own messages also arrive as events, in an endless loop.
     #[must_use]
     pub fn is_from_bot(&self) -> bool {
         self.sender.kind == Some(SenderKind::Bot)
@@ -99,7 +98,7 @@ impl Message {
 }
 
 impl Conversation {
-    /// A conversation by its id, its kind and post not known.
+    /// A conversation with this id, without kind and post.
     #[must_use]
     pub fn new(id: impl Into<ConversationId>) -> Self {
         Self { id: id.into(), kind: None, post_token: None }
@@ -109,19 +108,19 @@ impl Conversation {
 setters! { Message {
     /// Sets the id.
     id: impl Into<MessageId>,
-    /// Sets the time at which it was written.
+    /// Sets the time of sending.
     sent_at: Timestamp,
 } }
 
 setters! { Conversation {
-    /// Sets between whom it is.
+    /// Sets the kind.
     kind: ConversationKind,
-    /// Sets the post it is about.
+    /// Sets the post.
     post_token: impl Into<PostToken>,
 } }
 
 impl Sender {
-    /// A person or an app, its side not known.
+    /// An author of this kind, without a side.
     #[must_use]
     pub fn new(kind: SenderKind) -> Self {
         Self { side: None, kind: Some(kind) }
@@ -129,12 +128,12 @@ impl Sender {
 }
 
 setters! { Sender {
-    /// Sets the side of the post.
+    /// Sets the side.
     side: Side,
 } }
 
 impl ConversationFields {
-    /// The conversation, with the id `asked` for where it has none.
+    /// The conversation, with `asked` as the default id.
     pub(crate) fn or(self, asked: &ConversationId) -> Conversation {
         let id = self.id.unwrap_or_else(|| asked.clone());
         Conversation { id, kind: self.kind, post_token: self.post_token }
@@ -142,7 +141,7 @@ impl ConversationFields {
 }
 
 impl Sender {
-    /// At first, Divar wrote the side as the type.
+    /// Older payloads contain the side in `type`.
     fn with_side_from_kind(mut self) -> Self {
         if let Self { side: None, kind: Some(SenderKind::Unknown(name)) } = &self {
             let side = Side::from_name(name);
@@ -155,7 +154,7 @@ impl Sender {
 }
 
 fields! {
-    /// The keys of a message on the wire, before they make a [`Message`].
+    /// The fields of a [`Message`] on the wire.
     pub(crate) struct MessageFields {
         id: Option<MessageId>,
         conversation: Option<ConversationFields>,
@@ -165,15 +164,15 @@ fields! {
     }
 }
 
-/// What is taken out of the fields is taken by reference: they are too large to be handed around.
+// These methods take the content by reference: the struct is too large to move.
 impl MessageFields {
-    /// The message, or `None` where it does not tell its conversation.
+    /// The message; `None` without a conversation id.
     pub(crate) fn message(&mut self) -> Option<Message> {
         let conversation = self.conversation.take()?.whole()?;
         Some(self.message_in(conversation))
     }
 
-    /// The message as a conversation lists it: with an empty id of the conversation where it does not tell.
+    /// The message in a conversation's history, with an empty conversation id by default.
     pub(crate) fn listed(&mut self) -> Message {
         let conversation = self.conversation.take().unwrap_or_default().or(&ConversationId::new(""));
         self.message_in(conversation)

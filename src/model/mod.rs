@@ -1,10 +1,10 @@
-//! What is said about: identifiers, messages, buttons, actions and times. Pure data, without any I/O.
+//! Data types: identifiers, messages, buttons, actions and timestamps.
 //!
-//! The platform's words for them, such as post, side and touch point, are [explained in the guide](crate::guide#words).
+//! The guide has a [glossary](crate::guide#words) of the platform's terms, such as post and side.
 //!
-//! Whatever arrives is read leniently: an enumeration keeps names it does not know, a field of an unexpected type
-//! counts as missing, identifiers are `None` where Divar sends `null`, `""` or nothing. Whatever is sent is strict: a
-//! grid of more than 3 × 3 buttons, or a text with a medium, cannot be built.
+//! Incoming data is parsed leniently. Enumerations keep unknown names, a field of an unexpected type counts as missing, and
+//! identifiers are `None` if Divar sends `null`, `""` or nothing. Outgoing data is strict: a grid larger than 3 × 3 buttons,
+//! or a text with a medium, cannot be built.
 //!
 //! ```
 //! use kenar::model::Message;

@@ -1,7 +1,6 @@
-//! Enumerations whose values Divar may add to at any time: the known ones as variants, any other as its text.
+//! Enumerations that Divar may extend at any time: known values are variants, others keep their text.
 
-/// Defines an enumeration of wire names. `as_str` gives the name sent, and `from_name` accepts each name and each
-/// alias in any case; a name that is none of them is kept in `Unknown`.
+/// Defines an enumeration of wire names, with aliases that are only parsed.
 macro_rules! open_enum {
     (
         $(#[$doc:meta])*
@@ -14,8 +13,8 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A value that this version of the crate does not know, as it was written. A later version may know it:
-            /// compare [`as_str`](Self::as_str) rather than what is in here.
+            /// A value unknown to this version of the crate. A later version may add it as a variant, so compare
+            /// [`as_str`](Self::as_str) instead.
             Unknown(String),
         }
 
@@ -29,7 +28,7 @@ macro_rules! open_enum {
                 }
             }
 
-            /// The value of a wire name, in any case. Never fails: what is not known is kept.
+            /// The value of a wire name in any case; [`Unknown`](Self::Unknown) for any other text.
             #[must_use]
             pub fn from_name(name: &str) -> Self {
                 $(if name.eq_ignore_ascii_case($wire) $(|| name.eq_ignore_ascii_case($alias))* {
@@ -71,7 +70,7 @@ macro_rules! open_enum {
         }
 
         impl $crate::model::lenient::FromScalar for $name {
-            /// An empty name is how Divar's server may write "none".
+            /// Divar's server may send an empty text for "none".
             fn from_text(text: &str) -> Option<Self> {
                 (!text.is_empty()).then(|| Self::from_name(text))
             }

@@ -6,18 +6,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::action::InvalidButtonData;
 use super::{ButtonGrid, MediaToken};
 
-/// What a message of yours says: a text or a medium, never both.
+/// The content of an outgoing message: a text or a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutgoingContent {
-    /// A text. Emoji and line breaks are fine; Divar does not say how long it may be.
+    /// A text, which may contain emoji and line breaks. Divar documents no length limit.
     Text(String),
-    /// A medium, by the token that its upload gave.
+    /// A medium, by the token from its upload.
     Media(MediaToken),
 }
 
-/// A message into a post's conversation, written in the name of the user whose access token it is sent with. Divar
-/// prints your app's title above it. The guide has [the flow](crate::guide::sending).
+/// A message to a post's conversation, sent on behalf of the access token's user.
+///
+/// Divar shows your app's title above it. See [the guide](crate::guide::sending).
 ///
 /// ```
 /// use kenar::{Button, ConversationMessage};
@@ -29,7 +30,7 @@ pub enum OutgoingContent {
 ///     .receiver_buttons([[Button::server_link("تأیید زمان", serde_json::json!({ "order": "17" }))]]);
 /// ```
 ///
-/// A text with a medium does not exist, so it does not compile:
+/// A message cannot contain both a text and a medium:
 ///
 /// ```compile_fail
 /// # use kenar::ConversationMessage;
@@ -39,15 +40,15 @@ pub enum OutgoingContent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConversationMessage {
-    /// What it says, to both sides.
+    /// The content, for both sides.
     pub content: OutgoingContent,
-    /// The buttons that the user sees in whose name it is sent.
+    /// The buttons that the access token's user sees.
     pub sender_buttons: Option<ButtonGrid>,
     /// The buttons that the other side sees.
     pub receiver_buttons: Option<ButtonGrid>,
 }
 
-/// A message of your chatbot.
+/// A message from your chatbot.
 ///
 /// ```
 /// use kenar::{BotMessage, Button};
@@ -57,100 +58,25 @@ pub struct ConversationMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BotMessage {
-    /// What it says.
+    /// The content.
     pub content: OutgoingContent,
-    /// The buttons under it.
+    /// The buttons under the message.
     pub buttons: Option<ButtonGrid>,
 }
 
-/// Why a message cannot be sent, found before anything leaves your machine.
+/// The error for a message that cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidMessage {
-    /// The text is empty, which Divar's server cannot tell from no text.
+    /// The text is empty. Divar's server treats it as missing.
     #[error("the text of a message must not be empty")]
     EmptyText,
     /// The media token is empty.
     #[error("the media token of a message must not be empty")]
     EmptyMediaToken,
-    /// The data of a button is no JSON object.
+    /// The data of a button is not a JSON object.
     #[error(transparent)]
     ButtonData(#[from] InvalidButtonData),
-}
-
-impl ConversationMessage {
-    /// A message that says a text.
-    #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::new(OutgoingContent::Text(text.into()))
-    }
-
-    /// A message that shows a medium.
-    #[must_use]
-    pub fn media(media: impl Into<MediaToken>) -> Self {
-        Self::new(OutgoingContent::Media(media.into()))
-    }
-
-    fn new(content: OutgoingContent) -> Self {
-        Self { content, sender_buttons: None, receiver_buttons: None }
-    }
-
-    /// Puts buttons under it, for the user in whose name it is sent.
-    #[must_use]
-    pub fn sender_buttons(mut self, buttons: impl Into<ButtonGrid>) -> Self {
-        self.sender_buttons = Some(buttons.into());
-        self
-    }
-
-    /// Puts buttons under it, for the other side.
-    #[must_use]
-    pub fn receiver_buttons(mut self, buttons: impl Into<ButtonGrid>) -> Self {
-        self.receiver_buttons = Some(buttons.into());
-        self
-    }
-
-    /// Whether it can be sent; sending asks this first.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMessage`], where a text is empty or the data of a button is no JSON object.
-    pub fn check(&self) -> Result<(), InvalidMessage> {
-        self.content.check()?;
-        self.sender_buttons.iter().chain(&self.receiver_buttons).try_for_each(ButtonGrid::check)?;
-        Ok(())
-    }
-}
-
-impl BotMessage {
-    /// A message that says a text.
-    #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self { content: OutgoingContent::Text(text.into()), buttons: None }
-    }
-
-    /// A message that shows a medium.
-    #[must_use]
-    pub fn media(media: impl Into<MediaToken>) -> Self {
-        Self { content: OutgoingContent::Media(media.into()), buttons: None }
-    }
-
-    /// Puts buttons under it.
-    #[must_use]
-    pub fn buttons(mut self, buttons: impl Into<ButtonGrid>) -> Self {
-        self.buttons = Some(buttons.into());
-        self
-    }
-
-    /// Whether it can be sent; sending asks this first.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMessage`], where a text is empty or the data of a button is no JSON object.
-    pub fn check(&self) -> Result<(), InvalidMessage> {
-        self.content.check()?;
-        self.buttons.iter().try_for_each(ButtonGrid::check)?;
-        Ok(())
-    }
 }
 
 impl OutgoingContent {
@@ -180,15 +106,46 @@ impl OutgoingContent {
     }
 }
 
-/// The `type` of a text. The documents want it there; the OpenAPI file does not know it, and the documents' example with a
-/// medium has none.
+/// The `type` of a text. The documentation requires it, but has none in the example with a medium; the OpenAPI file has none.
 fn type_of_text(text: Option<&str>) -> Option<&'static str> {
     text.map(|_| "TEXT")
 }
 
-/// Declares how a message is written, and read in the sandbox: its content, with the key of its text, and its buttons.
+/// Implements construction, serialisation, and the parsing by the sandbox: of a content, by its text's key, and of buttons.
 macro_rules! outgoing {
-    ($message:ident as $wire:ident { $text:ident, $($buttons:ident)* }) => {
+    ($message:ident as $wire:ident { $text:ident, $($(#[$doc:meta])* $buttons:ident)* }) => {
+        impl $message {
+            /// A message with a text.
+            #[must_use]
+            pub fn text(text: impl Into<String>) -> Self {
+                Self { content: OutgoingContent::Text(text.into()), $($buttons: None),* }
+            }
+
+            /// A message with a medium.
+            #[must_use]
+            pub fn media(media: impl Into<MediaToken>) -> Self {
+                Self { content: OutgoingContent::Media(media.into()), $($buttons: None),* }
+            }
+
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $buttons(mut self, buttons: impl Into<ButtonGrid>) -> Self {
+                self.$buttons = Some(buttons.into());
+                self
+            })*
+
+            /// Checks that the message can be sent. Sending calls this first.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidMessage`] if the text or the media token is empty, or the data of a button is not a JSON object.
+            pub fn check(&self) -> Result<(), InvalidMessage> {
+                self.content.check()?;
+                $(self.$buttons.iter().try_for_each(ButtonGrid::check)?;)*
+                Ok(())
+            }
+        }
+
         #[derive(Serialize, Deserialize)]
         struct $wire<'a> {
             #[serde(rename = "type", skip_deserializing, skip_serializing_if = "Option::is_none")]
@@ -220,5 +177,20 @@ macro_rules! outgoing {
     };
 }
 
-outgoing! { ConversationMessage as ConversationMessageWire { message, sender_buttons receiver_buttons } }
-outgoing! { BotMessage as BotMessageWire { text_message, buttons } }
+outgoing! {
+    ConversationMessage as ConversationMessageWire {
+        message,
+        /// Adds buttons for the access token's user.
+        sender_buttons
+        /// Adds buttons for the other side.
+        receiver_buttons
+    }
+}
+
+outgoing! {
+    BotMessage as BotMessageWire {
+        text_message,
+        /// Adds buttons.
+        buttons
+    }
+}

@@ -1,7 +1,6 @@
-/// The query in what web frameworks call one: a query with or without its question mark, or the path or absolute URL that
-/// it is in. A fragment is left out.
+/// The query string in a query, a path or an absolute URL, without a leading question mark or a fragment.
 ///
-/// A text is a path or a URL where a question mark ends its first name, or a slash is in it.
+/// A text is a path or a URL if its first name ends with a question mark or contains a slash.
 pub(crate) fn query_of(text: &str) -> &str {
     let (text, _) = text.split_once('#').unwrap_or((text, ""));
     let first_name = text.split(['=', '&', '?']).next().unwrap_or(text);

@@ -5,19 +5,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A JSON value kept as the text it travelled as: your own data coming back, or something newer than this crate.
+/// A JSON value as its original text: your own data, or fields newer than this crate.
 ///
-/// Two are equal when their texts are. It reads and writes JSON by `serde_json` only, and not from within a
-/// `#[serde(flatten)]`, `untagged` or internally tagged type: those read into a buffer that holds no text any more.
+/// Values are equal if their texts are. Only `serde_json` can parse and serialise it, and not in a `#[serde(flatten)]`,
+/// `untagged` or internally tagged type: their buffers do not keep the text.
 #[derive(Clone)]
 pub struct RawJson(Box<RawValue>);
 
 impl RawJson {
-    /// Writes a value as JSON.
+    /// Serialises a value.
     ///
     /// # Errors
     ///
-    /// Where the value's own `Serialize` fails, or a map in it has keys that are not texts.
+    /// If the value's `Serialize` fails, or if a map has keys that are not texts.
     pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
         serde_json::value::to_raw_value(value).map(Self)
     }
@@ -28,11 +28,11 @@ impl RawJson {
         self.0.get()
     }
 
-    /// Reads the value as a type of yours.
+    /// Deserialises the value.
     ///
     /// # Errors
     ///
-    /// Where the JSON does not fit the type.
+    /// If the JSON does not fit the type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.get())
     }
@@ -48,7 +48,7 @@ impl RawJson {
 
 impl From<Value> for RawJson {
     fn from(value: Value) -> Self {
-        // A `Value` is always JSON, and `null` stands in for what never comes.
+        // Serialising a `Value` does not fail.
         Self::of(&value).unwrap_or_else(|_| Self(RawValue::NULL.to_owned()))
     }
 }

@@ -3,18 +3,19 @@ use super::open_enum::open_enum;
 open_enum! {
     /// A [side](crate::guide#side) of a post's conversation.
     ///
-    /// Divar says `SUPPLY` and `DEMAND` when it opens your app or delivers a button press, and `SELLER` and `BUYER` in
-    /// messages; they are read as one.
+    /// Divar sends `SUPPLY` and `DEMAND` when a user opens your app or presses a button, and `SELLER` and `BUYER` in messages.
+    #[doc(alias = "user_side")]
     Side {
-        /// The post's owner: the seller.
+        /// The post's owner, or seller.
+        #[doc(alias = "supplier")]
         Supply = "SUPPLY" | "SELLER",
-        /// The one who asks about the post: the buyer.
+        /// The person who enquires about the post, or buyer.
         Demand = "DEMAND" | "BUYER",
     }
 }
 
 impl Side {
-    /// The other side; `None` where this one is unknown.
+    /// The other side; `None` for an unknown one.
     #[must_use]
     pub fn opposite(&self) -> Option<Self> {
         match self {
@@ -24,7 +25,7 @@ impl Side {
         }
     }
 
-    /// The name that messages have for it.
+    /// The name in messages.
     pub(crate) fn in_messages(&self) -> &str {
         match self {
             Self::Supply => "SELLER",

@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient::{FromScalar, Scalar};
 
-/// An instant, to the microsecond, from the year 0 to the year 9999: what RFC 3339 can write.
+/// An instant in the years 0 to 9999, with microsecond precision.
 ///
-/// Divar's documents give times as a number of microseconds, its OpenAPI file and its traffic as RFC 3339 text, and
-/// older traffic as digits in a text. All of them are read; RFC 3339 in UTC is written.
+/// Divar's documentation has times as integers in microseconds, its OpenAPI file and traffic as RFC 3339, and older traffic
+/// as digits in a text. All are parsed; RFC 3339 in UTC is written.
 ///
 /// ```
 /// use kenar::model::Timestamp;
@@ -23,9 +23,9 @@ use super::lenient::{FromScalar, Scalar};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The text is no RFC 3339 date and time.
+/// The error for a text that is not an RFC 3339 timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an RFC 3339 date and time, such as 2025-07-16T10:41:42.648410Z")]
+#[error("not an RFC 3339 timestamp, such as 2025-07-16T10:41:42.648410Z")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {
@@ -34,15 +34,16 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999999Z
     const MAX: i64 = 253_402_300_799_999_999;
 
-    /// The instant so many microseconds after 1970-01-01T00:00:00Z (before it, where negative), or `None` outside
-    /// the years 0 to 9999.
+    /// The instant of a Unix time in microseconds; `None` outside the years 0 to 9999.
     #[must_use]
     pub const fn from_unix_micros(micros: i64) -> Option<Self> {
         if micros < Self::MIN || micros > Self::MAX { None } else { Some(Self(micros)) }
     }
 
-    /// The instant of a whole number whose unit its magnitude tells: seconds, milliseconds, microseconds or
-    /// nanoseconds, which have 10, 13, 16 and 19 digits from 2001 to 2286. Nanoseconds are cut to microseconds.
+    /// The instant of a Unix time whose unit follows from its magnitude.
+    ///
+    /// From 2001 to 2286, seconds, milliseconds, microseconds and nanoseconds have 10, 13, 16 and 19 digits. Nanoseconds are
+    /// truncated to microseconds.
     #[must_use]
     pub fn from_unix_guessed(number: i128) -> Option<Self> {
         let micros = match number.unsigned_abs() {
@@ -54,26 +55,26 @@ impl Timestamp {
         Self::from_unix_micros(micros.try_into().ok()?)
     }
 
-    /// Microseconds since 1970-01-01T00:00:00Z, negative before it.
+    /// The Unix time in microseconds.
     #[must_use]
     pub const fn unix_micros(self) -> i64 {
         self.0
     }
 
-    /// The instant the system clock shows.
+    /// The time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         SystemTime::now().into()
     }
 
-    /// The instant `duration` later; the last one there is, where that would be after the year 9999.
+    /// Adds a duration, up to the end of the year 9999.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros).min(Self::MAX))
     }
 
-    /// How long it is from `earlier` to this instant; zero where `earlier` is the later one.
+    /// The duration since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -81,7 +82,7 @@ impl Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// Cut to microseconds, and to the years 0 to 9999.
+    /// Truncates to microseconds and clamps to the years 0 to 9999.
     fn from(time: SystemTime) -> Self {
         let micros = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_micros()).unwrap_or(Self::MAX),
@@ -99,10 +100,10 @@ impl From<Timestamp> for SystemTime {
     }
 }
 
-/// RFC 3339 in UTC, with six fraction digits, or none where the instant is a whole second.
+/// Writes RFC 3339 in UTC, with six fraction digits or none.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Each instant from the year 0 to the year 9999 is one of chrono's.
+        // chrono represents all of the years 0 to 9999.
         let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
         let (year, month, day) = (time.year(), time.month(), time.day());
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
@@ -120,14 +121,14 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Reads RFC 3339: any offset, any number of fraction digits (those after the sixth are cut off).
+/// Parses RFC 3339 with any offset. Fraction digits after the sixth are ignored.
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        // chrono takes a minus sign that is not ASCII, which RFC 3339 does not.
+        // chrono accepts a minus sign that is not ASCII; RFC 3339 does not.
         let time = Some(text).filter(|text| text.is_ascii()).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        // A leap second is the first one of the next minute: Unix time has no place for it.
+        // A leap second becomes the first second of the next minute, as in Unix time.
         time.and_then(|time| Self::from_unix_micros(time.timestamp_micros())).ok_or(InvalidTimestamp)
     }
 }
@@ -138,7 +139,7 @@ impl Serialize for Timestamp {
     }
 }
 
-/// Reads RFC 3339 text, a whole number, or the digits of one in a text.
+/// Parses RFC 3339, an integer, or an integer in a text.
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         super::lenient::scalar(deserializer)?.ok_or_else(|| serde::de::Error::custom(InvalidTimestamp))
@@ -150,7 +151,7 @@ impl FromScalar for Timestamp {
         text.trim().parse().ok().or_else(|| Self::from_scalar(Scalar::Text(text)))
     }
 
-    /// Zero is how Divar's server may write "none".
+    /// Divar's server may send zero for "none".
     fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
         scalar.integer().filter(|number| *number != 0).and_then(Self::from_unix_guessed)
     }

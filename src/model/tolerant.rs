@@ -1,29 +1,28 @@
-//! How JSON is read that its grammar allows and `serde_json` refuses: half of a surrogate pair, or a number beyond all
-//! doubles.
+//! Parsing of valid JSON that `serde_json` rejects: lone surrogates, and numbers out of the range of doubles.
 //!
-//! Such a text reads with U+FFFD in place of what it cannot hold, as Go reads it, in which Divar's servers are written.
-//! Such a number counts as missing. What is kept as [`RawJson`](super::RawJson) stays as it was sent.
+//! A lone surrogate becomes U+FFFD, as in Go, in which Divar writes its servers. Such a number counts as missing.
+//! [`RawJson`](super::RawJson) keeps the original text.
 //!
-//! Each value is looked at once for every level that it is below, so this is the second way, for what the first refused.
+//! Each value is scanned once per level of nesting, so this is only a fallback.
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A value that is JSON by its grammar.
+/// A valid JSON value.
 #[derive(Clone, Copy)]
 pub(super) struct Tolerant<'de> {
     raw: &'de RawValue,
-    /// How many more levels may be below it.
+    /// The remaining levels of nesting.
     depth: u8,
 }
 
 impl<'de> Tolerant<'de> {
-    /// As deep as `serde_json` reads, so that no nesting overflows the stack.
+    /// Has the recursion limit of `serde_json`, so that no nesting overflows the stack.
     pub(super) fn new(raw: &'de RawValue) -> Self {
         Self { raw, depth: 128 }
     }
 
-    /// Whether it is `null`, or a number that counts as missing.
+    /// Returns `true` for `null` and for a number out of range.
     fn is_missing(self) -> bool {
         let text = self.raw.get();
         text == "null"
@@ -32,7 +31,7 @@ impl<'de> Tolerant<'de> {
     }
 }
 
-/// The name under which `serde_json` reads a [`RawValue`].
+/// The type name by which `serde_json` deserialises a [`RawValue`].
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserializer<'de> for Tolerant<'de> {
@@ -87,7 +86,7 @@ impl<'de> Deserializer<'de> for Tolerant<'de> {
     }
 }
 
-/// A visitor or a part of the input, within which all values are read this way.
+/// A visitor, or access to a map or a list, whose values are parsed tolerantly.
 struct Inner<T> {
     inner: T,
     depth: u8,
@@ -131,8 +130,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Inner<A> {
     }
 }
 
-/// Reads a text, with U+FFFD in place of each run of what it cannot hold. `serde_json` gives the halves of surrogate pairs
-/// out as bytes.
+/// Parses a text, with U+FFFD for each run of lone surrogates, which `serde_json` returns as bytes.
 struct Lossy;
 
 impl<'de> DeserializeSeed<'de> for Lossy {
@@ -153,7 +151,7 @@ impl<'de> Visitor<'de> for Lossy {
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
-            // Each byte of a half is a chunk of its own.
+            // Each byte of a lone surrogate is a separate chunk.
             if !chunk.valid().is_empty() || !text.ends_with(char::REPLACEMENT_CHARACTER) {
                 text.push_str(chunk.valid());
                 if !chunk.invalid().is_empty() {

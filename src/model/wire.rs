@@ -1,8 +1,8 @@
-//! Wire types, each declared once: its fields, their names on the wire, and how they are written.
+//! Macros that declare wire types: their fields, wire names and serialisation.
 //!
 //! ```ignore
 //! wire! {
-//!     /// A conversation, as messages name it.
+//!     /// A conversation.
 //!     #[derive(Clone, Debug, PartialEq, Eq)]
 //!     pub struct Conversation {
 //!         /// The id.
@@ -14,15 +14,15 @@
 //! }
 //! ```
 //!
-//! - A field is called on the wire as in Rust, unless `= "name"` follows. `= "name" | "alias"` reads both.
-//! - An `Option` is left out where it is `None`. Any other field is required, which needs a struct to read it by: its
-//!   `whole` gives `None` where a required field is missing. Fields in its braces are only read.
-//! - `=> path` names a function from a value to what is written for it.
-//! - Fields after a `;` are not on the wire, or written and read by hand.
-//! - In [`fields!`], `.. field` is a struct that takes the keys that are not known here.
+//! - A field has its Rust name on the wire, unless `= "name"` follows. `= "name" | "alias"` parses both.
+//! - `None` is omitted. Any field that is not an `Option` is required, and needs a `read by` struct: its `whole` returns `None`
+//!   if a required field is missing. Fields in its braces are only parsed.
+//! - `=> path` names a function that converts a value for writing.
+//! - Fields after a `;` are not on the wire, or are handled by hand.
+//! - In [`fields!`], `.. field` is a struct that receives unknown keys.
 //!
-//! The macros give a type [`Fields`](super::lenient::Fields) and [`Written`]; [`serialize!`] and [`deserialize!`] make
-//! these public as `serde` has them.
+//! The macros implement [`Fields`](super::lenient::Fields) and [`Written`]; [`serialize!`] and [`deserialize!`] implement the
+//! traits of `serde` by them.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -34,7 +34,7 @@ pub(crate) trait Field: Sized {
 
     fn value(&self) -> Option<&Self::Item>;
 
-    /// `None` where nothing was read for a required field.
+    /// `None` if a required field is missing.
     fn of_read(read: Option<Self::Item>) -> Option<Self>;
 }
 
@@ -63,12 +63,12 @@ impl<T: Item> Field for Option<T> {
     }
 }
 
-/// A type that writes its fields into a JSON object.
+/// A type that serialises its fields into a JSON object.
 pub(crate) trait Written {
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 }
 
-/// Writes a type as a JSON object.
+/// Serialises a type as a JSON object.
 pub(crate) struct AsObject<'a, T>(pub(crate) &'a T);
 
 impl<T: Written> Serialize for AsObject<'_, T> {
@@ -79,7 +79,7 @@ impl<T: Written> Serialize for AsObject<'_, T> {
     }
 }
 
-/// Declares a struct that is only read, in place: each of its fields is a [`Place`](super::lenient::Place).
+/// Declares a struct that is only parsed. Its fields are [`Place`](super::lenient::Place)s.
 macro_rules! fields {
     (
         $(#[$meta:meta])*
@@ -116,7 +116,7 @@ macro_rules! fields {
     };
 }
 
-/// Declares a struct that is read and written.
+/// Declares a struct that is parsed and serialised.
 macro_rules! wire {
     (
         $(#[$meta:meta])*
@@ -161,7 +161,7 @@ macro_rules! wire {
         }
 
         impl $fields {
-            /// `None` where a required field is missing.
+            /// `None` if a required field is missing.
             $fields_vis fn whole(self) -> Option<$name> {
                 Some($name {
                     $($field: $crate::model::wire::Field::of_read(self.$field)?,)*
@@ -190,7 +190,7 @@ macro_rules! written {
     };
 }
 
-/// The name of a field on the wire.
+/// The wire name of a field.
 macro_rules! name {
     ($field:ident) => {
         stringify!($field)
@@ -209,7 +209,7 @@ macro_rules! value {
     };
 }
 
-/// The slot for keys that are not known.
+/// The slot for unknown keys.
 macro_rules! rest {
     ($self:ident $key:ident) => {
         $crate::model::lenient::Slot::Ignored
@@ -230,7 +230,7 @@ macro_rules! serialize {
     )*};
 }
 
-/// Implements [`Deserialize`](serde::Deserialize) for wire types that are read in place.
+/// Implements [`Deserialize`](serde::Deserialize) for wire types without required fields.
 macro_rules! deserialize {
     ($($name:ident)*) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
@@ -241,7 +241,7 @@ macro_rules! deserialize {
     )*};
 }
 
-/// Implements setters for the optional fields of a type that programs outside the crate build.
+/// Implements setters for the optional fields of a public type.
 macro_rules! setters {
     ($name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
         impl $name {

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_form_of_one_instant_is_that_instant() {
+fn every_form_of_an_instant_is_parsed() {
     let instant = Timestamp::from_unix_micros(1_729_429_926_140_000).unwrap();
     for form in [
         "1729429926140000",
@@ -22,7 +22,7 @@ fn every_form_of_one_instant_is_that_instant() {
 }
 
 #[test]
-fn what_is_no_instant_is_refused() {
+fn malformed_timestamp_is_rejected() {
     for text in [
         "",
         "yesterday",
