@@ -63,7 +63,7 @@ pub(crate) struct About {
     pub(crate) to_recipient: bool,
 }
 
-/// The parts of Divar's response that an error keeps.
+/// The parts of a response that an error keeps.
 #[derive(Clone)]
 struct Response {
     status: StatusCode,

@@ -1,15 +1,16 @@
 use std::fmt;
 
 use http::Uri;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::metadata::is_parameter;
 use super::{Host, InvalidRequest, Metadata, PathParameters};
 use crate::model::{is_loopback, is_private, is_web};
 
-/// The three hosts of the platform, overridden together: a client never sends to Divar with one and to a test server
-/// with another.
+/// The base URLs of the platform's three hosts.
+///
+/// They are overridden together, so that no client mixes Divar with a test server.
 ///
 /// ```
 /// use kenar::request::BaseUrls;
@@ -20,6 +21,7 @@ use crate::model::{is_loopback, is_private, is_web};
 /// assert!(BaseUrls::single("http://kenar.example").is_err());
 /// # Ok::<(), kenar::request::InvalidBaseUrl>(())
 /// ```
+#[doc(alias = "endpoint")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrls {
     api: BaseUrl,
@@ -27,30 +29,30 @@ pub struct BaseUrls {
     upload: BaseUrl,
 }
 
-/// A scheme, a host and a port: `https`, or `http` on a loopback address.
+/// A scheme, a host and a port: `https`, or `http` on loopback.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: String,
     loopback: bool,
 }
 
-/// Why a text cannot be a host to send to.
+/// The error for an invalid base URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
-    /// It is no absolute URL.
+    /// The text is not an absolute URL.
     #[error("not an absolute URL")]
     NotAUrl(#[source] url::ParseError),
-    /// It is neither `https` nor `http` on a loopback address.
+    /// The URL is neither `https` nor `http` on loopback.
     #[error("must be https, or http on a loopback address")]
     NotSecure,
-    /// It holds more than a scheme, a host and a port.
-    #[error("must be a scheme, a host and perhaps a port, and nothing more")]
+    /// The URL has more than a scheme, a host and a port.
+    #[error("must contain only a scheme, a host and an optional port")]
     NotAnOrigin,
 }
 
 impl Default for BaseUrls {
-    /// Divar's own.
+    /// Divar's hosts.
     fn default() -> Self {
         let divar = |origin: &str| BaseUrl { origin: origin.to_owned(), loopback: false };
         Self {
@@ -62,11 +64,11 @@ impl Default for BaseUrls {
 }
 
 impl BaseUrls {
-    /// One host for all three, as a sandbox or a gateway of yours is.
+    /// One host for all three, such as a sandbox or your own gateway.
     ///
     /// # Errors
     ///
-    /// [`InvalidBaseUrl`], where it is not `https` and not `http` on a loopback address, or more than an origin.
+    /// [`InvalidBaseUrl`] if it is neither `https` nor `http` on loopback, or is not an origin.
     pub fn single(origin: &str) -> Result<Self, InvalidBaseUrl> {
         Self::new(origin, origin, origin)
     }
@@ -75,47 +77,46 @@ impl BaseUrls {
         Self { api: base_url.clone(), oauth: base_url.clone(), upload: base_url }
     }
 
-    /// One host for all three, over plain `http` too: for a sandbox on a network of your own, such as
-    /// `http://kenar:4040` in a compose file.
+    /// One host for all three, with plain `http` too, for a sandbox on your own network (`http://kenar:4040`).
     ///
-    /// Whoever can read that network reads your keys and tokens.
+    /// Over `http`, anyone on that network can read your keys and tokens.
     ///
     /// # Errors
     ///
-    /// [`InvalidBaseUrl`], where it is neither `https` nor `http`, or more than an origin.
+    /// [`InvalidBaseUrl`] if it is neither `https` nor `http`, or is not an origin.
     pub fn insecure(origin: &str) -> Result<Self, InvalidBaseUrl> {
         let host = BaseUrl::parse(origin, is_web)?;
         Ok(Self::all(host))
     }
 
-    /// A host for the REST API, one for OAuth and one for uploads.
+    /// Separate hosts for the REST API, OAuth and uploads.
     ///
     /// # Errors
     ///
-    /// [`InvalidBaseUrl`], where one is not `https` and not `http` on a loopback address, or more than an origin.
+    /// [`InvalidBaseUrl`] as for [`single`](Self::single).
     pub fn new(api: &str, oauth: &str, upload: &str) -> Result<Self, InvalidBaseUrl> {
         Ok(Self { api: api.parse()?, oauth: oauth.parse()?, upload: upload.parse()? })
     }
 
-    /// Where the REST API is.
+    /// The host of the REST API.
     #[must_use]
     pub fn api(&self) -> &BaseUrl {
         &self.api
     }
 
-    /// Where users give permission, and where codes are exchanged for tokens.
+    /// The host of the consent page and the token endpoint.
     #[must_use]
     pub fn oauth(&self) -> &BaseUrl {
         &self.oauth
     }
 
-    /// Where media are uploaded.
+    /// The host of media uploads.
     #[must_use]
     pub fn upload(&self) -> &BaseUrl {
         &self.upload
     }
 
-    /// Whether all three are on this machine.
+    /// Returns `true` if all three are on loopback.
     #[must_use]
     pub fn are_loopback(&self) -> bool {
         self.api.loopback && self.oauth.loopback && self.upload.loopback
@@ -126,7 +127,7 @@ impl BaseUrls {
         [&self.api, &self.oauth, &self.upload].into_iter().any(|url| url.origin.starts_with("https:"))
     }
 
-    /// The base URL of one of the hosts.
+    /// The base URL of a host.
     #[must_use]
     pub fn of(&self, host: Host) -> &BaseUrl {
         match host {
@@ -136,7 +137,7 @@ impl BaseUrls {
         }
     }
 
-    /// The URI of an operation: each parameter of its path is filled in and percent-encoded.
+    /// The URI of an operation, with percent-encoded path parameters.
     pub(super) fn uri(&self, operation: &Metadata, parameters: PathParameters<'_>) -> Result<Uri, InvalidRequest> {
         let base = &self.of(operation.host()).origin;
         let room = parameters.iter().map(|value| value.len() + 8).sum::<usize>();
@@ -149,53 +150,23 @@ impl BaseUrls {
                 address.push_str(segment);
                 continue;
             }
-            let value = values.next().ok_or_else(|| InvalidRequest::new("the path lacks a parameter"))?;
+            let value = values.next().ok_or_else(|| InvalidRequest::new("missing path parameter"))?;
             if matches!(value, "" | "." | "..") {
-                return Err(InvalidRequest::new(format!("an identifier must not be {value:?}: no path can hold it")));
+                return Err(InvalidRequest::new(format!("invalid path parameter: {value:?}")));
             }
             address.extend(utf8_percent_encode(value, SEGMENT));
         }
         Uri::try_from(address).map_err(InvalidRequest::new)
     }
 
-    /// Whether a request to `uri` would go to one of them.
+    /// Returns `true` if `uri` has one of these origins.
     pub(crate) fn include(&self, uri: &Uri) -> bool {
         [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))
     }
 }
 
-/// What is encoded in a path segment: everything but RFC 3986's unreserved characters. Scopes, ids and tokens are
-/// opaque, so nothing in them may mean anything to the path.
-const SEGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'!')
-    .add(b'"')
-    .add(b'#')
-    .add(b'$')
-    .add(b'%')
-    .add(b'&')
-    .add(b'\'')
-    .add(b'(')
-    .add(b')')
-    .add(b'*')
-    .add(b'+')
-    .add(b',')
-    .add(b'/')
-    .add(b':')
-    .add(b';')
-    .add(b'<')
-    .add(b'=')
-    .add(b'>')
-    .add(b'?')
-    .add(b'@')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+/// The characters to encode in a path segment: all but RFC 3986's unreserved ones, since parameters are opaque.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl BaseUrl {
     /// The scheme, the host and the port.
@@ -204,12 +175,12 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// Whether it is one of Divar's own.
+    /// Returns `true` for a host of Divar.
     pub(crate) fn is_divars(&self) -> bool {
         self.as_str().parse().is_ok_and(|uri| goes_to_divar(&uri))
     }
 
-    /// Whether a request to `uri` would go here.
+    /// Returns `true` if `uri` has this origin.
     fn is_host_of(&self, uri: &Uri) -> bool {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
@@ -219,7 +190,7 @@ impl BaseUrl {
     }
 }
 
-/// Whether a request to `uri` would go to Divar itself.
+/// Returns `true` if the host of `uri` is Divar's.
 pub(crate) fn goes_to_divar(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     host == "divar.ir" || host.ends_with(".divar.ir")

@@ -11,41 +11,39 @@ use http_body_util::combinators::UnsyncBoxBody;
 use super::context::{self, Reading};
 use crate::error::BoxError;
 
-/// What a request carries: bytes in memory, or a stream of a known length.
+/// The body of a request: bytes in memory, or a stream of known length.
 ///
-/// It is an [`http_body::Body`], so an HTTP client takes it as it is; one that wants bytes asks
-/// [`as_bytes`](Self::as_bytes) first.
+/// It implements [`http_body::Body`]. For an HTTP client that needs bytes, call [`as_bytes`](Self::as_bytes) first.
 pub struct Body {
     inner: Inner,
-    /// The call that the body is sent for: it learns how far the body was read, and may forbid to read on.
+    /// The call, which records how much of the body was read, and may stop it.
     call: Option<context::Context>,
 }
 
 enum Inner {
     Bytes(Bytes),
-    /// Boxed, since requests are moved about more often than streams are read.
+    /// Boxed, since requests are moved more often than streams are read.
     Stream(Box<Stream>),
 }
 
-/// A stream of an announced length.
+/// A stream of a declared length.
 struct Stream {
-    /// It is never read by two at once; the lock only makes it shareable, which HTTP clients ask for.
+    /// Has only one reader; the lock provides the `Sync` that HTTP clients require.
     stream: Mutex<UnsyncBoxBody<Bytes, BoxError>>,
-    /// How many bytes the stream still owes.
+    /// The remaining length in bytes.
     left: u64,
-    /// The last bytes of the announced length, until it is certain that no more follow.
+    /// The last bytes of the declared length, held until the stream has ended.
     last: Option<Bytes>,
 }
 
 impl Body {
-    /// No body.
+    /// An empty body.
     #[must_use]
     pub const fn empty() -> Self {
         Self { inner: Inner::Bytes(Bytes::new()), call: None }
     }
 
-    /// A stream of exactly `length` bytes. One that ends sooner or goes on longer fails, since the length has been
-    /// announced by then.
+    /// A stream of exactly `length` bytes. Any other length is an error.
     #[must_use]
     pub fn stream<B>(length: u64, stream: B) -> Self
     where
@@ -56,7 +54,7 @@ impl Body {
         Self { inner: Inner::Stream(Box::new(Stream { stream, left: length, last: None })), call: None }
     }
 
-    /// The bytes, where they are in memory. To ask for them counts as reading the body.
+    /// The bytes, if in memory. This call counts as reading the body.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match &self.inner {
@@ -65,7 +63,7 @@ impl Body {
         }
     }
 
-    /// How many bytes are still to be read.
+    /// The number of bytes not yet read.
     #[must_use]
     pub fn length(&self) -> u64 {
         match &self.inner {
@@ -74,11 +72,11 @@ impl Body {
         }
     }
 
-    /// The whole body in memory, for an HTTP client that takes no stream.
+    /// Reads the whole body into memory, for an HTTP client without streams.
     ///
     /// # Errors
     ///
-    /// Where a stream fails, or is not of the length announced.
+    /// If the stream fails or does not have the declared length.
     pub async fn collect(self) -> Result<Bytes, BoxError> {
         match self.as_bytes() {
             Some(bytes) => Ok(bytes.clone()),
@@ -86,7 +84,7 @@ impl Body {
         }
     }
 
-    /// Has the call learn how far the body is read.
+    /// Reports to the call how much of the body is read.
     pub(crate) fn track(&mut self, call: context::Context) {
         if self.length() > 0 {
             call.begins_when_body_is_read();
@@ -94,7 +92,7 @@ impl Body {
         self.call = Some(call);
     }
 
-    /// Whether the call that the body is sent for still goes on.
+    /// Returns `true` unless the call has ended.
     fn may_give(&self, reading: Reading) -> bool {
         self.call.as_ref().is_none_or(|call| call.advance(reading))
     }
@@ -108,7 +106,7 @@ impl Body {
 }
 
 impl Default for Body {
-    /// No body.
+    /// An empty body.
     fn default() -> Self {
         Self::empty()
     }
@@ -132,23 +130,23 @@ impl From<String> for Body {
     }
 }
 
-/// Says how much there is, and not what: a body may hold a secret.
+/// Writes only the length: a body may contain secrets.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} bytes)", self.length())
     }
 }
 
-/// A stream that was not of the length announced.
+/// The error for a stream that does not have the declared length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum WrongLength {
-    #[error("the stream ended {0} bytes before the length announced")]
+    #[error("body too short: {0} bytes missing")]
     Short(u64),
-    #[error("the stream went on past the length announced")]
+    #[error("body longer than the declared length")]
     Long,
 }
 
-/// The body of a call that has ended, such as by its time limit.
+/// The error of a body whose call has ended, such as by its timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("the call has ended")]
 struct Ended;
@@ -158,8 +156,8 @@ impl Stream {
         self.stream.try_lock().is_ok_and(|stream| stream.is_end_stream())
     }
 
-    /// The next data, and whether it is the last. The last data is held back until the stream has ended: a server takes a
-    /// request as whole once it has the announced length.
+    /// The next data, and `true` for the last, which is held until the stream has ended: for a server, a request is complete
+    /// once it has the declared length.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(Bytes, bool), BoxError>>> {
         loop {
             let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -169,7 +167,7 @@ impl Stream {
                     left => Some(Err(WrongLength::Short(left).into())),
                 });
             };
-            // HTTP/1.1 sends no trailers after a body of an announced length.
+            // HTTP/1.1 has no trailers after a body of declared length.
             let Ok(data) = frame.into_data() else { continue };
             if data.is_empty() {
                 continue;
@@ -219,7 +217,7 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // An HTTP client sends the head of an empty body at once, unless it has to look whether there is one.
+        // With an exact size of zero, an HTTP client would send the head at once.
         if self.length() == 0 && self.call.as_ref().is_some_and(context::Context::has_ended) {
             return SizeHint::default();
         }

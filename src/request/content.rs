@@ -4,14 +4,14 @@ use serde::Serialize;
 use super::{Body, Metadata};
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// The content of a request: a body, and the headers that describe it (RFC 9110, section 6.4).
+/// The content of a request: a body and its headers (RFC 9110, section 6.4).
 #[derive(Debug, Default)]
 pub struct Content {
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
 }
 
-/// The request cannot be built: an identifier that no path can hold, an empty text.
+/// The error for a request that cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct InvalidRequest {
@@ -19,7 +19,7 @@ pub struct InvalidRequest {
     kind: ErrorKind,
 }
 
-/// Room for a message with all the buttons that it can have.
+/// The size of a message with all its buttons.
 const USUAL_JSON_BYTES: usize = 2048;
 
 impl Content {
@@ -29,10 +29,10 @@ impl Content {
         Self::default()
     }
 
-    /// A body of any media type.
+    /// A body with its media type.
     #[must_use]
     pub fn new(content_type: HeaderValue, body: impl Into<Body>) -> Self {
-        // With the headers that the client and the HTTP stack add, there are seven of them: more than a new map holds.
+        // The client and the HTTP stack add headers, for a total of seven.
         Self { headers: HeaderMap::with_capacity(8), body: body.into() }.with_header(header::CONTENT_TYPE, content_type)
     }
 
@@ -40,21 +40,21 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where the value cannot be written as JSON.
+    /// [`InvalidRequest`] if the value cannot be serialised.
     pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self, InvalidRequest> {
         let mut json = Vec::with_capacity(USUAL_JSON_BYTES);
         serde_json::to_writer(&mut json, value).map_err(InvalidRequest::new)?;
         Ok(Self::new(HeaderValue::from_static("application/json"), json))
     }
 
-    /// Names and values as a form.
+    /// Names and values as a URL-encoded form.
     #[must_use]
     pub fn form<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Self::new(HeaderValue::from_static("application/x-www-form-urlencoded"), form)
     }
 
-    /// Adds a header, in place of one of the same name.
+    /// Sets a header.
     #[must_use]
     pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -63,12 +63,12 @@ impl Content {
 }
 
 impl InvalidRequest {
-    /// An error with a reason.
+    /// An error with this reason: [`ErrorKind::InvalidRequest`].
     pub fn new(reason: impl Into<BoxError>) -> Self {
         Self { reason: reason.into(), kind: ErrorKind::InvalidRequest }
     }
 
-    /// The body cannot be read on this side: [`ErrorKind::RequestBody`].
+    /// An error reading the body: [`ErrorKind::RequestBody`].
     pub fn unreadable_body(reason: impl Into<BoxError>) -> Self {
         Self { reason: reason.into(), kind: ErrorKind::RequestBody }
     }

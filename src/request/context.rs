@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use crate::error::BoxError;
 
-/// The call behind a request: in the [`Extensions`](http::Extensions) of every request that a client sends.
+/// The call that a request belongs to, in the [`Extensions`](http::Extensions) of each request.
 ///
-/// A transport, a middleware or a metrics layer reads it with `request.extensions().get::<Context>()`. It holds no
-/// identifier of a person, no secret and nothing of the body.
+/// Transports, middleware and metrics layers read it. It contains no identifiers of people, no secrets and no content.
 ///
 /// ```
 /// # use kenar::request::{Body, Context};
@@ -35,25 +34,24 @@ struct Inner {
 
 pub(crate) type Failure = Arc<dyn StdError + Send + Sync>;
 
-/// The body is empty, so whether the request was begun is not known: nobody need read an empty body.
+/// Unknown, since the body is empty and need not be read.
 const UNKNOWN: u8 = 0;
-/// The body has not been read.
+/// No part of the body has been read.
 const WAITING: u8 = 1;
-/// Some of the body has been read, and not all.
+/// A part of the body has been read.
 const PARTLY_READ: u8 = 2;
-/// All of the body has been read.
+/// The whole body has been read.
 const READ: u8 = 3;
-/// The call ended before the body was read to its end. What is left of it is not given out any more.
+/// The call ended before the whole body was read; the rest cannot be read.
 const STOPPED: u8 = 4;
 
-/// How much of a request can have left when its call ended.
+/// The part of a request that may have been sent when its call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// Nothing.
     Nothing,
     /// Not the end of the body.
     Part,
-    /// All of it.
+    /// Possibly the whole request.
     MaybeAll,
 }
 
@@ -69,37 +67,34 @@ impl Context {
         self.0.operation
     }
 
-    /// The number of the attempt within the call: 1 for the first.
+    /// The number of the attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.attempt
     }
 
-    /// The end of the whole call; `None` if the client has no timer.
+    /// The deadline of the whole call; `None` without a timer.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline
     }
 
-    /// Whether the call may be repeated after it may have been processed.
+    /// Returns `true` if a retry is safe after the request may have been processed.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.0.idempotent
     }
 
-    /// Whether the request may have begun to leave. `false` is certain.
-    ///
-    /// The client derives it from the [`Body`](super::Body): a request with a body that nobody has read has not left.
+    /// Returns `false` only if no part of the request was sent, since nothing has read its [`Body`](super::Body).
     #[must_use]
     pub fn may_have_begun(&self) -> bool {
         self.progress() != WAITING
     }
 
-    /// Promises that the transport asks an empty body for its end
-    /// ([`is_end_stream`](http_body::Body::is_end_stream)), and does so only once the request is written to a connection.
+    /// Declares that the transport reads even an empty body, and only when it writes the request to a connection.
     ///
-    /// hyper does. With this promise, a request without a body that timed out before it was begun is reported as not
-    /// sent; without it, it may have been processed.
+    /// Reading includes [`is_end_stream`](http_body::Body::is_end_stream). hyper behaves this way. Without this call, a
+    /// request without a body that timed out before it was sent is reported as possibly processed.
     pub fn begins_when_body_is_read(&self) {
         let _ = self.0.progress.compare_exchange(UNKNOWN, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
@@ -108,7 +103,7 @@ impl Context {
         self.0.progress.load(Ordering::Acquire)
     }
 
-    /// Moves on to `to`. `false` where the call has ended: then nothing more may be given out.
+    /// Advances to `to`; `false` if the call has ended and nothing more may be read.
     pub(super) fn advance(&self, to: Reading) -> bool {
         let to = match to {
             Reading::Part => PARTLY_READ,
@@ -131,12 +126,12 @@ impl Context {
         self.progress() == STOPPED
     }
 
-    /// Ends the call if nothing of its request can have left.
+    /// Ends the call if no part of its request was sent.
     pub(crate) fn stop_unless_begun(&self) -> bool {
         self.0.progress.compare_exchange(WAITING, STOPPED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Ends the call: from now on, the body gives out nothing that it has not given out before. Tells what may have left.
+    /// Ends the call, so that no more of the body can be read, and returns the part that may have been sent.
     pub(crate) fn stop(&self) -> Sent {
         let mut now = self.progress();
         loop {
@@ -152,18 +147,18 @@ impl Context {
         }
     }
 
-    /// Keeps why the body could not be read, and gives it back for whoever reads.
+    /// Stores the error of reading the body, and returns it for the reader.
     pub(super) fn keep_failure(&self, failure: BoxError) -> BoxError {
         Box::new(self.0.failure.get_or_init(|| failure.into()).clone())
     }
 
-    /// Why the body could not be read.
+    /// The error of reading the body.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.0.failure.get().cloned()
     }
 }
 
-/// How much of a body is about to be given out.
+/// The part of a body that will have been read.
 #[derive(Clone, Copy)]
 pub(super) enum Reading {
     Part,

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{InvalidRequest, Metadata, Operation};
 use crate::secret::AccessToken;
 
-/// A request for an operation, as a stand-in for the platform receives it.
+/// A request for an operation, as received by a test server.
 ///
 /// ```
 /// use kenar::operation::SendBotMessage;
@@ -31,18 +31,18 @@ pub struct IncomingRequest<'a> {
     body: &'a [u8],
 }
 
-/// An operation that can be read from a request as well as written as one.
+/// An operation that can be parsed from a request.
 pub trait ParseOperation: Operation + Sized {
-    /// Reads a request.
+    /// Parses a request.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where the request is not one of this operation.
+    /// [`InvalidRequest`] if the request does not match this operation.
     fn parse(request: &IncomingRequest<'_>) -> Result<Self, InvalidRequest>;
 }
 
 impl<'a> IncomingRequest<'a> {
-    /// A request, if its method and path are those of the operation.
+    /// A request, if its method and path match the operation.
     #[must_use]
     pub fn of(
         operation: &Metadata,
@@ -61,21 +61,21 @@ impl<'a> IncomingRequest<'a> {
         IncomingRequest { path_parameters: self.path_parameters.clone(), headers: self.headers, body }
     }
 
-    /// A parameter of the path, decoded, by its place.
+    /// A decoded path parameter, by index.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where the path has fewer.
-    pub fn path_parameter(&self, place: usize) -> Result<&str, InvalidRequest> {
-        let value = self.path_parameters.get(place);
-        value.map(|value| &**value).ok_or_else(|| InvalidRequest::new("the path has too few segments"))
+    /// [`InvalidRequest`] if the path has fewer parameters.
+    pub fn path_parameter(&self, index: usize) -> Result<&str, InvalidRequest> {
+        let value = self.path_parameters.get(index);
+        value.map(|value| &**value).ok_or_else(|| InvalidRequest::new("missing path parameter"))
     }
 
     /// The user's access token.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where the header is missing or malformed.
+    /// [`InvalidRequest`] if the header is missing or malformed.
     pub fn access_token(&self) -> Result<AccessToken, InvalidRequest> {
         AccessToken::new(self.bearer_token()?).map_err(InvalidRequest::new)
     }
@@ -84,15 +84,15 @@ impl<'a> IncomingRequest<'a> {
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where the header is missing or malformed.
+    /// [`InvalidRequest`] if the header is missing or malformed.
     pub fn bearer_token(&self) -> Result<&'a str, InvalidRequest> {
-        let missing = || InvalidRequest::new("the Authorization header is missing");
+        let missing = || InvalidRequest::new("missing Authorization header");
         let value = self.headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
         let token = value.to_str().ok().and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token)
         });
-        token.ok_or_else(|| InvalidRequest::new("the Authorization header must be \"Bearer\" and a token"))
+        token.ok_or_else(|| InvalidRequest::new("invalid Authorization header: expected a Bearer token"))
     }
 
     /// The headers.
@@ -107,11 +107,11 @@ impl<'a> IncomingRequest<'a> {
         self.body
     }
 
-    /// The body, read as JSON.
+    /// The body, parsed as JSON.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where the body is not the JSON expected.
+    /// [`InvalidRequest`] if the body is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, InvalidRequest> {
         serde_json::from_slice(self.body).map_err(InvalidRequest::new)
     }

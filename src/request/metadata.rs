@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 use super::{ApiKeyPermission, ScopeKind};
 use crate::error::About;
 
-/// The declaration of an operation: everything that is the same for each of its calls.
+/// The declaration of an operation: the properties that all of its calls share.
 ///
-/// It stands once, in the operation's file. The client sends by it, the sandbox routes and enforces by it, and the
-/// table of operations in the documentation is checked against it.
+/// The client sends requests by it, the sandbox routes and authorises them by it, and tests compare the documentation's table
+/// of operations with it.
 ///
 /// ```
 /// use kenar::request::{ApiKeyPermission, Metadata, ScopeKind};
@@ -43,7 +43,7 @@ pub enum Host {
     Api,
     /// The consent page and the token endpoint.
     OAuth,
-    /// The upload of media.
+    /// Media uploads.
     Upload,
 }
 
@@ -51,34 +51,33 @@ pub enum Host {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Authentication {
-    /// No header: the token endpoint takes its secrets in the body.
+    /// No header. The token endpoint expects its secrets in the body.
     None,
-    /// `X-API-Key` alone.
+    /// Only `X-API-Key`.
     ApiKey,
     /// `X-API-Key`, and a user's access token as `Authorization: Bearer`.
     User,
-    /// An upload token as `Authorization: Bearer`, and no API key.
+    /// An upload token as `Authorization: Bearer`, without an API key.
     UploadToken,
 }
 
 impl Metadata {
-    /// A `GET` of the REST API, authenticated by the API key; idempotent.
+    /// An idempotent `GET` of the REST API with the API key.
     #[must_use]
     pub const fn get(name: &'static str, path: &'static str) -> Self {
         Self { idempotent: true, ..Self::new(&Method::GET, name, path) }
     }
 
-    /// A `POST` to the REST API, authenticated by the API key; not idempotent by default.
+    /// A `POST` to the REST API with the API key, not idempotent by default.
     #[must_use]
     pub const fn post(name: &'static str, path: &'static str) -> Self {
         Self::new(&Method::POST, name, path)
     }
 
-    /// An operation with any method, by default as [`post`](Self::post).
+    /// An operation with any method, and the defaults of [`post`](Self::post).
     ///
-    /// `name` appears in errors and traces, such as `conversation.send_message`. `path` begins with a slash; each
-    /// `{parameter}` in it stands for one segment, and is filled from
-    /// [`Operation::path_parameters`](super::Operation::path_parameters).
+    /// `name` appears in errors and traces, such as `conversation.send_message`. `path` begins with a slash. Each
+    /// `{parameter}` is one segment from [`Operation::path_parameters`](super::Operation::path_parameters).
     #[must_use]
     pub const fn new(method: &'static Method, name: &'static str, path: &'static str) -> Self {
         Self {
@@ -95,45 +94,45 @@ impl Metadata {
         }
     }
 
-    /// Sends it to another host, with no credential by default.
+    /// Sets another host, without a credential by default.
     #[must_use]
     pub const fn on(self, host: Host) -> Self {
         Self { host, authentication: Authentication::None, ..self }
     }
 
-    /// Authenticates it in another way.
+    /// Sets the kind of credential.
     #[must_use]
     pub const fn authenticated_by(self, authentication: Authentication) -> Self {
         Self { authentication, ..self }
     }
 
-    /// Needs a permission of the API key.
+    /// Requires a permission of the API key.
     #[must_use]
     pub const fn with_permission(self, permission: ApiKeyPermission) -> Self {
         Self { permission: Some(permission), ..self }
     }
 
-    /// Needs a user's access token with any one of these scopes.
+    /// Requires an access token with any one of these scopes.
     #[must_use]
     pub const fn for_user(self, scopes: &'static [ScopeKind]) -> Self {
         Self { authentication: Authentication::User, scopes, ..self }
     }
 
-    /// Makes it idempotent: doing it twice is the same as doing it once. Only an idempotent operation is repeated after
-    /// a failure that Divar may have processed.
+    /// Marks it as idempotent, so that it is retried even if Divar may have processed it.
+    #[doc(alias = "idempotency")]
     #[must_use]
     pub const fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
     }
 
-    /// Addresses it to a person, who may have blocked the sender:
-    /// [`Error::is_recipient_restricted`](crate::Error::is_recipient_restricted).
+    /// Marks it as addressed to a person, who may block the sender
+    /// ([`is_recipient_restricted`](crate::Error::is_recipient_restricted)).
     #[must_use]
     pub const fn to_recipient(self) -> Self {
         Self { to_recipient: true, ..self }
     }
 
-    /// Keeps its responses out of errors, error responses included, but for what RFC 6749 defines: they carry tokens.
+    /// Marks its responses as secret: errors keep only their gRPC code or RFC 6749 error.
     #[must_use]
     pub const fn with_secret_response(self) -> Self {
         Self { secret_response: true, ..self }
@@ -151,13 +150,13 @@ impl Metadata {
         self.method
     }
 
-    /// The host that it is sent to.
+    /// The host.
     #[must_use]
     pub const fn host(&self) -> Host {
         self.host
     }
 
-    /// The path, with `{parameter}` for each segment that varies.
+    /// The path, with `{parameter}` segments.
     #[must_use]
     pub const fn path(&self) -> &'static str {
         self.path
@@ -169,51 +168,50 @@ impl Metadata {
         self.authentication
     }
 
-    /// The permission that the API key needs.
+    /// The required permission of the API key.
     #[must_use]
     pub const fn permission(&self) -> Option<ApiKeyPermission> {
         self.permission
     }
 
-    /// The scopes of which the access token needs any one.
+    /// The scopes, any one of which suffices.
     #[must_use]
     pub const fn scopes(&self) -> &'static [ScopeKind] {
         self.scopes
     }
 
-    /// Whether doing it twice is the same as doing it once.
+    /// Returns `true` if it is idempotent.
     #[must_use]
     pub const fn is_idempotent(&self) -> bool {
         self.idempotent
     }
 
-    /// Whether it is addressed to a person.
+    /// Returns `true` if it is addressed to a person.
     #[must_use]
     pub const fn is_to_recipient(&self) -> bool {
         self.to_recipient
     }
 
-    /// Whether its responses carry secrets.
+    /// Returns `true` if its responses contain secrets.
     #[must_use]
     pub const fn has_secret_response(&self) -> bool {
         self.secret_response
     }
 
-    /// Whether it is made with a user's access token.
+    /// Returns `true` if it requires a user's access token.
     #[must_use]
     pub fn is_by_user(&self) -> bool {
         self.authentication == Authentication::User
     }
 
-    /// What errors tell of it.
     pub(crate) fn about(&self) -> About {
         About { operation: self.name, by_user: self.is_by_user(), to_recipient: self.to_recipient }
     }
 
-    /// The parameters of a request's path, decoded, if it is a path of this operation.
+    /// The decoded parameters of a path, if it matches.
     ///
-    /// An encoded slash stays within its segment. Of two operations, `chat/bot/users/{user_id}` and
-    /// `chat/bot/{kind}/{id}`, both match `chat/bot/users/u-1`: a router tries the one with fewer parameters first.
+    /// An encoded slash remains part of its segment. A router must try operations with fewer parameters first:
+    /// `chat/bot/users/{user_id}` and `chat/bot/{kind}/{id}` both match `chat/bot/users/u-1`.
     ///
     /// ```
     /// # use kenar::request::Metadata;

@@ -1,10 +1,8 @@
-//! What one call to Divar is, before anyone sends it: the [`Operation`] trait and its [`Metadata`], where it goes
-//! ([`BaseUrls`]), the [`Credential`]s sent with it, its [`Content`] and how its [`response`] is read.
+//! Calls to Divar without I/O: [`Operation`], its [`Metadata`], and its requests and [`response`]s.
 //!
-//! The operations of the chat API are in [`operation`](crate::operation) and those of OAuth in
-//! [`oauth`](crate::oauth). For an endpoint that is in neither, implement the trait and pass the operation to
-//! [`Client::execute`](crate::Client::execute): it gets the errors, retries, time limits, redaction and traces of the
-//! crate's own.
+//! [`operation`](crate::operation) has the chat API, and [`oauth`](crate::oauth) has OAuth. For another endpoint, implement
+//! the trait and call [`Client::execute`](crate::Client::execute), with the same errors, retries, timeouts, redaction and
+//! traces.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -12,7 +10,7 @@
 //! use kenar::request::response::{self, UnexpectedResponse};
 //! use kenar::request::{ApiKeyPermission, Content, Credential, InvalidRequest, Metadata, Operation};
 //!
-//! /// Finds a user of your app by telephone number.
+//! /// Finds a user of your app by phone number.
 //! struct GetUserIdByPhone { phone: String }
 //!
 //! #[derive(serde::Deserialize)]
@@ -68,18 +66,17 @@ pub use scope_kind::{Resource, ScopeKind};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Credential<'a> {
-    /// Nothing in the headers: the token endpoint takes its secrets in the body.
+    /// No header. The token endpoint expects its secrets in the body.
     None,
-    /// `X-API-Key` alone.
+    /// Only `X-API-Key`.
     ApiKey,
     /// `X-API-Key`, and a user's access token as `Authorization: Bearer`.
     User(&'a AccessToken),
-    /// An upload token as `Authorization: Bearer`, and no API key: the upload host is not the API.
+    /// An upload token as `Authorization: Bearer`, without an API key.
     Upload(&'a UploadToken),
 }
 
 impl<'a> Credential<'a> {
-    /// The token in it.
     pub(crate) fn secret(self) -> Option<&'a str> {
         match self {
             Self::User(token) => Some(token.expose_secret()),

@@ -7,62 +7,59 @@ use super::{BaseUrls, Body, Content, Credential, InvalidRequest, Metadata, respo
 use crate::error::Error;
 use crate::redact::Secrets;
 
-/// One call to Divar, without any I/O: what to send, and how to read the response.
+/// A call to Divar without I/O: its request and the parsing of its response.
 ///
-/// An implementation declares its [`METADATA`](Self::METADATA) and says what varies from call to call. The rest is
-/// derived: [`request`](Self::request) and [`response`](Self::response) are for whoever sends it, and are not meant to be
-/// overridden.
+/// Implementations provide the [`METADATA`](Self::METADATA) and the parts that vary between calls. Clients use
+/// [`request`](Self::request) and [`response`](Self::response); do not override these.
 pub trait Operation: Send + Sync {
-    /// What a successful response holds.
+    /// The data of a success response.
     type Response: Send;
 
-    /// The declaration: name, method, path, credential, permissions.
+    /// The declaration.
     const METADATA: Metadata;
 
-    /// The credentials sent with the request. The client adds the headers.
+    /// The credentials, which the client adds as headers.
     fn credential(&self) -> Credential<'_>;
 
-    /// The values of the path's parameters, in their order.
+    /// The path parameters in order.
     fn path_parameters(&self) -> PathParameters<'_> {
         PathParameters::default()
     }
 
-    /// The content of the request; none by default.
+    /// The content of the request, empty by default.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`], where what was given cannot be sent.
+    /// [`InvalidRequest`] if the content is invalid.
     fn content(&self) -> Result<Content, InvalidRequest> {
         Ok(Content::none())
     }
 
-    /// Reads a success: [`response::json`] and its siblings do most of it. An error response does not come here.
+    /// Parses a success response, usually with [`response::json`].
     ///
     /// # Errors
     ///
-    /// [`UnexpectedResponse`](response::UnexpectedResponse), where the success cannot be understood.
+    /// [`UnexpectedResponse`](response::UnexpectedResponse) if it cannot be parsed.
     fn read(&self, response: &Response<Bytes>) -> Result<Self::Response, response::UnexpectedResponse>;
 
-    /// Secrets in the request's content, which the client takes out of an error's texts. Those of
-    /// [`credential`](Self::credential) are taken out anyway.
+    /// Secrets in the content, to redact in errors in addition to the [`credential`](Self::credential).
     fn content_secrets(&self) -> Vec<&str> {
         Vec::new()
     }
 
-    /// The time limit for the whole call, where the client's default does not fit: an upload of megabytes needs minutes.
+    /// The timeout of the whole call, instead of the client's default: an upload may need minutes.
     fn time_limit(&self) -> Option<Duration> {
         None
     }
 
-    /// The request, without credentials.
+    /// Builds the request without credentials.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidRequest`](crate::error::ErrorKind::InvalidRequest), where what was given cannot be sent, and
-    /// [`ErrorKind::RequestBody`](crate::error::ErrorKind::RequestBody), where a body
-    /// cannot be read.
+    /// [`InvalidRequest`](crate::error::ErrorKind::InvalidRequest) if a parameter or the content is invalid;
+    /// [`RequestBody`](crate::error::ErrorKind::RequestBody) if a body cannot be read.
     fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        let invalid = |why: InvalidRequest| why.into_error(&Self::METADATA);
+        let invalid = |error: InvalidRequest| error.into_error(&Self::METADATA);
         let uri = base_urls.uri(&Self::METADATA, self.path_parameters()).map_err(invalid)?;
         let content = self.content().map_err(invalid)?;
         let mut request = Request::new(content.body);
@@ -72,16 +69,16 @@ pub trait Operation: Send + Sync {
         Ok(request)
     }
 
-    /// The meaning of a response.
+    /// Parses a response.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Api`](crate::error::ErrorKind::Api) for a status other than 2xx, and
-    /// [`ErrorKind::UnexpectedResponse`](crate::error::ErrorKind::UnexpectedResponse) for a success that cannot be
-    /// understood. It repeats no secret of the request.
+    /// [`Api`](crate::error::ErrorKind::Api) for a status other than 2xx;
+    /// [`UnexpectedResponse`](crate::error::ErrorKind::UnexpectedResponse) for a success that cannot be parsed. The error
+    /// contains no secret of the request.
     fn response(&self, response: Response<Bytes>) -> Result<Self::Response, Error> {
         response::success(&Self::METADATA, &response)
-            .and_then(|()| self.read(&response).map_err(|why| why.into_error(&Self::METADATA, response.status())))
+            .and_then(|()| self.read(&response).map_err(|error| error.into_error(&Self::METADATA, response.status())))
             .map_err(|error| {
                 let mut secrets = self.content_secrets();
                 secrets.extend(self.credential().secret());
@@ -90,14 +87,14 @@ pub trait Operation: Send + Sync {
     }
 }
 
-/// The values of a path's parameters, in their order: at most four.
+/// The path parameters in order, at most four.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PathParameters<'a> {
     values: [Option<&'a str>; 4],
 }
 
 impl<'a> PathParameters<'a> {
-    /// The values, in their order.
+    /// The values in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.values.into_iter().flatten()
     }

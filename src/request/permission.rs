@@ -1,14 +1,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A permission of an API key, given to an app in the [panel](crate::guide#panel).
+/// A permission of an API key, granted in the [panel](crate::guide#panel).
 ///
-/// A call needs its permission and, where it acts for a user, the user's [scope](crate::Scope) as well. Source: the
-/// operations' pages in Kenar's documentation.
+/// A call for a user also requires the user's [scope](crate::Scope). Source: the operations' pages in Kenar's documentation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiKeyPermission(&'static str);
 
-/// The name is not one of [`ApiKeyPermission::ALL`].
+/// The error for a name that is not in [`ApiKeyPermission::ALL`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown API-key permission: {0:?}")]
 pub struct UnknownPermission(String);
@@ -18,7 +17,7 @@ macro_rules! permissions {
         impl ApiKeyPermission {
             $(#[doc = $doc] pub const $name: Self = Self(stringify!($name));)*
 
-            /// The permissions that the platform documents for its chat operations.
+            /// The documented permissions of chat operations.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
@@ -30,11 +29,11 @@ permissions! {
     CHAT_READ_CONVERSATION: "Reads a conversation.",
     CHAT_UPLOAD_MEDIA: "Uploads media.",
     EVENTS_REGISTER_SUBSCRIPTION: "Subscribes to events.",
-    USER_RETRIEVE: "Reads who a user is.",
+    USER_RETRIEVE: "Reads a user's id and phone number.",
 }
 
 impl ApiKeyPermission {
-    /// A permission that this crate does not know.
+    /// A permission unknown to this crate.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         Self(name)

@@ -1,9 +1,6 @@
-//! How an answer of Divar's is read: errors first, then the JSON of a success.
+//! Parsing of responses, for your own [`Operation::read`](crate::request::Operation::read).
 //!
-//! A success is not believed for its status alone: Divar's front ends answer paths they do not know with `200` and an
-//! HTML page.
-//!
-//! For the [`read`](crate::request::Operation::read) of an operation outside this crate:
+//! The status alone does not prove a success: for unknown paths, Divar's front ends send `200` with an HTML page.
 //!
 //! ```
 //! use kenar::model::UserId;
@@ -19,7 +16,7 @@
 //! let response = http::Response::new(r#"{ "user_id": "u-1" }"#.into());
 //! assert_eq!(found(&response).unwrap(), UserId::new("u-1"));
 //!
-//! // A front end's page, with status 200.
+//! // An HTML page with status 200.
 //! assert!(found(&http::Response::new("<!doctype html>".into())).is_err());
 //! ```
 
@@ -38,35 +35,35 @@ use crate::model::lenient::{self, FromScalar, Scalar};
 use crate::model::wire::fields;
 use crate::redact::Secrets;
 
-/// A success that cannot be understood.
+/// The error for a success response that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("{why}")]
+#[error("{reason}")]
 pub struct UnexpectedResponse {
-    why: BoxError,
+    reason: BoxError,
     excerpt: String,
 }
 
 impl UnexpectedResponse {
-    /// A reason, which must not quote what people wrote or any secret.
-    pub fn new(why: impl Into<BoxError>) -> Self {
-        Self { why: why.into(), excerpt: String::new() }
+    /// An error with this reason, which must not quote messages or secrets.
+    pub fn new(reason: impl Into<BoxError>) -> Self {
+        Self { reason: reason.into(), excerpt: String::new() }
     }
 
     pub(crate) fn into_error(self, operation: &Metadata, status: StatusCode) -> Error {
-        Error::unexpected(operation.about(), status, self.excerpt, self.why)
+        Error::unexpected(operation.about(), status, self.excerpt, self.reason)
     }
 }
 
-/// The JSON of a success.
+/// Parses the JSON of a success response.
 ///
 /// # Errors
 ///
-/// [`UnexpectedResponse`], where the body is not the JSON expected. It says where in the JSON reading stopped.
+/// [`UnexpectedResponse`], with the path to the value that does not fit.
 pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, UnexpectedResponse> {
     read(response, Excerpt::Kept)
 }
 
-/// As [`json`], for a response that holds secrets: the error repeats nothing of it.
+/// Like [`json`], for a response with secrets: the error quotes no part of it.
 ///
 /// # Errors
 ///
@@ -75,7 +72,7 @@ pub fn secret_json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T,
     read(response, Excerpt::Withheld)
 }
 
-/// As [`json`], for a call whose response needs to hold nothing: one that says nothing, empty or `null`, is the default.
+/// Like [`json`], with the default for an empty body or `null`.
 ///
 /// # Errors
 ///
@@ -87,7 +84,7 @@ pub fn json_or_empty<T: DeserializeOwned + Default>(response: &Response<Bytes>) 
     read(response, Excerpt::Kept)
 }
 
-/// Whether the response is a success at all.
+/// Returns the error of a response that is not 2xx.
 pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
     let status = response.status();
     if status.is_success() {
@@ -99,17 +96,16 @@ pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Resul
     }
     let body_excerpt = match api {
         ApiError::Other if !operation.has_secret_response() => excerpt(response.body()),
-        // A known form is kept part by part.
+        // The parts of a known form are kept instead.
         _ => String::new(),
     };
     Err(Error::api(operation.about(), status, api, retry_after(response.headers()), body_excerpt))
 }
 
-/// What RFC 6749 defines of an error, and a code: an error response may hold new tokens.
+/// Keeps only an RFC 6749 error code or a gRPC code: other parts may contain new tokens.
 fn without_free_text(api: ApiError) -> ApiError {
     match api {
         ApiError::OAuth(error) if is_error_code(&error.error) => ApiError::OAuth(error),
-        // The code is a number, which holds no token.
         ApiError::Rpc(RpcStatus { code: Some(code), .. }) => {
             ApiError::Rpc(RpcStatus { code: Some(code), message: String::new(), details: Vec::new() })
         }
@@ -117,7 +113,7 @@ fn without_free_text(api: ApiError) -> ApiError {
     }
 }
 
-/// Whether a text is written as all registered error codes are. RFC 6749, section 5.2, allows more, a token too.
+/// Returns `true` for the syntax of all registered error codes. RFC 6749, section 5.2, also permits that of a token.
 fn is_error_code(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
@@ -131,22 +127,21 @@ enum Excerpt {
 fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Result<T, UnexpectedResponse> {
     let body = lenient::without_bom(response.body());
     json::from_slice(body).map_err(|error: serde_json::Error| {
-        let (excerpt, why) = match keep {
+        let (excerpt, reason) = match keep {
             Excerpt::Kept => {
-                let why = json::misfit::<T>(body).map_or_else(|| error.to_string(), |misfit| misfit.to_string());
-                (excerpt_of_page(body), excerpt(why.as_bytes()))
+                let reason = json::misfit::<T>(body).map_or_else(|| error.to_string(), |misfit| misfit.to_string());
+                (excerpt_of_page(body), excerpt(reason.as_bytes()))
             }
-            // What serde says may quote a value.
+            // An error of serde may quote a value.
             Excerpt::Withheld => {
-                (String::new(), format!("not the JSON expected (line {}, column {})", error.line(), error.column()))
+                (String::new(), format!("not the expected JSON (line {}, column {})", error.line(), error.column()))
             }
         };
-        UnexpectedResponse { why: why.into(), excerpt }
+        UnexpectedResponse { reason: reason.into(), excerpt }
     })
 }
 
-/// The beginning of what is no JSON. Of JSON, the place where reading stopped says enough; what people wrote, and their
-/// telephone numbers, are not for a log.
+/// The start of a body that is not JSON. JSON may contain messages and phone numbers, which do not belong in a log.
 fn excerpt_of_page(body: &[u8]) -> String {
     match lenient::without_bom(body).trim_ascii_start().first() {
         Some(b'{' | b'[') => String::new(),
@@ -156,7 +151,7 @@ fn excerpt_of_page(body: &[u8]) -> String {
 
 fn excerpt(body: &[u8]) -> String {
     let cut = body.get(..Error::MAX_EXCERPT_BYTES).unwrap_or(body);
-    // A character that was cut in two is left out.
+    // Drops a character that was cut in two.
     let whole = match std::str::from_utf8(cut) {
         Err(error) if error.error_len().is_none() => cut.get(..error.valid_up_to()).unwrap_or(cut),
         _ => cut,
@@ -196,7 +191,7 @@ impl FromScalar for Code {
     }
 }
 
-/// Of reasonable length, or not at all: an error is not the place for megabytes.
+/// The details, unless they are too long for an error.
 fn details(json: RawJson) -> Option<Vec<Value>> {
     const MAX_BYTES: usize = 16 * Error::MAX_EXCERPT_BYTES;
     if json.get().len() > MAX_BYTES { None } else { json.parse().ok() }
@@ -206,24 +201,25 @@ fn api_error(body: &[u8]) -> ApiError {
     let Ok(Some(fields)) = lenient::from_slice::<ErrorFields>(body) else {
         return ApiError::Other;
     };
-    // A server that refuses may name the tokens that it refuses, or those that it made all the same.
+    // An error response may contain the rejected tokens, or new ones.
     let tokens = [&fields.access_token, &fields.refresh_token, &fields.id_token];
     let tokens = Secrets::new(tokens.into_iter().flatten().map(String::as_str));
-    let said = |text: &str| {
+    let redacted = |text: &str| {
         let mut text = excerpt(text.as_bytes());
         tokens.scrub_beginning(&mut text, Error::MAX_EXCERPT_BYTES);
         text
     };
     match &fields {
-        ErrorFields { error: Some(error), error_description, code: None, .. } => {
-            ApiError::OAuth(OAuthError { error: said(error), description: error_description.as_deref().map(said) })
-        }
+        ErrorFields { error: Some(error), error_description, code: None, .. } => ApiError::OAuth(OAuthError {
+            error: redacted(error),
+            description: error_description.as_deref().map(redacted),
+        }),
         ErrorFields { code, message, .. } if code.is_some() || message.is_some() => {
             let mut details = fields.details.and_then(details).unwrap_or_default();
             details.iter_mut().for_each(|detail| tokens.scrub_json(detail));
             ApiError::Rpc(RpcStatus {
                 code: fields.code.map(|code| code.0),
-                message: said(fields.message.as_deref().unwrap_or_default()),
+                message: redacted(fields.message.as_deref().unwrap_or_default()),
                 details,
             })
         }
@@ -231,15 +227,15 @@ fn api_error(body: &[u8]) -> ApiError {
     }
 }
 
-/// How long the answer asks to wait, by its `Retry-After` header.
+/// The pause that a `Retry-After` header asks for.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // WebAssembly without an operating system has no clock, and asking for it panics.
+    // `SystemTime::now` panics on `wasm32-unknown-unknown`.
     let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
     retry_after_at(headers, || has_clock.then(SystemTime::now))
 }
 
-/// `Retry-After` is a number of seconds, or an HTTP date (RFC 9110, section 10.2.3).
+/// Parses seconds or an HTTP date (RFC 9110, section 10.2.3).
 fn retry_after_at(headers: &HeaderMap, now: impl FnOnce() -> Option<SystemTime>) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {

@@ -1,15 +1,15 @@
 use std::fmt;
 
-/// The name of an OAuth scope, and what kind of id comes after it.
+/// The name of an OAuth scope and the kind of its id. A [`Scope`](crate::Scope) contains the id itself.
 ///
-/// Source: the security schemes of the platform's OpenAPI file. A [`Scope`](crate::Scope) is one of these with its id.
+/// Source: the security schemes in the platform's OpenAPI file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopeKind {
     name: &'static str,
     resource: Option<Resource>,
 }
 
-/// What a scope's id names.
+/// The kind of resource that a scope's id refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Resource {
@@ -21,36 +21,36 @@ pub enum Resource {
     Business,
     /// An app, by its slug.
     App,
-    /// A user, a post and a peer, joined by colons in Base64: a form that the platform keeps for older apps.
+    /// A user, a post and a peer, joined by colons in Base64. A legacy form.
     UserPostPeer,
 }
 
 impl ScopeKind {
-    /// The scope's name, without an id.
+    /// The name, without an id.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What its id names; `None` where it has no id.
+    /// The kind of id; `None` without one.
     #[must_use]
     pub const fn resource(&self) -> Option<Resource> {
         self.resource
     }
 
-    /// A scope that this crate does not know, without an id.
+    /// A scope unknown to this crate, without an id.
     #[must_use]
     pub const fn plain(name: &'static str) -> Self {
         Self { name, resource: None }
     }
 
-    /// A scope that this crate does not know, with an id.
+    /// A scope unknown to this crate, with an id.
     #[must_use]
     pub const fn about(name: &'static str, resource: Resource) -> Self {
         Self { name, resource: Some(resource) }
     }
 
-    /// The kind of this name, if this crate knows it.
+    /// The known scope with this name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name == name)
@@ -74,7 +74,7 @@ macro_rules! scope_kinds {
                 };
             )*
 
-            /// Every scope that the platform's OpenAPI file lists.
+            /// All scopes in the platform's OpenAPI file.
             pub const ALL: &[Self] = &[$(Self::$constant,)*];
         }
     };
@@ -85,24 +85,24 @@ macro_rules! scope_kinds {
 }
 
 scope_kinds! {
-    CONVERSATION_SEND_MESSAGE of Conversation: "Sends messages into one conversation, to both of its sides.",
+    CONVERSATION_SEND_MESSAGE of Conversation: "Sends messages to one conversation.",
     CHAT_CONVERSATION_READ of Conversation: "Reads one conversation.",
     CHAT_POST_CONVERSATIONS_READ of Post: "Receives the messages of all conversations about one post.",
-    CHAT_POST_CONVERSATIONS_MESSAGE_SEND of Post: "Sends messages into all conversations about one post.",
+    CHAT_POST_CONVERSATIONS_MESSAGE_SEND of Post: "Sends messages to all conversations about one post.",
     CHAT_SUPPLIER_ALL_CONVERSATIONS_READ: "Receives the messages of all conversations about the user's posts.",
-    CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND: "Sends messages into all conversations about the user's posts.",
-    CHAT_BOT_USER_MESSAGE_SEND: "Writes to the user as the app's chatbot.",
-    CHAT_MESSAGE_SEND of UserPostPeer: "Sends messages between two users: the form before conversations had ids.",
-    NOTIFICATION_ACCESS_REVOCATION: "Learns when the user revokes the permission.",
-    USER_ID: "Learns the user's id.",
-    USER_PHONE: "Learns the user's telephone number.",
-    USER_POSTS_GET: "Lists the user's posts, and receives their updates.",
-    OFFLINE_ACCESS = "offline_access": "Grants a refresh token. Lower case on the wire, although the platform's list prints it in upper case.",
-    OPENID = "openid": "OpenID Connect. Lower case on the wire, as `offline_access`.",
+    CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND: "Sends messages to all conversations about the user's posts.",
+    CHAT_BOT_USER_MESSAGE_SEND: "Sends messages to the user as the app's chatbot.",
+    CHAT_MESSAGE_SEND of UserPostPeer: "Sends messages between two users. Predates conversation ids.",
+    NOTIFICATION_ACCESS_REVOCATION: "Receives an event when the user revokes the permission.",
+    USER_ID: "Reads the user's id.",
+    USER_PHONE: "Reads the user's phone number.",
+    USER_POSTS_GET: "Lists the user's posts and receives their updates.",
+    OFFLINE_ACCESS = "offline_access": "Grants a refresh token. Lower case on the wire, but upper case in the platform's list.",
+    OPENID = "openid": "OpenID Connect. Lower case on the wire, like `offline_access`.",
     POST_ADDON_CREATE of Post: "Adds an add-on to one post.",
     POST_EDIT of Post: "Edits one post.",
     POST_ONGOING_IMAGES_GET of Post: "Reads the images of one post.",
-    POST_SEMANTIC_CREATE of Post: "Describes one post.",
+    POST_SEMANTIC_CREATE of Post: "Adds semantic data to one post.",
     BUSINESS_ADDON_CREATE of Business: "Adds an add-on to a business.",
     BUSINESS_CREATE_CUSTOMIZED_BUTTON of Business: "Adds a button to a business.",
     MANAGEMENT_APPS_READ of App: "Reads an app's settings.",
@@ -112,15 +112,15 @@ scope_kinds! {
     USER_ADDON_CREATE: "Adds an add-on to the user.",
     USER_VERIFICATION_CREATE: "Adds a verification to the user.",
     USER_BUSINESSES_READ: "Lists the user's businesses.",
-    USER_SET_CUSTOMIZED_BUTTON: "Sets a button of the user's.",
-    PRO_USER_PROFILE_IMAGE_READ: "Reads a professional user's picture.",
+    USER_SET_CUSTOMIZED_BUTTON: "Sets a customised button of the user.",
+    PRO_USER_PROFILE_IMAGE_READ: "Reads a professional user's profile picture.",
     PAYMENT_ALL_POSTS_PRICING_READ: "Reads prices for all of the user's posts.",
     PAYMENT_ALL_POSTS_REORDER: "Pays for moving the user's posts up.",
     PAYMENT_ALL_POSTS_RENEW: "Pays for renewing the user's posts.",
-    PAY_USER_POST_PROMOTION: "Pays for promoting a post of the user's.",
+    PAY_USER_POST_PROMOTION: "Pays for promoting one of the user's posts.",
     SUBMIT_USER_POST: "Submits a post for the user.",
     SUBMIT_USER_PAYMENT: "Submits a payment for the user.",
-    EDIT_USER_POST: "Edits a post of the user's.",
-    DELETE_USER_POST: "Deletes a post of the user's.",
+    EDIT_USER_POST: "Edits one of the user's posts.",
+    DELETE_USER_POST: "Deletes one of the user's posts.",
     SEND_EVENT: "Sends events. The platform no longer offers the operation.",
 }

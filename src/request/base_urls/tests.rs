@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn host_is_an_origin_and_private() {
+fn base_url_is_an_origin_over_https_or_loopback() {
     for good in ["https://kenar.example", "https://kenar.example:8443/", "http://127.0.0.1:1", "http://[::1]:1"] {
         assert!(BaseUrls::single(good).is_ok(), "{good}");
     }
@@ -20,7 +20,7 @@ fn host_is_an_origin_and_private() {
 }
 
 #[test]
-fn plain_http_has_to_be_asked_for_by_name() {
+fn insecure_accepts_plain_http() {
     for origin in ["http://kenar:4040", "http://10.0.0.7:4040", "https://kenar.example", "http://127.0.0.1:1"] {
         assert_eq!(BaseUrls::insecure(origin).unwrap().api().as_str(), origin);
     }
@@ -32,7 +32,7 @@ fn plain_http_has_to_be_asked_for_by_name() {
 }
 
 #[test]
-fn identifier_stays_one_segment() {
+fn path_parameter_stays_one_segment() {
     let operation = Metadata::get("test", "/v1/{id}");
     let uri = |id| BaseUrls::default().uri(&operation, [id].into()).map(|uri| uri.to_string());
     for (id, encoded) in [
