@@ -1,10 +1,9 @@
-//! Webhooks as extractors of actix-web 4, and replies as its responses.
+//! Webhooks as extractors of actix-web 4, and replies as responses.
 //!
-//! A handler takes [`OpenApp`], [`Event`], [`ReceivedEvent`] or [`DynamicAction`] as an argument. The key is checked before
-//! the body is read, and the body is read no further than [`Verifier::max_body_bytes`] allows. Who is not Divar gets 401; a
-//! body that is too large, 413; one that is not a JSON object, 400.
+//! A handler takes [`OpenApp`], [`Event`], [`ReceivedEvent`] or [`DynamicAction`] as an argument. The extractor verifies the
+//! key, reads the body up to [`Verifier::max_body_bytes`], and rejects a request as [`Rejection`] describes.
 //!
-//! The [`Verifier`] comes from the app's data, as `web::Data<Verifier>` or as it is.
+//! The [`Verifier`] comes from `App::app_data`, as a `web::Data<Verifier>` or directly.
 //!
 //! ```
 //! use actix_web::{App, web};
@@ -17,11 +16,11 @@
 //!
 //! async fn event(event: Event) -> &'static str {
 //!     println!("{:?}", event.kind());
-//!     "" // everything authentic is answered 200
+//!     "" // responds 200
 //! }
 //!
 //! async fn pressed(pressed: DynamicAction) -> Result<DynamicActionReply, Rejection> {
-//!     let order: String = pressed.data()?; // answers 400 if the data does not fit
+//!     let order: String = pressed.data()?; // responds 400 if the data is not a string
 //!     Ok(DynamicActionReply::toast(order))
 //! }
 //!
@@ -34,8 +33,8 @@
 //! # }
 //! ```
 //!
-//! The query of the OAuth callback comes as a [`CallbackQuery`], to be checked by
-//! [`OAuthClient::callback`](crate::OAuthClient::callback); its [`CallbackError`] answers 400.
+//! [`CallbackQuery`] extracts the query of the OAuth callback, for [`OAuthClient::callback`](crate::OAuthClient::callback).
+//! A [`CallbackError`] responds 400.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -63,12 +62,12 @@ impl<'a> From<&'a HeaderMap> for WebhookHeaders<'a> {
     }
 }
 
-/// The body of a request that shows an accepted key.
+/// Verifies the key, then reads the body.
 async fn receive(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Error> {
     let shared = request.app_data::<Data<Verifier>>().map(|verifier| &***verifier);
     let verifier = shared
         .or_else(|| request.app_data())
-        .ok_or_else(|| ErrorInternalServerError("no kenar::Verifier in the app's data: give it to `App::app_data`"))?;
+        .ok_or_else(|| ErrorInternalServerError("no kenar::Verifier in the app data: pass one to `App::app_data`"))?;
     verifier.verify(request.headers())?;
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > verifier.body_limit()) {
@@ -115,7 +114,7 @@ impl FromRequest for CallbackQuery {
     }
 }
 
-/// actix-web has the status of an older `http`.
+/// Converts the status, since actix-web uses an older `http`.
 fn response(status: http::StatusCode, content_type: &'static str, body: Bytes) -> HttpResponse {
     let status = StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);

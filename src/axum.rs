@@ -1,10 +1,10 @@
-//! Webhooks as extractors of axum 0.8, and replies as its responses.
+//! Webhooks as extractors of axum 0.8, and replies as responses.
 //!
-//! A handler takes [`OpenApp`], [`Event`], [`ReceivedEvent`] or [`DynamicAction`] as its last argument. The key is checked
-//! before the body is read, and the body is read no further than [`Verifier::max_body_bytes`] allows, whatever axum's
-//! `DefaultBodyLimit` says. Who is not Divar gets 401; a body that is too large, 413; one that is not a JSON object, 400.
+//! A handler takes [`OpenApp`], [`Event`], [`ReceivedEvent`] or [`DynamicAction`] as its last argument. The extractor
+//! verifies the key, reads the body up to [`Verifier::max_body_bytes`] (not axum's `DefaultBodyLimit`), and rejects a request
+//! as [`Rejection`] describes.
 //!
-//! The [`Verifier`] comes from the router's state: the state is one, or implements `FromRef` for it, which axum derives.
+//! The [`Verifier`] comes from the router's state, which is a `Verifier` or implements `FromRef` for it.
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::{get, post}};
@@ -20,11 +20,11 @@
 //! }
 //!
 //! async fn event(event: Event) {
-//!     println!("{:?}", event.kind()); // everything authentic is answered 200
+//!     println!("{:?}", event.kind()); // responds 200
 //! }
 //!
 //! async fn pressed(pressed: DynamicAction) -> Result<DynamicActionReply, Rejection> {
-//!     let order: String = pressed.data()?; // answers 400 if the data does not fit
+//!     let order: String = pressed.data()?; // responds 400 if the data is not a string
 //!     Ok(DynamicActionReply::toast(order))
 //! }
 //!
@@ -32,8 +32,7 @@
 //!     Router::new().route("/open", post(open_app)).route("/event", post(event)).route("/action", post(pressed));
 //! ```
 //!
-//! The query of the OAuth callback comes as a [`CallbackQuery`]. It is checked against the state that you kept with the
-//! visit, in a cookie or a session:
+//! [`CallbackQuery`] extracts the query of the OAuth callback. Check it against the state in the user's session:
 //!
 //! ```
 //! use axum::{Extension, http::StatusCode};
@@ -43,7 +42,7 @@
 //! async fn callback(
 //!     Extension(oauth): Extension<OAuthClient>, Extension(state): Extension<OAuthState>, query: CallbackQuery,
 //! ) -> Result<StatusCode, CallbackError> {
-//!     match oauth.callback(&query, &state)?.granted() { // an error answers 400
+//!     match oauth.callback(&query, &state)?.granted() { // an error responds 400
 //!         Ok(code) => drop(tokio::spawn(async move { oauth.exchange(code).await })),
 //!         Err(denial) => println!("{denial}"),
 //!     }
@@ -68,20 +67,20 @@ use crate::webhook::{
     DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, ReceivedEvent, Rejection, Verifier,
 };
 
-/// A state for routers that need nothing but a client and a verifier.
+/// A router state with a client and a verifier.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// The client, extracted by `State<Client>`.
+    /// The client, for `State<Client>`.
     pub client: Client,
-    /// The verifier, for the extractors of webhooks.
+    /// The verifier, for the webhook extractors.
     pub verifier: Verifier,
 }
 
-/// The [`AppState`] that the [environment](crate::env) describes.
+/// The [`AppState`] from [environment variables](crate::env).
 ///
 /// # Errors
 ///
-/// [`EnvError`], if a variable is not set or cannot be used, or the client cannot be set up.
+/// [`EnvError`] if a variable is missing or invalid, or the client cannot be set up.
 #[cfg(feature = "hyper")]
 pub fn state_from_env() -> Result<AppState, EnvError> {
     Ok(AppState { client: Client::from_env()?, verifier: Verifier::from_env()? })
@@ -133,23 +132,17 @@ impl<S: Send + Sync> FromRequestParts<S> for CallbackQuery {
     }
 }
 
-impl IntoResponse for OpenAppReply {
-    fn into_response(self) -> Response {
-        self.into_http_response().map(Body::from)
-    }
+macro_rules! responses {
+    ($($response:ident)*) => {$(
+        impl IntoResponse for $response {
+            fn into_response(self) -> Response {
+                self.into_http_response().map(Body::from)
+            }
+        }
+    )*};
 }
 
-impl IntoResponse for DynamicActionReply {
-    fn into_response(self) -> Response {
-        self.into_http_response().map(Body::from)
-    }
-}
-
-impl IntoResponse for Rejection {
-    fn into_response(self) -> Response {
-        self.into_http_response().map(Body::from)
-    }
-}
+responses!(OpenAppReply DynamicActionReply Rejection);
 
 impl IntoResponse for CallbackError {
     fn into_response(self) -> Response {

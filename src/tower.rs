@@ -1,4 +1,4 @@
-//! All three webhooks as one [`tower::Service`](Service).
+//! All webhooks as one [`tower::Service`](Service).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,11 +17,11 @@ use crate::webhook::{
     DynamicAction, DynamicActionReply, OpenApp, OpenAppReply, ReceivedEvent, Verifier, WebhookHeaders,
 };
 
-/// All three webhooks, to be mounted as one service.
+/// All three webhooks as one service.
 ///
-/// It answers POST on the paths that end in `/open`, `/event` and `/action`, and 404 to anything else. Without a handler
-/// for events, they are answered 200; the other two are 404 then. The key is checked before the body is read, and the body is read no further than
-/// [`Verifier::max_body_bytes`] allows.
+/// It accepts POST on paths that end in `/open`, `/event` and `/action`, and responds 404 elsewhere. Without a handler, it
+/// responds 200 to events, and 404 to the other two. It verifies the key, then reads the body up to
+/// [`Verifier::max_body_bytes`].
 ///
 /// ```
 /// use kenar::model::AppUrl;
@@ -52,13 +52,13 @@ pub struct WebhookService {
 type Handler<T> = Arc<dyn Fn(T) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> + Send + Sync>;
 
 impl WebhookService {
-    /// A service that knows Divar by this verifier, and has no handlers yet.
+    /// A service with this verifier, without handlers.
     #[must_use]
     pub fn new(verifier: Verifier) -> Self {
         Self { verifier, open_app: None, event: None, dynamic_action: None }
     }
 
-    /// Opens the app by this handler; an error answers that status.
+    /// Sets the handler of requests to open the app. An error is the status of the response.
     #[must_use]
     pub fn on_open_app<F, Fut>(mut self, handler: F) -> Self
     where
@@ -69,7 +69,7 @@ impl WebhookService {
         self
     }
 
-    /// Takes events by this handler; an error answers that status, so that Divar may deliver the event again.
+    /// Sets the handler of events. An error is the status of the response, after which Divar may deliver again.
     #[must_use]
     pub fn on_event<F, Fut>(mut self, handler: F) -> Self
     where
@@ -80,7 +80,7 @@ impl WebhookService {
         self
     }
 
-    /// Answers presses of buttons by this handler; an error answers that status.
+    /// Sets the handler of dynamic-action buttons. An error is the status of the response.
     #[must_use]
     pub fn on_dynamic_action<F, Fut>(mut self, handler: F) -> Self
     where

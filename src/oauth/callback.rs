@@ -4,48 +4,50 @@ use super::parameters::{self, Parameters, Repeated};
 use super::{OAuthApp, OAuthState};
 use crate::secret::AuthorizationCode;
 
-/// How the user came back from the consent page.
+/// The result of the consent page, as the user returns to the redirect URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Callback {
-    /// With a code, to be handed to [`OAuthApp::exchange_request`] soon and once.
+    /// The user granted permission: exchange the code soon, and only once.
     Granted(AuthorizationCode),
-    /// Without permission.
+    /// The user did not grant permission.
     Denied(Denial),
 }
 
-/// What the platform says about a permission that was not given.
+/// The platform's reason for a permission that was not granted.
 ///
-/// The platform documents only that the code is missing then, and that is all there may be. It looks the same when the
-/// user says no and when the scopes are wrong; where everyone seems to refuse, look at the names and ids of the scopes.
+/// The platform documents only that the code is missing, so both fields may be empty. Wrong scopes can look like a refusal:
+/// if everyone seems to refuse, check the names and ids of your scopes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {
-    /// The error code of RFC 6749, section 4.1.2.1: `access_denied` where the user said no, `invalid_scope` where a
-    /// scope is unknown or not granted to the app.
+    /// The error code of RFC 6749, section 4.1.2.1.
+    ///
+    /// `access_denied` if the user refused; `invalid_scope` if a scope is unknown or not granted to the app.
     pub error: Option<String>,
-    /// What the platform adds to it.
+    /// The platform's `error_description`.
     pub description: Option<String>,
 }
 
-/// Why a callback cannot be believed or used. It repeats nothing of the query.
+/// The reason why a callback must not be used. It repeats nothing from the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// There is no state in the query.
-    #[error("the callback has no state")]
+    /// The query has no state.
+    #[error("callback has no state")]
     MissingState,
-    /// The state is not the one this visitor was sent off with: the visit is another one, or someone else's permission
-    /// is being passed off as this visitor's. Do not use the code.
-    #[error("the callback's state is not the one that was sent")]
+    /// The state differs from the one that was sent.
+    ///
+    /// The session is another one, or someone tries to pass off another permission as this user's. Do not use the code.
+    #[error("callback state mismatch: not the state that was sent")]
     StateMismatch,
-    /// A parameter is given more than once.
-    #[error("the callback gives {0} more than once")]
+    /// A parameter is repeated.
+    #[error("callback repeats the parameter {0}")]
     Repeated(&'static str),
-    /// The code is empty, or holds characters that none can hold.
-    #[error("the callback's code cannot be one")]
+    /// The code is empty or contains forbidden characters.
+    #[error("authorization code is malformed")]
     UnusableCode,
-    /// There is a code and an error.
-    #[error("the callback gives both a code and an error")]
+    /// The query has a code and an error.
+    #[error("callback has both a code and an error")]
     CodeAndError,
 }
 
@@ -56,14 +58,14 @@ impl From<Repeated> for CallbackError {
 }
 
 impl OAuthApp {
-    /// Reads the query with which a user came back to the redirect URI.
+    /// Checks and reads the query of the redirect URI.
     ///
-    /// Give the query as it was sent, not decoded, with or without its question mark; or the path or the absolute URL that
-    /// it is in. The state is checked first and in all cases. Unknown parameters and a fragment are ignored.
+    /// Pass the query undecoded, or the path or absolute URL that contains it. The state is always checked first. Unknown
+    /// parameters and a fragment are ignored.
     ///
     /// # Errors
     ///
-    /// [`CallbackError`], where the query cannot be believed or used. A refusal is none: it is [`Callback::Denied`].
+    /// [`CallbackError`] if the query must not be used. A refusal is [`Callback::Denied`], not an error.
     pub fn callback(&self, query: impl AsRef<str>, state: &OAuthState) -> Result<Callback, CallbackError> {
         let parameters = Parameters::of_query(query.as_ref());
         match parameters.once("state")? {
@@ -86,15 +88,15 @@ impl OAuthApp {
     }
 }
 
-/// The query with which a browser came to the redirect URI, not checked yet.
+/// The unchecked query of a request to the redirect URI.
 ///
-/// Extract it in a handler of axum or actix-web, find the visitor's [`OAuthState`], and give both to
-/// [`OAuthApp::callback`]. `Debug` leaves the query out, since it holds the code.
+/// An extractor for axum and actix-web. Pass it to [`OAuthApp::callback`], with the [`OAuthState`] from the user's session.
+/// `Debug` redacts it, since it contains the code.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallbackQuery(String);
 
 impl CallbackQuery {
-    /// Takes the query of a request, or the path or URL that it is in.
+    /// A query, or the path or URL that contains it.
     #[must_use]
     pub fn new(query: impl Into<String>) -> Self {
         Self(query.into())
@@ -115,7 +117,7 @@ impl fmt::Debug for CallbackQuery {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("permission was not given")?;
+        f.write_str("permission not granted")?;
         if let Some(error) = &self.error {
             write!(f, ": {error}")?;
         }
@@ -129,11 +131,11 @@ impl fmt::Display for Denial {
 impl std::error::Error for Denial {}
 
 impl Callback {
-    /// The code, to be exchanged soon and once.
+    /// The code to exchange, soon and only once.
     ///
     /// # Errors
     ///
-    /// [`Denial`], if the user came back without permission.
+    /// [`Denial`] if the user did not grant permission.
     pub fn granted(self) -> Result<AuthorizationCode, Denial> {
         match self {
             Self::Granted(code) => Ok(code),
@@ -141,7 +143,7 @@ impl Callback {
         }
     }
 
-    /// The query that says so, without a question mark: what a stand-in for the platform appends to the redirect URI.
+    /// The query that a stand-in for the platform appends to the redirect URI, without `?`.
     #[must_use]
     pub fn to_query(&self, state: &OAuthState) -> String {
         let mut parameters = Vec::new();
@@ -158,7 +160,7 @@ impl Callback {
 }
 
 impl Denial {
-    /// A denial that says as much, for tests.
+    /// A denial, for tests.
     #[must_use]
     pub fn new(error: Option<String>, description: Option<String>) -> Self {
         Self { error, description }

@@ -1,4 +1,4 @@
-//! The parameters of a query or a form. RFC 6749 allows each at most once (sections 3.1 and 3.2).
+//! The parameters of a query or form, each at most once (RFC 6749, sections 3.1 and 3.2).
 
 use std::borrow::Cow;
 
@@ -6,23 +6,24 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::model::query_of;
 
-/// Why a request to the OAuth server is not a valid one: what a server, or a stand-in for it in a test, says of what it
-/// received. Names the parameter and never repeats its value.
+/// The reason why a request to the OAuth server is invalid.
+///
+/// It names the parameter and never repeats its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidOAuthRequest {
-    /// A parameter is missing, or empty, which RFC 6749 holds for the same.
-    #[error("the parameter {0} is missing")]
+    /// A parameter is missing or empty (RFC 6749 treats the two alike).
+    #[error("missing parameter: {0}")]
     Missing(&'static str),
-    /// A parameter is given more than once.
-    #[error("the parameter {0} is given more than once")]
+    /// A parameter is repeated.
+    #[error("repeated parameter: {0}")]
     Repeated(&'static str),
-    /// A parameter has a value that it cannot have.
-    #[error("the parameter {0} has a value that it cannot have")]
+    /// A parameter has an invalid value.
+    #[error("invalid parameter: {0}")]
     Unusable(&'static str),
 }
 
-/// A parameter given more than once.
+/// A repeated parameter.
 pub(super) struct Repeated(pub(super) &'static str);
 
 impl From<Repeated> for InvalidOAuthRequest {
@@ -31,12 +32,12 @@ impl From<Repeated> for InvalidOAuthRequest {
     }
 }
 
-/// Parameters not decoded yet.
+/// Undecoded parameters.
 #[derive(Clone, Copy)]
 pub(super) struct Parameters<'a>(&'a [u8]);
 
 impl<'a> Parameters<'a> {
-    /// Those of a query, or of the path or URL that it is in.
+    /// The parameters of a query, or of the path or URL that contains it.
     pub(super) fn of_query(query: &'a str) -> Self {
         Self(query_of(query).as_bytes())
     }
@@ -45,7 +46,7 @@ impl<'a> Parameters<'a> {
         Self(form)
     }
 
-    /// The value of a parameter, even an empty one.
+    /// The value of a parameter, which may be empty.
     pub(super) fn once(self, name: &'static str) -> Result<Option<Cow<'a, str>>, Repeated> {
         let mut values = form_urlencoded::parse(self.0).filter(|(key, _)| key == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
@@ -63,7 +64,7 @@ impl<'a> Parameters<'a> {
         self.optional(name)?.ok_or(InvalidOAuthRequest::Missing(name))
     }
 
-    /// The value of a required parameter, made into what it stands for.
+    /// The value of a required parameter, converted by `make`.
     pub(super) fn required_as<T, E>(
         self,
         name: &'static str,
@@ -73,11 +74,10 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// What stays as it is in a query. All else is percent-encoded, the space too, so that a reader who decodes a form
-/// (where `+` is a space) and one who only undoes percent-encoding (where it is not) read the same.
+/// The characters to encode in a query. A space becomes `%20`, since not every server decodes `+` as a space.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A query of names, which are taken as they are, and values, which are encoded.
+/// A query. Names are written as they are, values are encoded.
 pub(super) fn query(parameters: &[(&str, &str)]) -> String {
     let mut query = String::new();
     for (name, value) in parameters {

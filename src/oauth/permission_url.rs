@@ -7,17 +7,17 @@ use crate::model::AppSlug;
 use crate::request::{BaseUrls, Host, Metadata};
 
 impl OAuthApp {
-    /// Where to send the user to be asked for permission, and the state to check the answer with.
+    /// The URL of the consent page, and the state to check the callback with.
     ///
-    /// Keep the state with the visit, and redirect the user to the URL. They come back to the redirect URI, with a query
-    /// for [`callback`](Self::callback).
+    /// Store the state in the user's session, and redirect the user to the URL. The user returns to the redirect URI with a
+    /// query for [`callback`](Self::callback).
     ///
     /// # Panics
     ///
-    /// Where the operating system gives no random bytes for the state, which the platforms that Rust's standard library
-    /// runs on do not do in practice. To handle it all the same, make the state with [`OAuthState::random`] and the URL with
-    /// [`permission_request`](Self::permission_request).
-    #[expect(clippy::panic, reason = "nothing from outside leads here, and the way around it is documented")]
+    /// If the operating system returns no random bytes, which does not happen in practice. To handle it, use
+    /// [`OAuthState::random`] and [`permission_request`](Self::permission_request).
+    #[doc(alias = "authorization url")]
+    #[expect(clippy::panic, reason = "no input leads here, and the docs name an alternative")]
     pub fn permission_url<S: Borrow<Scope>>(
         &self,
         base_urls: &BaseUrls,
@@ -27,7 +27,7 @@ impl OAuthApp {
         (self.permission_request(scopes, state.clone()).url(base_urls), state)
     }
 
-    /// What the user is asked, with a state of your own.
+    /// A permission request with your own state.
     #[must_use]
     pub fn permission_request<S: Borrow<Scope>>(
         &self,
@@ -43,14 +43,14 @@ impl OAuthApp {
     }
 }
 
-/// The address of the consent page, with what is asked in its query. Send the user's browser there with a redirect.
+/// The URL of the consent page, to redirect the user's browser to.
 ///
-/// It holds the [`OAuthState`], so `Debug` leaves the query out.
+/// `Debug` redacts the query, since it contains the [`OAuthState`].
 #[derive(Clone)]
 pub struct PermissionUrl(String);
 
 impl PermissionUrl {
-    /// The address, for a `Location` header or a link.
+    /// The URL, for a `Location` header or a link.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -82,32 +82,33 @@ impl From<PermissionUrl> for String {
     }
 }
 
-/// What the consent page is asked: the *authorization request* of RFC 6749, section 4.1.1.
+/// An authorization request (RFC 6749, section 4.1.1), for a stand-in for the platform.
 ///
-/// An app gets by with [`OAuthApp::permission_url`]. A stand-in for the platform reads one with
-/// [`parse`](Self::parse).
+/// An app uses [`OAuthApp::permission_url`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PermissionRequest {
-    /// The app that asks.
+    /// The app's slug.
     pub client_id: AppSlug,
-    /// Where the user is sent back to.
+    /// The redirect URI.
     pub redirect_uri: String,
-    /// What the app asks for.
+    /// The requested scopes.
     pub scopes: Vec<Scope>,
-    /// What the app wants to see again.
+    /// The state.
     pub state: OAuthState,
 }
 
 impl PermissionRequest {
-    /// The declaration of the consent page, which browsers are sent to.
+    /// The metadata of the consent page.
     pub const METADATA: Metadata = Metadata::get("oauth.ask_consent", "/oauth2/auth").on(Host::OAuth);
 
-    /// Reads the query of the consent page, or the path or absolute URL that it is in. Unknown parameters are ignored.
+    /// Reads the query of the consent page, or the path or absolute URL that contains it.
+    ///
+    /// Unknown parameters are ignored.
     ///
     /// # Errors
     ///
-    /// [`InvalidOAuthRequest`], where a parameter is missing, repeated, or not what it should be.
+    /// [`InvalidOAuthRequest`] if a parameter is missing, repeated or invalid.
     pub fn parse(query: &str) -> Result<Self, InvalidOAuthRequest> {
         let parameters = Parameters::of_query(query);
         if parameters.required("response_type")? != "code" {
@@ -124,7 +125,7 @@ impl PermissionRequest {
         })
     }
 
-    /// The query of the consent page, without a question mark. Scopes are separated by `%20`.
+    /// The query of the consent page, without `?`. `%20` separates the scopes.
     #[must_use]
     pub fn to_query(&self) -> String {
         parameters::query(&[
@@ -136,7 +137,7 @@ impl PermissionRequest {
         ])
     }
 
-    /// The address that asks it.
+    /// The URL of the consent page.
     #[must_use]
     pub fn url(&self, base_urls: &BaseUrls) -> PermissionUrl {
         PermissionUrl(format!("{}{}?{}", base_urls.oauth().as_str(), Self::METADATA.path(), self.to_query()))

@@ -2,62 +2,54 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::lenient::FromScalar;
 use crate::model::{ConversationId, PostToken};
 use crate::request::ScopeKind;
 
-/// One thing a user can permit your app to do. Each scope must have been granted to the app in the Kenar
-/// [panel](crate::guide#panel) first.
+/// An OAuth scope: one permission that a user can grant to your app.
 ///
-/// Some scopes are about one conversation or one post, and end in its id. The chat's have constructors that demand it;
-/// without the id, the platform sends the user back with no permission and no explanation. For any other scope of the
-/// platform's list there are [`named`](Self::named) and [`with_resource`](Self::with_resource).
+/// The app must first be granted the scope in the Kenar [panel](crate::guide#panel). Some scopes end in the id of one
+/// conversation or post; without it, the platform redirects the user back with no permission and no explanation. Every chat
+/// scope has a constructor; for others use [`named`](Self::named) and [`with_resource`](Self::with_resource).
 ///
 /// ```
 /// use kenar::Scope;
 /// use kenar::model::ConversationId;
 ///
-/// let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
-/// assert_eq!(
-///     Scope::conversation_send_message(&conversation).as_str(),
-///     "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001",
-/// );
-/// assert_eq!(Scope::offline_access().as_str(), "offline_access");
+/// let scope = Scope::conversation_send_message(&ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001"));
+/// assert_eq!(scope.as_str(), "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001");
 /// assert_eq!(Scope::with_resource("POST_EDIT", "QYabcdef")?.as_str(), "POST_EDIT.QYabcdef");
-/// assert!(Scope::named("USER_ID USER_PHONE").is_err());
 /// # Ok::<(), kenar::oauth::InvalidScope>(())
 /// ```
 ///
-/// A scope is always a *scope-token* of RFC 6749, section 3.3: never empty, and printable ASCII without space, `"` and
-/// `\`. So a list of scopes can be joined by spaces, and no scope can smuggle in another.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A scope is always a *scope-token* of RFC 6749, section 3.3: printable ASCII, not empty, without space, `"` and `\`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Scope(String);
 
-/// Why a text cannot be a scope.
+/// The reason why a scope is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidScope {
-    /// The name, or the id of the resource, is empty.
-    #[error("a scope must not be empty, nor the id in it")]
+    /// The name or the resource's id is empty.
+    #[error("invalid scope: the name or the id is empty")]
     Empty,
-    /// It holds a character that RFC 6749 does not allow in a scope.
-    #[error("a scope must be printable ASCII without spaces, quotation marks and backslashes")]
+    /// It contains a character that RFC 6749 forbids.
+    #[error("invalid scope: must be printable ASCII without spaces, quotation marks and backslashes")]
     IllegalCharacter,
-    /// The name holds a dot, which is where a resource's id begins.
-    #[error("the name of a scope with a resource must not hold a dot")]
+    /// The name contains a dot, which separates it from the resource's id.
+    #[error("invalid scope: the name contains a dot")]
     DotInName,
 }
 
-/// What an id may not bring into a scope.
+/// The characters to encode in an id.
 const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\');
 
-/// Constructors that take an id cannot fail. Where the id holds a character that is illegal in a scope, which no id of
-/// Divar's does, that character is percent-encoded; such a scope, like one of an empty id, names nothing, and the
-/// platform refuses it.
+/// The constructors that take an id cannot fail. They percent-encode characters that a scope forbids, which Divar's ids do
+/// not contain; the platform refuses such a scope, and one with an empty id.
 impl Scope {
-    /// Send messages into one conversation, to both of its sides.
+    /// Send messages into one conversation.
     #[must_use]
     pub fn conversation_send_message(conversation: &ConversationId) -> Self {
         Self::about(ScopeKind::CONVERSATION_SEND_MESSAGE, conversation.as_str())
@@ -69,13 +61,13 @@ impl Scope {
         Self::about(ScopeKind::CHAT_CONVERSATION_READ, conversation.as_str())
     }
 
-    /// Receive the messages of all conversations about one post. Its owner can permit that.
+    /// Receive the messages of all conversations about one post. Only its owner can grant this.
     #[must_use]
     pub fn post_conversations_read(post: &PostToken) -> Self {
         Self::about(ScopeKind::CHAT_POST_CONVERSATIONS_READ, post.as_str())
     }
 
-    /// Send messages into all conversations about one post. Its owner can permit that.
+    /// Send messages into all conversations about one post. Only its owner can grant this.
     #[must_use]
     pub fn post_conversations_message_send(post: &PostToken) -> Self {
         Self::about(ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND, post.as_str())
@@ -93,19 +85,19 @@ impl Scope {
         Self::plain(ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND)
     }
 
-    /// Write to the user as your app's chatbot, also where the user has not written first.
+    /// Send chatbot messages to the user, who need not have written first.
     #[must_use]
     pub fn chat_bot_user_message_send() -> Self {
         Self::plain(ScopeKind::CHAT_BOT_USER_MESSAGE_SEND)
     }
 
-    /// Learn the user's id.
+    /// Read the user's id.
     #[must_use]
     pub fn user_id() -> Self {
         Self::plain(ScopeKind::USER_ID)
     }
 
-    /// Learn the user's telephone number.
+    /// Read the user's phone number.
     #[must_use]
     pub fn user_phone() -> Self {
         Self::plain(ScopeKind::USER_PHONE)
@@ -117,31 +109,34 @@ impl Scope {
         Self::plain(ScopeKind::USER_POSTS_GET)
     }
 
-    /// Be told when the user takes the permission back. The platform asks for [`user_id`](Self::user_id) beside it.
+    /// Receive an event when the user revokes the permission. The platform also requires [`user_id`](Self::user_id).
     #[must_use]
     pub fn notification_access_revocation() -> Self {
         Self::plain(ScopeKind::NOTIFICATION_ACCESS_REVOCATION)
     }
 
-    /// Have a refresh token, and so use the permission for longer than an hour. In lower case on the wire, although the
-    /// platform's list of scopes prints it in upper case.
+    /// Get a refresh token, to use the permission for longer than an hour.
+    ///
+    /// Lower case on the wire, although the platform's list of scopes prints it in upper case.
+    #[doc(alias = "refresh token")]
     #[must_use]
     pub fn offline_access() -> Self {
         Self::plain(ScopeKind::OFFLINE_ACCESS)
     }
 
-    /// OpenID Connect. In lower case on the wire, as [`offline_access`](Self::offline_access).
+    /// OpenID Connect. Lower case on the wire, like [`offline_access`](Self::offline_access).
     #[must_use]
     pub fn openid() -> Self {
         Self::plain(ScopeKind::OPENID)
     }
 
-    /// A scope by its name, whole as it travels. `OFFLINE_ACCESS` and `OPENID`, as the platform's list of scopes prints
-    /// those two, become lower case, as its OAuth server knows them.
+    /// A scope by its full text, with the id if it has one.
+    ///
+    /// `OFFLINE_ACCESS` and `OPENID`, as the platform's list prints them, become lower case, as its OAuth server expects.
     ///
     /// # Errors
     ///
-    /// [`InvalidScope`], where it is empty or holds a character that no scope can hold.
+    /// [`InvalidScope`] if the text is empty or contains a forbidden character.
     pub fn named(name: impl Into<String>) -> Result<Self, InvalidScope> {
         let name = name.into();
         if name.is_empty() {
@@ -150,18 +145,16 @@ impl Scope {
         if !name.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~')) {
             return Err(InvalidScope::IllegalCharacter);
         }
-        // Their names on the wire differ from those in the list by case alone.
         let lower_case = [ScopeKind::OFFLINE_ACCESS, ScopeKind::OPENID].into_iter();
         let listed = lower_case.filter(|kind| kind.name().to_ascii_uppercase() == name).map(Self::plain).next();
         Ok(listed.unwrap_or(Self(name)))
     }
 
-    /// A scope about one resource, by its name and the resource's id.
+    /// A scope by its name and the id of a resource.
     ///
     /// # Errors
     ///
-    /// [`InvalidScope`], where one of the two is empty or holds a character that no scope can hold, or the name holds a
-    /// dot.
+    /// [`InvalidScope`] if either is empty or contains a forbidden character, or the name contains a dot.
     pub fn with_resource(name: &str, id: &str) -> Result<Self, InvalidScope> {
         if name.is_empty() || id.is_empty() {
             Err(InvalidScope::Empty)
@@ -180,36 +173,35 @@ impl Scope {
         Self(format!("{kind}.{}", utf8_percent_encode(id, ILLEGAL)))
     }
 
-    /// The kind of scope, if this crate knows it.
+    /// The kind of scope, if the crate knows it.
     #[must_use]
     pub fn kind(&self) -> Option<ScopeKind> {
         ScopeKind::find(self.name())
     }
 
-    /// The scope as it travels: its name, and after a dot the id of the resource where it is about one.
+    /// The scope as it is sent: `NAME` or `NAME.id`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What comes before the first dot.
+    /// The name: the part before the first dot.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.split_once('.').map_or(&self.0, |(name, _)| name)
     }
 
-    /// What comes after the first dot: the id of the conversation, the post or whatever else the scope is about.
+    /// The id of the conversation, post or other resource: the part after the first dot.
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
         self.0.split_once('.').map(|(_, id)| id)
     }
 
-    /// The scopes of a list separated by spaces.
+    /// Parses a list separated by spaces.
     pub(super) fn list(text: &str) -> impl Iterator<Item = Result<Self, InvalidScope>> + '_ {
         text.split(' ').filter(|name| !name.is_empty()).map(Self::named)
     }
 
-    /// The list, separated by spaces, of scopes.
     pub(super) fn join(scopes: &[Self]) -> String {
         scopes.iter().map(Self::as_str).collect::<Vec<_>>().join(" ")
     }
@@ -239,12 +231,6 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
         Self::named(text)
-    }
-}
-
-impl Serialize for Scope {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
     }
 }
 

@@ -3,49 +3,45 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-/// What ties the answer of the consent page to the visitor who was sent there: 128 random bits, written as 32
-/// hexadecimal digits.
+/// The OAuth `state`, which ties a callback to the browser session that asked for permission.
 ///
-/// Keep it where only this visitor can bring it from, such as your session store or a signed, `HttpOnly` cookie, and
-/// use it for one callback. Whoever learns it can pass another's permission off as this visitor's, so it is treated as
-/// a secret: redacted in `Debug`, compared in constant time, and stored only through
-/// [`expose_secret`](Self::expose_secret).
-///
-/// It carries nothing. What you want to find again on the way back, keep beside it.
+/// 128 random bits as 32 hexadecimal digits. Store it where only this browser can present it, such as a session or a
+/// signed, `HttpOnly` cookie, and use it for one callback. It is a secret, since anyone who knows it can pass off another
+/// permission as this user's: it is redacted in `Debug` and compared in constant time. Store your own data beside it.
 #[derive(Clone)]
-#[must_use = "keep the state with the visit: without it, the callback cannot be checked"]
+#[must_use = "store the state in the user's session: the callback is checked against it"]
 pub struct OAuthState(SecretString);
 
-/// The text cannot be a state: one has 8 or more characters, all of them printable ASCII.
+/// The text is too short for a state, or not printable ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a state has 8 or more characters, all of them printable ASCII")]
+#[error("invalid state: must be 8 or more characters of printable ASCII")]
 pub struct InvalidState;
 
-/// The operating system gave no random bytes.
+/// The operating system returned no random bytes.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the operating system gave no random bytes: {0}")]
+#[error("no random bytes from the operating system: {0}")]
 pub struct NoRandomness(String);
 
 impl OAuthState {
-    /// The platform's OAuth server refuses shorter ones.
+    /// The platform's OAuth server rejects shorter ones.
     const MIN_LENGTH: usize = 8;
 
-    /// A new one.
+    /// A new random state.
     ///
     /// # Errors
     ///
-    /// [`NoRandomness`], where the operating system gives no random bytes.
+    /// [`NoRandomness`] if the operating system returns no random bytes.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 16];
         getrandom::getrandom(&mut bytes).map_err(|error| NoRandomness(error.to_string()))?;
         Ok(Self(format!("{:032x}", u128::from_ne_bytes(bytes)).into()))
     }
 
-    /// The one whose text was stored.
+    /// A state from its stored text.
     ///
     /// # Errors
     ///
-    /// [`InvalidState`], where the text is too short, or holds anything but printable ASCII.
+    /// [`InvalidState`] if the text is shorter than 8 characters or not printable ASCII.
     pub fn restore(text: impl Into<String>) -> Result<Self, InvalidState> {
         let text = SecretString::from(text.into());
         let (length, printable) = {
@@ -55,7 +51,7 @@ impl OAuthState {
         if length >= Self::MIN_LENGTH && printable { Ok(Self(text)) } else { Err(InvalidState) }
     }
 
-    /// The text itself, to be stored with the visit. Keep it out of logs.
+    /// The text, to store in the user's session. Keep it out of logs.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
@@ -72,7 +68,7 @@ impl fmt::Debug for OAuthState {
     }
 }
 
-/// In constant time for texts of one length.
+/// In constant time for equal lengths.
 impl PartialEq for OAuthState {
     fn eq(&self, other: &Self) -> bool {
         self.is(other.expose_secret())

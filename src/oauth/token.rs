@@ -10,21 +10,21 @@ use crate::request::{Content, Credential, Host, InvalidRequest, Metadata, Operat
 use crate::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
 impl OAuthApp {
-    /// Makes tokens of a code. Send it soon, and once: a code works a single time.
+    /// The request that exchanges a code for tokens. Send it soon, and only once.
     ///
-    /// `now` is what the tokens' lifetime is counted from: [`Timestamp::now`], or what the clock of a test shows.
+    /// The tokens' lifetime starts at `now`: [`Timestamp::now`], or the time of a test's clock.
     #[must_use]
     pub fn exchange_request(&self, code: AuthorizationCode, now: Timestamp) -> ExchangeCode {
         ExchangeCode { asks: self.token_request(Grant::AuthorizationCode(code)), now }
     }
 
-    /// Makes new tokens of old ones. [`TokenSet`] says what to mind.
+    /// The request that refreshes tokens, by the rules of [`TokenSet`].
     ///
-    /// `now` is what the new tokens' lifetime is counted from: [`Timestamp::now`], or what the clock of a test shows.
+    /// The new tokens' lifetime starts at `now`: [`Timestamp::now`], or the time of a test's clock.
     ///
     /// # Errors
     ///
-    /// [`NoRefreshToken`], where there is none in the set.
+    /// [`NoRefreshToken`] if the set contains none.
     pub fn refresh_request(&self, tokens: &TokenSet, now: Timestamp) -> Result<RefreshTokens, NoRefreshToken> {
         let refresh_token = tokens.refresh_token.clone().ok_or(NoRefreshToken)?;
         let access_token = Some(tokens.access_token.clone());
@@ -35,7 +35,7 @@ impl OAuthApp {
         })
     }
 
-    /// As [`refresh_request`](Self::refresh_request), where nothing is left but the refresh token.
+    /// The request that refreshes tokens, by the refresh token alone.
     #[must_use]
     pub fn refresh_request_with(&self, refresh_token: RefreshToken, now: Timestamp) -> RefreshTokens {
         let grant = Grant::RefreshToken { refresh_token, access_token: None };
@@ -52,12 +52,13 @@ impl OAuthApp {
     }
 }
 
-/// The set holds no refresh token.
+/// The token set contains no refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no refresh token: ask for permission with the scope offline_access to have one")]
+#[error("no refresh token: ask for permission with the scope offline_access")]
 pub struct NoRefreshToken;
 
-/// Makes tokens of a code: what [`OAuthApp::exchange_request`] returns.
+/// Exchanges a code for tokens; made by [`OAuthApp::exchange_request`].
+#[doc(alias = "authorization_code")]
 #[derive(Clone, Debug)]
 pub struct ExchangeCode {
     asks: TokenRequest,
@@ -70,8 +71,7 @@ const PATH: &str = "/oauth2/token";
 impl Operation for ExchangeCode {
     type Response = TokenSet;
 
-    // A code works once. The second time it is refused, and the tokens made of it may be revoked (RFC 6749,
-    // section 4.1.2): so it is not idempotent.
+    // Not idempotent: a second exchange fails, and may revoke the tokens of the first (RFC 6749, section 4.1.2).
     const METADATA: Metadata = Metadata::post("oauth.exchange_code", PATH).on(Host::OAuth).with_secret_response();
 
     fn credential(&self) -> Credential<'_> {
@@ -91,9 +91,9 @@ impl Operation for ExchangeCode {
     }
 }
 
-/// Makes new tokens of old ones: what [`OAuthApp::refresh_request`] returns.
+/// Refreshes tokens; made by [`OAuthApp::refresh_request`].
 ///
-/// What the answer leaves out stays as it was (RFC 6749, section 6): the scopes, and the refresh token.
+/// Scopes and a refresh token that the response omits stay as they were (RFC 6749, section 6).
 #[derive(Clone, Debug)]
 pub struct RefreshTokens {
     asks: TokenRequest,
@@ -104,7 +104,7 @@ pub struct RefreshTokens {
 impl Operation for RefreshTokens {
     type Response = TokenSet;
 
-    // The platform lets the old pair work for two more minutes: so it is idempotent.
+    // Idempotent: the platform accepts the old pair for two more minutes.
     const METADATA: Metadata =
         Metadata::post("oauth.refresh_tokens", PATH).on(Host::OAuth).idempotent().with_secret_response();
 
@@ -132,45 +132,43 @@ impl Operation for RefreshTokens {
     }
 }
 
-/// What the token endpoint is asked, as it travels: the *access token request* of RFC 6749, sections 4.1.3 and 6.
+/// A request to the token endpoint (RFC 6749, sections 4.1.3 and 6), for a stand-in for the platform.
 ///
-/// An app has [`OAuthApp::exchange_request`] and [`OAuthApp::refresh_request`]. A stand-in for the platform reads one with
-/// [`parse`](Self::parse).
+/// An app uses [`OAuthApp::exchange_request`] and [`OAuthApp::refresh_request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenRequest {
-    /// The app that asks.
+    /// The app's slug.
     pub client_id: AppSlug,
-    /// How the app proves that it is the one.
+    /// The client secret.
     pub client_secret: ClientSecret,
-    /// The one that permission was asked with.
+    /// The redirect URI of the permission request.
     pub redirect_uri: String,
-    /// What the tokens are had for.
+    /// The grant.
     pub grant: Grant,
 }
 
-/// What tokens are had for.
+/// The grant to exchange for tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grant {
-    /// A code, once.
+    /// An authorization code.
     AuthorizationCode(AuthorizationCode),
-    /// The refresh token of an earlier set.
+    /// A refresh token.
     RefreshToken {
         /// The refresh token.
         refresh_token: RefreshToken,
-        /// The access token that came with it, where it is known. The platform documents that it is sent, under the
-        /// name `code`.
+        /// The access token of the same set, if known. The platform documents it as the parameter `code`.
         access_token: Option<AccessToken>,
     },
 }
 
 impl TokenRequest {
-    /// Reads a form. Parameters it does not know are passed over.
+    /// Reads a form. Unknown parameters are ignored.
     ///
     /// # Errors
     ///
-    /// [`InvalidOAuthRequest`], where a parameter is missing, repeated, or not what it should be.
+    /// [`InvalidOAuthRequest`] if a parameter is missing, repeated or invalid.
     pub fn parse(form: &[u8]) -> Result<Self, InvalidOAuthRequest> {
         let parameters = Parameters::of_form(form);
         let grant = match &*parameters.required("grant_type")? {

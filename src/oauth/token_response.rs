@@ -12,30 +12,30 @@ use crate::model::{RawJson, Timestamp};
 use crate::secret::{AccessToken, RefreshToken};
 
 open_enum! {
-    /// How an access token is shown.
+    /// The type of an access token.
     TokenType {
-        /// As `Authorization: Bearer`, the only way the platform documents.
+        /// Sent as `Authorization: Bearer`; the only documented type.
         Bearer = "bearer",
     }
 }
 
 wire! {
-    /// What the token endpoint answers, as it travels. An app has it as a [`TokenSet`].
+    /// The token endpoint's response, for a stand-in for the platform. It serialises with its tokens.
     ///
-    /// It serialises with its tokens, for a stand-in for the platform.
+    /// An app uses [`TokenSet`].
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct TokenResponse {
         /// The access token.
         pub access_token: AccessToken => AccessToken::expose_secret,
-        /// How it is shown.
+        /// The type.
         pub token_type: Option<TokenType>,
-        /// How many seconds it lives; the platform documents 3600.
+        /// The lifetime in seconds; the platform documents 3600.
         pub expires_in: Option<u64>,
-        /// The refresh token, where [`Scope::offline_access`] was granted.
+        /// The refresh token, if [`Scope::offline_access`] was granted.
         pub refresh_token: Option<RefreshToken> => RefreshToken::expose_secret,
         ;
-        /// What was granted.
+        /// The granted scopes.
         pub scopes: Option<Vec<Scope>>,
     }
     read by pub(super) TokenResponseFields {
@@ -44,7 +44,7 @@ wire! {
 }
 
 impl TokenResponse {
-    /// A bearer token that lives for an hour, alone.
+    /// A bearer token that is valid for an hour, without a refresh token.
     #[must_use]
     pub fn new(access_token: AccessToken) -> Self {
         Self {
@@ -56,10 +56,10 @@ impl TokenResponse {
         }
     }
 
-    /// The tokens, their lifetime counted from `asked_at`. A lifetime of 0 is one that the platform did not state.
+    /// The tokens; their lifetime starts at `asked_at`. A lifetime of 0 counts as not stated.
     #[must_use]
     pub fn into_tokens(self, asked_at: Timestamp) -> TokenSet {
-        // A number that is not set is 0 in protobuf. A token that never lives would be refreshed at each ask.
+        // An unset number is 0 in protobuf. A lifetime of 0 would cause a refresh before every call.
         let lifetime = self.expires_in.filter(|seconds| *seconds > 0).map(Duration::from_secs);
         TokenSet {
             access_token: self.access_token,
@@ -88,9 +88,9 @@ impl<'de> Deserialize<'de> for TokenResponse {
     }
 }
 
-/// The answer is JSON, and holds no access token that a header could carry.
+/// The response is JSON without an access token that fits into a header.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the answer holds no usable access_token")]
+#[error("no usable access_token in the response")]
 pub(super) struct NoAccessToken;
 
 impl TryFrom<TokenResponseFields> for TokenResponse {
@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for TokenResponseFields {
     }
 }
 
-/// The scopes of one text, as RFC 6749 has it, or of an array of texts. What cannot be a scope is passed over.
+/// The scopes of a string (RFC 6749) or of an array of strings. Invalid ones are ignored.
 fn granted(scope: &RawJson) -> Option<Vec<Scope>> {
     let texts = match scope.parse().ok()? {
         Value::String(text) => vec![text],

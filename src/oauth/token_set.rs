@@ -10,32 +10,32 @@ use crate::model::wire::{Written as _, wire};
 use crate::secret::{AccessToken, RefreshToken};
 
 wire! {
-    /// What a user's permission turned into.
+    /// The OAuth tokens that a user granted to your app.
     ///
     /// # Refreshing
     ///
-    /// An access token lives for an hour, a refresh token for 30 days. [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request)
-    /// makes a new pair of the old one. [`Permissions`] does it when it is due, and minds all of this:
+    /// An access token is valid for an hour, a refresh token for 30 days.
+    /// [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request) gets a new pair; [`Permissions`] does so in time, by
+    /// these rules:
     ///
-    /// - **Both tokens change.** Store the new set as a whole, in one write, before you use it.
-    /// - The old pair works for two more minutes, so calls under way are not cut off, and a refresh that failed can be
-    ///   tried again within them.
-    /// - **Refresh once at a time** per permission: have others wait for the one under way, and then read what it stored.
-    /// - **Event subscriptions end with the access token they were made with.** Subscribe again after each refresh.
+    /// - **Both tokens change.** Store the new set in one write before you use it.
+    /// - The old pair stays valid for two minutes. Calls in flight succeed, and a failed refresh can be retried.
+    /// - **Only one refresh per permission at a time.** Other tasks wait for it and read the stored result.
+    /// - **Event subscriptions end with their access token.** Subscribe again after each refresh.
     ///
     /// # Storing
     ///
-    /// It does not serialise by itself, so that no log and no answer of yours takes the tokens along by accident.
-    /// [`expose_for_storage`](Self::expose_for_storage) gives what does.
+    /// A set does not serialise, so that tokens do not reach a log or a response by accident. Store
+    /// [`expose_for_storage`](Self::expose_for_storage).
     ///
     #[cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
     #[cfg_attr(not(feature = "tokio"), doc = "[`Permissions`]: crate#features")]
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct TokenSet {
-        /// What calls in the user's name are made with.
+        /// The credential of calls on the user's behalf.
         pub access_token: AccessToken => AccessToken::expose_secret,
-        /// What the next set is had for. `None` where [`Scope::offline_access`] was not granted.
+        /// The token to exchange for the next set, or `None` without [`Scope::offline_access`].
         pub refresh_token: Option<RefreshToken> => RefreshToken::expose_secret,
         pub(super) expires_at: Option<Timestamp>,
         ;
@@ -49,25 +49,28 @@ wire! {
 }
 
 impl TokenSet {
-    /// How long before expiry [`needs_refresh`](Self::needs_refresh) starts to return `true`; for a token that lives less
-    /// than twice as long, half of its lifetime.
+    /// The time before expiry at which [`needs_refresh`](Self::needs_refresh) starts to return `true`.
+    ///
+    /// Half of the token's lifetime, if that is shorter.
     pub const REFRESH_MARGIN: Duration = Duration::from_secs(60);
 
-    /// When the access token expires, or a little earlier, but never later: its lifetime is counted from before it was
-    /// asked for. `None` where the platform did not say; it documents an hour.
+    /// The expiry of the access token, or `None` if the platform did not state it.
+    ///
+    /// A little early, since the lifetime is counted from before the request. The platform documents an hour.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }
 
-    /// Whether the access token has expired. `false` where it is not known when it does.
+    /// Returns `true` if the access token has expired, and `false` if its expiry is unknown.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    /// Whether the access token has expired or does so within [`REFRESH_MARGIN`](Self::REFRESH_MARGIN), or half of its
-    /// lifetime where that is less. `false` where it is not known when it does: there, refresh when a call is answered with an error that
+    /// Returns `true` if the access token expires within [`REFRESH_MARGIN`](Self::REFRESH_MARGIN).
+    ///
+    /// `false` if the expiry is unknown: then refresh after an error that
     /// [`needs_new_permission`](crate::Error::needs_new_permission).
     #[must_use]
     pub fn needs_refresh(&self, now: Timestamp) -> bool {
@@ -75,28 +78,28 @@ impl TokenSet {
         self.is_expired(now.saturating_add(margin))
     }
 
-    /// What was granted, which may be less than what was asked for. Empty where the platform did not say; it documents
-    /// that it does.
+    /// The granted scopes, which may be fewer than requested.
+    ///
+    /// Empty if the platform did not state them, although it documents that it does.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
     }
 
-    /// Whether exactly this scope was granted. A wider one, such as that of all conversations, is not taken for it.
+    /// Returns `true` if exactly this scope was granted; a broader one does not count.
     #[must_use]
     pub fn grants(&self, scope: &Scope) -> bool {
         self.scopes.contains(scope)
     }
 
-    /// The set in a form that serialises, tokens and all. Encrypt what you store.
+    /// The set in a form that serialises with its tokens. Encrypt what you store.
     #[must_use]
     pub fn expose_for_storage(&self) -> StoredTokens {
         StoredTokens(self.clone())
     }
 }
 
-/// A [`TokenSet`] that serialises and deserialises with its tokens, for a store of yours; in JSON or any other format
-/// that describes itself.
+/// A [`TokenSet`] that serialises with its tokens, in JSON or another self-describing format.
 ///
 /// ```
 /// # fn store(tokens: &kenar::oauth::TokenSet) -> Result<(), serde_json::Error> {
@@ -130,7 +133,7 @@ impl Serialize for StoredTokens {
     }
 }
 
-/// Reads key by key, so that an error never repeats a value.
+/// Reads key by key, so that errors contain no values.
 impl<'de> Deserialize<'de> for StoredTokens {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut stored: StoredFields = lenient::object(deserializer)?;

@@ -15,7 +15,9 @@ use crate::request::{
 };
 use crate::secret::AccessToken;
 
-/// Reads a conversation: its text messages, oldest first, up to the time when the token expires. There is no paging.
+/// Reads a conversation's text messages, oldest first.
+///
+/// The messages reach up to the token's expiry. The platform has no paging.
 ///
 /// API-key permission: `CHAT_READ_CONVERSATION`. OAuth scope: `CHAT_CONVERSATION_READ.{conversation id}`.
 #[derive(Clone, Debug)]
@@ -23,19 +25,19 @@ use crate::secret::AccessToken;
 pub struct GetConversation<'a> {
     /// The conversation to read.
     pub conversation: Cow<'a, ConversationId>,
-    /// The access token of the user who permitted it.
+    /// The access token of the user who granted the scope.
     pub by: Cow<'a, AccessToken>,
 }
 
 impl<'a> GetConversation<'a> {
-    /// A conversation, read with the permission of the user who granted the token.
+    /// A conversation, read with this user's access token.
     #[must_use]
     pub fn new(conversation: &'a ConversationId, by: &'a AccessToken) -> Self {
         Self { conversation: Cow::Borrowed(conversation), by: Cow::Borrowed(by) }
     }
 }
 
-/// A conversation and its messages.
+/// A conversation with its messages.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GetConversationResponse {
@@ -46,7 +48,7 @@ pub struct GetConversationResponse {
 }
 
 impl GetConversationResponse {
-    /// A conversation and its messages, for tests and for wrapping frameworks.
+    /// A response, for tests and for frameworks that wrap the client.
     #[must_use]
     pub fn new(conversation: Conversation, messages: Vec<Message>) -> Self {
         Self { conversation, messages }
@@ -118,7 +120,7 @@ impl ObjectSlot for Messages {
 }
 
 impl HistoryFields {
-    /// A message that does not name its conversation belongs to the one that was read, and that one is the one asked for.
+    /// Fills in the conversation of messages that do not name it, and its own id from the request.
     fn history(self, asked: &ConversationId) -> GetConversationResponse {
         let conversation = self.conversation.unwrap_or_default().or(asked);
         let mut messages = self.messages.read;

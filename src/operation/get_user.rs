@@ -13,10 +13,10 @@ use crate::request::{
 };
 use crate::secret::AccessToken;
 
-/// Asks who granted a token.
+/// Reads the id and the phone number of the user who granted the token.
 ///
-/// API-key permission: `USER_RETRIEVE`. OAuth scopes: `USER_ID` for the id and `USER_PHONE` for the number; what was not
-/// granted is missing from the answer.
+/// API-key permission: `USER_RETRIEVE`. OAuth scopes: `USER_ID` for the id, `USER_PHONE` for the number. The response
+/// contains only what was granted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GetUser<'a> {
@@ -33,14 +33,14 @@ impl<'a> GetUser<'a> {
 }
 
 wire! {
-    /// Who granted a token.
+    /// The user who granted an access token.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct GetUserResponse {
         /// The user's id for your app, with the scope `USER_ID`.
         pub user_id: Option<UserId>,
-        /// The telephone number, with the scope `USER_PHONE`: `09…`, as far as is known. Divar asks that it be kept only
-        /// where it is needed.
+        /// The phone number, with the scope `USER_PHONE`. The documented example is local: `09…`. Divar's policy is to
+        /// store it only if necessary.
         pub phone_number: Option<String>,
     }
 }
@@ -50,7 +50,7 @@ serialize! { GetUserResponse }
 setters! { GetUserResponse {
     /// Sets the user's id.
     user_id: impl Into<UserId>,
-    /// Sets the telephone number.
+    /// Sets the phone number.
     phone_number: impl Into<String>,
 } }
 
@@ -78,7 +78,7 @@ impl ParseOperation for GetUser<'_> {
 
 fields! {
     struct UserFields {
-        /// Deprecated, and for a while the only one.
+        /// Deprecated; older responses contain only this key.
         phone_numbers: Option<Vec<String>>,
         .. user: GetUserResponse,
     }

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use crate::error::BoxError;
 use crate::request::Body;
 
-/// A medium to upload, checked to be of a format and a size that Divar takes. The guide has
-/// [the flow](crate::guide::media).
+/// A file to upload, of a format and a size that Divar accepts.
+///
+/// The guide describes [the flow](crate::guide::media).
 ///
 /// ```
 /// use kenar::operation::{InvalidMedia, Media, MediaSource};
@@ -24,11 +25,11 @@ pub struct Media {
     source: MediaSource,
 }
 
-/// The kinds of media, each with an address of its own to upload to.
+/// A kind of media. Each has its own upload URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MediaKind {
-    /// A picture: PNG or JPEG, at most 5 MB.
+    /// An image: PNG or JPEG, at most 5 MB.
     Image,
     /// A document: PDF, Word, Excel or PowerPoint, at most 5 MB.
     File,
@@ -38,21 +39,21 @@ pub enum MediaKind {
     Video,
 }
 
-/// Why something cannot be uploaded.
+/// The reason why a file cannot be uploaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidMedia {
-    /// The file name does not end in one of the formats of its kind.
-    #[error("{file_name:?} is not one of {}", .kind.extensions().join(", "))]
+    /// The file extension is not one of the kind's formats.
+    #[error("unsupported file format: {file_name:?} is not one of {}", .kind.extensions().join(", "))]
     #[non_exhaustive]
     Format {
         /// The kind asked for.
         kind: MediaKind,
-        /// The file name given.
+        /// The file name.
         file_name: String,
     },
-    /// It is larger than Divar takes.
-    #[error("{length} bytes are more than the {} that Divar takes", .kind.max_bytes())]
+    /// The file exceeds [`MediaKind::max_bytes`].
+    #[error("file too large: {length} bytes, of at most {}", .kind.max_bytes())]
     #[non_exhaustive]
     TooLarge {
         /// The kind asked for.
@@ -60,16 +61,16 @@ pub enum InvalidMedia {
         /// The length in bytes.
         length: u64,
     },
-    /// There is nothing in it.
-    #[error("there is nothing in it")]
+    /// The file is empty.
+    #[error("file is empty")]
     Empty,
 }
 
 impl MediaKind {
-    /// All the kinds.
+    /// All kinds.
     pub const ALL: &[Self] = &[Self::Image, Self::File, Self::Voice, Self::Video];
 
-    /// The name in the upload address.
+    /// The name in the upload URL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,8 +81,10 @@ impl MediaKind {
         }
     }
 
-    /// The greatest length in bytes. The platform says "MB" and not which; this is the larger meaning, 2^20 bytes, so
-    /// that nothing is refused here that Divar would take.
+    /// The maximum length in bytes.
+    ///
+    /// The platform does not say which "MB" it means. This is the larger one, 2^20 bytes, so that nothing is refused here
+    /// that Divar would accept.
     #[must_use]
     pub fn max_bytes(self) -> u64 {
         const MIB: u64 = 1 << 20;
@@ -92,13 +95,13 @@ impl MediaKind {
         }
     }
 
-    /// The file name extensions of the formats that Divar takes, in lower case.
+    /// The file extensions that Divar accepts, in lower case.
     #[must_use]
     pub fn extensions(self) -> Vec<&'static str> {
         self.formats().iter().map(|(extension, _)| *extension).collect()
     }
 
-    /// The content type of a file name's format, `None` where Divar does not take it.
+    /// The content type for a file name, or `None` if Divar does not accept its extension.
     #[must_use]
     pub fn content_type(self, file_name: &str) -> Option<&'static str> {
         let (_, extension) = file_name.rsplit_once('.')?;
@@ -132,49 +135,40 @@ impl fmt::Display for MediaKind {
     }
 }
 
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident $kind:ident)*) => {
+        impl Media {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            ///
+            /// As [`new`](Self::new).
+            pub fn $name(file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
+                Self::new(MediaKind::$kind, file_name, source)
+            }
+        )*}
+    };
+}
+
+constructors! {
+    /// An image: PNG or JPEG.
+    image Image
+    /// A document: PDF, Word, Excel or PowerPoint.
+    file File
+    /// A voice recording: M4A or 3GP.
+    voice Voice
+    /// A video: MP4.
+    video Video
+}
+
 impl Media {
-    /// A picture.
+    /// A file of the given kind. The recipient sees its name.
+    ///
+    /// The extension of the name determines the format. Of a path, only the last component is used.
     ///
     /// # Errors
     ///
-    /// [`InvalidMedia`], where the file name ends in another format or the source is empty or too large.
-    pub fn image(file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
-        Self::new(MediaKind::Image, file_name, source)
-    }
-
-    /// A document.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMedia`], where the file name ends in another format or the source is empty or too large.
-    pub fn file(file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
-        Self::new(MediaKind::File, file_name, source)
-    }
-
-    /// A voice recording.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMedia`], where the file name ends in another format or the source is empty or too large.
-    pub fn voice(file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
-        Self::new(MediaKind::Voice, file_name, source)
-    }
-
-    /// A video.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMedia`], where the file name ends in another format or the source is empty or too large.
-    pub fn video(file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
-        Self::new(MediaKind::Video, file_name, source)
-    }
-
-    /// A medium of a kind. The file name is what the other side sees, and its ending says the format; of a path, only its
-    /// last part is taken.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidMedia`], where the file name ends in another format or the source is empty or too large.
+    /// [`InvalidMedia`] if the extension is not supported, or the source is empty or too large.
     pub fn new(kind: MediaKind, file_name: impl Into<String>, source: MediaSource) -> Result<Self, InvalidMedia> {
         let mut file_name = file_name.into();
         if let Some((_, name)) = file_name.rsplit_once(['/', '\\']) {
@@ -202,7 +196,7 @@ impl Media {
         &self.file_name
     }
 
-    /// The content type, told from the file name.
+    /// The content type, by the extension.
     #[must_use]
     pub fn content_type(&self) -> &'static str {
         self.content_type
@@ -214,17 +208,17 @@ impl Media {
         self.source.length
     }
 
-    /// What to read it from.
+    /// The request body that reads the file.
     ///
     /// # Errors
     ///
-    /// Where a stream has been taken before, or a file is missing or changed its length.
+    /// If a stream was already read, or a file is missing or its length has changed.
     pub fn body(&self) -> std::io::Result<Body> {
         match &self.source.inner {
             Inner::Bytes(bytes) => Ok(bytes.clone().into()),
             Inner::Stream(stream) => {
                 let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
-                stream.take().ok_or_else(|| std::io::Error::other("the medium's stream was read before"))
+                stream.take().ok_or_else(|| std::io::Error::other("the stream was already read"))
             }
             #[cfg(feature = "tokio")]
             Inner::File(path) => Ok(Body::stream(self.source.length, file::open(path, self.source.length)?)),
@@ -232,10 +226,10 @@ impl Media {
     }
 }
 
-/// Where the bytes of a medium come from.
+/// The content of a file to upload, of a known length.
 ///
-/// A source other than bytes in memory is read once, in pieces, while it is sent: the medium is never in memory as a
-/// whole. Its length must be known, since Divar wants it before the first byte.
+/// A stream, a reader or a file is read in chunks while it is sent, and never as a whole. A stream or a reader can be read
+/// only once. Divar requires the length before the first byte.
 pub struct MediaSource {
     length: u64,
     inner: Inner,
@@ -256,7 +250,7 @@ impl MediaSource {
         Self { length: bytes.len() as u64, inner: Inner::Bytes(bytes) }
     }
 
-    /// A stream of exactly `length` bytes. One that turns out longer or shorter fails while it is sent.
+    /// A stream of exactly `length` bytes. A longer or shorter stream fails while it is sent.
     #[must_use]
     pub fn stream<B>(length: u64, stream: B) -> Self
     where
@@ -273,12 +267,12 @@ impl MediaSource {
         Self::stream(length, reader::ReaderBody::new(reader))
     }
 
-    /// A file, as long as it is now. It is opened again for each attempt to upload it.
+    /// A file with its current length. Each attempt to upload it opens it again.
     ///
     /// # Errors
     ///
-    /// If the path cannot be opened, or is not a regular file. The error names the path. If the file changes or cannot be
-    /// read later, the upload fails with [`ErrorKind::RequestBody`](crate::error::ErrorKind::RequestBody).
+    /// If the path cannot be opened or is not a regular file. The error names the path. If the file's length changes or it
+    /// cannot be read later, the upload fails with [`ErrorKind::RequestBody`](crate::error::ErrorKind::RequestBody).
     #[cfg(feature = "tokio")]
     pub async fn file(path: impl Into<std::path::PathBuf>) -> std::io::Result<Self> {
         let path = path.into();
@@ -286,7 +280,7 @@ impl MediaSource {
         Ok(Self { length, inner: Inner::File(path) })
     }
 
-    /// How many bytes there are.
+    /// The length in bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
@@ -309,10 +303,10 @@ mod reader {
 
     use super::Bytes;
 
-    /// Large enough that a file's reads, each a trip to a thread, cost little; small enough to be held many times.
+    /// Large, because each read of a file costs a switch of threads; small enough for many uploads at once.
     const CHUNK: usize = 64 * 1024;
 
-    /// A reader as a stream of chunks.
+    /// A reader as a request body.
     pub(super) struct ReaderBody {
         reader: Pin<Box<dyn AsyncRead + Send>>,
         chunk: Box<[u8]>,
@@ -360,11 +354,11 @@ mod file {
     }
 
     fn changed(path: &Path, before: u64) -> Error {
-        let why = format!("{}: the file is not {before} bytes long any more", path.display());
+        let why = format!("{}: file changed: its length is not {before} bytes any more", path.display());
         Error::new(ErrorKind::InvalidData, why)
     }
 
-    /// The length of a file that can be uploaded. A pipe or a device has none, and opening a pipe may wait for ever.
+    /// The length of a regular file. A pipe has none, and opening it could block forever.
     pub(super) async fn length(path: &Path) -> Result<u64, Error> {
         let metadata = tokio::fs::metadata(path).await.map_err(|why| error(path, &why))?;
         if !metadata.is_file() {
@@ -375,7 +369,7 @@ mod file {
         Ok(metadata.len())
     }
 
-    /// Opens a file that was `length` bytes long. Opening takes no time worth a thread, as reading does.
+    /// Opens a file that was `length` bytes long; without a thread, since opening does not block for long.
     pub(super) fn open(path: &Path, length: u64) -> Result<FileBody, Error> {
         let metadata = std::fs::metadata(path).map_err(|why| error(path, &why))?;
         if !metadata.is_file() || metadata.len() != length {
@@ -386,7 +380,7 @@ mod file {
         Ok(FileBody { path: path.to_owned(), length, read: 0, body })
     }
 
-    /// A file whose errors name it.
+    /// A file's body. Its errors name the path.
     pub(super) struct FileBody {
         path: PathBuf,
         length: u64,

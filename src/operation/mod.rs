@@ -1,9 +1,7 @@
-//! The calls of the chat API, one type each: what to send and what the answer means, without any I/O.
+//! The operations of the chat API: each builds a request and reads its response, without I/O.
 //!
-//! [The table](crate#operations) says which method sends each, and what permission and scope it needs. Each is a value:
-//! use it where you send it by other means, wrap the client, or stand in for Divar in a test.
-//!
-//! Any HTTP client can send an operation; the crate's own adds retries, time limits and redaction:
+//! [The table](crate#operations) lists the client's methods, and each operation's permission and scopes. Any HTTP client
+//! can send an operation; the crate's own adds retries, timeouts and redaction:
 //!
 //! ```
 //! use kenar::BotMessage;
@@ -16,7 +14,7 @@
 //! let send = SendBotMessage::new(&conversation, &message);
 //! let request = send.request(&BaseUrls::default())?;
 //! assert_eq!(request.method(), "POST");
-//! // … add the API key, send, and give the answer to `response`.
+//! // … add the API key, send, and pass the response to `send.response`.
 //! # Ok::<(), kenar::Error>(())
 //! ```
 
@@ -38,7 +36,7 @@ pub use send_message::{SendMessage, SendMessageResponse};
 pub use subscribe::{Subscribe, Subscription, SubscriptionEvent};
 pub use upload_media::{CreateUploadToken, UploadMedia};
 
-/// The declarations of all operations of the chat API, in the order of [the table](crate#operations).
+/// The metadata of every operation of the chat API, in the order of [the table](crate#operations).
 pub const ALL: &[Metadata] = &[
     SendMessage::METADATA,
     GetConversation::METADATA,

@@ -12,13 +12,13 @@ use crate::request::{
 };
 use crate::secret::AccessToken;
 
-/// Writes a message of your chatbot into one of its conversations: the answer to a message that arrived from there.
+/// Sends a chatbot message into a conversation between a user and your chatbot.
 ///
 /// API-key permission: `CHAT_BOT_SEND_MESSAGE`. OAuth scope: none.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SendBotMessage<'a> {
-    /// The conversation between a user and your chatbot.
+    /// The conversation.
     pub conversation: Cow<'a, ConversationId>,
     /// The message.
     pub message: Cow<'a, BotMessage>,
@@ -32,16 +32,16 @@ impl<'a> SendBotMessage<'a> {
     }
 }
 
-/// Writes a message of your chatbot to a user, also to one who has not written to it yet.
+/// Sends a chatbot message to a user, who need not have written to the chatbot before.
 ///
-/// The answer holds the id of the conversation. Keep it with the user's: a chatbot's events name the conversation and
-/// not the user, so this is the only way to know later who writes.
+/// The response contains the conversation's id. Store it with the user's id: chatbot events name only the conversation,
+/// so nothing else tells you later who wrote.
 ///
 /// API-key permission: `CHAT_BOT_SEND_MESSAGE`. OAuth scope: `CHAT_BOT_USER_MESSAGE_SEND`, granted by that user.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SendBotMessageToUser<'a> {
-    /// The recipient: the user who granted the token.
+    /// The recipient, who granted the token.
     pub user: Cow<'a, UserId>,
     /// The message.
     pub message: Cow<'a, BotMessage>,
@@ -50,7 +50,7 @@ pub struct SendBotMessageToUser<'a> {
 }
 
 impl<'a> SendBotMessageToUser<'a> {
-    /// A message of your chatbot to the user who granted the token.
+    /// A chatbot message to the user who granted the token.
     #[must_use]
     pub fn new(user: &'a UserId, message: &'a BotMessage, by: &'a AccessToken) -> Self {
         Self { user: Cow::Borrowed(user), message: Cow::Borrowed(message), by: Cow::Borrowed(by) }
@@ -58,11 +58,11 @@ impl<'a> SendBotMessageToUser<'a> {
 }
 
 wire! {
-    /// What Divar says of a chatbot's message that was sent. An empty answer is a success as well.
+    /// Divar's response to a sent chatbot message. An empty 2xx response is a success.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct SendBotMessageResponse {
-        /// Where it was written.
+        /// The conversation that contains the message.
         pub conversation_id: Option<ConversationId>,
     }
 }
@@ -71,7 +71,7 @@ serialize! { SendBotMessageResponse }
 deserialize! { SendBotMessageResponse }
 
 setters! { SendBotMessageResponse {
-    /// Sets the conversation that the message was written in.
+    /// Sets the conversation.
     conversation_id: impl Into<ConversationId>,
 } }
 

@@ -12,31 +12,30 @@ use crate::request::{
 };
 use crate::secret::AccessToken;
 
-/// Writes a message into a post's conversation, in the name of the user who granted the token.
+/// Sends a message into a post's conversation on behalf of the user who granted the token.
 ///
-/// Both sides see the text; each side sees its own buttons. Divar creates the conversation where there is none yet. The
-/// message comes back as an event to subscribers, with a sender of kind
-/// [`Bot`](crate::model::SenderKind::Bot) and the side of that user.
+/// Both sides see the text; each side sees its own buttons. Divar creates a missing conversation. Subscribers receive the
+/// message as an event, with the sender kind [`Bot`](crate::model::SenderKind::Bot) and that user's side.
 ///
 /// API-key permission: `CHAT_SEND_MESSAGE_OAUTH`. OAuth scope, any one of:
 /// `CONVERSATION_SEND_MESSAGE.{conversation id}`, `CHAT_POST_CONVERSATIONS_MESSAGE_SEND.{post token}`,
 /// `CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND`.
 ///
-/// Where the recipient cannot be reached Divar answers 412:
+/// Divar responds with 412 if the recipient is restricted, for example because one user blocked the other:
 /// [`Error::is_recipient_restricted`](crate::Error::is_recipient_restricted).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SendMessage<'a> {
-    /// The conversation to write in.
+    /// The conversation.
     pub conversation: Cow<'a, ConversationId>,
     /// The message.
     pub message: Cow<'a, ConversationMessage>,
-    /// The access token of the user in whose name it is sent.
+    /// The access token of the user on whose behalf it is sent.
     pub by: Cow<'a, AccessToken>,
 }
 
 impl<'a> SendMessage<'a> {
-    /// A message into a conversation, in the name of the user who granted the token.
+    /// A message into a conversation, on behalf of the user who granted the token.
     #[must_use]
     pub fn new(conversation: &'a ConversationId, message: &'a ConversationMessage, by: &'a AccessToken) -> Self {
         Self { conversation: Cow::Borrowed(conversation), message: Cow::Borrowed(message), by: Cow::Borrowed(by) }
@@ -44,13 +43,13 @@ impl<'a> SendMessage<'a> {
 }
 
 wire! {
-    /// What Divar says of a message that was sent. All of it may be missing: an empty answer is a success as well.
+    /// Divar's response to a sent message. Every field may be missing: an empty 2xx response is a success.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct SendMessageResponse {
-        /// A status of its own, beside the HTTP status.
+        /// A status code in the body, apart from the HTTP status.
         pub status: Option<i32>,
-        /// A word such as `success`.
+        /// A status text, such as `success`.
         pub message: Option<String>,
     }
 }
@@ -59,9 +58,9 @@ serialize! { SendMessageResponse }
 deserialize! { SendMessageResponse }
 
 setters! { SendMessageResponse {
-    /// Sets the status beside the HTTP status.
+    /// Sets the status code.
     status: i32,
-    /// Sets the word.
+    /// Sets the status text.
     message: impl Into<String>,
 } }
 

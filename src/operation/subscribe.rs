@@ -14,104 +14,95 @@ use crate::request::{
 };
 use crate::secret::AccessToken;
 
-/// Has Divar deliver events of a user's posts to your add-on.
+/// Subscribes your add-on to events of a user's posts.
 ///
-/// Only the owner of a post can subscribe you to it. A subscription lives as long as the access token it was made with:
-/// **after each refresh of the tokens, subscribe again**; with `tokens::Permissions`, in the hook `on_refresh`.
+/// The user must own the posts. A subscription ends with the access token that made it: **subscribe again after each
+/// refresh**, with `tokens::Permissions` in the hook `on_refresh`.
 ///
 /// API-key permission: `EVENTS_REGISTER_SUBSCRIPTION`. OAuth scope: see [`Subscription`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Subscribe<'a> {
-    /// What to subscribe to.
+    /// The subscription.
     pub subscription: Cow<'a, Subscription>,
-    /// The access token of the user who permitted it.
+    /// The access token of the user who granted the scope.
     pub by: Cow<'a, AccessToken>,
 }
 
 impl<'a> Subscribe<'a> {
-    /// A subscription with the permission of the user who granted the token.
+    /// A subscription made with this user's access token.
     #[must_use]
     pub fn new(subscription: &'a Subscription, by: &'a AccessToken) -> Self {
         Self { subscription: Cow::Borrowed(subscription), by: Cow::Borrowed(by) }
     }
 }
 
-/// What to be told of.
+/// The kind of event to subscribe to, and the post.
 ///
 /// Messages to your chatbot, payments and revoked permissions need no subscription.
-///
-/// ```
-/// use kenar::model::PostToken;
-/// use kenar::operation::Subscription;
-///
-/// let subscription = Subscription::to_messages_on(&PostToken::new("QYabcdef"))
-///     .metadata(serde_json::json!({ "shop": "17" }));
-/// # assert_eq!(serde_json::to_value(subscription).unwrap(), serde_json::json!({
-/// #     "event_type": "NEW_MESSAGE_ON_POST", "event_resource_id": "QYabcdef", "metadata": { "shop": "17" },
-/// # }));
-/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Subscription {
     /// The kind of event.
     #[serde(rename = "event_type")]
     pub event: SubscriptionEvent,
-    /// The post; an empty text or none for all of the user's posts.
+    /// The post; `None` or an empty token for all posts of the user.
     #[serde(rename = "event_resource_id", skip_serializing_if = "Option::is_none")]
     pub resource: Option<PostToken>,
-    /// What comes back with each event.
+    /// Your own data, which Divar returns with each event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ButtonData>,
 }
 
 open_enum! {
-    /// The kinds of events that can be subscribed to. They are delivered under names of their own.
+    /// A kind of subscription. Divar delivers its events under another name.
     SubscriptionEvent {
-        /// Messages in a post's conversations, delivered as
-        /// [`Event::NewMessage`](crate::webhook::Event::NewMessage).
+        /// Messages in a post's conversations: [`Event::NewMessage`](crate::webhook::Event::NewMessage).
         NewMessageOnPost = "NEW_MESSAGE_ON_POST",
-        /// Changes of a post, delivered as [`Event::PostUpdate`](crate::webhook::Event::PostUpdate).
+        /// Changes of a post: [`Event::PostUpdate`](crate::webhook::Event::PostUpdate).
         PostUpdate = "POST_UPDATE",
     }
 }
 
 impl Subscription {
-    /// To the messages in the conversations of a post. OAuth scope: `CHAT_POST_CONVERSATIONS_READ.{post token}` or
-    /// `CHAT_SUPPLIER_ALL_CONVERSATIONS_READ`.
+    /// Messages in the conversations about one post.
+    ///
+    /// OAuth scope: `CHAT_POST_CONVERSATIONS_READ.{post token}` or `CHAT_SUPPLIER_ALL_CONVERSATIONS_READ`.
     #[must_use]
     pub fn to_messages_on(post: &PostToken) -> Self {
         Self::to(SubscriptionEvent::NewMessageOnPost, Some(post.clone()))
     }
 
-    /// To the messages in the conversations of all posts of the user. OAuth scope:
-    /// `CHAT_SUPPLIER_ALL_CONVERSATIONS_READ`.
+    /// Messages in the conversations about all posts of the user.
+    ///
+    /// OAuth scope: `CHAT_SUPPLIER_ALL_CONVERSATIONS_READ`.
     #[must_use]
     pub fn to_messages_on_all_posts() -> Self {
         Self::to(SubscriptionEvent::NewMessageOnPost, None)
     }
 
-    /// To the changes of a post. OAuth scope: `USER_POSTS_GET`.
+    /// Changes of one post. OAuth scope: `USER_POSTS_GET`.
     #[must_use]
     pub fn to_updates_of(post: &PostToken) -> Self {
         Self::to(SubscriptionEvent::PostUpdate, Some(post.clone()))
     }
 
-    /// To the changes of all posts of the user, other than their retirement and their archiving: those are told only to
-    /// who subscribes to the single post. OAuth scope: `USER_POSTS_GET`.
+    /// Changes of all posts of the user, except retired and archived ones.
+    ///
+    /// Divar reports those two only to subscriptions to the single post. OAuth scope: `USER_POSTS_GET`.
     #[must_use]
     pub fn to_updates_of_all_posts() -> Self {
-        // For this kind, the platform documents an empty text as "all"; for messages, leaving the key out.
+        // The platform documents an empty string as "all" for this kind, and an omitted key for messages.
         Self::to(SubscriptionEvent::PostUpdate, Some(PostToken::new("")))
     }
 
-    /// To a kind of event by name, for one that the crate does not know.
+    /// A subscription by kind, also to one that the crate does not know.
     #[must_use]
     pub fn to(event: SubscriptionEvent, resource: Option<PostToken>) -> Self {
         Self { event, resource, metadata: None }
     }
 
-    /// Attaches data of yours, which comes back with each event: whatever serialises to a JSON object.
+    /// Attaches your own data, which must serialise to a JSON object. Divar returns it with each event.
     #[must_use]
     pub fn metadata(mut self, metadata: impl Serialize) -> Self {
         self.metadata = Some(ButtonData::new(metadata));
@@ -120,7 +111,7 @@ impl Subscription {
 }
 
 impl SubscriptionEvent {
-    /// The scopes of which a subscription to it needs any one; none for a kind that this crate does not know.
+    /// The scopes of which one is enough; empty for an unknown kind.
     #[must_use]
     pub fn scopes(&self) -> &'static [ScopeKind] {
         match self {
@@ -136,7 +127,7 @@ impl SubscriptionEvent {
 impl Operation for Subscribe<'_> {
     type Response = ();
 
-    // Subscribing twice is not known to deliver twice, but not known not to either: so it is not idempotent.
+    // Not idempotent: the documents do not say whether a second subscription delivers events twice.
     const METADATA: Metadata = Metadata::post("events.subscribe", "/v1/open-platform/events/subscriptions")
         .with_permission(ApiKeyPermission::EVENTS_REGISTER_SUBSCRIPTION)
         .for_user(&[

@@ -22,29 +22,29 @@ use crate::request::{
 };
 use crate::secret::UploadToken;
 
-/// Asks for the token that one upload is made with. How long it lives is not documented: ask right before the upload.
+/// Requests an upload token, the credential of one upload.
 ///
-/// [`ChatApi::upload_media`](crate::ChatApi::upload_media) does both steps. The platform marks this call as
-/// experimental.
+/// Its lifetime is not documented, so request it right before the upload;
+/// [`ChatApi::upload_media`](crate::ChatApi::upload_media) does both. The platform marks this call as experimental.
 ///
 /// API-key permission: `CHAT_UPLOAD_MEDIA`. OAuth scope: none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CreateUploadToken;
 
-/// Uploads a medium, as `multipart/form-data` with one part named `file`. The answer is what a message is sent with.
+/// Uploads a file as `multipart/form-data`, and returns the media token to send in a message.
 ///
-/// It goes to the upload host, with the upload token in place of the API key.
+/// The request goes to the upload host, with the upload token instead of the API key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UploadMedia<'a> {
-    /// The medium.
+    /// The file.
     pub media: &'a Media,
     /// The upload token that authorises this request.
     pub token: Cow<'a, UploadToken>,
 }
 
 impl<'a> UploadMedia<'a> {
-    /// An upload with a token of [`CreateUploadToken`].
+    /// An upload with the token that [`CreateUploadToken`] returned.
     #[must_use]
     pub fn new(media: &'a Media, token: &'a UploadToken) -> Self {
         Self { media, token: Cow::Borrowed(token) }
@@ -54,7 +54,7 @@ impl<'a> UploadMedia<'a> {
 impl Operation for CreateUploadToken {
     type Response = UploadToken;
 
-    // A token that nobody uses changes nothing: so it is idempotent.
+    // Idempotent: an unused token has no effect.
     const METADATA: Metadata = Metadata::post("media.create_upload_token", "/experimental/open-platform/chat/upload")
         .with_permission(ApiKeyPermission::CHAT_UPLOAD_MEDIA)
         .idempotent();
@@ -107,20 +107,20 @@ impl Operation for UploadMedia<'_> {
         response::json::<UploadResponse>(response).map(|response| response.0)
     }
 
-    /// Fifty megabytes over a slow line take a while.
+    /// Two minutes: 50 MB over a slow connection.
     fn time_limit(&self) -> Option<Duration> {
         Some(Duration::from_secs(120))
     }
 }
 
-/// A boundary of 128 random bits: no medium holds it by chance.
+/// A boundary with 128 random bits, which no file contains by chance.
 fn boundary() -> Result<String, getrandom::Error> {
     let mut random = [0; 16];
     getrandom::getrandom(&mut random)?;
     Ok(format!("kenar-{:032x}", u128::from_be_bytes(random)))
 }
 
-/// The one part of the form: what comes before the medium, the medium, and what comes after.
+/// A form with one part: its header, the file and the closing boundary.
 struct Multipart {
     head: Bytes,
     media: Body,
@@ -145,8 +145,8 @@ impl Multipart {
     }
 }
 
-/// As browsers do: UTF-8 as it is, and what would end the name or the line percent-encoded (HTML, "multipart form
-/// data"). So is any other control character, since no header can hold one.
+/// Percent-encodes quotation marks and line breaks, as browsers do (HTML, "multipart form data"), and the other control
+/// characters, which no header may contain.
 fn escape_file_name(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for character in name.chars() {
@@ -204,7 +204,7 @@ impl<'de> Deserialize<'de> for UploadResponse {
         let fields: UploadFields = lenient::object(deserializer)?;
         match fields.status {
             Some(status) if !status.eq_ignore_ascii_case("ok") => {
-                Err(D::Error::custom(format!("the upload's status is {status:?}, not \"ok\"")))
+                Err(D::Error::custom(format!("upload failed: status {status:?} instead of \"ok\"")))
             }
             _ => fields.id.map(Self).ok_or_else(|| D::Error::custom("no `id`")),
         }

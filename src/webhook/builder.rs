@@ -1,7 +1,6 @@
-//! Builders of requests, for tests.
+//! Builders of webhook requests, for tests.
 
-/// Declares the builder of a request: a setter for each field, which takes what turns into the field's type. After
-/// `=>` stands what sets a field that is not an `Option` of that name.
+/// Declares a builder with a setter for each `Option` field of that name; after `=>`, a function sets any other field.
 macro_rules! builder {
     (
         $(#[$doc:meta])*
@@ -15,7 +14,7 @@ macro_rules! builder {
         pub struct $builder($built);
 
         impl $built {
-            /// Begins a request as Divar would send it, for tests.
+            /// A builder of a request as Divar sends it, for tests.
             pub fn builder() -> $builder {
                 $builder(Self::default())
             }
@@ -29,7 +28,7 @@ macro_rules! builder {
                 self
             })*
 
-            /// The request.
+            /// Returns the request.
             #[must_use]
             pub fn build(self) -> $built {
                 self.0

@@ -1,4 +1,4 @@
-//! The data of a button, coming back.
+//! The data of a pressed button.
 
 use std::sync::Arc;
 
@@ -6,33 +6,33 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{RawJson, json};
 
-/// Why the data of a button cannot be had as the type asked for.
+/// The reason why a button's data cannot be read as the requested type.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The request brought no data: the app was not opened with a button, or the button had none.
-    #[error("the request brought no data of a button")]
+    /// The request has no data: no button was pressed, or the button had none.
+    #[error("missing button data")]
     Missing,
-    /// The data does not fit the type, as that of a button sent by an older version of your add-on may not.
-    #[error("the data of the button does not fit{}: {error}", at(path))]
+    /// The data does not match the type, for example from a button that an older version of your add-on sent.
+    #[error("button data mismatch{}: {error}", at(path))]
     Mismatch {
-        /// Where in the data, as keys and indices; empty at its top.
+        /// The path in the data, as keys and indices; empty at the top level.
         path: String,
-        /// What is wrong there.
+        /// The mismatch.
         error: Arc<serde_json::Error>,
     },
 }
 
 fn at(path: &str) -> String {
-    if path.is_empty() { String::new() } else { format!(", at `{path}`") }
+    if path.is_empty() { String::new() } else { format!(" at `{path}`") }
 }
 
-/// The data that a request is built with; `null` is none.
+/// The data that a request is built with; `null` counts as missing.
 pub(super) fn given(data: RawJson) -> Option<RawJson> {
     Some(data).filter(|data| !data.is_null())
 }
 
-/// Reads the data as a `T`. None at all is read as `null`, so that an `Option` can be asked for.
+/// Reads the data as a `T`. Missing data is read as `null`, so that `T` may be an `Option`.
 pub(super) fn read<T: DeserializeOwned>(data: Option<&RawJson>) -> Result<T, DataError> {
     match data {
         Some(data) => data.parse().map_err(|error| {

@@ -1,23 +1,18 @@
-//! The query of a page that Divar opens directly, without asking your add-on.
+//! The query of a page that Divar's app opens directly.
 
 use url::Url;
 
 use super::return_url;
 use crate::model::{PostToken, query_of};
 
-/// What a page was opened with, where Divar's app opens it directly: the query of a `GET` of the
-/// "Fallback URL" in the [panel](crate::guide#panel).
+/// The query with which Divar's app opens the [panel](crate::guide#panel)'s "Fallback URL" directly.
 ///
-/// **Nothing in it is authentic.** Anybody can write such a link. A post token in it names a post, and proves nothing of
-/// who came; ask for permission (OAuth) before showing or doing anything that is not for everybody.
+/// **It is untrusted**: anyone can write such a link. Ask for permission (OAuth) before you show or do anything that is not
+/// public.
 ///
 /// ```
-/// use kenar::webhook::UntrustedDirectLink;
-///
-/// let link = UntrustedDirectLink::parse("post_token=QYabcdef&return_url=https%3A%2F%2Fexample.com&city=tehran");
-/// assert_eq!(link.post_token().unwrap().as_str(), "QYabcdef");
-/// assert_eq!(link.parameter("city"), Some("tehran"));
-/// assert_eq!(link.return_url().as_str(), "https://open-platform-redirect.divar.ir/completion");
+/// let link = kenar::webhook::UntrustedDirectLink::parse("post_token=QYabcdef&city=tehran");
+/// assert_eq!((link.post_token().unwrap().as_str(), link.parameter("city")), ("QYabcdef", Some("tehran")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedDirectLink {
@@ -27,8 +22,7 @@ pub struct UntrustedDirectLink {
 }
 
 impl UntrustedDirectLink {
-    /// Reads a query, with or without its question mark, or the path or absolute URL that it is in. Never fails: what is not
-    /// percent-encoded UTF-8 is replaced.
+    /// Reads a query, or the path or absolute URL that contains it. Invalid UTF-8 is replaced.
     #[must_use]
     pub fn parse(query: &str) -> Self {
         let mut link = Self { post_token: None, return_url: None, parameters: Vec::new() };
@@ -45,32 +39,31 @@ impl UntrustedDirectLink {
         link
     }
 
-    /// The post it was opened about.
+    /// The post.
     #[must_use]
     pub fn post_token(&self) -> Option<&PostToken> {
         self.post_token.as_ref()
     }
 
-    /// Where to send the user who is done: as [`OpenApp::return_url`](super::OpenApp::return_url), an address of
-    /// Divar's and never another.
+    /// The URL that returns the user to Divar; always safe, as in [`OpenApp::return_url`](super::OpenApp::return_url).
     #[must_use]
     pub fn return_url(&self) -> Url {
         return_url::safe(self.given_return_url())
     }
 
-    /// The address in the query, as it was written. Do not redirect to it.
+    /// The unchecked return URL in the query. Do not redirect to it.
     #[must_use]
     pub fn given_return_url(&self) -> Option<&str> {
         self.return_url.as_deref()
     }
 
-    /// A further parameter by its name, such as `city` or `category`; the first one, where there are several.
+    /// The first other parameter of this name, such as `city` or `category`.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters().find_map(|(other, value)| (other == name).then_some(value))
     }
 
-    /// All further parameters that have a value, in their order.
+    /// All other parameters with a value, in order.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -1,4 +1,4 @@
-//! A press of a button that asks your add-on what to do, and the answer.
+//! The press of a dynamic-action button, and the reply.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -12,26 +12,23 @@ use crate::model::wire::{fields, serialize, wire};
 use crate::model::{Action, ConversationId, InvalidButtonData, PostToken, RawJson, Side, UserId};
 
 wire! {
-    /// A user pressed a button of [`Action::GetDynamicAction`]: answer with a [`DynamicActionReply`].
+    /// The press of a button with [`Action::GetDynamicAction`]; reply with a [`DynamicActionReply`].
     ///
     /// ```
-    /// use kenar::model::Action;
     /// use kenar::webhook::{DynamicAction, DynamicActionReply};
     ///
     /// #[derive(serde::Deserialize)]
     /// struct Move { position: String }
     ///
-    /// let body = br#"{ "touchpoint": "CHAT", "post_token": "QYabcdef", "extra_data": { "position": "3" } }"#;
     /// // In a handler: verifier.dynamic_action(&headers, body)?
-    /// let pressed = DynamicAction::from_unverified_body(body)?;
-    /// let position = pressed.data::<Move>()?.position;
-    ///
-    /// let reply = DynamicActionReply::toast(format!("خانه {position}"));
-    /// assert_eq!(serde_json::to_string(&reply).unwrap(), r#"{"text_message":"خانه 3"}"#);
+    /// let pressed = DynamicAction::from_unverified_body(br#"{ "extra_data": { "position": "3" } }"#)?;
+    /// let reply = DynamicActionReply::toast(format!("خانه {}", pressed.data::<Move>()?.position));
+    /// assert_eq!(reply.body(), r#"{"text_message":"خانه 3"}"#);
     /// # Ok::<(), kenar::webhook::Rejection>(())
     /// ```
     ///
-    /// The user waits for the answer: answer first, and send messages afterwards.
+    /// The user waits for the reply: reply first, then send messages.
+    #[doc(alias = "get_dynamic_action")]
     #[derive(Clone, Debug, PartialEq)]
     pub struct DynamicAction {
         touch_point: Option<TouchPoint> = "touchpoint",
@@ -46,9 +43,8 @@ wire! {
 serialize! { DynamicAction }
 
 impl DynamicAction {
-    /// Reads a press **without asking whether it is Divar's**, for tests and for frameworks that have asked
-    /// [`Verifier::verify`](super::Verifier::verify). A handler uses
-    /// [`Verifier::dynamic_action`](super::Verifier::dynamic_action).
+    /// Reads a press **without verifying that Divar sent it**, for tests or after
+    /// [`Verifier::verify`](super::Verifier::verify).
     ///
     /// # Errors
     ///
@@ -57,49 +53,46 @@ impl DynamicAction {
         Rejection::unless_object(lenient::from_slice(body)).map(DynamicActionFields::dynamic_action)
     }
 
-    /// Where the button is; [`TouchPoint::Chat`] is the one documented.
+    /// The place of the button; only [`TouchPoint::Chat`] is documented.
     #[must_use]
     pub fn touch_point(&self) -> Option<&TouchPoint> {
         self.touch_point.as_ref()
     }
 
-    /// The post that the conversation is about.
+    /// The post of the conversation.
     #[must_use]
     pub fn post_token(&self) -> Option<&PostToken> {
         self.post_token.as_ref()
     }
 
-    /// The conversation that the button is in.
+    /// The conversation of the button.
     #[must_use]
     pub fn conversation_id(&self) -> Option<&ConversationId> {
         self.conversation_id.as_ref()
     }
 
-    /// Who pressed it.
+    /// The user who pressed it.
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {
         self.user_id.as_ref()
     }
 
-    /// The side of who pressed it.
+    /// The side of that user.
     #[must_use]
     pub fn user_side(&self) -> Option<&Side> {
         self.user_side.as_ref()
     }
 
-    /// The data that your app put into the button, as a type of yours.
-    ///
-    /// Numbers have travelled through a protobuf `Struct`, so that `3` may come back as `3.0`.
+    /// The button's data as your own type. An integer may come back as a float (`3.0`): Divar stores a protobuf `Struct`.
     ///
     /// # Errors
     ///
-    /// [`DataError::Missing`] where there is none and `T` is no `Option`, and [`DataError::Mismatch`] where it does
-    /// not fit.
+    /// [`DataError::Missing`] if there is none and `T` is not an `Option`, [`DataError::Mismatch`] if it has another type.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
         data::read(self.data_json())
     }
 
-    /// The data that your app put into the button, as it came.
+    /// The button's data as JSON.
     #[must_use]
     pub fn data_json(&self) -> Option<&RawJson> {
         self.data.as_ref()
@@ -108,34 +101,24 @@ impl DynamicAction {
 
 builder! {
     /// Builds a [`DynamicAction`], for tests.
-    ///
-    /// ```
-    /// use kenar::model::RawJson;
-    /// use kenar::webhook::{DynamicAction, TouchPoint};
-    ///
-    /// let data = RawJson::of(&serde_json::json!({ "position": "3" }))?;
-    /// let pressed = DynamicAction::builder().touch_point(TouchPoint::Chat).data(data).build();
-    /// assert_eq!(serde_json::to_string(&pressed)?, r#"{"touchpoint":"CHAT","extra_data":{"position":"3"}}"#);
-    /// # Ok::<(), serde_json::Error>(())
-    /// ```
     DynamicActionBuilder builds DynamicAction {
-        /// Where the button is.
+        /// Sets the place of the button.
         touch_point: TouchPoint,
-        /// The post that the conversation is about.
+        /// Sets the post of the conversation.
         post_token: impl Into<PostToken>,
-        /// The conversation that the button is in.
+        /// Sets the conversation of the button.
         conversation_id: impl Into<ConversationId>,
-        /// Who presses it.
+        /// Sets the user who presses it.
         user_id: impl Into<UserId>,
-        /// The side of who presses it.
+        /// Sets the side of that user.
         user_side: Side,
-        /// The data of the button; see [`RawJson::of`].
+        /// Sets the button's data; see [`RawJson::of`].
         data: RawJson => |pressed: &mut DynamicAction, data| pressed.data = data::given(data),
     }
 }
 
 fields! {
-    /// What is read of a press: its keys, and the names that Divar's documents give them elsewhere.
+    /// The keys of a press, and the names that Divar's documents use elsewhere.
     struct DynamicActionFields {
         source: Option<TouchPoint>,
         provider_data: Option<RawJson>,
@@ -156,23 +139,9 @@ impl<'de> Deserialize<'de> for DynamicAction {
     }
 }
 
-/// What Divar shall do after a press: show a short text to the user, open something, both, or nothing.
+/// The reply to a press: a short text for the user, an action, both, or neither.
 ///
-/// ```
-/// use kenar::model::Action;
-/// use kenar::webhook::DynamicActionReply;
-/// # let post = kenar::model::PostToken::new("QYabcdef");
-///
-/// let reply = DynamicActionReply::toast("نوبت شماست").with_action(Action::post_page(&post));
-/// assert_eq!(
-///     serde_json::to_string(&reply)?,
-///     r#"{"action":{"open_post_page":{"post_token":"QYabcdef"}},"text_message":"نوبت شماست"}"#,
-/// );
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-///
-/// The platform's documents show [`Action::OpenDirectLink`] and [`Action::OpenServerLink`] in such an answer, and say
-/// of no action that it is not allowed.
+/// The platform's documents show [`Action::OpenDirectLink`] and [`Action::OpenServerLink`] here, and forbid no other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveDeserialize)]
 pub struct DynamicActionReply {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,61 +151,62 @@ pub struct DynamicActionReply {
 }
 
 impl DynamicActionReply {
-    /// Shows a short text to who pressed.
+    /// Shows a short text to the user.
     #[must_use]
     pub fn toast(text: impl Into<String>) -> Self {
         Self::empty().with_toast(text)
     }
 
-    /// Does this action, as if it were the pressed button's.
+    /// Performs this action.
     #[must_use]
     pub fn open(action: Action) -> Self {
         Self::empty().with_action(action)
     }
 
-    /// Does nothing that the user sees. Divar does not document the empty answer; it is what is left when both of its
-    /// optional parts are left out.
+    /// Does nothing visible.
+    ///
+    /// Divar does not document this reply, but both of its parts are optional.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Shows a short text as well.
+    /// Adds a short text.
     #[must_use]
     pub fn with_toast(mut self, text: impl Into<String>) -> Self {
         self.toast = Some(text.into());
         self
     }
 
-    /// Does this action as well.
+    /// Adds an action.
     #[must_use]
     pub fn with_action(mut self, action: Action) -> Self {
         self.action = Some(action);
         self
     }
 
-    /// The action, where there is one.
+    /// The action, if any.
     #[must_use]
     pub fn action(&self) -> Option<&Action> {
         self.action.as_ref()
     }
 
-    /// The text shown, where there is one.
+    /// The text, if any.
     #[must_use]
     pub fn toast_text(&self) -> Option<&str> {
         self.toast.as_deref()
     }
 
-    /// Whether it can be sent. [`into_http_response`](Self::into_http_response) asks this first.
+    /// Checks that the reply can be sent. [`into_http_response`](Self::into_http_response) includes this check.
     ///
     /// # Errors
     ///
-    /// Where the data of the action is no JSON object.
+    /// If the action's data is not a JSON object.
     pub fn check(&self) -> Result<(), InvalidButtonData> {
         self.action.as_ref().map_or(Ok(()), Action::check)
     }
 
-    /// The status of the response: 200, or 500 if [`check`](Self::check) fails, which is a mistake in the program.
+    /// The status of the response: 200, or 500 if [`check`](Self::check) fails.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         if self.check().is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }

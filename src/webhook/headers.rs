@@ -1,4 +1,4 @@
-//! What the verifier reads of a request's headers, however a web framework holds them.
+//! The headers of a webhook, independent of the web framework.
 
 use std::fmt;
 
@@ -6,31 +6,13 @@ use http::{HeaderMap, HeaderName, header};
 
 use super::ApiVersion;
 
-/// The two headers of a webhook that the verifier reads: `Authorization` and `API-Version`.
+/// The headers that the verifier reads: `Authorization` and `API-Version`.
 ///
-/// A [`HeaderMap`] of the `http` crate converts by itself. For any other framework, give all values of `Authorization`:
+/// A [`HeaderMap`] and a single value of `Authorization` convert into it; otherwise use [`new`](Self::new). Two
+/// `Authorization` headers are rejected, since a proxy and your framework may trust different ones. So pass every value,
+/// not only the first.
 ///
-/// ```
-/// use kenar::secret::IdentificationKey;
-/// use kenar::webhook::{Rejection, Verifier, WebhookHeaders};
-///
-/// # let verifier = Verifier::new(IdentificationKey::new("placeholder").unwrap());
-/// # let (values, version, body) = (["placeholder"], Some("2"), b"{}");
-/// let headers = WebhookHeaders::new(values).with_api_version(version);
-/// let opened = verifier.open_app(headers, body)?;
-///
-/// // A single value, or an optional one, converts by itself, too.
-/// let event = verifier.event("placeholder", body)?;
-/// let event = verifier.event(Some("placeholder".as_bytes()), body)?;
-/// assert_eq!(verifier.event(None::<&str>, body).unwrap_err().status(), 401);
-/// # Ok::<(), Rejection>(())
-/// ```
-///
-/// A request with two `Authorization` headers is refused, since a proxy and your framework may believe different ones. A
-/// single value hides a second header: give the values that your framework has, not its first.
-///
-/// `API-Version` tells the two forms of [`OpenApp`](super::OpenApp) apart, and the form of its reply. Without it, the keys
-/// of the body decide.
+/// `API-Version` determines the form of an [`OpenApp`](super::OpenApp) and its reply. Without it, the keys of the body do.
 #[derive(Clone, Copy)]
 pub struct WebhookHeaders<'a> {
     authorization: Authorization<'a>,
@@ -59,7 +41,7 @@ impl<'a> WebhookHeaders<'a> {
         Self { authorization, version: None }
     }
 
-    /// The value of the `API-Version` header, which some of the platform's documents spell `API_VERSION`.
+    /// Sets the `API-Version` header, which some of the platform's documents spell `API_VERSION`.
     #[must_use]
     pub fn with_api_version<V: AsRef<[u8]> + ?Sized>(mut self, value: Option<&V>) -> Self {
         self.version = value.and_then(|value| ApiVersion::of_header(value.as_ref()));
@@ -84,14 +66,14 @@ impl<'a> From<&'a HeaderMap> for WebhookHeaders<'a> {
 
 macro_rules! from_values {
     ($($value:ty)*) => {$(
-        /// From the only `Authorization` value.
+        /// The only `Authorization` value.
         impl<'a> From<&'a $value> for WebhookHeaders<'a> {
             fn from(value: &'a $value) -> Self {
                 Self::new([value])
             }
         }
 
-        /// From the only `Authorization` value, if there is one.
+        /// The only `Authorization` value, if any.
         impl<'a> From<Option<&'a $value>> for WebhookHeaders<'a> {
             fn from(value: Option<&'a $value>) -> Self {
                 Self::new(value)
@@ -102,7 +84,7 @@ macro_rules! from_values {
 
 from_values!(str [u8] http::HeaderValue);
 
-/// Says how many keys were shown, and not which.
+/// Redacts the key.
 impl fmt::Debug for WebhookHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let authorization = match self.authorization {

@@ -1,16 +1,16 @@
-//! What Divar sends to your add-on, verified and typed, and what your add-on answers.
+//! Webhooks: Divar's requests to your add-on, verified and typed, and your replies.
 //!
-//! Divar calls three addresses that you enter in the Kenar [panel](crate::guide#panel), and shows the same
-//! [identification key](crate::guide#identification-key) on each:
+//! Divar calls three URLs that you enter in the Kenar [panel](crate::guide#panel), with the same
+//! [identification key](crate::guide#identification-key):
 //!
-//! | When | Read with | Answer with |
+//! | When | Read with | Reply with |
 //! |---|---|---|
 //! | a user [opens the app](crate::guide::open_app), or presses a button that opens it | [`Verifier::open_app`] | [`OpenAppReply`] |
-//! | something happens: a [message](crate::guide::chatbot), a payment, a [revocation](crate::guide#revocation) | [`Verifier::event`] | 200, with any body or none |
-//! | a user presses a [button](crate::guide::sending) that asks your add-on what to do | [`Verifier::dynamic_action`] | [`DynamicActionReply`] |
+//! | an event occurs: a [message](crate::guide::chatbot), a payment, a [revocation](crate::guide#revocation) | [`Verifier::event`] | 200 |
+//! | a user presses a [dynamic-action button](crate::guide::sending) | [`Verifier::dynamic_action`] | [`DynamicActionReply`] |
 //!
-//! With the feature `axum` or `actix`, what is read comes as extractors, and replies and [`Rejection`] are responses; with
-//! `tower`, all of it is one service. Any other framework gives the verifier its headers, as [`WebhookHeaders`], and bytes:
+//! The features `axum` and `actix` make these types extractors and responses; `tower` makes a service. In any other
+//! framework, pass the headers and the body to the verifier:
 //!
 //! ```
 //! use http::HeaderMap;
@@ -21,7 +21,7 @@
 //!     Ok(match verifier.event(headers, body)? {
 //!         Event::ChatbotMessage(message) => format!("{}: {:?}", message.conversation.id, message.text()),
 //!         Event::AccessRevoked(revoked) => format!("forget {}", revoked.user_id),
-//!         // Everything authentic is worth a 200, also what this program does not know yet.
+//!         // Respond 200 to every authentic event, also to unknown ones.
 //!         _ => "ignored".to_owned(),
 //!     })
 //! }
@@ -34,9 +34,7 @@
 //! }"#.as_bytes();
 //! let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "placeholder".parse().unwrap())]);
 //! assert_eq!(receive(&verifier, &headers, body).unwrap(), r#"c-1: Some("سلام")"#);
-//!
-//! let refused = receive(&verifier, &HeaderMap::new(), body).unwrap_err();
-//! assert_eq!(refused.status(), 401);
+//! assert_eq!(receive(&verifier, &HeaderMap::new(), body).unwrap_err().status(), 401);
 //! ```
 
 mod builder;

@@ -1,4 +1,4 @@
-//! How a webhook's body is read: after the key was seen, and no further than the verifier allows.
+//! Reading of a webhook's body, after the key is verified and up to the size limit.
 
 use std::pin::pin;
 
@@ -10,20 +10,20 @@ use super::{Rejection, Verifier, WebhookHeaders};
 use crate::error::BoxError;
 
 impl Verifier {
-    /// The body of a request that shows an accepted key.
+    /// Verifies the key, then reads the body.
     pub(crate) async fn receive<B>(&self, headers: WebhookHeaders<'_>, body: B) -> Result<Bytes, Rejection>
     where
         B: Body<Error: Into<BoxError>>,
     {
         self.verify(headers)?;
-        // What the length announces need not be read to be refused.
+        // Reject by `Content-Length` without reading.
         if body.size_hint().lower() > self.body_limit() as u64 {
             return Err(self.too_large());
         }
         let mut body = pin!(body);
         let (mut first, mut more) = (Bytes::new(), BytesMut::new());
         let mut left = self.body_limit();
-        // Nearly every body is one frame, which needs no copy and no list.
+        // Nearly every body is one frame, which needs no copy.
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Rejection::Unreadable(error.into().to_string()))?;
             let Ok(mut data) = frame.into_data() else { continue };

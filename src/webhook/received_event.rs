@@ -1,26 +1,12 @@
-//! An event beside the bytes it was read from.
-
 use std::ops::Deref;
 
 use bytes::Bytes;
 
 use super::{Event, Rejection};
 
-/// An event together with the request body that Divar sent.
+/// An event with the request body that Divar sent, for `Inbox::accept`.
 ///
-/// Use it where the exact bytes matter, such as for `Inbox::accept`: they may hold keys
-/// that this version of the crate does not know. It dereferences to the [`Event`].
-///
-/// ```
-/// use kenar::webhook::{Event, ReceivedEvent};
-///
-/// let body = br#"{ "type": "USER_ACCESS_REVOCATION", "user_access_revocation": { "user_id": "u-1" }, "newer": true }"#;
-/// // In a handler: verifier.received_event(&headers, body)?
-/// let received = ReceivedEvent::from_unverified_body(body.as_slice())?;
-/// assert!(matches!(*received, Event::AccessRevoked(_)));
-/// assert_eq!(received.body(), body.as_slice());
-/// # Ok::<(), kenar::webhook::Rejection>(())
-/// ```
+/// The body may contain keys that this version of the crate does not know. It dereferences to the [`Event`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReceivedEvent {
     event: Event,

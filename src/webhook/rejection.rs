@@ -1,4 +1,4 @@
-//! Why a webhook request is refused, and how that is answered.
+//! Rejected webhook requests, and the responses to them.
 
 use std::sync::Arc;
 
@@ -9,55 +9,42 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use super::DataError;
 use super::respond;
 
-/// The reason for refusing a webhook request, to be answered with [`status`](Self::status).
+/// The reason why a webhook request is rejected; respond with [`status`](Self::status).
 ///
-/// Its text is for your log. It holds nothing of a key and nothing of the header.
-///
-/// ```
-/// use http::HeaderMap;
-/// use kenar::secret::IdentificationKey;
-/// use kenar::webhook::Verifier;
-///
-/// # let key = IdentificationKey::new("placeholder").unwrap();
-/// let rejection = Verifier::new(key).event(&HeaderMap::new(), b"{}").unwrap_err();
-/// assert_eq!(rejection.to_string(), "the Authorization header is missing");
-/// assert_eq!((rejection.status().as_u16(), rejection.body().as_ref()), (401, &b""[..]));
-/// assert_eq!(rejection.into_http_response().status(), 401);
-/// ```
-///
-/// It is a response of axum with the feature `axum`, and an error of actix-web with the feature `actix`. It serialises as
-/// an object of the status and of what the caller may know: `{"status":401,"error":"Unauthorized"}`.
+/// Its text is for your log, and contains nothing from a key or the header. It is a response in axum and an error in
+/// actix-web. It serialises as the status and the reason, which it keeps from callers without a key:
+/// `{"status":401,"error":"Unauthorized"}`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no `Authorization` header.
-    #[error("the Authorization header is missing")]
+    /// No `Authorization` header.
+    #[error("missing Authorization header")]
     MissingKey,
-    /// There is more than one `Authorization` header.
-    #[error("there is more than one Authorization header")]
+    /// More than one `Authorization` header.
+    #[error("repeated Authorization header")]
     RepeatedKey,
-    /// The `Authorization` header cannot be a key.
-    #[error("the Authorization header holds something other than ASCII")]
+    /// The `Authorization` header is not ASCII.
+    #[error("invalid Authorization header: not ASCII")]
     NonAsciiKey,
-    /// The `Authorization` header is none of the accepted keys.
-    #[error("the Authorization header is not an accepted identification key")]
+    /// The `Authorization` header is not an accepted key.
+    #[error("wrong identification key in the Authorization header")]
     WrongKey,
-    /// The body is larger than [`Verifier::max_body_bytes`](super::Verifier::max_body_bytes).
-    #[error("the body is larger than {limit} bytes")]
+    /// The body exceeds [`Verifier::max_body_bytes`](super::Verifier::max_body_bytes).
+    #[error("body too large: more than {limit} bytes")]
     TooLarge {
-        /// The largest size accepted, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// The body cannot be read to its end: the caller went away, or your framework stopped reading.
-    #[error("the body cannot be read: {0}")]
+    /// The caller closed the connection, or your framework stopped reading.
+    #[error("cannot read the body: {0}")]
     Unreadable(String),
-    /// The body is not JSON; the text says where it ceases to be.
-    #[error("the body is not JSON: {0}")]
+    /// The body is not JSON. The text gives the position.
+    #[error("invalid JSON: {0}")]
     NotJson(Arc<serde_json::Error>),
-    /// The body is JSON, but no object.
-    #[error("the body is JSON, but not an object")]
+    /// The body is JSON but not an object.
+    #[error("invalid body: JSON, but not an object")]
     NotAnObject,
-    /// The button's data is missing or does not fit the type asked for, so that `data()?` works in a handler.
+    /// The button's data is missing or has another type; for `data()?` in a handler.
     #[error(transparent)]
     Data(#[from] DataError),
 }
@@ -67,12 +54,11 @@ impl Rejection {
         Self::NotJson(Arc::new(error))
     }
 
-    /// What a body is read as, or why it is not.
     pub(super) fn unless_object<T>(read: Result<Option<T>, serde_json::Error>) -> Result<T, Self> {
         read.map_err(Self::not_json)?.ok_or(Self::NotAnObject)
     }
 
-    /// 401 where the key is missing or wrong, 413 where the body is too large, 400 otherwise.
+    /// 401 for a missing or wrong key, 413 for a body that is too large, 400 otherwise.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -82,7 +68,7 @@ impl Rejection {
         }
     }
 
-    /// The response body: empty for who shows no key, the reason as plain text for who does.
+    /// The response body: the reason as plain text, or nothing with 401.
     #[must_use]
     pub fn body(&self) -> Bytes {
         if self.status() == StatusCode::UNAUTHORIZED { Bytes::new() } else { self.to_string().into() }
@@ -95,14 +81,14 @@ impl Rejection {
     }
 }
 
-/// Its status, for handlers that report nothing else.
+/// The status alone, for handlers that return one.
 impl From<Rejection> for StatusCode {
     fn from(rejection: Rejection) -> Self {
         rejection.status()
     }
 }
 
-/// That of a [`Rejection`], for handlers that report nothing else.
+/// The status of a [`Rejection`].
 impl From<DataError> for StatusCode {
     fn from(error: DataError) -> Self {
         Rejection::from(error).status()

@@ -1,16 +1,16 @@
-//! Responses, as the `http` crate has them.
+//! Responses of the `http` crate.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-/// The media type of a reply.
+/// The content type of a reply.
 pub(crate) const JSON: &str = "application/json";
 
-/// The media type of a reason.
+/// The content type of an error.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
-/// A value as JSON. The callers rule out what cannot be written.
+/// A value as JSON. Callers pass only values that can be written.
 pub(super) fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).map(Bytes::from).unwrap_or_default()
 }
@@ -22,7 +22,7 @@ pub(super) fn ok(json: Bytes) -> Response<Bytes> {
     response
 }
 
-/// A status, and plain text that says why; without a media type where there is no text.
+/// A status with plain text; without a content type if the text is empty.
 pub(super) fn text(status: StatusCode, text: Bytes) -> Response<Bytes> {
     let is_empty = text.is_empty();
     let mut response = Response::new(text);

@@ -1,4 +1,4 @@
-//! What a chatbot is opened with: `/start {touch point} {argument}`.
+//! The chatbot's start command.
 
 use std::fmt;
 
@@ -6,56 +6,53 @@ use crate::model::open_enum::open_enum;
 use crate::model::{ConversationId, PostToken};
 
 open_enum! {
-    /// A place in Divar from which an add-on is reached.
+    /// A place in Divar from which users open an add-on.
     TouchPoint {
-        /// The page where owners manage a post of theirs.
+        /// The page where owners manage a post.
         MyPost = "MY_POST",
-        /// The user's own pages.
+        /// The user's account pages.
         MyDivar = "MY_DIVAR",
         /// The pages of a business.
         DivarPro = "DIVAR_PRO",
         /// A post's conversation.
         Chat = "CHAT",
-        /// A post's page, for those who do not own it.
+        /// A post's page, for users other than its owner.
         DemandPost = "DEMAND_POST",
     }
 }
 
-/// What the user's Divar writes to your chatbot when the bot is opened from a touch point:
-/// `/start {touch point} {argument}`.
+/// The command that Divar's app sends when a user opens your chatbot: `/start {touch point} {argument}`.
 ///
-/// It is an ordinary text message, so the user can type it by hand: **the argument is untrusted**. An id in it is not a
-/// proof that the user has to do with that conversation or post.
+/// It is a text message that users can also type, so **the argument is untrusted**: its id does not prove that the user is
+/// related to that conversation or post.
 ///
 /// ```
-/// use kenar::model::ConversationId;
 /// use kenar::webhook::{StartCommand, TouchPoint};
 ///
-/// let start = StartCommand::parse("/start CHAT 5f8b0f6e-0000-4000-8000-000000000001").unwrap();
-/// assert_eq!(start.touch_point, TouchPoint::Chat);
-/// assert_eq!(start.conversation_id(), Some(ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001")));
-///
-/// assert_eq!(StartCommand::parse("/start MY_DIVAR").unwrap().argument, None);
-/// assert_eq!(StartCommand::parse("/startle MY_DIVAR"), None);
+/// let start = StartCommand::parse("/start MY_POST QYabcdef").unwrap();
+/// assert_eq!(start.touch_point, TouchPoint::MyPost);
+/// assert_eq!(start.post_token().unwrap().as_str(), "QYabcdef");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StartCommand {
-    /// Where the bot was opened from.
+    /// The place from which the chatbot was opened.
     pub touch_point: TouchPoint,
-    /// What it was opened about; Divar leaves it out where it has nothing to say. Untrusted.
+    /// The id of a conversation or post, if any. Untrusted.
     pub argument: Option<String>,
 }
 
 impl StartCommand {
-    /// A command as the user's Divar would write it, for tests; [`Display`](fmt::Display) gives its text.
+    /// A command, for tests. Its [`Display`](fmt::Display) is the message.
     #[must_use]
     pub fn new(touch_point: TouchPoint, argument: Option<String>) -> Self {
         Self { touch_point, argument }
     }
 
-    /// Reads a command, `None` where the text is something else. White space may be anywhere between the words, and
-    /// words after the argument are passed over. A bare `/start`, which Divar does not send, is an ordinary text.
+    /// Reads a command, or returns `None` for any other text.
+    ///
+    /// Extra white space and words after the argument are ignored. A bare `/start`, which Divar does not send, is not a
+    /// command.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
@@ -64,8 +61,7 @@ impl StartCommand {
         Some(Self { touch_point, argument: words.next().map(str::to_owned) })
     }
 
-    /// The conversation that a start from [`TouchPoint::Chat`] names: the one between the two sides of a post, not the
-    /// chatbot's own. Untrusted.
+    /// The post's conversation, not the chatbot's, if opened from [`TouchPoint::Chat`]. Untrusted.
     #[must_use]
     pub fn conversation_id(&self) -> Option<ConversationId> {
         match self.touch_point {
@@ -74,7 +70,7 @@ impl StartCommand {
         }
     }
 
-    /// The post that a start from [`TouchPoint::MyPost`] or [`TouchPoint::DemandPost`] names. Untrusted.
+    /// The post, if opened from [`TouchPoint::MyPost`] or [`TouchPoint::DemandPost`]. Untrusted.
     #[must_use]
     pub fn post_token(&self) -> Option<PostToken> {
         match self.touch_point {

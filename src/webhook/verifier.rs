@@ -1,4 +1,4 @@
-//! Whether a request is Divar's: the identification key, compared in constant time.
+//! Verification of webhooks by the identification key.
 
 use std::sync::Arc;
 
@@ -10,30 +10,14 @@ use super::{DynamicAction, Event, OpenApp, ReceivedEvent, Rejection, WebhookHead
 use crate::env::{self, EnvError};
 use crate::secret::IdentificationKey;
 
-/// Tells Divar's webhooks from anybody else's, and reads them.
+/// Verifies that webhooks come from Divar, and reads them. It is cheap to clone.
 ///
-/// Divar shows the [identification key](crate::guide#identification-key) of the Kenar panel as the whole value of the
-/// `Authorization` header, without a scheme. One key guards all three webhooks; neither the method, the path nor the
-/// `Content-Type` is looked at. Of the headers, the verifier reads `Authorization` and `API-Version`, as
-/// [`WebhookHeaders`] tells.
+/// Divar sends the panel's [identification key](crate::guide#identification-key) as the whole value of the `Authorization`
+/// header, without a scheme, to all three webhooks. Method, path and `Content-Type` are not checked.
 ///
-/// A verifier is cheap to clone.
-///
-/// ```
-/// use kenar::secret::IdentificationKey;
-/// use kenar::webhook::Verifier;
-///
-/// # fn setting(_: &str) -> String { "placeholder".to_owned() }
-/// let verifier = Verifier::new(IdentificationKey::new(setting("KENAR_IDENTIFICATION_KEY"))?)
-///     // While the key is being changed, requests with the old one still arrive.
-///     .also_accept(IdentificationKey::new(setting("KENAR_PREVIOUS_IDENTIFICATION_KEY"))?)
-///     .max_body_bytes(256 * 1024);
-/// # Ok::<(), kenar::secret::InvalidSecret>(())
-/// ```
-///
-/// The value is compared with every accepted key, each in constant time, so that the time taken tells neither how much
-/// of a guess was right nor which key it came near. It may tell how long the keys are, which is of no help against a
-/// long random key: choose one of 32 random characters or more.
+/// Each accepted key is compared in constant time. Timing may reveal the length of a key, so choose 32 or more random
+/// characters.
+#[doc(alias = "Authorization")]
 #[derive(Clone, Debug)]
 pub struct Verifier {
     keys: Arc<Vec<IdentificationKey>>,
@@ -42,57 +26,57 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// How large a body may be, unless [`max_body_bytes`](Self::max_body_bytes) says otherwise: 1 MiB. A message event
-    /// is about a kilobyte.
+    /// The default of [`max_body_bytes`](Self::max_body_bytes): 1 MiB. A message event takes about 1 KiB.
     pub const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 
-    /// Accepts this key, as it is in the Kenar panel.
+    /// Accepts this key, exactly as entered in the Kenar panel.
     #[must_use]
     pub fn new(key: IdentificationKey) -> Self {
         Self { keys: Arc::new(vec![key]), max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES, ignore_bearer_scheme: false }
     }
 
-    /// Accepts the key that the variable `KENAR_IDENTIFICATION_KEY` holds.
+    /// Accepts the key in the environment variable `KENAR_IDENTIFICATION_KEY`.
     ///
     /// # Errors
     ///
-    /// [`EnvError`], if the variable is not set, or cannot be a key.
+    /// [`EnvError`] if the variable is not set or not a valid key.
     pub fn from_env() -> Result<Self, EnvError> {
         env::required("KENAR_IDENTIFICATION_KEY").map(Self::new)
     }
 
-    /// Accepts one more key, any number of times: the previous one, while it is being changed in the panel.
+    /// Accepts another key too, such as the previous one during a rotation. Can be repeated.
     #[must_use]
     pub fn also_accept(mut self, previous: IdentificationKey) -> Self {
         Arc::make_mut(&mut self.keys).push(previous);
         self
     }
 
-    /// Refuses larger bodies with 413. The extractors read no further; where you hand over bytes, they are in memory
-    /// already, so bound what your web framework reads as well.
+    /// Rejects larger bodies with 413.
+    ///
+    /// Extractors stop reading there. If you pass bytes instead, limit the body in your web framework as well.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
-    /// Treats `Bearer <key>` and `<key>` as one, both in the header and in the accepted keys.
+    /// Treats `Bearer <key>` and `<key>` alike, in the header and in the accepted keys.
     ///
-    /// Divar sends what the panel holds, to the letter: a `Bearer ` typed there is part of the key. Use this where the
-    /// panel and your configuration disagree and you cannot make them agree.
+    /// Divar sends the panel's value unchanged, with any `Bearer ` typed there. Use this only if the panel and your
+    /// configuration must differ.
     #[must_use]
     pub fn ignore_bearer_scheme(mut self) -> Self {
         self.ignore_bearer_scheme = true;
         self
     }
 
-    /// Whether the request shows one of the accepted keys. [`open_app`](Self::open_app), [`event`](Self::event) and
-    /// [`dynamic_action`](Self::dynamic_action) ask this themselves; it is for a framework that checks before it reads
-    /// the body.
+    /// Checks the key alone, for frameworks that do so before they read the body.
+    ///
+    /// The other methods include this check.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] with 401, where the header is missing, repeated, not ASCII, or not an accepted key.
+    /// A [`Rejection`] with 401 if the header is missing, repeated, not ASCII, or not an accepted key.
     pub fn verify<'a>(&self, headers: impl Into<WebhookHeaders<'a>>) -> Result<(), Rejection> {
         let shown = match headers.into().authorization() {
             Authorization::Missing => return Err(Rejection::MissingKey),
@@ -105,33 +89,32 @@ impl Verifier {
         if bool::from(self.accepts(shown)) { Ok(()) } else { Err(Rejection::WrongKey) }
     }
 
-    /// Reads the request with which Divar opens your app.
+    /// Verifies and reads a request to open your app.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`], where the request is not Divar's, too large, or no JSON object.
+    /// A [`Rejection`] if the key is wrong, or the body is too large or not a JSON object.
     pub fn open_app<'a>(&self, headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<OpenApp, Rejection> {
         let headers = headers.into();
         self.admit(headers, body)?;
         OpenApp::from_unverified_body(headers, body)
     }
 
-    /// Reads an event.
+    /// Verifies and reads an event. Any JSON object is one.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`], where the request is not Divar's, too large, or no JSON object. Any JSON object is an
-    /// [`Event`], and deserves a 200.
+    /// As [`open_app`](Self::open_app).
     pub fn event<'a>(&self, headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<Event, Rejection> {
         self.admit(headers, body)?;
         Event::from_unverified_body(body)
     }
 
-    /// Reads an event and keeps the body, for an `Inbox` to store.
+    /// Verifies and reads an event, and keeps its body for an `Inbox`.
     ///
     /// # Errors
     ///
-    /// As [`event`](Self::event).
+    /// As [`open_app`](Self::open_app).
     pub fn received_event<'a>(
         &self,
         headers: impl Into<WebhookHeaders<'a>>,
@@ -142,11 +125,11 @@ impl Verifier {
         ReceivedEvent::from_unverified_body(body)
     }
 
-    /// Reads a press of a button that asks your add-on what to do.
+    /// Verifies and reads the press of a dynamic-action button.
     ///
     /// # Errors
     ///
-    /// A [`Rejection`], where the request is not Divar's, too large, or no JSON object.
+    /// As [`open_app`](Self::open_app).
     pub fn dynamic_action<'a>(
         &self,
         headers: impl Into<WebhookHeaders<'a>>,
@@ -164,7 +147,6 @@ impl Verifier {
         Ok(())
     }
 
-    /// How large a body may be, for an extractor that reads it.
     #[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
     pub(crate) fn body_limit(&self) -> usize {
         self.max_body_bytes
@@ -174,7 +156,7 @@ impl Verifier {
         Rejection::TooLarge { limit: self.max_body_bytes }
     }
 
-    /// Compares with every key, whichever of them matches.
+    /// Compares with every key, even after a match.
     fn accepts(&self, shown: &[u8]) -> Choice {
         let shown = self.comparable(shown);
         self.keys.iter().fold(Choice::from(0), |accepted, key| {

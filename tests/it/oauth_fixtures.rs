@@ -1,4 +1,4 @@
-//! Every OAuth fixture is read as `tests/fixtures/README.md` says.
+//! Every OAuth fixture is read as `tests/fixtures/README.md` describes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn exchanged(status: StatusCode, body: String) -> Result<TokenSet, Error> {
     exchange.response(Response::builder().status(status).body(Bytes::from(body)).unwrap())
 }
 
-/// What a token answer's row says: is there a refresh token, the lifetime, the type, the scopes granted.
+/// The expected content of a token response.
 struct Row {
     refresh_token: bool,
     expires_in: Option<u64>,
@@ -102,18 +102,18 @@ fn every_fixture_has_a_row() {
 }
 
 #[test]
-fn token_answers_are_read() {
+fn token_responses_are_read() {
     for (name, row) in token_rows() {
         let body = fixture(&format!("oauth/{name}"));
         let access_token = AccessToken::new("access-token-placeholder").unwrap();
         let refresh_token = row.refresh_token.then(|| RefreshToken::new("refresh-token-placeholder").unwrap());
 
-        let answer: TokenResponse = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(answer.access_token, access_token, "{name}");
-        assert_eq!(answer.refresh_token, refresh_token, "{name}");
-        assert_eq!(answer.expires_in, row.expires_in, "{name}");
-        assert_eq!(answer.token_type, row.token_type, "{name}");
-        assert_eq!(answer.scopes, row.granted, "{name}");
+        let response: TokenResponse = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(response.access_token, access_token, "{name}");
+        assert_eq!(response.refresh_token, refresh_token, "{name}");
+        assert_eq!(response.expires_in, row.expires_in, "{name}");
+        assert_eq!(response.token_type, row.token_type, "{name}");
+        assert_eq!(response.scopes, row.granted, "{name}");
 
         let tokens = exchanged(StatusCode::OK, body).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(tokens.access_token, access_token, "{name}");
@@ -124,12 +124,12 @@ fn token_answers_are_read() {
 }
 
 #[test]
-fn response_without_access_token_is_an_error_without_quotes() {
+fn missing_access_token_is_an_error_without_secrets() {
     let body = fixture("oauth/token_without_access_token.json");
     let error = exchanged(StatusCode::OK, body.clone()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
     let why = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(why, "the answer holds no usable access_token");
+    assert_eq!(why, "no usable access_token in the response");
     let strict = serde_json::from_str::<TokenResponse>(&body).unwrap_err();
     for text in [error.to_string(), format!("{error:?}"), why, error.body_excerpt().to_owned(), strict.to_string()] {
         assert!(!text.contains("refresh-token-placeholder"), "{text}");
@@ -152,7 +152,7 @@ fn callbacks_are_read() {
 }
 
 #[test]
-fn errors_of_the_token_endpoint_are_read() {
+fn token_endpoint_errors_are_read() {
     for (name, status, oauth_error, description) in [
         ("oauth_invalid_grant.json", 400, "invalid_grant", Some("grant placeholder")),
         ("oauth_hydra_extras.json", 400, "invalid_grant", Some("grant placeholder")),
@@ -164,9 +164,9 @@ fn errors_of_the_token_endpoint_are_read() {
         assert_eq!(error.status(), Some(status), "{name}");
         assert_eq!(error.operation(), "oauth.exchange_code", "{name}");
         match error.api_error() {
-            Some(ApiError::OAuth(answered)) => {
-                assert_eq!(answered.error, oauth_error, "{name}");
-                assert_eq!(answered.description.as_deref(), description, "{name}");
+            Some(ApiError::OAuth(error)) => {
+                assert_eq!(error.error, oauth_error, "{name}");
+                assert_eq!(error.description.as_deref(), description, "{name}");
             }
             other => panic!("{name}: {other:?}"),
         }
@@ -176,7 +176,7 @@ fn errors_of_the_token_endpoint_are_read() {
 }
 
 #[test]
-fn error_of_the_token_endpoint_repeats_no_token() {
+fn token_endpoint_errors_repeat_no_token() {
     const NEW: &str = "QYz8-fresh.token_1";
     for (body, says) in [
         (format!(r#"{{"access_token":"{NEW}","refresh_token":"{NEW}"}}"#), None),
@@ -214,13 +214,13 @@ fn error_of_the_token_endpoint_repeats_no_token() {
 }
 
 #[test]
-fn short_lived_token_is_not_refreshed_at_every_ask() {
+fn short_lived_tokens_refresh_after_half_their_lifetime() {
     let tokens = |expires_in: u64| {
         let body = format!(r#"{{"access_token":"a","refresh_token":"b","expires_in":{expires_in}}}"#);
         exchanged(StatusCode::OK, body).unwrap()
     };
     let after = |milliseconds| now().saturating_add(std::time::Duration::from_millis(milliseconds));
-    // The lifetime, and the first millisecond in which a refresh is due.
+    // The lifetime in seconds, and the first millisecond at which a refresh is due.
     for (expires_in, due) in [(1, 500), (59, 29_500), (60, 30_000), (120, 60_000), (121, 61_000), (3600, 3_540_000)] {
         let tokens = tokens(expires_in);
         let stored = serde_json::to_string(&tokens.expose_for_storage()).unwrap();
@@ -233,17 +233,17 @@ fn short_lived_token_is_not_refreshed_at_every_ask() {
             assert!(tokens.is_expired(after(expires_in * 1000)), "{expires_in}");
         }
     }
-    // What protobuf did not set is 0.
+    // An unset number is 0 in protobuf.
     assert_eq!(tokens(0).expires_at(), None);
     assert!(!tokens(0).needs_refresh(now()));
-    // Tokens stored before their lifetime was.
+    // Stored by a version that did not store the lifetime.
     let stored = r#"{"access_token":"a","expires_at":"2025-07-16T11:00:00Z"}"#;
     let tokens = serde_json::from_str::<kenar::oauth::StoredTokens>(stored).unwrap().into_tokens();
     assert!(!tokens.needs_refresh(after(3_539_999)) && tokens.needs_refresh(after(3_540_000)));
 }
 
 #[test]
-fn answers_that_are_no_oauth_errors_are_errors_all_the_same() {
+fn responses_without_an_oauth_error_are_errors_too() {
     for (name, status, kind) in [
         ("error/error_is_object.json", 400, ErrorKind::Api),
         ("error/empty_body.txt", 500, ErrorKind::Api),

@@ -1,4 +1,4 @@
-//! What is sent for a permission and its tokens, whole; what is refused; and what old tokens turn into.
+//! The OAuth flow: requests in full, rejected input, and refreshed and stored tokens.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, header};
@@ -37,11 +37,11 @@ fn tokens() -> TokenSet {
     .into_tokens(now())
 }
 
-fn answered(body: &str) -> Response<Bytes> {
+fn response(body: &str) -> Response<Bytes> {
     Response::new(Bytes::from(body.to_owned()))
 }
 
-/// Checks all of a request but its body, and gives that.
+/// Checks a request, and returns its body.
 fn form_of(operation: &impl Operation, base_urls: &BaseUrls, uri: &str) -> String {
     let request = operation.request(base_urls).unwrap();
     assert!(matches!(operation.credential(), Credential::None));
@@ -57,7 +57,7 @@ fn is_idempotent<O: Operation>(_: &O) -> bool {
 }
 
 #[test]
-fn code_is_exchanged_by_a_form() {
+fn code_exchange_sends_a_form() {
     let exchange = app().exchange_request(code("code/+="), now());
     let form = form_of(&exchange, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
@@ -76,7 +76,7 @@ fn code_is_exchanged_by_a_form() {
 }
 
 #[test]
-fn refresh_form_carries_the_old_access_token_as_code() {
+fn refresh_form_sends_the_old_access_token_as_code() {
     let refresh = app().refresh_request(&tokens(), now()).unwrap();
     let form =
         form_of(&refresh, &BaseUrls::single("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080/oauth2/token");
@@ -85,7 +85,7 @@ fn refresh_form_carries_the_old_access_token_as_code() {
         "grant_type=refresh_token&refresh_token=refresh-1&code=access-1&client_id=app-slug\
          &client_secret=secret%2B%2F%3D%26&redirect_uri=https%3A%2F%2Faddon.example%2Foauth",
     );
-    assert!(is_idempotent(&refresh), "the old pair works for two more minutes");
+    assert!(is_idempotent(&refresh), "the old pair stays valid for two minutes");
     assert_eq!(refresh.content_secrets(), ["secret+/=&", "refresh-1", "access-1"]);
     assert_eq!(
         TokenRequest::parse(form.as_bytes()).unwrap().grant,
@@ -97,7 +97,7 @@ fn refresh_form_carries_the_old_access_token_as_code() {
 }
 
 #[test]
-fn refresh_token_alone_is_refreshed_without_a_code() {
+fn refresh_by_token_alone_sends_no_code() {
     let refresh = app().refresh_request_with(RefreshToken::new("refresh-1").unwrap(), now());
     let form = form_of(&refresh, &BaseUrls::default(), "https://oauth.divar.ir/oauth2/token");
     assert_eq!(
@@ -109,7 +109,7 @@ fn refresh_token_alone_is_refreshed_without_a_code() {
 }
 
 #[test]
-fn set_without_a_refresh_token_cannot_be_refreshed() {
+fn refresh_without_a_refresh_token_fails() {
     let mut tokens = tokens();
     tokens.refresh_token = None;
     assert_eq!(app().refresh_request(&tokens, now()).unwrap_err(), NoRefreshToken);
@@ -121,7 +121,7 @@ fn refresh_replaces_both_tokens_and_keeps_the_rest() {
     let refresh = app().refresh_request(&tokens(), later).unwrap();
 
     let rotated = refresh
-        .response(answered(
+        .response(response(
             r#"{"access_token":"access-2","refresh_token":"refresh-2","expires_in":3600,"scope":"USER_ID"}"#,
         ))
         .unwrap();
@@ -130,14 +130,14 @@ fn refresh_replaces_both_tokens_and_keeps_the_rest() {
     assert_eq!(rotated.scopes(), [Scope::user_id()]);
     assert_eq!(rotated.expires_at(), Some(at("2025-07-16T11:59:30Z")));
 
-    let short = refresh.response(answered(r#"{"access_token":"access-2"}"#)).unwrap();
+    let short = refresh.response(response(r#"{"access_token":"access-2"}"#)).unwrap();
     assert_eq!(short.refresh_token.as_ref().unwrap().expose_secret(), "refresh-1");
     assert_eq!(short.scopes(), [Scope::user_id(), Scope::offline_access()]);
     assert_eq!(short.expires_at(), None);
 }
 
 #[test]
-fn access_token_is_refreshed_a_minute_before_it_expires() {
+fn refresh_is_due_a_minute_before_expiry() {
     let tokens = tokens();
     for (now, expired, needs_refresh) in [
         ("2025-07-16T10:58:59.999999Z", false, false),
@@ -148,25 +148,25 @@ fn access_token_is_refreshed_a_minute_before_it_expires() {
     ] {
         assert_eq!((tokens.is_expired(at(now)), tokens.needs_refresh(at(now))), (expired, needs_refresh), "{now}");
     }
-    let mut answer = TokenResponse::new(AccessToken::new("access-1").unwrap());
-    answer.expires_in = None;
-    let unknown = answer.clone().into_tokens(now());
+    let mut response = TokenResponse::new(AccessToken::new("access-1").unwrap());
+    response.expires_in = None;
+    let unknown = response.clone().into_tokens(now());
     assert_eq!((unknown.is_expired(now()), unknown.needs_refresh(now())), (false, false));
-    answer.expires_in = Some(u64::MAX);
-    assert!(!answer.into_tokens(now()).is_expired(now()), "the longest lifetime does not wrap around");
+    response.expires_in = Some(u64::MAX);
+    assert!(!response.into_tokens(now()).is_expired(now()), "the longest lifetime must not overflow");
 }
 
 #[test]
-fn lifetime_that_is_none_is_not_known() {
+fn invalid_lifetimes_count_as_unknown() {
     for lifetime in ["-1", "null", "\"\"", "\"soon\"", "[]", "1.5", "true"] {
         let body = format!(r#"{{"access_token":"access-1","expires_in":{lifetime}}}"#);
-        let tokens = app().exchange_request(code("code"), now()).response(answered(&body)).unwrap();
+        let tokens = app().exchange_request(code("code"), now()).response(response(&body)).unwrap();
         assert_eq!(tokens.expires_at(), None, "{lifetime}");
     }
 }
 
 #[test]
-fn only_what_is_named_is_granted() {
+fn only_listed_scopes_are_granted() {
     let conversation = ConversationId::new("conversation-1");
     let tokens = serde_json::from_str::<TokenResponse>(
         r#"{"access_token":"access-1","scope":"CONVERSATION_SEND_MESSAGE.conversation-1  OFFLINE_ACCESS \"x\""}"#,
@@ -174,14 +174,14 @@ fn only_what_is_named_is_granted() {
     .unwrap()
     .into_tokens(now());
     assert!(tokens.grants(&Scope::conversation_send_message(&conversation)));
-    assert!(tokens.grants(&Scope::offline_access()), "also where it is written in upper case");
+    assert!(tokens.grants(&Scope::offline_access()), "upper case counts too");
     assert!(!tokens.grants(&Scope::conversation_send_message(&ConversationId::new("conversation-2"))));
     assert!(!tokens.grants(&Scope::conversation_read(&conversation)));
     assert_eq!(tokens.scopes().len(), 2, "{:?}", tokens.scopes());
 }
 
 #[test]
-fn scopes_are_written_as_the_platform_names_them() {
+fn scopes_have_the_platforms_names() {
     let (conversation, post) = (ConversationId::new("c-1"), PostToken::new("QYabcdef"));
     for (scope, wire, resource) in [
         (Scope::conversation_send_message(&conversation), "CONVERSATION_SEND_MESSAGE.c-1", Some("c-1")),
@@ -215,7 +215,7 @@ fn scopes_are_written_as_the_platform_names_them() {
 }
 
 #[test]
-fn what_is_no_scope_is_refused() {
+fn invalid_scopes_are_rejected() {
     assert_eq!(Scope::named(""), Err(InvalidScope::Empty));
     for text in ["A B", "A\"", "A\\", "A\n", "A\u{7f}", "دسترسی", " A"] {
         assert_eq!(Scope::named(text), Err(InvalidScope::IllegalCharacter), "{text:?}");
@@ -228,14 +228,14 @@ fn what_is_no_scope_is_refused() {
 }
 
 #[test]
-fn id_cannot_bring_another_scope_along() {
+fn id_cannot_inject_another_scope() {
     let scope = Scope::conversation_read(&ConversationId::new("c-1 USER_PHONE\\\"\nش"));
     assert_eq!(scope.as_str(), "CHAT_CONVERSATION_READ.c-1%20USER_PHONE%5C%22%0A%D8%B4");
     assert_eq!(Scope::named(scope.as_str()), Ok(scope));
 }
 
 #[test]
-fn permission_url_is_written_as_the_platform_reads_it() {
+fn permission_url_has_the_documented_form() {
     let state = OAuthState::restore("state/+ 1").unwrap();
     let scopes = [Scope::conversation_send_message(&ConversationId::new("c-1")), Scope::offline_access()];
     let url = app().permission_request(&scopes, state).url(&BaseUrls::default());
@@ -249,7 +249,7 @@ fn permission_url_is_written_as_the_platform_reads_it() {
 }
 
 #[test]
-fn each_state_is_new_and_fit_for_a_url() {
+fn random_states_differ_and_are_url_safe() {
     let (first, second) = (OAuthState::random().unwrap(), OAuthState::random().unwrap());
     assert_ne!(first, second);
     assert_eq!(first.expose_secret().len(), 32);
@@ -258,14 +258,14 @@ fn each_state_is_new_and_fit_for_a_url() {
 }
 
 #[test]
-fn what_is_no_state_is_not_restored() {
+fn invalid_states_are_rejected() {
     for text in ["", "1234567", "12345678\n", "حالت-حالت"] {
         assert_eq!(OAuthState::restore(text).unwrap_err(), InvalidState, "{text:?}");
     }
 }
 
 #[test]
-fn redirect_uri_is_kept_letter_by_letter() {
+fn redirect_uri_is_sent_unchanged() {
     for uri in ["https://addon.example", "https://addon.example/", "http://127.0.0.1:80/%D8%B4", "http://[::1]:1/a"] {
         let app = OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap();
         assert_eq!(app.redirect_uri(), uri);
@@ -275,7 +275,7 @@ fn redirect_uri_is_kept_letter_by_letter() {
 }
 
 #[test]
-fn redirect_uri_that_cannot_be_registered_is_refused() {
+fn invalid_redirect_uris_are_rejected() {
     let refused = |uri: &str| OAuthApp::new("app-slug", ClientSecret::new("placeholder").unwrap(), uri).unwrap_err();
     assert_eq!(refused("https://addon.example/?a=b"), InvalidRedirectUri::HasQuery);
     assert_eq!(refused("https://addon.example/?"), InvalidRedirectUri::HasQuery);
@@ -289,17 +289,17 @@ fn redirect_uri_that_cannot_be_registered_is_refused() {
 }
 
 #[test]
-fn international_redirect_uri_is_asked_for_in_punycode() {
+fn non_ascii_redirect_host_suggests_punycode() {
     let refused = |uri| OAuthApp::new("app-slug", ClientSecret::new("secret").unwrap(), uri).unwrap_err();
     let error = refused("https://افزونه.ایران/oauth");
     assert_eq!(error, InvalidRedirectUri::HostNotAscii("xn--mgbw8bvafe.xn--mgba3a4f16a".to_owned()));
     assert_eq!(
         error.to_string(),
-        "the redirect URI has a host that is not ASCII: write it in punycode, as xn--mgbw8bvafe.xn--mgba3a4f16a"
+        "invalid redirect URI: host is not ASCII; write it in punycode: xn--mgbw8bvafe.xn--mgba3a4f16a"
     );
     let uri = "https://xn--mgbw8bvafe.xn--mgba3a4f16a/oauth";
     assert_eq!(OAuthApp::new("app-slug", ClientSecret::new("secret").unwrap(), uri).unwrap().redirect_uri(), uri);
-    // Elsewhere than in the host, percent-encoding is right.
+    // Outside the host, percent-encoding is required.
     for uri in ["https://addon.example/بازگشت", "https://addon.example/a b", "https://addon.example/://افزونه"]
     {
         assert_eq!(refused(uri), InvalidRedirectUri::IllegalCharacter, "{uri}");
@@ -307,7 +307,7 @@ fn international_redirect_uri_is_asked_for_in_punycode() {
 }
 
 #[test]
-fn callback_that_cannot_be_used_is_refused() {
+fn invalid_callbacks_are_rejected() {
     let state = OAuthState::restore("state-placeholder-1").unwrap();
     for (query, error) in [
         ("state=state-placeholder-1&state=state-placeholder-1&code=a", CallbackError::Repeated("state")),
@@ -337,12 +337,12 @@ fn callback_that_cannot_be_used_is_refused() {
     assert_eq!(
         app().callback("code=a&error=&state=state-placeholder-1", &state),
         Ok(Callback::Granted(code("a"))),
-        "an empty parameter is a missing one",
+        "an empty parameter counts as missing",
     );
 }
 
 #[test]
-fn requests_that_are_none_are_refused_as_a_server_refuses_them() {
+fn invalid_oauth_requests_are_rejected() {
     let permission = "response_type=code&client_id=a&redirect_uri=b&scope=c&state=12345678";
     assert!(PermissionRequest::parse(permission).is_ok());
     for (query, error) in [
@@ -373,7 +373,7 @@ fn requests_that_are_none_are_refused_as_a_server_refuses_them() {
 }
 
 #[test]
-fn stored_tokens_come_back() {
+fn stored_tokens_round_trip() {
     let mut tokens = tokens();
     for without_refresh_token in [false, true] {
         if without_refresh_token {

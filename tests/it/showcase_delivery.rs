@@ -1,5 +1,4 @@
-//! The add-on of `examples/delivery`: what reaches the conversation, and what a user is told where something is in the
-//! way.
+//! The add-on of `examples/delivery`: its messages, and its pages if something fails.
 
 #[path = "../../examples/delivery/addon.rs"]
 mod addon;
@@ -36,7 +35,7 @@ const ADDRESS: &str = "خیابان آزادی، پلاک ۱۷";
 const FORM: [(&str, &str); 3] = [("day", "mon"), ("hours", "15-18"), ("address", ADDRESS)];
 const ORDERED: &str = "درخواست ارسال ثبت شد 🚚\nدوشنبه، ساعت ۱۵ تا ۱۸";
 
-/// A seller and a buyer in a chat, and the add-on.
+/// A seller, a buyer and the add-on in a chat.
 struct Scene {
     sandbox: Sandbox,
     app: App,
@@ -70,7 +69,7 @@ async fn scene_with(set: impl FnOnce(&mut Settings)) -> Outcome<Scene> {
 }
 
 impl Scene {
-    /// Ali orders a delivery; gives the message that says so.
+    /// Lets Ali order a delivery, and returns the message about it.
     async fn order(&self) -> Outcome<ChatMessage> {
         let page = self.ali.open_app(&self.chat, &self.app).await?;
         let back = page.post_form("", &FORM).await?.allow().await?;
@@ -78,7 +77,7 @@ impl Scene {
         Ok(self.chat.next_message().await?)
     }
 
-    /// What apps have written so far.
+    /// The texts that apps have sent so far.
     fn written(&self) -> Vec<String> {
         let messages = self.chat.messages().into_iter().filter(ChatMessage::is_from_app);
         messages.map(|message| message.text().unwrap_or_default().to_owned()).collect()
@@ -89,11 +88,11 @@ fn captions(grid: Option<&ButtonGrid>) -> Vec<&str> {
     grid.into_iter().flat_map(ButtonGrid::buttons).map(|button| button.caption.as_str()).collect()
 }
 
-mod the_way_through {
+mod ordering {
     use super::*;
 
     #[tokio::test]
-    async fn order_is_written_with_buttons_for_each_side() -> Outcome {
+    async fn order_message_has_buttons_for_each_side() -> Outcome {
         let scene = scene().await?;
         let message = scene.order().await?;
         assert_eq!(message.text(), Some(ORDERED));
@@ -128,13 +127,13 @@ mod the_way_through {
     }
 
     #[tokio::test]
-    async fn another_time_is_confirmed_anew_and_the_old_one_no_longer() -> Outcome {
+    async fn new_time_replaces_the_old_one_and_needs_confirmation() -> Outcome {
         let scene = scene().await?;
         let first = scene.order().await?;
         scene.sara.press(&first, "تأیید زمان").await?;
         let page = scene.sara.press(&first, "زمان دیگر").await?.page().expect("a page");
-        assert!(page.text().contains("دوشنبه، ساعت ۱۵ تا ۱۸"), "it says what holds now: {}", page.text());
-        assert!(!page.text().contains("name=\"address\""), "the address is not the seller's business");
+        assert!(page.text().contains("دوشنبه، ساعت ۱۵ تا ۱۸"), "the page shows the current time: {}", page.text());
+        assert!(!page.text().contains("name=\"address\""), "the seller must not see the address field");
         page.post_form("", &[("day", "tue"), ("hours", "9-12")]).await?.allow().await?;
 
         let second = scene.chat.next_message().await?;
@@ -148,11 +147,11 @@ mod the_way_through {
     }
 }
 
-mod the_form {
+mod form {
     use super::*;
 
     #[tokio::test]
-    async fn says_what_is_wrong_and_keeps_what_was_right() -> Outcome {
+    async fn shows_errors_and_keeps_valid_fields() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let long = "ا".repeat(order::MAX_ADDRESS + 1);
@@ -164,24 +163,24 @@ mod the_form {
             (&[("day", "mon"), ("hours", "9-12"), ("address", &long)], &["نشانی بیش از ۳۰۰ نویسه دارد"]),
         ];
         for (form, mistakes) in cases {
-            let answer = page.post_form("", form).await?;
-            assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
-            let text = answer.text();
+            let response = page.post_form("", form).await?;
+            assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+            let text = response.text();
             for mistake in mistakes {
-                assert!(text.contains(mistake), "{mistake} is missing, where the form was {form:?}: {text}");
+                assert!(text.contains(mistake), "{form:?}: no {mistake} in: {text}");
             }
             assert_eq!(text.matches("class=\"mistake\"").count(), mistakes.len(), "{form:?}: {text}");
             assert_eq!(text.contains("value=\"9-12\" required checked"), form.contains(&("hours", "9-12")), "{text}");
         }
         assert!(
             !scene.sandbox.journal().iter().any(|exchange| exchange.operation.contains("oauth")),
-            "nobody was asked"
+            "no permission was requested"
         );
         Ok(())
     }
 
     #[tokio::test]
-    async fn shows_what_was_typed_as_text_never_as_html() -> Outcome {
+    async fn escapes_input_in_html() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let typed = r#"</textarea><script>alert("1")</script>&amp;'"#;
@@ -193,7 +192,7 @@ mod the_form {
     }
 
     #[tokio::test]
-    async fn is_persian_labelled_and_loads_nothing_from_elsewhere() -> Outcome {
+    async fn is_persian_labelled_and_self_contained() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let text = page.text();
@@ -201,15 +200,15 @@ mod the_form {
         assert!(text.contains(r#"<label for="address">"#) && text.contains(r#"id="address""#), "{text}");
         assert_eq!(text.matches("<fieldset").count(), text.matches("<legend>").count(), "{text}");
         let loaded: Vec<_> = ["src=", "<link", "<script", "url("].iter().flat_map(|with| text.matches(with)).collect();
-        assert_eq!(loaded, ["<link"], "the style sheet and nothing else: {text}");
-        assert!(text.contains(&format!("href=\"{COMPLETION_URL}\"")), "and it leads back to Divar");
+        assert_eq!(loaded, ["<link"], "only the style sheet: {text}");
+        assert!(text.contains(&format!("href=\"{COMPLETION_URL}\"")), "no link to Divar");
 
         let style = page.follow("../style.css").await?;
         assert_eq!(style.status(), StatusCode::OK);
-        assert!(!style.text().contains("url("), "the style sheet loads nothing either");
-        let answer = get(page.url().as_str()).await?;
-        assert_eq!(answer[header::CONTENT_SECURITY_POLICY], "default-src 'none'; style-src 'self'; base-uri 'none'");
-        assert_eq!(answer[header::REFERRER_POLICY], "no-referrer", "the address of the page is a secret");
+        assert!(!style.text().contains("url("), "the style sheet loads other files");
+        let response = get(page.url().as_str()).await?;
+        assert_eq!(response[header::CONTENT_SECURITY_POLICY], "default-src 'none'; style-src 'self'; base-uri 'none'");
+        assert_eq!(response[header::REFERRER_POLICY], "no-referrer", "the URL of the page is secret");
         Ok(())
     }
 
@@ -223,7 +222,7 @@ mod permission {
     use super::*;
 
     #[tokio::test]
-    async fn refused_writes_nothing_and_can_be_given_after_all() -> Outcome {
+    async fn refusal_writes_nothing_and_can_be_retried() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let refused = page.post_form("", &FORM).await?.deny().await?;
@@ -233,14 +232,14 @@ mod permission {
         let id = page.url().path_segments().and_then(Iterator::last).unwrap().to_owned();
         assert!(refused.text().contains(&format!("href=\"../visits/{id}\"")), "{}", refused.text());
         let again = refused.follow(&format!("../visits/{id}")).await?;
-        assert!(again.text().contains(ADDRESS), "what was filled in is kept: {}", again.text());
+        assert!(again.text().contains(ADDRESS), "the form keeps its values: {}", again.text());
         assert!(again.post_form("", &FORM).await?.allow().await?.has_returned());
         assert_eq!(scene.written(), [ORDERED]);
         Ok(())
     }
 
     #[tokio::test]
-    async fn given_in_another_browser_is_not_taken() -> Outcome {
+    async fn grant_from_another_browser_is_rejected() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let consent = page.post_form("", &FORM).await?;
@@ -251,24 +250,24 @@ mod permission {
     }
 
     #[tokio::test]
-    async fn of_another_visit_is_not_taken() -> Outcome {
+    async fn grant_from_another_visit_is_rejected() -> Outcome {
         let scene = scene().await?;
         let first = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let second = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let consent = first.post_form("", &FORM).await?;
-        first.post_form(second.url().as_str(), &FORM).await?; // the browser is in the second visit now
-        let answer = consent.allow().await?;
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{}", answer.text());
+        first.post_form(second.url().as_str(), &FORM).await?; // the cookie belongs to the second visit now
+        let response = consent.allow().await?;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{}", response.text());
         assert!(scene.written().is_empty(), "{:?}", scene.written());
         Ok(())
     }
 }
 
-mod once {
+mod repetition {
     use super::*;
 
     #[tokio::test]
-    async fn form_that_is_sent_twice_orders_once() -> Outcome {
+    async fn form_sent_twice_orders_once() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let (first, second) = tokio::try_join!(page.post_form("", &FORM), page.post_form("", &FORM))?;
@@ -280,7 +279,7 @@ mod once {
     }
 
     #[tokio::test]
-    async fn answer_that_comes_twice_at_once_orders_once() -> Outcome {
+    async fn concurrent_callbacks_order_once() -> Outcome {
         let scene = scene().await?;
         let consent = scene.ali.open_app(&scene.chat, &scene.app).await?.post_form("", &FORM).await?;
         let (first, second) = tokio::try_join!(consent.allow(), consent.allow())?;
@@ -290,49 +289,49 @@ mod once {
     }
 
     #[tokio::test]
-    async fn page_gone_back_to_says_that_it_is_done() -> Outcome {
+    async fn completed_page_responds_409() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         page.post_form("", &FORM).await?.allow().await?;
-        for answer in [page.follow("").await?, page.post_form("", &FORM).await?] {
-            assert_eq!(answer.status(), StatusCode::CONFLICT, "{}", answer.text());
+        for response in [page.follow("").await?, page.post_form("", &FORM).await?] {
+            assert_eq!(response.status(), StatusCode::CONFLICT, "{}", response.text());
         }
         assert_eq!(scene.written(), [ORDERED]);
         Ok(())
     }
 }
 
-mod in_the_way {
+mod failures {
     use super::*;
 
-    /// A client for the sandbox's tokens, which Divar's own hosts are never sent.
+    /// A client with a local base URL, since it never sends the sandbox's tokens to Divar's hosts.
     fn client_over(transport: impl HttpTransport) -> Client {
         let local = BaseUrls::single("http://127.0.0.1:1").unwrap();
         Client::builder("placeholder".parse().unwrap()).base_urls(local).transport(transport).build().unwrap()
     }
 
-    /// Divar, taking its time over a message.
+    /// A transport that responds only when the test opens the gate.
     #[derive(Debug)]
     struct Slow {
-        asked: Semaphore,
+        started: Semaphore,
         gate: Semaphore,
-        answered: Semaphore,
+        finished: Semaphore,
     }
 
     #[async_trait]
     impl HttpTransport for &'static Slow {
         async fn send(&self, _: Request<Body>) -> Result<Response<Bytes>, TransportError> {
-            self.asked.add_permits(1);
+            self.started.add_permits(1);
             self.gate.acquire().await.unwrap().forget();
-            self.answered.add_permits(1);
+            self.finished.add_permits(1);
             Ok(Response::new(Bytes::from_static(b"{}")))
         }
     }
 
     #[tokio::test]
-    async fn browser_that_goes_away_does_not_stop_what_was_permitted() -> Outcome {
+    async fn closed_browser_does_not_stop_the_message() -> Outcome {
         static SLOW: Slow =
-            Slow { asked: Semaphore::const_new(0), gate: Semaphore::const_new(0), answered: Semaphore::const_new(0) };
+            Slow { started: Semaphore::const_new(0), gate: Semaphore::const_new(0), finished: Semaphore::const_new(0) };
         let scene = scene_with(|settings| {
             settings.client = client_over(&SLOW);
         });
@@ -340,46 +339,46 @@ mod in_the_way {
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let consent = page.post_form("", &FORM).await?;
         let allowing = tokio::spawn(async move { consent.allow().await });
-        SLOW.asked.acquire().await?.forget();
+        SLOW.started.acquire().await?.forget();
         allowing.abort();
         assert!(allowing.await.unwrap_err().is_cancelled());
-        page.follow("").await?; // the add-on has had time to notice
+        page.follow("").await?; // so that the add-on can notice
         SLOW.gate.add_permits(1);
-        let answered = tokio::time::timeout(Duration::from_secs(5), SLOW.answered.acquire()).await;
-        assert!(answered.is_ok(), "nobody waited for Divar's answer any more");
+        let finished = tokio::time::timeout(Duration::from_secs(5), SLOW.finished.acquire()).await;
+        assert!(finished.is_ok(), "the add-on stopped waiting for Divar's response");
         Ok(())
     }
 
     #[tokio::test]
-    async fn blocked_recipient_is_told_of_and_nothing_is_ordered() -> Outcome {
+    async fn blocked_recipient_is_reported_and_nothing_is_ordered() -> Outcome {
         let scene = scene().await?;
         scene.sara.block(&scene.chat)?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
-        let answer = page.post_form("", &FORM).await?.allow().await?;
-        assert_eq!(answer.status(), StatusCode::CONFLICT);
-        assert!(answer.text().contains("پیام به طرف مقابل نمی‌رسد"), "{}", answer.text());
+        let response = page.post_form("", &FORM).await?.allow().await?;
+        assert_eq!(response.status(), StatusCode::CONFLICT);
+        assert!(response.text().contains("پیام به طرف مقابل نمی‌رسد"), "{}", response.text());
 
         scene.sara.unblock(&scene.chat)?;
-        assert!(page.post_form("", &FORM).await?.allow().await?.has_returned(), "it can be tried again");
+        assert!(page.post_form("", &FORM).await?.allow().await?.has_returned(), "the order can be retried");
         assert_eq!(scene.written(), [ORDERED]);
         Ok(())
     }
 
     #[tokio::test]
-    async fn another_time_that_did_not_arrive_leaves_the_agreed_one() -> Outcome {
+    async fn undelivered_new_time_keeps_the_agreed_one() -> Outcome {
         let scene = scene().await?;
         let message = scene.order().await?;
         scene.sara.press(&message, "تأیید زمان").await?;
         let page = scene.sara.press(&message, "زمان دیگر").await?.page().expect("a page");
         scene.ali.block(&scene.chat)?;
-        let answer = page.post_form("", &[("day", "fri"), ("hours", "9-12")]).await?.allow().await?;
-        assert_eq!(answer.status(), StatusCode::CONFLICT);
+        let response = page.post_form("", &[("day", "fri"), ("hours", "9-12")]).await?.allow().await?;
+        assert_eq!(response.status(), StatusCode::CONFLICT);
         let tracked = scene.ali.press(&message, "پیگیری").await?.page().expect("a page").text();
         assert!(tracked.contains("دوشنبه") && tracked.contains("زمان تأیید شد"), "{tracked}");
         Ok(())
     }
 
-    /// What sending into the conversation comes to, where Divar does so; and how often it was tried.
+    /// The response to the order, the page after it and the number of attempts, with a faulty Divar.
     async fn sending_fails(how: impl FnOnce(&MockTransport)) -> Outcome<(Visit, Visit, usize)> {
         let mock = MockTransport::new();
         how(&mock);
@@ -389,47 +388,47 @@ mod in_the_way {
         });
         let scene = scene.await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
-        let answer = page.post_form("", &FORM).await?.allow().await?;
-        Ok((answer, page.follow("").await?, mock.requests().len()))
+        let response = page.post_form("", &FORM).await?.allow().await?;
+        Ok((response, page.follow("").await?, mock.requests().len()))
     }
 
     #[tokio::test]
-    async fn message_that_may_have_been_written_is_not_sent_again() -> Outcome {
+    async fn possibly_sent_message_is_not_resent() -> Outcome {
         for kind in [TransportErrorKind::Timeout, TransportErrorKind::Interrupted] {
-            let (answer, page, sent) = sending_fails(|divar| divar.fail(kind)).await?;
-            assert_eq!((answer.status(), sent), (StatusCode::BAD_GATEWAY, 1), "{kind:?}");
-            assert!(answer.text().contains("گفت‌وگو را ببینید"), "{kind:?}: {}", answer.text());
-            assert_eq!(page.status(), StatusCode::CONFLICT, "{kind:?}: the form is closed");
+            let (response, page, sent) = sending_fails(|divar| divar.fail(kind)).await?;
+            assert_eq!((response.status(), sent), (StatusCode::BAD_GATEWAY, 1), "{kind:?}");
+            assert!(response.text().contains("گفت‌وگو را ببینید"), "{kind:?}: {}", response.text());
+            assert_eq!(page.status(), StatusCode::CONFLICT, "{kind:?}: the form is still open");
         }
         Ok(())
     }
 
     #[tokio::test]
-    async fn message_that_was_not_written_can_be_tried_again() -> Outcome {
+    async fn unsent_message_can_be_retried() -> Outcome {
         let refusal = json!({ "code": 7, "message": "no" });
-        let (answer, page, _) = sending_fails(|divar| divar.respond_json(403, &refusal)).await?;
-        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
-        assert!(answer.text().contains("تلاش دوباره"), "{}", answer.text());
-        assert_eq!(page.status(), StatusCode::OK, "the form is open");
-        assert!(page.text().contains(ADDRESS), "and filled in: {}", page.text());
+        let (response, page, _) = sending_fails(|divar| divar.respond_json(403, &refusal)).await?;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+        assert!(response.text().contains("تلاش دوباره"), "{}", response.text());
+        assert_eq!(page.status(), StatusCode::OK, "the form is closed");
+        assert!(page.text().contains(ADDRESS), "the form lost its values: {}", page.text());
         Ok(())
     }
 
     #[tokio::test]
-    async fn visit_that_has_ended_by_itself_says_so() -> Outcome {
+    async fn expired_visit_responds_410() -> Outcome {
         let scene = scene_with(|settings| settings.patience = Duration::ZERO).await?;
         let page = scene.ali.open_app(&scene.chat, &scene.app).await?;
         let sent = page.post_form("", &FORM).await?;
-        for answer in [page, sent] {
-            assert_eq!(answer.status(), StatusCode::GONE);
-            assert!(answer.text().contains("دوباره از گفت‌وگو باز کنید"), "{}", answer.text());
-            assert!(answer.text().contains(COMPLETION_URL), "{}", answer.text());
+        for response in [page, sent] {
+            assert_eq!(response.status(), StatusCode::GONE);
+            assert!(response.text().contains("دوباره از گفت‌وگو باز کنید"), "{}", response.text());
+            assert!(response.text().contains(COMPLETION_URL), "{}", response.text());
         }
         Ok(())
     }
 
     #[tokio::test]
-    async fn order_that_nobody_knows_has_no_page() -> Outcome {
+    async fn unknown_order_responds_404() -> Outcome {
         let scene = scene().await?;
         let page = scene.ali.visit(scene.base.join(["orders", "17"]).as_str()).await?;
         assert_eq!(page.status(), StatusCode::NOT_FOUND);
@@ -437,19 +436,19 @@ mod in_the_way {
     }
 }
 
-mod opened {
+mod opening {
     use super::*;
 
-    /// The page for an opening that the sandbox's people cannot make.
+    /// The page for a request that the sandbox's users cannot make.
     async fn page_for(scene: &Scene, opened: &OpenApp) -> Outcome<Visit> {
         let mut request = Request::post(scene.base.join(["kenar", "open"]).as_str());
         request.headers_mut().unwrap().extend(opened.headers());
         let request = request
             .header(header::AUTHORIZATION, HeaderValue::from_static(KEY))
             .body(Body::from(serde_json::to_vec(opened)?))?;
-        let answer = HyperTransport::new()?.send(request).await?;
-        assert_eq!(answer.status(), StatusCode::OK);
-        let reply: OpenAppReply = serde_json::from_slice(answer.body())?;
+        let response = HyperTransport::new()?.send(request).await?;
+        assert_eq!(response.status(), StatusCode::OK);
+        let reply: OpenAppReply = serde_json::from_slice(response.body())?;
         Ok(scene.ali.visit(reply.url().as_str()).await?)
     }
 
@@ -463,7 +462,7 @@ mod opened {
     }
 
     #[tokio::test]
-    async fn outside_a_chat_it_says_where_it_works() -> Outcome {
+    async fn outside_a_chat_the_page_explains_where_it_works() -> Outcome {
         let scene = scene_with_a_known_key().await?;
         let page = page_for(&scene, &OpenApp::builder().post_token("QYabcdef").build()).await?;
         assert_eq!(page.status(), StatusCode::OK);
@@ -472,7 +471,7 @@ mod opened {
     }
 
     #[tokio::test]
-    async fn it_leads_back_to_where_divar_says() -> Outcome {
+    async fn page_links_to_divars_return_url() -> Outcome {
         let scene = scene_with_a_known_key().await?;
         let opened = |url: &str| OpenApp::builder().conversation_id("c").return_url(url).build();
         let page = page_for(&scene, &opened("https://divar.ir/back?a=1&b=2")).await?;
@@ -483,7 +482,7 @@ mod opened {
     }
 
     #[tokio::test]
-    async fn by_a_button_that_means_nothing_here_it_takes_a_new_order() -> Outcome {
+    async fn unknown_button_data_shows_the_order_form() -> Outcome {
         let scene = scene_with_a_known_key().await?;
         for extra in [json!({ "order": 17 }), json!({ "order": "17", "proposal": "1" }), json!({})] {
             let opened = OpenApp::builder().conversation_id("c").data(RawJson::of(&extra)?).build();

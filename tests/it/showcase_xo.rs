@@ -1,4 +1,4 @@
-//! The chatbot of `examples/xo`: it never loses, and what is delivered twice, late or out of order changes nothing.
+//! The chatbot of `examples/xo`: it never loses, and repeated, late or reordered presses change nothing.
 
 #[path = "../../examples/xo/bot.rs"]
 mod bot;
@@ -22,23 +22,22 @@ use kenar_sandbox::{Chat, ChatMessage, Sandbox, User};
 use self::game::{Board, Cell, End, Mark, best_move};
 use self::games::{BOT, Choice, Game, Games, Press, Pressed, USER};
 
-mod the_player {
+mod player {
     use super::*;
 
-    /// What a board is worth to who has the turn (1, 0 or -1), by trying everything: slow, plain, and not the player's
-    /// own search.
-    fn worth(board: Board, mark: Mark, known: &mut HashMap<(Board, Mark), i8>) -> i8 {
-        if let Some(worth) = known.get(&(board, mark)) {
-            return *worth;
+    /// The value of a board for the next player (1, 0 or -1), by exhaustive search, independent of the bot's own.
+    fn value(board: Board, mark: Mark, known: &mut HashMap<(Board, Mark), i8>) -> i8 {
+        if let Some(value) = known.get(&(board, mark)) {
+            return *value;
         }
-        let worth = match board.end() {
+        let value = match board.end() {
             Some(End::Draw) => 0,
             Some(End::Won(winner)) if winner == mark => 1,
             Some(End::Won(_)) => -1,
-            None => moves(board, mark).map(|after| -self::worth(after, mark.other(), known)).max().unwrap(),
+            None => moves(board, mark).map(|after| -self::value(after, mark.other(), known)).max().unwrap(),
         };
-        known.insert((board, mark), worth);
-        worth
+        known.insert((board, mark), value);
+        value
     }
 
     fn moves(board: Board, mark: Mark) -> impl Iterator<Item = Board> {
@@ -57,34 +56,34 @@ mod the_player {
                     continue;
                 }
                 if board.end().is_some() {
-                    assert_eq!(best_move(board, mark), None, "no move is left on {board:?}");
+                    assert_eq!(best_move(board, mark), None, "the game is over on {board:?}");
                     continue;
                 }
                 let cell = best_move(board, mark).unwrap();
                 let after = board.with(mark, cell).unwrap_or_else(|| panic!("{cell:?} is taken on {board:?}"));
-                let (could, did) = (worth(board, mark, &mut known), -worth(after, mark.other(), &mut known));
+                let (could, did) = (value(board, mark, &mut known), -value(after, mark.other(), &mut known));
                 assert_eq!(did, could, "{mark:?} played {cell:?} on {board:?}");
                 decided += 1;
                 left.extend(moves(board, mark).map(|after| (after, mark.other())));
             }
-            assert_eq!(seen.len(), 5478, "the boards that play can lead to, as everyone counts them");
+            assert_eq!(seen.len(), 5478, "the known number of reachable boards");
         }
-        assert_eq!(decided, 2 * (5478 - 958), "all of them but the 958 on which the game is over");
+        assert_eq!(decided, 2 * (5478 - 958), "all except the 958 finished boards");
     }
 
     #[test]
-    fn never_loses_whoever_begins_and_whatever_the_user_does() {
+    fn never_loses() {
         for first in [USER, BOT] {
             let games = Games::default();
             let chat = ConversationId::new("c");
             let start = begin(&games, &chat, first);
             let ended = play_everything(&start);
             assert!(!ended.contains(&End::Won(USER)), "{first:?} began");
-            assert!(ended.contains(&End::Won(BOT)), "a user who plays badly loses, where {first:?} began");
+            assert!(ended.contains(&End::Won(BOT)), "a bad player must lose if {first:?} begins");
         }
     }
 
-    /// How the games ended that a user can make of this one.
+    /// The ends of all games that can follow.
     fn play_everything(game: &Game) -> Vec<End> {
         if let Some(end) = game.end() {
             return vec![end];
@@ -127,24 +126,24 @@ fn changed(pressed: Pressed) -> Game {
     }
 }
 
-mod the_games {
+mod state {
     use super::*;
 
-    /// A conversation, and a game that the user has begun in it.
-    fn at_the_table() -> (Games, ConversationId, Game) {
+    /// A conversation with a game that the user begins.
+    fn new_game() -> (Games, ConversationId, Game) {
         let (games, chat) = (Games::default(), ConversationId::new("c"));
         let game = begin(&games, &chat, USER);
         (games, chat, game)
     }
 
-    /// The game as the store has it now.
+    /// The current game.
     fn now(games: &Games, chat: &ConversationId) -> Game {
         games.hear(chat, None, false).unwrap()
     }
 
     #[test]
-    fn press_delivered_again_changes_nothing_at_any_later_time() {
-        let (games, chat, mut game) = at_the_table();
+    fn repeated_press_changes_nothing() {
+        let (games, chat, mut game) = new_game();
         let mut made = Vec::new();
         while game.end().is_none() {
             let free = Cell::ALL.into_iter().find(|cell| game.board().is_free(*cell)).unwrap();
@@ -158,8 +157,8 @@ mod the_games {
     }
 
     #[test]
-    fn another_cell_of_an_old_board_is_stale() {
-        let (games, chat, game) = at_the_table();
+    fn press_on_an_old_board_is_stale() {
+        let (games, chat, game) = new_game();
         let [a, _, _, _, _, _, _, _, i] = Cell::ALL;
         let after = changed(games.press(&press(&chat, &game, Choice::Mark(a))));
         assert_eq!(games.press(&press(&chat, &game, Choice::Mark(i))), Pressed::Stale);
@@ -167,16 +166,16 @@ mod the_games {
     }
 
     #[test]
-    fn press_that_arrives_before_its_turn_changes_nothing() {
-        let (games, chat, game) = at_the_table();
+    fn early_press_changes_nothing() {
+        let (games, chat, game) = new_game();
         let early = Press { turn: 2, ..press(&chat, &game, Choice::Mark(Cell::ALL[8])) };
         assert_eq!(games.press(&early), Pressed::Stale);
         assert_eq!(now(&games, &chat), game);
     }
 
     #[test]
-    fn cell_that_belongs_to_someone_is_taken() {
-        let (games, chat, game) = at_the_table();
+    fn occupied_cell_is_taken() {
+        let (games, chat, game) = new_game();
         let game = changed(games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))));
         for cell in [Cell::ALL[0], game.answered().unwrap()] {
             assert_eq!(games.press(&press(&chat, &game, Choice::Mark(cell))), Pressed::Taken, "{cell:?}");
@@ -185,52 +184,56 @@ mod the_games {
 
     #[test]
     fn repeated_press_starts_one_new_game() {
-        let (games, chat, game) = at_the_table();
+        let (games, chat, game) = new_game();
         let again = press(&chat, &game, Choice::Again(BOT));
         let another = changed(games.press(&again));
         assert_eq!((another.number != game.number, another.turn()), (true, 1));
         assert_eq!(games.press(&again), Pressed::Stale);
-        assert_eq!(games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))), Pressed::Stale, "of the old game");
+        assert_eq!(
+            games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))),
+            Pressed::Stale,
+            "a press of the old game"
+        );
         assert_eq!(now(&games, &chat), another);
     }
 
     #[test]
-    fn message_delivered_again_begins_no_game_also_after_others() {
+    fn repeated_message_begins_no_game() {
         let (games, chat) = (Games::default(), ConversationId::new("c"));
         let ids: Vec<_> = (0..20).map(|n| MessageId::new(n.to_string())).collect();
         let numbers: HashSet<_> = ids.iter().map(|id| games.hear(&chat, Some(id), true).unwrap().number).collect();
-        assert_eq!(numbers.len(), ids.len(), "each of them began a game");
+        assert_eq!(numbers.len(), ids.len(), "each message began a game");
         for id in &ids {
             assert_eq!(games.hear(&chat, Some(id), true), None, "message {id}");
         }
     }
 
     #[test]
-    fn what_is_remembered_of_messages_has_a_limit() {
+    fn message_memory_is_bounded() {
         let (games, chat) = (Games::default(), ConversationId::new("c"));
         let ids: Vec<_> = (0..1000).map(|n| MessageId::new(n.to_string())).collect();
         for id in &ids {
             games.hear(&chat, Some(id), false).unwrap();
         }
-        assert_eq!(games.hear(&chat, Some(&ids[999]), false), None, "the last is remembered");
-        assert!(games.hear(&chat, Some(&ids[0]), false).is_some(), "the first is not");
+        assert_eq!(games.hear(&chat, Some(&ids[999]), false), None, "the last message is forgotten");
+        assert!(games.hear(&chat, Some(&ids[0]), false).is_some(), "the first message is still remembered");
     }
 
     #[test]
-    fn press_from_a_game_that_nobody_remembers_is_said_to_be_one() {
-        let (games, chat, game) = at_the_table();
+    fn press_of_a_forgotten_game_is_unknown() {
+        let (games, chat, game) = new_game();
         let elsewhere = press(&ConversationId::new("elsewhere"), &game, Choice::Mark(Cell::ALL[0]));
         assert_eq!(games.press(&elsewhere), Pressed::Unknown);
         let restarted = Games::default();
         assert_eq!(restarted.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))), Pressed::Unknown);
         begin(&restarted, &chat, USER);
         let old = restarted.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0])));
-        assert_eq!(old, Pressed::Stale, "numbers are not given again after a restart");
+        assert_eq!(old, Pressed::Stale, "a restart must not reuse numbers");
     }
 
     #[test]
-    fn of_presses_that_arrive_at_once_one_counts() {
-        let (games, chat, game) = at_the_table();
+    fn one_of_concurrent_presses_counts() {
+        let (games, chat, game) = new_game();
         let outcomes: Vec<_> = std::thread::scope(|scope| {
             let presses = Cell::ALL.map(|cell| press(&chat, &game, Choice::Mark(cell)));
             let games = &games;
@@ -243,7 +246,7 @@ mod the_games {
     }
 
     #[test]
-    fn what_a_button_carries_is_text_and_comes_back_as_it_went() {
+    fn button_data_is_strings_and_round_trips() {
         let choices = Cell::ALL.map(Choice::Mark).into_iter().chain([Choice::Again(USER), Choice::Again(BOT)]);
         for choice in choices {
             let press = Press { chat: "c".into(), game: u64::MAX, turn: 8, choice };
@@ -254,17 +257,17 @@ mod the_games {
     }
 }
 
-mod in_the_chat {
+mod chat {
     use super::*;
 
-    struct Table {
+    struct Scene {
         sandbox: Sandbox,
         user: User,
         chat: Chat,
     }
 
-    /// A user, and the bot on a sandbox.
-    async fn table() -> Outcome<Table> {
+    /// A user and the bot in a sandbox.
+    async fn scene() -> Outcome<Scene> {
         let sandbox = Sandbox::start().await?;
         let app = sandbox.app("xo");
         let site = Site::of_sandbox(&app).await?;
@@ -272,7 +275,7 @@ mod in_the_chat {
         site.serve_aside(bot);
         let user = sandbox.user("sara");
         let chat = user.chat_with_bot(&app);
-        Ok(Table { sandbox, user, chat })
+        Ok(Scene { sandbox, user, chat })
     }
 
     fn captions(message: &ChatMessage) -> Vec<&str> {
@@ -284,8 +287,8 @@ mod in_the_chat {
         captions(message).len() == 2
     }
 
-    /// Plays on, always on the last free cell; gives the message that says how it ended.
-    async fn play_on(user: &User, chat: &Chat, mut board: ChatMessage) -> Outcome<ChatMessage> {
+    /// Plays the last free cell until the game ends, and returns the final message.
+    async fn finish(user: &User, chat: &Chat, mut board: ChatMessage) -> Outcome<ChatMessage> {
         while !is_over(&board) {
             let free = *captions(&board).iter().rfind(|caption| !["❌", "⭕"].contains(caption)).unwrap();
             user.press(&board, free).await?;
@@ -295,8 +298,8 @@ mod in_the_chat {
     }
 
     #[tokio::test]
-    async fn nine_buttons_are_the_board_and_keep_their_places() -> Outcome {
-        let Table { sandbox: _running, user, chat } = table().await?;
+    async fn board_has_nine_buttons_in_place() -> Outcome {
+        let Scene { sandbox: _running, user, chat } = scene().await?;
         user.write(&chat, "/start MY_DIVAR").await?;
         let board = chat.next_message().await?;
         assert_eq!(captions(&board), ["۱", "۲", "۳", "۴", "۵", "۶", "۷", "۸", "۹"]);
@@ -309,16 +312,16 @@ mod in_the_chat {
     }
 
     #[tokio::test]
-    async fn game_is_played_to_its_end_and_another_begins() -> Outcome {
-        let Table { sandbox: _running, user, chat } = table().await?;
+    async fn finished_game_can_be_restarted() -> Outcome {
+        let Scene { sandbox: _running, user, chat } = scene().await?;
         user.write(&chat, "سلام").await?;
         let first = chat.next_message().await?;
-        let over = play_on(&user, &chat, first).await?;
+        let over = finish(&user, &chat, first).await?;
         let drawn = over.text().unwrap().lines().skip(2).collect::<Vec<_>>();
         assert_eq!(drawn.len(), 3, "{drawn:?}");
-        assert!(drawn.iter().all(|line| line.starts_with('\u{200f}')), "each row runs as the buttons do: {drawn:?}");
+        assert!(drawn.iter().all(|line| line.starts_with('\u{200f}')), "each row must run right to left: {drawn:?}");
 
-        let [you, me] = captions(&over)[..] else { panic!("two ways to go on") };
+        let [you, me] = captions(&over)[..] else { panic!("expected two buttons") };
         assert_eq!(user.press(&over, you).await?.toast.as_deref(), Some("بازی تازه شروع شد"));
         assert_eq!(captions(&chat.next_message().await?).len(), 9);
         let late = user.press(&over, me).await?;
@@ -327,8 +330,8 @@ mod in_the_chat {
     }
 
     #[tokio::test]
-    async fn any_text_shows_the_board_again_and_some_begin_another_game() -> Outcome {
-        let Table { sandbox: _running, user, chat } = table().await?;
+    async fn texts_show_the_board_or_begin_a_game() -> Outcome {
+        let Scene { sandbox: _running, user, chat } = scene().await?;
         user.write(&chat, "/start").await?;
         let first = chat.next_message().await?;
         user.press(&first, "۱").await?;
@@ -341,13 +344,13 @@ mod in_the_chat {
             assert_eq!(captions(&chat.next_message().await?), captions(&first), "{text:?}");
         }
         let pressed = user.press(&board, "۹").await?;
-        assert!(pressed.toast.unwrap().starts_with("این صفحه قدیمی است"), "of the game before");
+        assert!(pressed.toast.unwrap().starts_with("این صفحه قدیمی است"), "a press of the previous game");
         Ok(())
     }
 
     #[tokio::test]
-    async fn pressing_twice_answers_twice_and_moves_once() -> Outcome {
-        let Table { sandbox: _running, user, chat } = table().await?;
+    async fn concurrent_presses_move_once() -> Outcome {
+        let Scene { sandbox: _running, user, chat } = scene().await?;
         user.write(&chat, "/start").await?;
         let board = chat.next_message().await?;
         let toasts = tokio::try_join!(user.press(&board, "۱"), user.press(&board, "۱"), user.press(&board, "۱"))?;
@@ -356,15 +359,15 @@ mod in_the_chat {
         assert_eq!(toasts, ["این حرکت ثبت شده است", "این حرکت ثبت شده است", "نوبت شماست"]);
         let board = chat.next_message().await?;
         assert_eq!(captions(&board), ["❌", "۲", "۳", "۴", "⭕", "۶", "۷", "۸", "۹"]);
-        play_on(&user, &chat, board).await?;
+        finish(&user, &chat, board).await?;
         let texts: Vec<_> = chat.messages().iter().filter_map(|message| message.text().map(str::to_owned)).collect();
         let different: HashSet<_> = texts.iter().collect();
-        assert_eq!(different.len(), texts.len(), "no board was shown twice: {texts:#?}");
+        assert_eq!(different.len(), texts.len(), "a board was shown twice: {texts:#?}");
         Ok(())
     }
 
     #[tokio::test]
-    async fn bot_does_not_answer_itself_nor_who_shows_no_key() -> Outcome {
+    async fn bot_ignores_itself_and_wrong_keys() -> Outcome {
         let sandbox = Sandbox::start().await?;
         let app = sandbox.app("xo");
         let key = "placeholder-identification-key";
@@ -385,15 +388,15 @@ mod in_the_chat {
         }
         let press = Press { chat: "c".into(), game: 1, turn: 0, choice: Choice::Mark(Cell::ALL[0]) };
         let pressed = DynamicAction::builder().data(RawJson::of(&press)?).build();
-        let answer = post("action", key, serde_json::to_vec(&pressed)?).await?;
-        let reply: DynamicActionReply = serde_json::from_slice(answer.body())?;
+        let response = post("action", key, serde_json::to_vec(&pressed)?).await?;
+        let reply: DynamicActionReply = serde_json::from_slice(response.body())?;
         assert_eq!(reply.toast_text(), Some("این بازی را به یاد ندارم، بنویسید «شروع دوباره»"), "a game has begun");
         Ok(())
     }
 
     #[tokio::test]
-    async fn many_play_at_once_each_their_own_game() -> Outcome {
-        let Table { sandbox, .. } = table().await?;
+    async fn concurrent_users_have_separate_games() -> Outcome {
+        let Scene { sandbox, .. } = scene().await?;
         let sandbox = Arc::new(sandbox);
         let mut games = tokio::task::JoinSet::new();
         for player in 0..40 {
@@ -404,14 +407,14 @@ mod in_the_chat {
                 let over = async {
                     user.write(&chat, "/start").await?;
                     let board = chat.next_message().await?;
-                    play_on(&user, &chat, board).await
+                    finish(&user, &chat, board).await
                 };
                 over.await.map(|over| over.text().unwrap_or_default().to_owned()).map_err(|error| error.to_string())
             });
         }
         let ended = games.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
         assert_eq!(ended.len(), 40);
-        assert_eq!(ended.iter().collect::<HashSet<_>>().len(), 1, "who plays the same gets the same answers");
+        assert_eq!(ended.iter().collect::<HashSet<_>>().len(), 1, "equal moves must get equal responses");
         assert!(!ended[0].starts_with("شما بردید"), "{}", ended[0]);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Promise: a pressed button and a directly opened page are read in every form, and a press is answered in Divar's.
+//! Promise: presses and direct links are read in every form, and the reply to a press has Divar's form.
 
 use crate::support::webhook::{Summary, check_folder, files, fixture};
 use kenar::model::{Action, InvalidButtonData, PostToken, RawJson, Side};
@@ -12,7 +12,7 @@ fn read(body: &[u8]) -> Result<DynamicAction, Rejection> {
 }
 
 #[test]
-fn every_press_is_read_as_its_row_says() {
+fn every_press_fixture_matches_its_row() {
     const IN_CHAT: &str = "post QYabcdef; conversation 5f8b0f6e-0000-4000-8000-000000000001; user user-1";
     let at = |touch_point: &str, rest: &str| format!("press; at {touch_point}; {IN_CHAT}; {rest}");
     let position_3 = r#"extra {"position":"3"}"#;
@@ -26,10 +26,7 @@ fn every_press_is_read_as_its_row_says() {
         ("source_instead_of_touchpoint.json", supply(position_3)),
         ("touchpoint_unknown.json", at(r#"Unknown("MY_DIVAR_PAGE")"#, &format!("side Supply; {position_3}"))),
         ("unknown_keys.json", supply(position_3)),
-        (
-            "unquoted_key.txt",
-            "400 Bad Request: the body is not JSON: key must be a string at line 3 column 3".to_owned(),
-        ),
+        ("unquoted_key.txt", "400 Bad Request: invalid JSON: key must be a string at line 3 column 3".to_owned()),
         ("user_side_unknown.json", at("Chat", &format!(r#"side Unknown("MEDIATOR"); {position_3}"#))),
     ];
     let table: Vec<_> = table.iter().map(|(file, expected)| (*file, expected.as_str())).collect();
@@ -47,7 +44,7 @@ fn every_press_is_read_as_its_row_says() {
 }
 
 #[test]
-fn press_is_written_so_that_it_is_read_again() {
+fn press_round_trips() {
     for file in files("dynamic_action") {
         let Ok(pressed) = read(&fixture("dynamic_action", &file)) else { continue };
         let json = serde_json::to_string(&pressed).unwrap();
@@ -67,7 +64,7 @@ fn press_is_written_so_that_it_is_read_again() {
 }
 
 #[test]
-fn data_of_the_button_is_read_as_a_type_or_says_why_not() {
+fn button_data_is_typed_or_explains_the_mismatch() {
     #[derive(Debug, PartialEq, serde::Deserialize)]
     struct Move {
         position: f64,
@@ -83,7 +80,7 @@ fn data_of_the_button_is_read_as_a_type_or_says_why_not() {
 }
 
 #[test]
-fn reply_holds_what_it_was_made_of_and_no_nulls() {
+fn reply_contains_its_parts_and_no_nulls() {
     let post = PostToken::new("QYabcdef");
     let page: url::Url = "https://addon.example/".parse().unwrap();
     for (reply, body) in [
@@ -113,7 +110,7 @@ fn reply_holds_what_it_was_made_of_and_no_nulls() {
 }
 
 #[test]
-fn reply_whose_data_is_no_object_says_so_and_does_not_panic() {
+fn reply_with_non_object_data_responds_500() {
     let reply = DynamicActionReply::open(Action::dynamic_action("no object"));
     assert_eq!(reply.check(), Err(InvalidButtonData::NotAnObject));
     let response = reply.into_http_response();
@@ -122,7 +119,7 @@ fn reply_whose_data_is_no_object_says_so_and_does_not_panic() {
 }
 
 #[test]
-fn every_direct_link_is_read_as_its_row_says() {
+fn every_direct_link_fixture_matches_its_row() {
     const POST: &str = "link; post QYabcdef";
     let default = |first: &str| format!("{first}; return {COMPLETION_URL}");
     let table = [
@@ -161,7 +158,7 @@ fn direct_link_is_read_from_a_path_or_a_url() {
 }
 
 #[test]
-fn direct_link_takes_the_first_value_that_is_there() {
+fn direct_link_takes_the_first_value() {
     let link =
         UntrustedDirectLink::parse("?post_token=&post_token=a&post_token=b&x=&x=1&x=2&callback_url=c&return_url=d");
     assert_eq!(link.post_token(), Some(&PostToken::new("a")));

@@ -1,4 +1,4 @@
-//! Promise: whatever event Divar sends is a value, with all that can be known of it, and is answered 200.
+//! Promise: every event of Divar is read with all of its known data.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +116,7 @@ fn payment(event: &PaymentTransaction) -> String {
         .to_string()
 }
 
-/// What the rows of the table have in common.
+/// Abbreviations in the table.
 const PARTS: &[(&str, &str)] = &[
     ("$id", "id e79eb3c0-8ee4-11ef-8000-000000000001"),
     ("$in", "in 5f8b0f6e-0000-4000-8000-000000000001; of Post; post QYabcdef"),
@@ -138,9 +138,9 @@ fn expand(expected: &str) -> String {
 
 const TABLE: &[(&str, &str)] = &[
     ("access_revocation.json", "AccessRevoked; user user-1"),
-    ("body_is_array.json", "400 Bad Request: the body is JSON, but not an object"),
+    ("body_is_array.json", "400 Bad Request: invalid body: JSON, but not an object"),
     ("chatbot_message_text.json", "ChatbotMessage; $bot; $hi"),
-    ("chatbot_payload_missing.json", "Undecodable ChatbotMessage: the event has no payload"),
+    ("chatbot_payload_missing.json", "Undecodable ChatbotMessage: missing payload"),
     (
         "chatbot_start_chat.json",
         r#"ChatbotMessage; $bot; says Text; text /start CHAT 5f8b0f6e-0000-4000-8000-0000000000c7; start Chat Some("5f8b0f6e-0000-4000-8000-0000000000c7")"#,
@@ -169,8 +169,8 @@ const TABLE: &[(&str, &str)] = &[
     ("chatbot_text_and_message_text.json", "ChatbotMessage; $bot; says Text; text new"),
     ("chatbot_text_null_message_text.json", "ChatbotMessage; $bot; $hi"),
     ("chatbot_without_text.json", "ChatbotMessage; $bot; says Text"),
-    ("conversation_id_missing.json", "Undecodable NewMessage: the message does not name its conversation"),
-    ("conversation_missing.json", "Undecodable NewMessage: the message does not name its conversation"),
+    ("conversation_id_missing.json", "Undecodable NewMessage: missing conversation id of the message"),
+    ("conversation_missing.json", "Undecodable NewMessage: missing conversation id of the message"),
     (
         "conversation_type_unknown.json",
         r#"NewMessage; $id; in 5f8b0f6e-0000-4000-8000-000000000001; of Unknown("SUPPORT"); $bh; $at; $hi"#,
@@ -248,10 +248,10 @@ const TABLE: &[(&str, &str)] = &[
     ("metadata_meta_data.json", "NewMessage; $id; $in; $bh; $at; $hi; $md"),
     ("metadata_null.json", "NewMessage; $id; $in; $bh; $at; $hi"),
     ("metadata_null_beside_meta_data.json", "NewMessage; $id; $in; $bh; $at; $hi; $md"),
-    ("new_message_payload_array.json", "Undecodable NewMessage: the event has no payload"),
-    ("new_message_payload_missing.json", "Undecodable NewMessage: the event has no payload"),
-    ("new_message_payload_number.json", "Undecodable NewMessage: the event has no payload"),
-    ("new_message_payload_string.json", "Undecodable NewMessage: the event has no payload"),
+    ("new_message_payload_array.json", "Undecodable NewMessage: missing payload"),
+    ("new_message_payload_missing.json", "Undecodable NewMessage: missing payload"),
+    ("new_message_payload_number.json", "Undecodable NewMessage: missing payload"),
+    ("new_message_payload_string.json", "Undecodable NewMessage: missing payload"),
     ("new_message_text.json", r#"NewMessage; $id; $in; side Supply; by Bot; $at; $hi; metadata {"key":"value"}"#),
     ("new_message_text_escaped.json", "NewMessage; $id; $in; $bh; $at; says Text; text سلام 🚚"),
     ("new_message_text_specification.json", "NewMessage; $id; $in; $bh; $at; says Text; text سلام، هنوز موجود است؟ 🚚"),
@@ -260,7 +260,7 @@ const TABLE: &[(&str, &str)] = &[
         "payment_null_beside_used_key.json",
         "Payment; id 5f8b0f6e-0000-4000-8000-0000000000f1; rials 100000; details details-1; state Completed; kind Reorder",
     ),
-    ("payment_payload_missing.json", "Undecodable PaymentTransaction: the event has no payload"),
+    ("payment_payload_missing.json", "Undecodable PaymentTransaction: missing payload"),
     (
         "payment_payment_transaction_key.json",
         r#"Payment; id 5f8b0f6e-0000-4000-8000-0000000000f1; rials 100000; details details-1; state Completed; kind Reorder; metadata {"key":"value"}"#,
@@ -331,7 +331,7 @@ const TABLE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_fixture_is_read_as_its_row_says() {
+fn every_fixture_matches_its_row() {
     let table: Vec<_> = TABLE.iter().map(|(file, expected)| (*file, expand(expected))).collect();
     let table: Vec<_> = table.iter().map(|(file, expected)| (*file, expected.as_str())).collect();
     check_folder("event", &table, |body| match read(body) {
@@ -341,7 +341,7 @@ fn every_fixture_is_read_as_its_row_says() {
 }
 
 #[test]
-fn event_that_is_not_understood_is_kept_whole() {
+fn unknown_events_keep_their_json() {
     for file in files("event") {
         let body = fixture("event", &file);
         let raw = match read(&body) {
@@ -354,7 +354,7 @@ fn event_that_is_not_understood_is_kept_whole() {
 }
 
 #[test]
-fn what_was_read_is_written_so_that_it_is_read_again() {
+fn read_values_round_trip() {
     for file in files("event") {
         let Ok(event) = read(&fixture("event", &file)) else { continue };
         let json = serde_json::to_string(&event).unwrap();
@@ -364,7 +364,7 @@ fn what_was_read_is_written_so_that_it_is_read_again() {
 }
 
 #[test]
-fn event_is_written_as_divar_writes_it() {
+fn event_has_divars_form() {
     let conversation = Conversation::new("c-1");
     let text = MessageContent::Text("سلام".to_owned());
     let message = Message::new(conversation, Sender::default(), text);
@@ -395,7 +395,7 @@ fn event_is_written_as_divar_writes_it() {
 }
 
 #[test]
-fn type_after_the_payload_decides_which_payload_counts() {
+fn type_after_the_payload_selects_it() {
     let body: &[u8] = br#"{
         "new_message": { "conversation": { "id": "c-1" }, "text": "one" },
         "new_chatbot_message": { "conversation": { "id": "c-2" }, "text": "two" },
@@ -406,7 +406,7 @@ fn type_after_the_payload_decides_which_payload_counts() {
 }
 
 #[test]
-fn repeated_payload_that_is_worth_less_replaces_nothing() {
+fn repeated_payload_without_an_id_is_ignored() {
     for later in ["null", "7", "[]", "{}", r#"{ "text": "no conversation" }"#] {
         let body = format!(
             r#"{{ "type": "NEW_MESSAGE", "new_message": {{ "conversation": {{ "id": "c-1" }}, "text": "one" }},
@@ -418,7 +418,7 @@ fn repeated_payload_that_is_worth_less_replaces_nothing() {
 }
 
 #[test]
-fn depth_is_no_reason_to_fail() {
+fn deep_nesting_is_accepted() {
     let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
     for body in [
         format!(r#"{{ "type": "NEWER", "deep": {deep} }}"#),
@@ -435,7 +435,7 @@ fn depth_is_no_reason_to_fail() {
 }
 
 #[test]
-fn revocation_without_a_user_says_so() {
+fn revocation_without_a_user_is_undecodable() {
     for payload in ["{}", r#"{ "user_id": "" }"#, r#"{ "user_id": null }"#] {
         let body = format!(r#"{{ "type": "USER_ACCESS_REVOCATION", "user_access_revocation": {payload} }}"#);
         let Ok(Event::Undecodable(event)) = read(body.as_bytes()) else { panic!("{payload}") };
@@ -444,7 +444,7 @@ fn revocation_without_a_user_says_so() {
 }
 
 #[test]
-fn only_what_is_no_json_object_is_rejected() {
+fn only_non_objects_are_rejected() {
     for body in ["", " ", "{", "{}}", "{\"type\":}", "<html>", "\u{feff}", "{'type':1}", "{} {}", "nul"] {
         assert!(matches!(read(body.as_bytes()), Err(Rejection::NotJson(_))), "{body}: {:?}", read(body.as_bytes()));
     }
@@ -455,7 +455,7 @@ fn only_what_is_no_json_object_is_rejected() {
 }
 
 #[test]
-fn start_commands_are_told_from_other_texts() {
+fn start_commands_are_recognised() {
     let start = |touch_point, argument: Option<&str>| Some(StartCommand::new(touch_point, argument.map(Into::into)));
     for (text, command) in [
         ("/start CHAT c-1", start(TouchPoint::Chat, Some("c-1"))),
@@ -490,7 +490,7 @@ fn start_commands_are_told_from_other_texts() {
 }
 
 #[test]
-fn built_content_is_written_as_divar_writes_it() {
+fn built_content_has_divars_form() {
     let link = "https://example.com/1";
     for (content, written) in [
         (

@@ -1,5 +1,5 @@
-//! Promise: what JSON can write and no value can be, half of a surrogate pair or a number beyond all doubles, makes no
-//! authentic request a refused one, at whichever entrance.
+//! Promise: no webhook rejects valid JSON because of values that Rust cannot represent: lone surrogates, and numbers beyond
+//! `f64`.
 
 use http::{HeaderMap, header};
 use kenar::secret::IdentificationKey;
@@ -10,8 +10,8 @@ fn verifier() -> (Verifier, HeaderMap) {
     (Verifier::new(IdentificationKey::new("placeholder").unwrap()), headers)
 }
 
-/// What each entrance makes of a body.
-fn entrances(body: &str) -> [(&'static str, Result<String, Rejection>); 3] {
+/// The result of each webhook for a body.
+fn webhooks(body: &str) -> [(&'static str, Result<String, Rejection>); 3] {
     let (verifier, headers) = verifier();
     let body = body.as_bytes();
     [
@@ -22,7 +22,7 @@ fn entrances(body: &str) -> [(&'static str, Result<String, Rejection>); 3] {
 }
 
 #[test]
-fn unrepresentable_json_objects_are_values_at_every_entrance() {
+fn unrepresentable_json_objects_are_accepted() {
     for body in [
         r#"{"user_id":"\ud800"}"#,
         r#"{"user_id":1e400}"#,
@@ -35,14 +35,14 @@ fn unrepresentable_json_objects_are_values_at_every_entrance() {
         "\u{feff}{\"user_id\":\"\\ud800\"}",
         "\u{feff} {}",
     ] {
-        for (entrance, read) in entrances(body) {
-            assert!(read.is_ok(), "{entrance}: {body}: {read:?}");
+        for (webhook, read) in webhooks(body) {
+            assert!(read.is_ok(), "{webhook}: {body}: {read:?}");
         }
     }
 }
 
 #[test]
-fn what_is_not_json_is_refused_at_every_entrance() {
+fn invalid_json_is_rejected() {
     for body in [
         r#"{"user_id":"\ud8"}"#,
         r#"{"user_id":"\ud800}"#,
@@ -52,12 +52,12 @@ fn what_is_not_json_is_refused_at_every_entrance() {
         "\u{feff}\u{feff}{}",
         "{}\u{feff}",
     ] {
-        for (entrance, read) in entrances(body) {
-            assert!(matches!(read, Err(Rejection::NotJson(_))), "{entrance}: {body}: {read:?}");
+        for (webhook, read) in webhooks(body) {
+            assert!(matches!(read, Err(Rejection::NotJson(_))), "{webhook}: {body}: {read:?}");
         }
     }
-    for (entrance, read) in entrances("1e999").into_iter().chain(entrances(r#""\ud800""#)) {
-        assert!(matches!(read, Err(Rejection::NotAnObject)), "{entrance}: {read:?}");
+    for (webhook, read) in webhooks("1e999").into_iter().chain(webhooks(r#""\ud800""#)) {
+        assert!(matches!(read, Err(Rejection::NotAnObject)), "{webhook}: {read:?}");
     }
 }
 
@@ -94,7 +94,7 @@ fn numbers_beyond_all_doubles_count_as_missing() {
 }
 
 #[test]
-fn button_data_stays_as_it_was_sent() {
+fn button_data_is_kept_unchanged() {
     let (verifier, headers) = verifier();
     let body = r#"{"user_id":"\ud800","extra_data":{ "a" : "\ud800", "b":1e400 }}"#;
     let pressed = verifier.dynamic_action(&headers, body.as_bytes()).unwrap();

@@ -1,5 +1,4 @@
-//! Promise: a request that does not show the key is turned away before anything of it is read, and nothing that is
-//! ever printed or answered tells the key.
+//! Promise: a request without the key is rejected before its body is read, and the key appears in no text or response.
 
 use crate::support::webhook::fixture;
 use http::{HeaderMap, HeaderValue, header};
@@ -21,7 +20,7 @@ fn showing(values: &[&[u8]]) -> HeaderMap {
 }
 
 #[test]
-fn key_must_be_shown_once_and_to_the_letter() {
+fn key_must_match_exactly_and_occur_once() {
     let verifier = Verifier::new(key(KEY)).also_accept(key(PREVIOUS)).also_accept(key("x"));
     for shown in [KEY, PREVIOUS, "x"] {
         assert!(verifier.verify(&showing(&[shown.as_bytes()])).is_ok(), "{shown}");
@@ -68,12 +67,12 @@ fn entry_points_check_key_then_size_then_json() {
         assert_eq!(status(&authentic, b"not JSON"), Some(400), "{name}");
         assert_eq!(status(&authentic, b"[]"), Some(400), "{name}");
         assert_eq!(status(&authentic, b""), Some(400), "{name}");
-        assert_eq!(status(&authentic, b"{}        "), None, "{name}, exactly as large as allowed");
+        assert_eq!(status(&authentic, b"{}        "), None, "{name}, exactly at the limit");
     }
 }
 
 #[test]
-fn body_may_have_a_mebibyte_unless_told_otherwise() {
+fn default_body_limit_is_one_mebibyte() {
     let verifier = Verifier::new(key(KEY));
     let authentic = showing(&[KEY.as_bytes()]);
     let mut body = b"{}".to_vec();
@@ -85,7 +84,7 @@ fn body_may_have_a_mebibyte_unless_told_otherwise() {
 }
 
 #[test]
-fn bearer_scheme_is_ignored_only_on_demand() {
+fn bearer_scheme_is_ignored_only_by_option() {
     for (configured, shown, strictly) in [
         ("abc", "abc", true),
         ("abc", "Bearer abc", false),
@@ -105,7 +104,7 @@ fn bearer_scheme_is_ignored_only_on_demand() {
 }
 
 #[test]
-fn nothing_printed_or_answered_tells_a_key_or_what_was_shown() {
+fn keys_never_appear_in_texts_or_responses() {
     let shown = "placeholder-guess";
     let verifier = Verifier::new(key(KEY)).also_accept(key(PREVIOUS)).max_body_bytes(64);
     let guess = showing(&[shown.as_bytes()]);
@@ -127,9 +126,9 @@ fn nothing_printed_or_answered_tells_a_key_or_what_was_shown() {
         texts.push(format!("{rejection} {rejection:?} {rejection:#?}"));
         let response = rejection.into_http_response();
         if response.status() == 401 {
-            assert!(response.body().is_empty(), "a 401 tells nothing: {response:?}");
+            assert!(response.body().is_empty(), "a 401 must have no body: {response:?}");
         } else {
-            assert!(!response.body().is_empty(), "who shows the key is told what is wrong: {response:?}");
+            assert!(!response.body().is_empty(), "a caller with the key must get the reason: {response:?}");
         }
         texts.push(format!("{response:?}"));
     }
@@ -168,7 +167,7 @@ fn headers_of_any_framework_are_read_alike() {
 }
 
 #[test]
-fn api_version_is_read_beside_a_bare_key() {
+fn api_version_is_read_with_a_bare_key() {
     let verifier = Verifier::new(key(KEY));
     for (value, version) in [
         (None, ApiVersion::V2),
@@ -185,7 +184,7 @@ fn api_version_is_read_beside_a_bare_key() {
 }
 
 #[test]
-fn replies_and_rejections_are_told_by_reference() {
+fn replies_and_rejections_can_be_read_by_reference() {
     let page: kenar::model::AppUrl = "https://addon.example/".parse().unwrap();
     let verifier = Verifier::new(key(KEY)).max_body_bytes(10);
     let rejections = [
@@ -221,7 +220,7 @@ fn replies_and_rejections_are_told_by_reference() {
 }
 
 #[test]
-fn what_the_verifier_reads_is_what_is_read_without_it() {
+fn verified_and_unverified_reading_agree() {
     let verifier = Verifier::new(key(KEY));
     let mut headers = showing(&[KEY.as_bytes()]);
     headers.insert("api-version", HeaderValue::from_static("2"));
@@ -231,7 +230,7 @@ fn what_the_verifier_reads_is_what_is_read_without_it() {
 }
 
 #[test]
-fn documented_sources_of_events_are_known() {
+fn documented_event_sources_are_recognised() {
     for (address, documented) in [
         ("78.111.6.40", false),
         ("78.111.6.41", true),
@@ -258,7 +257,7 @@ async fn replies_and_rejections_are_axum_responses() {
     use kenar::model::Action;
     use kenar::webhook::{DynamicActionReply, OpenAppReply};
 
-    async fn answer(response: impl IntoResponse) -> (u16, String, String) {
+    async fn parts(response: impl IntoResponse) -> (u16, String, String) {
         let response = response.into_response();
         let kind = response.headers().get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
         let status = response.status().as_u16();
@@ -269,14 +268,14 @@ async fn replies_and_rejections_are_axum_responses() {
 
     let page = "https://addon.example/".parse().unwrap();
     assert_eq!(
-        answer(OpenAppReply::to(page)).await,
+        parts(OpenAppReply::to(page)).await,
         (200, json.clone(), r#"{"url":"https://addon.example/"}"#.to_owned())
     );
-    assert_eq!(answer(DynamicActionReply::empty()).await, (200, json, "{}".to_owned()));
-    assert_eq!(answer(Rejection::WrongKey).await, (401, String::new(), String::new()));
-    assert_eq!(answer(Rejection::NotAnObject).await.0, 400);
+    assert_eq!(parts(DynamicActionReply::empty()).await, (200, json, "{}".to_owned()));
+    assert_eq!(parts(Rejection::WrongKey).await, (401, String::new(), String::new()));
+    assert_eq!(parts(Rejection::NotAnObject).await.0, 400);
 
-    let (status, _, why) = answer(DynamicActionReply::open(Action::dynamic_action(7))).await;
+    let (status, _, why) = parts(DynamicActionReply::open(Action::dynamic_action(7))).await;
     assert_eq!(status, 500);
     assert!(why.contains("JSON object"), "{why}");
 }

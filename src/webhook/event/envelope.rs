@@ -1,4 +1,4 @@
-//! How an event is read: one pass over the body, each payload by its key, since `type` may come after the payload.
+//! Reading of an event in one pass: each payload by its key, since `type` may follow the payload.
 
 use serde_json::value::RawValue;
 
@@ -12,7 +12,7 @@ use crate::model::{Message, MessageFields, RawJson};
 use crate::webhook::Rejection;
 
 pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
-    // It stays where it is read: it is too large to be moved around.
+    // Read in place, since it is too large to move.
     let mut envelope: Option<Envelope> = None;
     Rejection::unless_object(lenient::read(body, &mut envelope).map(|()| envelope.as_mut()))?.event().or_else(
         |misfit| {
@@ -24,7 +24,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
 }
 
 fields! {
-    /// The keys of all events.
+    /// The keys of every kind of event.
     struct Envelope {
         kind: Option<EventKind> = "type",
         metadata: Option<RawJson>,
@@ -38,8 +38,7 @@ fields! {
     }
 }
 
-/// A payload that is worth nothing without its id. One without an id never replaces a whole one, nor does what is no
-/// object replace anything.
+/// A payload that requires an id. If the key is repeated, a payload without an id never replaces one with an id.
 struct Payload<F: PayloadFields> {
     fields: Option<F>,
     found: Found<F::Whole>,
@@ -54,7 +53,7 @@ enum Found<T> {
 trait PayloadFields: Fields + Default {
     type Whole;
 
-    /// The payload, or `None` where it has no id.
+    /// The payload, or `None` without an id.
     fn whole(&mut self) -> Option<Self::Whole>;
 }
 
@@ -110,7 +109,7 @@ impl<F: PayloadFields> Payload<F> {
     }
 }
 
-/// Why an envelope makes no event of a known kind.
+/// The reason why an envelope is not an event of a known kind.
 enum Misfit {
     Undecodable(EventKind, UndecodableReason),
     Unknown(Option<String>),
@@ -126,7 +125,7 @@ impl Misfit {
 }
 
 impl Envelope {
-    /// The event that the type names, of the payload that goes with it.
+    /// The event of the kind and its payload.
     fn event(&mut self) -> Result<Event, Misfit> {
         use UndecodableReason::{NoConversationId, NoPayload, NoUserId};
 

@@ -1,5 +1,3 @@
-//! Events: what happened, as Divar tells your add-on.
-
 mod envelope;
 mod payment;
 mod post_update;
@@ -19,10 +17,9 @@ pub use payment::{PaymentTransaction, TransactionKind, TransactionState};
 pub use post_update::{Post, PostUpdate, PostUpdateKind};
 
 open_enum! {
-    /// The kinds of events, by their names on the wire.
+    /// The kind of an event.
     ///
-    /// A subscription may go by another name than what it delivers: `NEW_MESSAGE_ON_POST` delivers
-    /// [`NewMessage`](Self::NewMessage).
+    /// Subscriptions use other names: `NEW_MESSAGE_ON_POST` delivers [`NewMessage`](Self::NewMessage).
     EventKind {
         /// [`Event::NewMessage`]
         NewMessage = "NEW_MESSAGE",
@@ -37,128 +34,126 @@ open_enum! {
     }
 }
 
-/// Something happened. Whatever it is, an authentic event deserves a 200: Divar documents no use of another answer. The
-/// guide has [the flow](crate::guide::chatbot).
+/// An event that Divar delivers to your add-on. Respond with 200 to every kind, also to unknown ones.
 ///
-/// Divar gives events no id, and may deliver one again: deduplicate messages by
-/// [`Message::id`](crate::model::Message::id). It does not document how long it waits, so answer first and work afterwards.
+/// Events have no id and may arrive twice: deduplicate messages by [`Message::id`](crate::model::Message::id). Divar's
+/// timeout is not documented, so respond first and work afterwards. The guide describes [the flow](crate::guide::chatbot).
 ///
 /// ```
 /// use kenar::webhook::{Event, TouchPoint};
 ///
 /// let body = br#"{
-///     "new_chatbot_message": {
-///         "id": "m-1", "conversation": { "id": "c-1", "type": "BOT" }, "sender": { "type": "HUMAN" },
-///         "type": "TEXT", "sent_at": "2025-07-16T10:41:42.648410Z", "text": "/start MY_POST QYabcdef"
-///     },
-///     "type": "NEW_CHATBOT_MESSAGE"
+///     "type": "NEW_CHATBOT_MESSAGE",
+///     "new_chatbot_message": { "conversation": { "id": "c-1" }, "type": "TEXT", "text": "/start MY_POST QYabcdef" }
 /// }"#;
 /// // In a handler: verifier.event(&headers, body)?
 /// let Event::ChatbotMessage(message) = Event::from_unverified_body(body)? else { panic!() };
 /// assert_eq!(message.conversation.id.as_str(), "c-1");
 /// assert_eq!(message.start_command().unwrap().touch_point, TouchPoint::MyPost);
 ///
-/// let newer = br#"{ "type": "NEWER_THAN_THIS_CRATE", "answer": 42 }"#;
-/// let Event::Unknown(event) = Event::from_unverified_body(newer)? else { panic!() };
-/// assert_eq!(event.kind.as_deref(), Some("NEWER_THAN_THIS_CRATE"));
-/// assert_eq!(event.raw.parse::<serde_json::Value>().unwrap()["answer"], 42);
+/// let newer = Event::from_unverified_body(br#"{ "type": "NEWER_THAN_THIS_CRATE", "count": 42 }"#)?;
+/// let Event::Unknown(event) = newer else { panic!() };
+/// assert_eq!(event.raw.parse::<serde_json::Value>().unwrap()["count"], 42);
 /// # Ok::<(), kenar::webhook::Rejection>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// `NEW_MESSAGE`: a message in a conversation about a post of a user who permits your app to read it. **Your app's
-    /// own messages are among them**: look at [`is_from_bot`](Message::is_from_bot) before answering.
+    /// `NEW_MESSAGE`: a message in a post's conversation that your app subscribed to.
+    ///
+    /// **This includes your app's own messages**: check [`is_from_bot`](Message::is_from_bot) before you reply.
     NewMessage(MessageEvent),
-    /// `NEW_CHATBOT_MESSAGE`: a message to your app's chatbot. It does not say who the user is; what a message to the
-    /// user was answered with, the conversation, tells.
+    /// `NEW_CHATBOT_MESSAGE`: a message to your app's chatbot.
+    ///
+    /// It has no user id: look up the conversation in the stored responses of
+    /// [`SendBotMessageToUser`](crate::operation::SendBotMessageToUser).
     ChatbotMessage(MessageEvent),
-    /// `USER_ACCESS_REVOCATION`: a user took back the permissions given to your app.
+    /// `USER_ACCESS_REVOCATION`: a user revoked your app's permissions.
     AccessRevoked(AccessRevoked),
-    /// `POST_UPDATE`: a post of a user who permits your app to watch it was changed.
+    /// `POST_UPDATE`: a post that your app subscribed to changed.
     PostUpdate(PostUpdate),
-    /// `PAYMENT_TRANSACTION`: a payment that your app asked for went on.
+    /// `PAYMENT_TRANSACTION`: a payment that your app requested changed its state.
     PaymentTransaction(PaymentTransaction),
-    /// An event of a known kind that does not hold what such an event needs.
+    /// An event of a known kind without a required part.
     Undecodable(UndecodableEvent),
-    /// An event of a kind that this version of the crate does not know.
+    /// An event of an unknown kind.
     Unknown(UnknownEvent),
 }
 
-/// A message that was written, with what was said at the subscription. It reads as the [`Message`] itself:
-/// `event.text()`, `event.conversation.id`.
+/// A message and the subscription's metadata. It dereferences to the [`Message`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageEvent {
     /// The message.
     pub message: Message,
-    /// What your app gave when it subscribed.
+    /// The metadata of the subscription.
     pub metadata: Option<RawJson>,
 }
 
 wire! {
-    /// A user took back the permissions given to your app: drop the user's tokens and data.
+    /// A revocation of your app's permissions: delete the user's tokens and data.
+    #[doc(alias = "revocation")]
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct AccessRevoked {
         /// The user.
         pub user_id: UserId,
         ;
-        /// What your app gave when it subscribed.
+        /// The metadata of the subscription.
         pub metadata: Option<RawJson>,
     }
     read by RevocationFields {}
 }
 
-/// An event of a known kind that does not hold what such an event needs.
+/// An event of a known kind without a required part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UndecodableEvent {
-    /// What it says it is.
+    /// The kind.
     pub kind: EventKind,
-    /// What it lacks.
+    /// The missing part.
     pub reason: UndecodableReason,
-    /// All of it.
+    /// The event as JSON.
     pub raw: RawJson,
 }
 
-/// What an event of a known kind lacks.
+/// The part that an event lacks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UndecodableReason {
-    /// The payload is missing, or no JSON object.
-    #[error("the event has no payload")]
+    /// The payload is missing or not a JSON object.
+    #[error("missing payload")]
     NoPayload,
-    /// The message does not say in which conversation it is.
-    #[error("the message does not name its conversation")]
+    /// The message has no conversation id.
+    #[error("missing conversation id of the message")]
     NoConversationId,
-    /// The revocation does not say whose it is.
-    #[error("the revocation does not name its user")]
+    /// The revocation has no user id.
+    #[error("missing user id of the revocation")]
     NoUserId,
 }
 
-/// An event of a kind that this version of the crate does not know.
+/// An event of an unknown kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownEvent {
-    /// What it says it is; none where it does not say.
+    /// The `type`, if any.
     pub kind: Option<String>,
-    /// All of it.
+    /// The event as JSON.
     pub raw: RawJson,
 }
 
 impl Event {
-    /// Reads an event **without asking whether it is Divar's**, for tests and for frameworks that have asked
-    /// [`Verifier::verify`](super::Verifier::verify). A handler uses [`Verifier::event`](super::Verifier::event).
+    /// Reads an event **without verifying that Divar sent it**, for tests or after
+    /// [`Verifier::verify`](super::Verifier::verify).
     ///
     /// # Errors
     ///
-    /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`]. Any JSON object is an event.
+    /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`].
     pub fn from_unverified_body(body: &[u8]) -> Result<Self, Rejection> {
         envelope::read(body)
     }
 
-    /// What the event says it is; none where it does not say.
+    /// The kind, or `None` without a `type`.
     #[must_use]
     pub fn kind(&self) -> Option<EventKind> {
         Some(match self {
@@ -174,13 +169,13 @@ impl Event {
 }
 
 impl MessageEvent {
-    /// An event as Divar would send it, for tests.
+    /// An event, for tests.
     #[must_use]
     pub fn new(message: Message) -> Self {
         Self { message, metadata: None }
     }
 
-    /// The command that the message is, where a user opened the chatbot from somewhere in Divar.
+    /// The start command, if the message is one.
     #[must_use]
     pub fn start_command(&self) -> Option<StartCommand> {
         StartCommand::parse(self.message.text()?)
@@ -196,7 +191,7 @@ impl Deref for MessageEvent {
 }
 
 impl AccessRevoked {
-    /// An event as Divar would send it, for tests.
+    /// An event, for tests.
     #[must_use]
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into(), metadata: None }
@@ -204,12 +199,12 @@ impl AccessRevoked {
 }
 
 setters! { MessageEvent {
-    /// Sets the data that your app gave when it subscribed.
+    /// Sets the metadata of the subscription.
     metadata: RawJson,
 } }
 
 setters! { AccessRevoked {
-    /// Sets the data that your app gave when it subscribed.
+    /// Sets the metadata of the subscription.
     metadata: RawJson,
 } }
 
@@ -242,8 +237,7 @@ impl Serialize for Event {
     }
 }
 
-/// Keeps the text first, since an event that is not understood is kept as its text:
-/// [`from_unverified_body`](Event::from_unverified_body) is the quicker way.
+/// Buffers the JSON first; [`from_unverified_body`](Event::from_unverified_body) is faster.
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;

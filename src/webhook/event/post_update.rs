@@ -1,11 +1,9 @@
-//! A post that was changed.
-
 use crate::model::open_enum::open_enum;
 use crate::model::wire::{deserialize, serialize, setters, wire};
 use crate::model::{PostToken, RawJson, Timestamp};
 
 open_enum! {
-    /// What became of a post.
+    /// The kind of change.
     PostUpdateKind {
         /// It was published.
         Publish = "PUBLISH",
@@ -19,36 +17,26 @@ open_enum! {
 }
 
 wire! {
-    /// A post was changed. The same change may be delivered more than once.
-    ///
-    /// ```
-    /// use kenar::webhook::{Event, PostUpdateKind};
-    ///
-    /// let body = br#"{ "type": "POST_UPDATE", "post_update": { "type": "RETIRE", "post": { "token": "QYabcdef" } } }"#;
-    /// let Event::PostUpdate(update) = Event::from_unverified_body(body)? else { panic!() };
-    /// assert_eq!(update.kind, Some(PostUpdateKind::Retire));
-    /// assert_eq!(update.post.token.unwrap().as_str(), "QYabcdef");
-    /// # Ok::<(), kenar::webhook::Rejection>(())
-    /// ```
+    /// A change of a post. Divar may deliver it more than once.
     #[derive(Clone, Debug, PartialEq)]
     #[non_exhaustive]
     pub struct PostUpdate {
-        /// What became of it.
+        /// The kind of change.
         pub kind: Option<PostUpdateKind> = "type",
-        /// The post; of one that is gone ([`PostUpdateKind::Retire`], [`PostUpdateKind::Archive`]), the token alone.
+        /// The post; only the token for [`PostUpdateKind::Retire`] and [`PostUpdateKind::Archive`].
         pub post: Post,
         ;
-        /// What your app gave when it subscribed.
+        /// The metadata of the subscription.
         pub metadata: Option<RawJson>,
     }
 }
 
 wire! {
-    /// A post, as far as an update tells of it.
+    /// A post in an update.
     #[derive(Clone, Debug, PartialEq)]
     #[non_exhaustive]
     pub struct Post {
-        /// Which one it is.
+        /// The post token.
         pub token: Option<PostToken>,
         /// The slug of its category.
         pub category: Option<String>,
@@ -56,15 +44,15 @@ wire! {
         pub city: Option<String>,
         /// The slug of its district.
         pub district: Option<String>,
-        /// Whether the owner's telephone number is hidden.
+        /// `true` if the owner's phone number is hidden.
         pub is_phone_hidden: Option<bool>,
-        /// Whether the owner's chat assistant is switched on.
+        /// `true` if the owner's chat assistant is on.
         pub supplier_chat_assistant_enabled: Option<bool>,
-        /// Whether the owner can be written to.
+        /// `true` if users can write to the owner.
         pub chat_enabled: Option<bool>,
-        /// When it was published for the first time.
+        /// The time of its first publication.
         pub first_published_at: Option<Timestamp>,
-        /// What it says; the form depends on its category.
+        /// The content of the post, which depends on its category.
         pub data: Option<RawJson>,
     }
 }
@@ -73,7 +61,7 @@ serialize! { Post }
 deserialize! { Post }
 
 impl PostUpdate {
-    /// An event as Divar would send it, for tests.
+    /// An event, for tests.
     #[must_use]
     pub fn new(kind: PostUpdateKind, post: impl Into<PostToken>) -> Self {
         Self { kind: Some(kind), post: Post::new(post), metadata: None }
@@ -81,12 +69,12 @@ impl PostUpdate {
 }
 
 setters! { PostUpdate {
-    /// Sets the data that your app gave when it subscribed.
+    /// Sets the metadata of the subscription.
     metadata: RawJson,
 } }
 
 impl Post {
-    /// A post of which only the token is known.
+    /// A post with only a token.
     #[must_use]
     pub fn new(token: impl Into<PostToken>) -> Self {
         Self { token: Some(token.into()), ..Self::default() }
@@ -100,14 +88,14 @@ setters! { Post {
     city: impl Into<String>,
     /// Sets the slug of its district.
     district: impl Into<String>,
-    /// Sets whether the owner's telephone number is hidden.
+    /// Sets whether the owner's phone number is hidden.
     is_phone_hidden: bool,
-    /// Sets whether the owner's chat assistant is switched on.
+    /// Sets whether the owner's chat assistant is on.
     supplier_chat_assistant_enabled: bool,
-    /// Sets whether the owner can be written to.
+    /// Sets whether users can write to the owner.
     chat_enabled: bool,
-    /// Sets when it was published for the first time.
+    /// Sets the time of its first publication.
     first_published_at: Timestamp,
-    /// Sets what it says.
+    /// Sets the content.
     data: RawJson,
 } }

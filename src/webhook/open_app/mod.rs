@@ -1,4 +1,4 @@
-//! The request with which Divar opens your app, in all its versions, and the answer.
+//! The request to open your app, in both versions, and the reply.
 
 mod builder;
 mod reply;
@@ -18,22 +18,22 @@ pub use reply::OpenAppReply;
 use wire::OpenAppFields;
 
 open_enum! {
-    /// Where a user opened your app.
+    /// The place from which a user opened your app.
     Source {
         /// The list of add-ons in a conversation.
         Chat = "CHAT",
         /// A button under a message.
         ChatMessageAction = "CHAT_MESSAGE_ACTION",
-        /// An add-on on a post's page.
+        /// A post's page.
         PostAddon = "POST_ADDON" | "POST_ADODN",
     }
 }
 
-/// Which of Divar's two forms a request to open your app has.
+/// The version of a request to open your app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiVersion {
-    /// The form of 2023, with the ids of both sides.
+    /// The form of 2023, with the ids of both users.
     V1,
     /// The form of 2025, with the side of the user.
     #[default]
@@ -41,8 +41,9 @@ pub enum ApiVersion {
 }
 
 wire! {
-    /// A user opened your app: answer with the page to open, by [`reply`](Self::reply). The guide has
-    /// [the flow](crate::guide::open_app).
+    /// The request that Divar sends when a user opens your app; [`reply`](Self::reply) with the page to open.
+    ///
+    /// The guide describes [the flow](crate::guide::open_app).
     ///
     /// ```
     /// use http::HeaderMap;
@@ -52,27 +53,23 @@ wire! {
     /// #[derive(serde::Deserialize)]
     /// struct Order { order: String }
     ///
-    /// let body = br#"{
-    ///     "source": "CHAT_MESSAGE_ACTION", "post_token": "QYabcdef", "conversation_id": null,
-    ///     "user_side": "DEMAND", "extra_data": { "order": "17" }
-    /// }"#;
+    /// let body = br#"{ "source": "CHAT_MESSAGE_ACTION", "user_side": "DEMAND", "extra_data": { "order": "17" } }"#;
     /// // In a handler: verifier.open_app(&headers, body)?
     /// let opened = OpenApp::from_unverified_body(&HeaderMap::new(), body)?;
     /// assert_eq!(opened.source(), Some(&Source::ChatMessageAction));
     /// assert_eq!(opened.user_side(), Some(&Side::Demand));
-    /// assert_eq!(opened.conversation_id(), None);
-    /// assert_eq!(opened.data::<Order>()?.order, "17");
     ///
-    /// let page: AppUrl = "https://addon.example/orders/17".parse().unwrap();
-    /// let reply = opened.reply(page).into_http_response();
+    /// let base: AppUrl = "https://addon.example/orders".parse().unwrap();
+    /// let reply = opened.reply(base.join([opened.data::<Order>()?.order]));
     /// assert_eq!(reply.body(), r#"{"url":"https://addon.example/orders/17"}"#);
     /// # Ok::<(), kenar::webhook::Rejection>(())
     /// ```
     ///
-    /// All of it is optional, since Divar leaves out what it does not know: the conversation where the app was opened from
-    /// a post's page, the user who is not logged in, the side of a user who is on neither.
+    /// Every field is optional: Divar omits the conversation if the app was opened from a post's page, and the user's id if
+    /// the user is not logged in.
     ///
-    /// A user waits for the answer, and the platform asks for one within two seconds. Leave slow work to the page.
+    /// Divar requires a reply within 2 seconds at the 99th percentile. Leave slow work to the page.
+    #[doc(alias = "session initialization")]
     #[derive(Clone, Debug, PartialEq)]
     pub struct OpenApp {
         source: Option<Source>,
@@ -92,7 +89,7 @@ wire! {
 }
 
 wire! {
-    /// A side of the post, in version 1.
+    /// A user of the conversation, in version 1.
     #[derive(Clone, Debug, PartialEq)]
     struct Party {
         id: Option<UserId>,
@@ -102,8 +99,8 @@ wire! {
 serialize! { Party }
 
 impl OpenApp {
-    /// Reads a request **without asking whether it is Divar's**, for tests and for frameworks that have asked
-    /// [`Verifier::verify`](super::Verifier::verify). A handler uses [`Verifier::open_app`](super::Verifier::open_app).
+    /// Reads a request **without verifying that Divar sent it**, for tests or after
+    /// [`Verifier::verify`](super::Verifier::verify).
     ///
     /// # Errors
     ///
@@ -113,55 +110,57 @@ impl OpenApp {
         Ok(fields.open_app(headers.into().version()))
     }
 
-    /// The form of the request, as its `API-Version` header says, or else its keys.
+    /// The version, by the `API-Version` header or else by the keys of the body.
     #[must_use]
     pub fn version(&self) -> ApiVersion {
         self.version
     }
 
-    /// Where the app was opened. Version 1 does not tell.
+    /// The place from which the app was opened. Not in version 1.
     #[must_use]
     pub fn source(&self) -> Option<&Source> {
         self.source.as_ref()
     }
 
-    /// The post it was opened about.
+    /// The post.
     #[must_use]
     pub fn post_token(&self) -> Option<&PostToken> {
         self.post_token.as_ref()
     }
 
-    /// The conversation it was opened from.
+    /// The conversation.
     #[must_use]
     pub fn conversation_id(&self) -> Option<&ConversationId> {
         self.conversation_id.as_ref()
     }
 
-    /// Who opened it.
+    /// The user who opened the app.
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {
         self.user_id.as_ref()
     }
 
-    /// Who is on the other side. Only version 1 tells.
+    /// The user on the other side. Only in version 1.
     #[must_use]
     pub fn peer_id(&self) -> Option<&UserId> {
         self.peer_id.as_ref()
     }
 
-    /// Who owns the post. Only version 1 tells.
+    /// The owner of the post. Only in version 1.
+    #[doc(alias = "supplier")]
     #[must_use]
     pub fn supplier_id(&self) -> Option<&UserId> {
         self.supplier.as_ref()?.id.as_ref()
     }
 
-    /// Who asks about the post. Only version 1 tells.
+    /// The buyer. Only in version 1.
+    #[doc(alias = "demand")]
     #[must_use]
     pub fn demand_id(&self) -> Option<&UserId> {
         self.demand.as_ref()?.id.as_ref()
     }
 
-    /// The side of the user who opened it: as version 2 says, or as the ids of version 1 tell.
+    /// The side of the user who opened the app; in version 1 derived from the ids.
     #[must_use]
     pub fn user_side(&self) -> Option<&Side> {
         self.user_side.as_ref().or_else(|| {
@@ -178,55 +177,55 @@ impl OpenApp {
         })
     }
 
-    /// The place of the location message whose button opened the app. Only version 1 is documented to tell.
+    /// The place of the location message whose button opened the app. Documented only for version 1.
     #[must_use]
     pub fn location(&self) -> Option<Location> {
         self.location
     }
 
-    /// The data that your app put into the button which opened it, as a type of yours. Ask for an `Option` where the
-    /// app may have been opened otherwise.
+    /// The button's data as your own type. An integer may come back as a float (`3.0`): Divar stores a protobuf `Struct`.
     ///
-    /// Numbers have travelled through a protobuf `Struct`, so that `3` may come back as `3.0`.
+    /// Use an `Option` if the app can also be opened without a button.
     ///
     /// # Errors
     ///
-    /// [`DataError::Missing`] where there is none and `T` is no `Option`, and [`DataError::Mismatch`] where it does
-    /// not fit.
+    /// [`DataError::Missing`] if there is none and `T` is not an `Option`, [`DataError::Mismatch`] if it has another type.
+    #[doc(alias = "extra_data")]
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
         data::read(self.data_json())
     }
 
-    /// The data that your app put into the button which opened it, as it came.
+    /// The button's data as JSON.
     #[must_use]
     pub fn data_json(&self) -> Option<&RawJson> {
         self.data.as_ref()
     }
 
-    /// Where to send the user who is done: the address that Divar gave, where it is safe to redirect to, else
+    /// The URL that returns the user to Divar: the given one if it is safe, or else
     /// [`COMPLETION_URL`](super::COMPLETION_URL).
     ///
-    /// Safe is `https` on `divar.ir` or below it, on the default port and without credentials, so that nobody makes
-    /// your app send users elsewhere.
+    /// A safe URL is `https` on `divar.ir` or a subdomain, on the default port and without credentials. This prevents open
+    /// redirects.
+    #[doc(alias = "completion_url")]
+    #[doc(alias = "callback_url")]
     #[must_use]
     pub fn return_url(&self) -> Url {
         return_url::safe(self.given_return_url())
     }
 
-    /// The address that came with the request, as it was written. Do not redirect to it.
+    /// The unchecked return URL in the request. Do not redirect to it.
     #[must_use]
     pub fn given_return_url(&self) -> Option<&str> {
         self.return_url.as_deref()
     }
 
-    /// The answer that opens this page, in the form that the request's version is documented to want.
+    /// The reply that opens this page, in the form of the request's version.
     #[must_use]
     pub fn reply(&self, url: AppUrl) -> OpenAppReply {
         OpenAppReply::new(url, self.version)
     }
 
-    /// The headers that Divar sends with the request, save `Authorization`; with them and the serialised value, a test
-    /// makes the request.
+    /// The headers that Divar sends with the request, except `Authorization`; for tests.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! How the request is read and written: all of its versions in one pass, since Divar's documents mix them.
+//! Reading and writing of the request. Divar's documents mix the versions, so one pass reads both.
 
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::SerializeMap as _;
@@ -10,7 +10,7 @@ use crate::model::wire::{Written as _, fields};
 use crate::model::{Location, LocationFields, RawJson};
 
 fields! {
-    /// What is read of a request: its keys, and those that give one thing in several forms.
+    /// The keys of a request, with all names of the same value.
     pub(super) struct OpenAppFields {
         touchpoint: Option<Source>,
         extra_data: Option<RawJson>,
@@ -47,7 +47,7 @@ impl OpenAppFields {
     }
 }
 
-/// A text, where an empty one is none.
+/// A string; an empty one counts as missing.
 struct NonEmpty(String);
 
 impl FromScalar for NonEmpty {
@@ -56,8 +56,8 @@ impl FromScalar for NonEmpty {
     }
 }
 
-/// What version 1 wraps a button's data in: `{"provider_data": …, "location": …}`, both parts optional. Documents of
-/// version 2 show the data bare; the very first ones of version 1 did, too.
+/// The wrapper of a button's data in version 1: `{"provider_data": …, "location": …}`, both optional. Version 2, and the
+/// first documents of version 1, have the bare data.
 #[derive(Default)]
 struct Wrapper {
     provider_data: Option<RawJson>,
@@ -88,15 +88,14 @@ impl Fields for Wrapper {
 }
 
 impl Wrapper {
-    /// The wrapper that a JSON text may be: an object with one of the two keys, and with no other.
+    /// The wrapper, if the JSON is an object with one or both of its keys and no other.
     fn of(json: &RawJson) -> Option<Self> {
         let wrapper: Self = lenient::from_slice(json.get().as_bytes()).ok()??;
         ((wrapper.has_provider_data || wrapper.has_location) && !wrapper.has_others).then_some(wrapper)
     }
 }
 
-/// The button's data, and the place. In version 2, a lone `location` may as well be the app's own data: it counts as
-/// both.
+/// The button's data and the place. In version 2, a single `location` may be the app's own data, so it counts as both.
 fn unwrap_extra(version: ApiVersion, extra_data: RawJson) -> (Option<RawJson>, Option<Location>) {
     let Some(wrapper) = Wrapper::of(&extra_data) else {
         return (Some(extra_data), None);
@@ -109,7 +108,7 @@ fn unwrap_extra(version: ApiVersion, extra_data: RawJson) -> (Option<RawJson>, O
     }
 }
 
-/// Reads by the keys, since there are no headers.
+/// Derives the version from the keys.
 impl<'de> Deserialize<'de> for OpenApp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(lenient::object::<OpenAppFields, D>(deserializer)?.open_app(None))
@@ -121,7 +120,7 @@ impl<'de> Deserialize<'de> for OpenApp {
 enum ExtraOut<'a> {
     Bare(&'a RawJson),
     Wrapped {
-        /// In version 2, `null` tells that the location is not the app's own data.
+        /// In version 2, `null` marks a location that is not the app's own data.
         #[serde(skip_serializing_if = "Option::is_none")]
         provider_data: Option<Option<&'a RawJson>>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +129,7 @@ enum ExtraOut<'a> {
 }
 
 impl<'a> ExtraOut<'a> {
-    /// Wrapped in version 1, and wherever bare data would be taken for the wrapper.
+    /// Wrapped in version 1, and if bare data would look like the wrapper.
     fn of(opened: &'a OpenApp) -> Option<Self> {
         match (&opened.data, opened.location) {
             (None, None) => None,
@@ -145,7 +144,7 @@ impl<'a> ExtraOut<'a> {
     }
 }
 
-/// Writes the form of the value's version. That of version 1 always has a `supplier`, by which it is known.
+/// Writes the form of its version. Version 1 always has a `supplier`, which identifies it.
 impl Serialize for OpenApp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let is_v1 = self.version == ApiVersion::V1;

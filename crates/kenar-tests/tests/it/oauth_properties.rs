@@ -1,4 +1,4 @@
-//! Whatever the ids, states and secrets are: what is written is read back the same, by others too, and no secret shows.
+//! For any ids, states and secrets: values round-trip, other parsers agree, and no secret appears in a text.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -26,12 +26,12 @@ fn now() -> Timestamp {
     "2025-07-16T10:00:00Z".parse().unwrap()
 }
 
-/// Printable ASCII without white space at its ends.
+/// Printable ASCII without leading or trailing spaces.
 fn secret() -> impl Strategy<Value = String> {
     "[!-~]([ -~]{0,30}[!-~])?"
 }
 
-/// A secret that is in no text by chance.
+/// A secret that no text contains by chance.
 fn telling_secret() -> impl Strategy<Value = String> {
     "[A-Z]{3}[0-9]{12}"
 }
@@ -44,7 +44,7 @@ fn scope() -> impl Strategy<Value = Scope> {
     ]
 }
 
-/// What a reader gets who undoes percent-encoding and does not take `+` for a space.
+/// The query of a parser that percent-decodes and does not treat `+` as a space.
 fn percent_decoded(query: &str) -> Vec<(String, String)> {
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
     query
@@ -56,7 +56,7 @@ fn percent_decoded(query: &str) -> Vec<(String, String)> {
 
 proptest! {
     #[test]
-    fn others_read_the_permission_url_as_it_was_meant(scopes in vec(scope(), 0..5), state in "[ -~]{8,40}") {
+    fn permission_url_is_read_alike_by_other_parsers(scopes in vec(scope(), 0..5), state in "[ -~]{8,40}") {
         let state = OAuthState::restore(state).unwrap();
         let asked = app("placeholder").permission_request(&scopes, state.clone());
         let url = url::Url::parse(asked.url(&BaseUrls::default()).as_str()).unwrap();
@@ -77,7 +77,7 @@ proptest! {
     }
 
     #[test]
-    fn any_scope_is_one_scope_and_comes_back(scope in scope()) {
+    fn any_scope_is_one_word_and_round_trips(scope in scope()) {
         prop_assert_eq!(scope.as_str().split_whitespace().collect::<Vec<_>>(), [scope.as_str()]);
         prop_assert_eq!(&scope.as_str().parse::<Scope>().unwrap(), &scope);
         let json = serde_json::to_string(&scope).unwrap();
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn any_callback_comes_back(
+    fn any_callback_round_trips(
         callback in prop_oneof![
             secret().prop_map(|code| Callback::Granted(AuthorizationCode::new(code).unwrap())),
             (option::of(".{1,30}"), option::of(".{1,30}"))
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn no_query_and_no_form_panics(text in any::<String>(), bytes in vec(any::<u8>(), 0..200)) {
+    fn queries_and_forms_never_panic(text in any::<String>(), bytes in vec(any::<u8>(), 0..200)) {
         let state = OAuthState::random().unwrap();
         let query = format!("{text}&state={}", state.expose_secret());
         let _ = app("placeholder").callback(&text, &state);
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn server_reads_what_is_sent(client_secret in secret(), code in secret(), refresh in secret(), access in secret()) {
+    fn server_reads_the_sent_form(client_secret in secret(), code in secret(), refresh in secret(), access in secret()) {
         let app = app(&client_secret);
         let sent = |request: http::Request<kenar::request::Body>| {
             TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap()
@@ -123,9 +123,9 @@ proptest! {
         prop_assert_eq!(asked.redirect_uri, REDIRECT_URI);
         prop_assert_eq!(asked.grant, kenar::oauth::Grant::AuthorizationCode(AuthorizationCode::new(code).unwrap()));
 
-        let mut answer = TokenResponse::new(AccessToken::new(access).unwrap());
-        answer.refresh_token = Some(RefreshToken::new(refresh).unwrap());
-        let tokens = answer.into_tokens(now());
+        let mut response = TokenResponse::new(AccessToken::new(access).unwrap());
+        response.refresh_token = Some(RefreshToken::new(refresh).unwrap());
+        let tokens = response.into_tokens(now());
         let asked = sent(app.refresh_request(&tokens, now()).unwrap().request(&BaseUrls::default()).unwrap());
         prop_assert_eq!(asked.grant, kenar::oauth::Grant::RefreshToken {
             refresh_token: tokens.refresh_token.unwrap(),
@@ -134,27 +134,27 @@ proptest! {
     }
 
     #[test]
-    fn answers_and_stored_tokens_come_back(
+    fn responses_and_stored_tokens_round_trip(
         access in secret(),
         refresh in option::of(secret()),
         expires_in in option::of(0..u64::MAX),
         scopes in option::of(vec(scope(), 0..4)),
     ) {
-        let mut answer = TokenResponse::new(AccessToken::new(access).unwrap());
-        answer.refresh_token = refresh.map(|token| RefreshToken::new(token).unwrap());
-        answer.expires_in = expires_in;
-        answer.scopes = scopes;
-        let json = serde_json::to_string(&answer).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<TokenResponse>(&json).unwrap(), &answer);
+        let mut response = TokenResponse::new(AccessToken::new(access).unwrap());
+        response.refresh_token = refresh.map(|token| RefreshToken::new(token).unwrap());
+        response.expires_in = expires_in;
+        response.scopes = scopes;
+        let json = serde_json::to_string(&response).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<TokenResponse>(&json).unwrap(), &response);
 
-        let tokens = answer.into_tokens(now());
+        let tokens = response.into_tokens(now());
         let json = serde_json::to_string(&tokens.expose_for_storage()).unwrap();
         prop_assert_eq!(serde_json::from_str::<StoredTokens>(&json).unwrap().into_tokens(), tokens);
     }
 
     #[test]
-    fn no_secret_shows(
-        secrets in vec(telling_secret(), 5).prop_filter("all of them differ", |secrets| {
+    fn secrets_never_appear_in_texts(
+        secrets in vec(telling_secret(), 5).prop_filter("all differ", |secrets| {
             secrets.iter().collect::<std::collections::HashSet<_>>().len() == secrets.len()
         }),
     ) {
@@ -164,20 +164,20 @@ proptest! {
         let callback = Callback::Granted(AuthorizationCode::new(code.as_str()).unwrap());
         let asked = app.permission_request([Scope::user_id()], state.clone());
         let exchange = app.exchange_request(AuthorizationCode::new(code.as_str()).unwrap(), now());
-        let mut answer = TokenResponse::new(AccessToken::new(access.as_str()).unwrap());
-        answer.refresh_token = Some(RefreshToken::new(refresh.as_str()).unwrap());
-        let tokens = answer.clone().into_tokens(now());
+        let mut response = TokenResponse::new(AccessToken::new(access.as_str()).unwrap());
+        response.refresh_token = Some(RefreshToken::new(refresh.as_str()).unwrap());
+        let tokens = response.clone().into_tokens(now());
         let renew = app.refresh_request(&tokens, now()).unwrap();
         let request = renew.request(&BaseUrls::default()).unwrap();
         let form = TokenRequest::parse(request.body().as_bytes().unwrap()).unwrap();
 
         let mut shown = vec![
             debug(&app), debug(&state), debug(&asked), debug(&asked.url(&BaseUrls::default())), debug(&callback),
-            debug(&exchange), debug(&renew), debug(&answer), debug(&tokens), debug(&tokens.expose_for_storage()),
+            debug(&exchange), debug(&renew), debug(&response), debug(&tokens), debug(&tokens.expose_for_storage()),
             debug(&form), debug(&request), debug(&exchange.request(&BaseUrls::default()).unwrap()),
         ];
 
-        // Errors of callbacks and of requests that hold the secrets.
+        // Errors of callbacks and requests with secrets.
         let mine = state.expose_secret();
         let other = OAuthState::random().unwrap();
         for query in [
@@ -193,7 +193,7 @@ proptest! {
             shown.extend(chain(&TokenRequest::parse(query.as_bytes()).unwrap_err()));
         }
 
-        // Errors of stored tokens that are none.
+        // Errors of invalid stored tokens.
         for stored in [
             format!("\"{access}\""),
             format!("[\"{access}\"]"),
@@ -206,28 +206,28 @@ proptest! {
             shown.extend(chain(&serde_json::from_str::<TokenResponse>(&stored).unwrap_err()));
         }
 
-        // Answers that repeat what was sent, or hold tokens and cannot be understood.
-        for (status, body) in answers([&code, &client_secret, ""], &access) {
-            let error = exchange.response(answer_of(status, body)).unwrap_err();
+        // Responses that repeat the request, or contain tokens and cannot be read.
+        for (status, body) in responses([&code, &client_secret, ""], &access) {
+            let error = exchange.response(response_of(status, body)).unwrap_err();
             shown.push(error.body_excerpt().to_owned());
             shown.extend(chain(&error));
         }
-        for (status, body) in answers([&refresh, &client_secret, &access], &code) {
-            let error = renew.response(answer_of(status, body)).unwrap_err();
+        for (status, body) in responses([&refresh, &client_secret, &access], &code) {
+            let error = renew.response(response_of(status, body)).unwrap_err();
             shown.push(error.body_excerpt().to_owned());
             shown.extend(chain(&error));
         }
 
         for text in shown {
             for secret in &secrets {
-                prop_assert!(!text.contains(secret.as_str()), "{secret} shows in: {text}");
+                prop_assert!(!text.contains(secret.as_str()), "{secret} appears in: {text}");
             }
         }
     }
 }
 
-/// Errors that repeat what was `sent`, and successes that hold a `new` token and cannot be understood.
-fn answers(sent: [&str; 3], new: &str) -> Vec<(u16, String)> {
+/// Errors that repeat the `sent` secrets, and unreadable successes with a `new` token.
+fn responses(sent: [&str; 3], new: &str) -> Vec<(u16, String)> {
     let [one, two, three] = sent;
     vec![
         (400, format!(r#"{{"error":"{one}{two}","error_description":"{two} {three}"}}"#)),
@@ -241,7 +241,7 @@ fn answers(sent: [&str; 3], new: &str) -> Vec<(u16, String)> {
     ]
 }
 
-fn answer_of(status: u16, body: String) -> Response<Bytes> {
+fn response_of(status: u16, body: String) -> Response<Bytes> {
     Response::builder().status(StatusCode::from_u16(status).unwrap()).body(Bytes::from(body)).unwrap()
 }
 
@@ -249,7 +249,7 @@ fn debug(value: &impl Debug) -> String {
     format!("{value:?} {value:#?}")
 }
 
-/// What an error and its sources say.
+/// The texts of an error and its sources.
 fn chain(error: &dyn StdError) -> Vec<String> {
     let mut texts = Vec::new();
     let mut next = Some(error);

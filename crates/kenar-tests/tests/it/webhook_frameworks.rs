@@ -1,5 +1,5 @@
-//! Promise: each web framework that the crate knows refuses and accepts the same webhooks with the same answers, and reads
-//! no byte more than it has to.
+//! Promise: all supported web frameworks accept and reject the same webhooks with the same responses, and read no more of a
+//! body than needed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ fn page() -> AppUrl {
     "https://addon.example/order".parse().unwrap()
 }
 
-/// A body in pieces, which counts how many of them were asked for, and may fail at its end.
+/// A body in pieces, which counts those that were read and may fail at its end.
 struct Pieces {
     left: std::vec::IntoIter<Bytes>,
     announced: Option<u64>,
@@ -38,9 +38,9 @@ struct Pieces {
     read: Arc<AtomicUsize>,
 }
 
-/// What is asked: a path, headers, and pieces of a body.
+/// A request: a path, headers and the pieces of a body.
 #[derive(Clone)]
-struct Asked {
+struct Call {
     path: &'static str,
     headers: Vec<(&'static str, &'static str)>,
     pieces: Vec<&'static str>,
@@ -49,14 +49,14 @@ struct Asked {
 }
 
 #[derive(Debug, PartialEq)]
-struct Answered {
+struct Observed {
     status: u16,
     content_type: String,
     body: String,
     pieces_read: usize,
 }
 
-impl Asked {
+impl Call {
     fn new(path: &'static str, pieces: &[&'static str]) -> Self {
         let headers = vec![("authorization", KEY)];
         Self { path, headers, pieces: pieces.to_vec(), announced: true, breaks: false }
@@ -120,12 +120,12 @@ impl http_body::Body for Pieces {
     }
 }
 
-async fn answered<B>(response: Response<B>, read: &AtomicUsize) -> Answered
+async fn observed<B>(response: Response<B>, read: &AtomicUsize) -> Observed
 where
     B: http_body::Body<Error: std::fmt::Debug>,
 {
     let (parts, body) = response.into_parts();
-    Answered {
+    Observed {
         status: parts.status.as_u16(),
         content_type: content_type(&parts.headers),
         body: String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
@@ -142,7 +142,7 @@ mod in_axum {
     use axum::extract::FromRef;
     use axum::routing::{get, post};
 
-    /// A state with more in it than the verifier.
+    /// A state that contains the verifier.
     #[derive(Clone)]
     struct State(Verifier);
 
@@ -172,7 +172,7 @@ mod in_axum {
         super::read_callback(&query)
     }
 
-    pub async fn ask(asked: &Asked) -> Answered {
+    pub async fn send(call: &Call) -> Observed {
         let mut router = axum::Router::new()
             .route("/open", post(open))
             .route("/event", post(event))
@@ -180,21 +180,21 @@ mod in_axum {
             .route("/action", post(action))
             .route("/callback", get(callback))
             .with_state(State(verifier()));
-        let (mut request, read) = asked.request();
-        if asked.path.starts_with("/callback") {
+        let (mut request, read) = call.request();
+        if call.path.starts_with("/callback") {
             *request.method_mut() = http::Method::GET;
         }
-        answered(router.call(request).await.unwrap(), &read).await
+        observed(router.call(request).await.unwrap(), &read).await
     }
 }
 
 mod in_tower {
     use super::*;
 
-    pub async fn ask(asked: &Asked) -> Answered {
+    pub async fn send(call: &Call) -> Observed {
         let mut service = service();
-        let (request, read) = asked.request();
-        answered(service.call(request).await.unwrap(), &read).await
+        let (request, read) = call.request();
+        observed(service.call(request).await.unwrap(), &read).await
     }
 
     pub fn service() -> WebhookService {
@@ -241,7 +241,7 @@ mod in_actix {
         }
     }
 
-    pub fn ask(asked: &Asked, shared: bool) -> Answered {
+    pub fn send(call: &Call, shared: bool) -> Observed {
         actix_web::rt::System::new().block_on(async {
             let app =
                 if shared { App::new().app_data(web::Data::new(verifier())) } else { App::new().app_data(verifier()) };
@@ -253,15 +253,15 @@ mod in_actix {
                 .route("/callback", web::get().to(callback));
             let app = test::init_service(app).await;
             let mut request =
-                if asked.path.starts_with("/callback") { test::TestRequest::get() } else { test::TestRequest::post() };
-            request = request.uri(asked.path);
-            for (name, value) in &asked.headers {
+                if call.path.starts_with("/callback") { test::TestRequest::get() } else { test::TestRequest::post() };
+            request = request.uri(call.path);
+            for (name, value) in &call.headers {
                 request = request.append_header((*name, *value));
             }
-            if asked.announced {
-                request = request.insert_header(("content-length", asked.length()));
+            if call.announced {
+                request = request.insert_header(("content-length", call.length()));
             }
-            let body = asked.body();
+            let body = call.body();
             let read = body.read.clone();
             let payload: Pin<Box<dyn futures_core::Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(body);
             let (request, _) = request.to_request().replace_payload(Payload::from(payload));
@@ -270,7 +270,7 @@ mod in_actix {
             let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
             let body = String::from_utf8(test::read_body(response).await.to_vec()).unwrap();
             let pieces_read = read.load(Ordering::SeqCst);
-            Answered { status, content_type: content_type.unwrap_or_default(), body, pieces_read }
+            Observed { status, content_type: content_type.unwrap_or_default(), body, pieces_read }
         })
     }
 
@@ -292,20 +292,20 @@ fn read_callback(query: &CallbackQuery) -> Result<String, CallbackError> {
     Ok(callback.granted().map_or_else(|denial| denial.to_string(), |code| code.expose_secret().to_owned()))
 }
 
-fn answer(status: u16, content_type: &str, body: &str, pieces_read: usize) -> Answered {
-    Answered { status, content_type: content_type.to_owned(), body: body.to_owned(), pieces_read }
+fn expect(status: u16, content_type: &str, body: &str, pieces_read: usize) -> Observed {
+    Observed { status, content_type: content_type.to_owned(), body: body.to_owned(), pieces_read }
 }
 
-/// Asks all frameworks alike, save tower's service for what only extractors know.
-async fn check(asked: Asked, expected: Answered) {
-    assert_eq!(in_axum::ask(&asked).await, expected, "axum");
-    if matches!(asked.path, "/open" | "/action") || expected.status != 200 && asked.path == "/event" {
-        assert_eq!(in_tower::ask(&asked).await, expected, "tower");
+/// Sends the request to all frameworks; to tower's service only if it handles it like the extractors.
+async fn check(call: Call, expected: Observed) {
+    assert_eq!(in_axum::send(&call).await, expected, "axum");
+    if matches!(call.path, "/open" | "/action") || expected.status != 200 && call.path == "/event" {
+        assert_eq!(in_tower::send(&call).await, expected, "tower");
     }
     for shared in [false, true] {
-        let asked = asked.clone();
-        let answered = std::thread::spawn(move || in_actix::ask(&asked, shared)).join().unwrap();
-        assert_eq!(answered, expected, "actix-web");
+        let call = call.clone();
+        let observed = std::thread::spawn(move || in_actix::send(&call, shared)).join().unwrap();
+        assert_eq!(observed, expected, "actix-web");
     }
 }
 
@@ -315,51 +315,51 @@ const TEXT: &str = "text/plain; charset=utf-8";
 #[tokio::test]
 async fn authentic_webhooks_are_extracted() {
     let opens = r#"{"url":"https://addon.example/order"}"#;
-    check(Asked::new("/open", &["{", "}"]), answer(200, JSON, opens, 2)).await;
+    check(Call::new("/open", &["{", "}"]), expect(200, JSON, opens, 2)).await;
 
-    // The header of the version is read, too.
+    // The version header is read too.
     let opens = r#"{"status":"200","message":"success","url":"https://addon.example/order"}"#;
     for name in ["api-version", "api_version"] {
-        let mut asked = Asked::new("/open", &["{}"]);
-        asked.headers.push((name, "1"));
-        check(asked, answer(200, JSON, opens, 1)).await;
+        let mut call = Call::new("/open", &["{}"]);
+        call.headers.push((name, "1"));
+        check(call, expect(200, JSON, opens, 1)).await;
     }
-    let pressed = Asked::new("/action", &[r#"{"extra_data":"#, r#""باشد"}"#]);
-    check(pressed, answer(200, JSON, r#"{"text_message":"باشد"}"#, 2)).await;
-    let event = Asked::new("/event", &[r#"{"type":"NEW_MESSAGE"}"#]);
-    check(event.clone(), answer(200, TEXT, "Some(NewMessage)", 1)).await;
-    assert_eq!(in_tower::ask(&event).await, answer(200, "", "", 1));
+    let pressed = Call::new("/action", &[r#"{"extra_data":"#, r#""باشد"}"#]);
+    check(pressed, expect(200, JSON, r#"{"text_message":"باشد"}"#, 2)).await;
+    let event = Call::new("/event", &[r#"{"type":"NEW_MESSAGE"}"#]);
+    check(event.clone(), expect(200, TEXT, "Some(NewMessage)", 1)).await;
+    assert_eq!(in_tower::send(&event).await, expect(200, "", "", 1));
 }
 
 #[tokio::test]
 async fn received_event_keeps_its_bytes() {
-    let asked = Asked::new("/received", &["{ ", "\"a\":1}"]);
-    check(asked, answer(200, "application/octet-stream", "{ \"a\":1}", 2)).await;
+    let call = Call::new("/received", &["{ ", "\"a\":1}"]);
+    check(call, expect(200, "application/octet-stream", "{ \"a\":1}", 2)).await;
 }
 
 #[tokio::test]
-async fn wrong_key_is_refused_before_the_body_is_read() {
+async fn wrong_key_is_rejected_before_the_body_is_read() {
     for values in [&[][..], &["other"], &[KEY, KEY], &["\u{e9}"]] {
         for path in ["/open", "/event", "/action"] {
-            let mut asked = Asked::new(path, &["{}"]);
-            asked.headers = values.iter().map(|value| ("authorization", *value)).collect();
-            check(asked, answer(401, "", "", 0)).await;
+            let mut call = Call::new(path, &["{}"]);
+            call.headers = values.iter().map(|value| ("authorization", *value)).collect();
+            check(call, expect(401, "", "", 0)).await;
         }
     }
 }
 
 #[tokio::test]
-async fn large_body_is_refused_before_it_is_in_memory() {
-    let too_large = "the body is larger than 40 bytes";
+async fn large_body_is_rejected_before_it_is_in_memory() {
+    let too_large = "body too large: more than 40 bytes";
     for path in ["/open", "/event", "/action"] {
-        let mut asked = Asked::new(path, &["{          ", "          }", "          ", "          ", "          "]);
-        check(asked.clone(), answer(413, TEXT, too_large, 0)).await;
-        asked.announced = false;
-        check(asked, answer(413, TEXT, too_large, 4)).await;
+        let mut call = Call::new(path, &["{          ", "          }", "          ", "          ", "          "]);
+        check(call.clone(), expect(413, TEXT, too_large, 0)).await;
+        call.announced = false;
+        check(call, expect(413, TEXT, too_large, 4)).await;
         let exact = ["{}        ", "          ", "          ", "          "];
-        let mut asked = Asked::new(path, &exact);
-        asked.announced = false;
-        assert_eq!(in_axum::ask(&asked).await.status, if path == "/action" { 400 } else { 200 });
+        let mut call = Call::new(path, &exact);
+        call.announced = false;
+        assert_eq!(in_axum::send(&call).await.status, if path == "/action" { 400 } else { 200 });
     }
 }
 
@@ -374,42 +374,42 @@ async fn limit_is_the_verifiers_not_the_frameworks() {
 }
 
 #[tokio::test]
-async fn body_that_is_no_object_answers_why() {
+async fn non_object_body_is_rejected_with_the_reason() {
     for path in ["/open", "/event", "/action"] {
-        check(Asked::new(path, &["[]"]), answer(400, TEXT, "the body is JSON, but not an object", 1)).await;
-        let why = "the body is not JSON: EOF while parsing an object at line 1 column 1";
-        check(Asked::new(path, &["{"]), answer(400, TEXT, why, 1)).await;
-        let mut broken = Asked::new(path, &["{"]);
+        check(Call::new(path, &["[]"]), expect(400, TEXT, "invalid body: JSON, but not an object", 1)).await;
+        let why = "invalid JSON: EOF while parsing an object at line 1 column 1";
+        check(Call::new(path, &["{"]), expect(400, TEXT, why, 1)).await;
+        let mut broken = Call::new(path, &["{"]);
         (broken.announced, broken.breaks) = (false, true);
-        let answered = in_axum::ask(&broken).await;
-        assert_eq!((answered.status, answered.body.as_str()), (400, "the body cannot be read: the caller went away"));
-        assert_eq!(in_tower::ask(&broken).await, answered);
-        let answered = std::thread::spawn(move || in_actix::ask(&broken, true)).join().unwrap();
-        assert_eq!(answered.status, 400);
-        assert!(answered.body.starts_with("the body cannot be read"), "{answered:?}");
+        let observed = in_axum::send(&broken).await;
+        assert_eq!((observed.status, observed.body.as_str()), (400, "cannot read the body: the caller went away"));
+        assert_eq!(in_tower::send(&broken).await, observed);
+        let observed = std::thread::spawn(move || in_actix::send(&broken, true)).join().unwrap();
+        assert_eq!(observed.status, 400);
+        assert!(observed.body.starts_with("cannot read the body: "), "{observed:?}");
     }
-    let why = "the request brought no data of a button";
-    let asked = Asked::new("/action", &["{}"]);
-    assert_eq!(in_axum::ask(&asked).await, answer(400, TEXT, why, 1));
-    assert_eq!(in_tower::ask(&asked).await, answer(400, "", "", 1));
+    let why = "missing button data";
+    let call = Call::new("/action", &["{}"]);
+    assert_eq!(in_axum::send(&call).await, expect(400, TEXT, why, 1));
+    assert_eq!(in_tower::send(&call).await, expect(400, "", "", 1));
 }
 
 #[tokio::test]
 async fn callback_is_extracted_and_checked() {
     for (query, status, body) in [
         ("/callback?code=a%2Fb&state=state-placeholder-1", 200, "a/b"),
-        ("/callback?error=access_denied&state=state-placeholder-1", 200, "permission was not given: access_denied"),
-        ("/callback?code=a&state=state-placeholder-2", 400, "the callback's state is not the one that was sent"),
-        ("/callback", 400, "the callback has no state"),
+        ("/callback?error=access_denied&state=state-placeholder-1", 200, "permission not granted: access_denied"),
+        ("/callback?code=a&state=state-placeholder-2", 400, "callback state mismatch: not the state that was sent"),
+        ("/callback", 400, "callback has no state"),
     ] {
-        check(Asked::new(query, &[]), answer(status, TEXT, body, 0)).await;
+        check(Call::new(query, &[]), expect(status, TEXT, body, 0)).await;
     }
     let query = CallbackQuery::new("code=secret-code&state=secret-state");
     assert!(!format!("{query:?}").contains("secret"));
 }
 
 #[tokio::test]
-async fn service_answers_its_own_paths_alone() {
+async fn service_responds_404_to_other_paths() {
     for (path, status) in [
         ("/open", 200),
         ("/kenar/open/", 200),
@@ -418,9 +418,9 @@ async fn service_answers_its_own_paths_alone() {
         ("/opened", 404),
         ("/open/other", 404),
     ] {
-        assert_eq!(in_tower::ask(&Asked::new(path, &["{}"])).await.status, status, "{path}");
+        assert_eq!(in_tower::send(&Call::new(path, &["{}"])).await.status, status, "{path}");
     }
-    let (mut request, read) = Asked::new("/open", &["{}"]).request();
+    let (mut request, read) = Call::new("/open", &["{}"]).request();
     *request.method_mut() = http::Method::GET;
     let response = in_tower::service().call(request).await.unwrap();
     assert_eq!(
@@ -429,26 +429,26 @@ async fn service_answers_its_own_paths_alone() {
     );
     assert_eq!(read.load(Ordering::SeqCst), 0);
 
-    // What no handler was given for.
+    // A service without handlers.
     let mut bare = WebhookService::new(verifier());
     for (path, status) in [("/open", 404), ("/action", 404), ("/event", 200)] {
-        let (request, _) = Asked::new(path, &["{}"]).request();
+        let (request, _) = Call::new(path, &["{}"]).request();
         assert_eq!(bare.call(request).await.unwrap().status(), status, "{path}");
     }
-    let (request, _) = Asked::new("/event", &["["]).request();
+    let (request, _) = Call::new("/event", &["["]).request();
     assert_eq!(bare.call(request).await.unwrap().status(), 400);
 }
 
 #[tokio::test]
 async fn service_is_mounted_in_a_router() {
     let mut router = axum::Router::new().nest_service("/kenar", in_tower::service());
-    let (mut request, read) = Asked::new("/open", &["{}"]).request();
+    let (mut request, read) = Call::new("/open", &["{}"]).request();
     *request.uri_mut() = "/kenar/open".parse().unwrap();
     let response: Result<_, Infallible> = router.call(request).await;
-    assert_eq!(answered(response.unwrap(), &read).await.status, 200);
+    assert_eq!(observed(response.unwrap(), &read).await.status, 200);
 }
 
 #[test]
-fn missing_verifier_is_the_programs_mistake() {
+fn missing_verifier_responds_500() {
     assert_eq!(in_actix::without_verifier(), 500);
 }

@@ -1,4 +1,4 @@
-//! Promise: your app is opened by every form of the request that Divar has had, and answers the form it was asked in.
+//! Promise: every form of the open-app request is read, and the reply has the form of the request.
 
 use http::{HeaderMap, HeaderValue};
 use kenar::model::{AppUrl, Location, RawJson, Side};
@@ -29,7 +29,7 @@ fn summary(opened: &OpenApp) -> String {
 }
 
 fn compact(json: &RawJson) -> String {
-    // Without the white space of the fixture, and otherwise as written: `3.0` stays `3.0`.
+    // Removes only the white space of the fixture: `3.0` stays `3.0`.
     json.get().split_whitespace().collect()
 }
 
@@ -175,14 +175,14 @@ const TABLE: &[(&str, &str)] = &[
         "v2_touchpoints_demand.json",
         "V2; source PostAddon; post QYabcdef; side Demand; return https://open-platform-redirect.divar.ir/completion",
     ),
-    ("v2_unquoted_key.txt", "400 Bad Request: the body is not JSON: key must be a string at line 4 column 3"),
+    ("v2_unquoted_key.txt", "400 Bad Request: invalid JSON: key must be a string at line 4 column 3"),
     ("v2_user_side_lower_case.json", "V2; source Chat; post QYabcdef; side Supply"),
     ("v2_user_side_seller_word.json", "V2; source Chat; post QYabcdef; side Supply"),
     ("v2_user_side_unknown.json", r#"V2; source Chat; post QYabcdef; side Unknown("MEDIATOR")"#),
 ];
 
 #[test]
-fn every_fixture_is_read_as_its_row_says() {
+fn every_fixture_matches_its_row() {
     check_folder("open_app", TABLE, |body| match read(body) {
         Ok(opened) => summary(&opened),
         Err(rejection) => format!("{}: {rejection}", rejection.status()),
@@ -190,7 +190,7 @@ fn every_fixture_is_read_as_its_row_says() {
 }
 
 #[test]
-fn what_was_read_is_written_so_that_it_is_read_again() {
+fn read_values_round_trip() {
     for file in files("open_app") {
         let Ok(opened) = read(&fixture("open_app", &file)) else { continue };
         let body = serde_json::to_vec(&opened).unwrap();
@@ -201,14 +201,14 @@ fn what_was_read_is_written_so_that_it_is_read_again() {
 }
 
 #[test]
-fn return_url_that_is_not_used_can_still_be_seen() {
+fn unsafe_return_url_is_available_unchecked() {
     let opened = read(&fixture("open_app", "v2_return_url_evil_userinfo.json")).unwrap();
     assert_eq!(opened.given_return_url(), Some("https://divar.ir@example.com/"));
     assert_eq!(opened.return_url().as_str(), COMPLETION_URL);
 }
 
 #[test]
-fn version_header_decides_before_the_keys_do() {
+fn version_header_overrides_the_keys() {
     let v1_keys: &[u8] = br#"{ "peer_id": "user-1" }"#;
     for (name, value, body, version) in [
         ("api-version", "2", v1_keys, ApiVersion::V2),
@@ -227,7 +227,7 @@ fn version_header_decides_before_the_keys_do() {
 }
 
 #[test]
-fn reply_has_the_form_of_the_version_it_answers() {
+fn reply_has_the_form_of_the_requests_version() {
     let page: AppUrl = "https://addon.example/visits/17".parse().unwrap();
     let v1 = OpenApp::builder().version(ApiVersion::V1).build().reply(page.clone());
     let v2 = OpenApp::builder().build().reply(page.clone());
@@ -247,7 +247,7 @@ fn reply_has_the_form_of_the_version_it_answers() {
 }
 
 #[test]
-fn extra_data_is_read_as_a_type_or_says_why_not() {
+fn extra_data_is_typed_or_explains_the_mismatch() {
     #[derive(Debug, PartialEq, serde::Deserialize)]
     struct Order {
         items: Vec<u8>,
@@ -269,7 +269,7 @@ fn extra_data_is_read_as_a_type_or_says_why_not() {
 }
 
 #[test]
-fn lone_location_in_version_2_may_be_the_apps_own_data() {
+fn single_location_in_version_2_may_be_app_data() {
     let body: &[u8] = br#"{ "source": "CHAT", "extra_data": { "location": { "latitude": 1, "longitude": "2" } } }"#;
     let opened = read(body).unwrap();
     assert_eq!(opened.location(), Some(Location { latitude: 1.0, longitude: 2.0 }));
@@ -328,7 +328,7 @@ proptest! {
     #![proptest_config(same_cases())]
 
     #[test]
-    fn what_a_test_builds_arrives_as_it_was_built(opened in requests()) {
+    fn built_requests_round_trip(opened in requests()) {
         let body = serde_json::to_vec(&opened).unwrap();
         let arrived = OpenApp::from_unverified_body(&opened.headers(), &body).unwrap();
         prop_assert_eq!(arrived, opened);

@@ -1,5 +1,5 @@
-//! Promise: nothing that Divar sends can take an add-on down. Whatever is dropped, nulled, retyped, repeated or added
-//! in a request, it is still a value; and no bytes at all make the reader panic.
+//! Promise: no request from Divar crashes an add-on. A request with dropped, null, retyped, repeated or additional keys is
+//! still read, and no bytes cause a panic.
 
 use http::HeaderMap;
 use kenar::model::MessageContent;
@@ -9,7 +9,7 @@ use kenar_tests::support::webhook::{files, fixture};
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// Values of the wrong type, or just odd.
+/// Values of a wrong type, and unusual ones.
 const ODD: &[&str] = &[
     "null",
     "true",
@@ -28,7 +28,7 @@ const ODD: &[&str] = &[
     r#"{"@type":"x","id":{},"type":[]}"#,
 ];
 
-/// What is done to the value of one key.
+/// A change of the value of one key.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Drop,
@@ -38,10 +38,10 @@ enum Change {
     RenameCase,
 }
 
-/// Where the value is: keys, from the top.
+/// The keys that lead to a value, from the top.
 type Path = Vec<String>;
 
-/// Below these keys is an app's own data, of which nothing is known.
+/// The keys of an app's own data, of any form.
 const OPAQUE: &[&str] = &["metadata", "meta_data", "extra_data", "provider_data", "data"];
 
 fn paths(value: &Value) -> Vec<Path> {
@@ -54,7 +54,7 @@ fn paths(value: &Value) -> Vec<Path> {
     all
 }
 
-/// Writes JSON, with one change, and with unknown keys around all known ones where asked.
+/// Writes JSON with an optional change, and optionally with unknown keys around the known ones.
 fn write(value: &Value, change: Option<(&[String], Change)>, surround: bool) -> String {
     let Value::Object(entries) = value else { return value.to_string() };
     let mut parts = Vec::new();
@@ -99,7 +99,7 @@ fn check<T: PartialEq + std::fmt::Debug>(
     read: impl Fn(&[u8]) -> Result<T, String>,
     is_known: impl Fn(&T) -> bool,
 ) {
-    let mut read_so_far = 0;
+    let mut checked = 0;
     for file in files(folder) {
         let Ok(body @ Value::Object(_)) = serde_json::from_slice::<Value>(&fixture(folder, &file)) else { continue };
         let must =
@@ -112,7 +112,7 @@ fn check<T: PartialEq + std::fmt::Debug>(
         for path in paths(&body) {
             for change in changes() {
                 must(&write(&body, Some((&path, change)), false));
-                read_so_far += 1;
+                checked += 1;
             }
             let is_opaque =
                 path.split_last().is_some_and(|(_, above)| above.iter().any(|key| OPAQUE.contains(&key.as_str())));
@@ -124,7 +124,7 @@ fn check<T: PartialEq + std::fmt::Debug>(
             }
         }
     }
-    assert!(read_so_far > 1_000, "{folder}: only {read_so_far} forms were tried");
+    assert!(checked > 1_000, "{folder}: only {checked} forms were tried");
 }
 
 fn read_event(body: &[u8]) -> Result<Event, String> {
@@ -140,9 +140,9 @@ fn read_dynamic_action(body: &[u8]) -> Result<DynamicAction, String> {
 }
 
 #[test]
-fn changed_event_is_still_a_value() {
+fn changed_event_is_still_read() {
     check("event", read_event, |event| match event {
-        // What is not known is kept, and so is what surrounds it.
+        // Unknown events are kept, with the surrounding keys.
         Event::Unknown(_) | Event::Undecodable(_) => false,
         Event::NewMessage(event) | Event::ChatbotMessage(event) => !matches!(event.content, MessageContent::Unknown(_)),
         _ => true,
@@ -150,16 +150,16 @@ fn changed_event_is_still_a_value() {
 }
 
 #[test]
-fn changed_opening_of_the_app_is_still_a_value() {
+fn changed_open_app_is_still_read() {
     check("open_app", read_open_app, |_| true);
 }
 
 #[test]
-fn changed_press_is_still_a_value() {
+fn changed_press_is_still_read() {
     check("dynamic_action", read_dynamic_action, |_| true);
 }
 
-/// JSON made of the keys and the words that Divar uses, in any order and of any type.
+/// JSON of the keys and words that Divar uses, in any order and of any type.
 fn json() -> impl Strategy<Value = Value> {
     let word = prop::sample::select(vec![
         "",
@@ -271,7 +271,7 @@ fn json() -> impl Strategy<Value = Value> {
 
 fn payload() -> impl Strategy<Value = Value> {
     ("[a-z]{1,4}", json(), json()).prop_map(|(id, inside, outside)| {
-        // Often enough whole, so that not all of it is undecodable.
+        // Complete often enough, so that not every event is undecodable.
         let mut payload = inside.as_object().cloned().unwrap_or_default();
         payload.insert("conversation".to_owned(), serde_json::json!({ "id": id, "type": outside["type"] }));
         let mut event = outside.as_object().cloned().unwrap_or_default();
@@ -285,7 +285,7 @@ proptest! {
     #![proptest_config(same_cases())]
 
     #[test]
-    fn any_json_object_is_an_event_and_is_written_as_it_was_read(body in prop_oneof![json(), payload()]) {
+    fn any_json_object_is_an_event_that_round_trips(body in prop_oneof![json(), payload()]) {
         let body = body.to_string();
         let event = read_event(body.as_bytes());
         prop_assert_eq!(event.is_ok(), body.starts_with('{'), "{}", body);
@@ -296,7 +296,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_object_opens_the_app_and_is_a_press(body in json()) {
+    fn any_json_object_is_an_open_app_and_a_press(body in json()) {
         let body = body.to_string();
         if let Ok(opened) = read_open_app(body.as_bytes()) {
             let written = serde_json::to_string(&opened).unwrap();
@@ -315,14 +315,14 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = (read_event(&bytes), read_open_app(&bytes), read_dynamic_action(&bytes));
         let text = String::from_utf8_lossy(&bytes);
         let _ = (UntrustedDirectLink::parse(&text).return_url(), StartCommand::parse(&text));
     }
 
     #[test]
-    fn no_damaged_body_panics(
+    fn damaged_bodies_never_panic(
         at in any::<prop::sample::Index>(),
         file in any::<prop::sample::Index>(),
         byte in any::<u8>(),

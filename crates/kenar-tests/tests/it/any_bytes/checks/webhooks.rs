@@ -138,14 +138,14 @@ pub fn header_check(data: &[u8]) {
     let comparable = |value: &[u8]| if ignore_scheme { without_scheme(value) } else { value.to_vec() };
 
     let expected = match values.as_slice() {
-        [] => Some("the Authorization header is missing"),
-        [value] if !value.as_bytes().is_ascii() => Some("the Authorization header holds something other than ASCII"),
+        [] => Some("missing Authorization header"),
+        [value] if !value.as_bytes().is_ascii() => Some("invalid Authorization header: not ASCII"),
         [value] => {
             let shown = comparable(value.as_bytes());
             let accepted = keys.iter().any(|key| comparable(key.as_bytes()) == shown);
-            (!accepted).then_some("the Authorization header is not an accepted identification key")
+            (!accepted).then_some("wrong identification key in the Authorization header")
         }
-        _ => Some("there is more than one Authorization header"),
+        _ => Some("repeated Authorization header"),
     };
     let verified = verifier.verify(&headers).map_err(|rejection| {
         assert_eq!(rejection.status(), 401);
