@@ -1,4 +1,4 @@
-//! Each operation is declared once, and everything else follows from the declaration.
+//! Promise: each operation is declared once, and the client, the sandbox and the documentation agree with it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,8 +25,8 @@ fn names_are_unique() {
     assert_eq!(names.len(), all().count());
 }
 
-/// Writes an operation as a request and reads it as the platform does.
-fn comes_back<O: ParseOperation + std::fmt::Debug>(operation: &O) {
+/// Builds the request of an operation and parses it back.
+fn assert_round_trip<O: ParseOperation + std::fmt::Debug>(operation: &O) {
     let request = operation.request(&BaseUrls::default()).unwrap();
     let mut headers = request.headers().clone();
     headers.insert("authorization", "Bearer placeholder".parse().unwrap());
@@ -35,29 +35,29 @@ fn comes_back<O: ParseOperation + std::fmt::Debug>(operation: &O) {
     let read = O::parse(&incoming).unwrap();
     assert_eq!(format!("{read:?}"), format!("{operation:?}"));
     for other in all().filter(|other| other.name() != O::METADATA.name()) {
-        let taken = IncomingRequest::of(other, request.method(), request.uri().path(), &headers, body);
-        assert!(taken.is_none(), "{} is taken for {}", O::METADATA.name(), other.name());
+        let matched = IncomingRequest::of(other, request.method(), request.uri().path(), &headers, body);
+        assert!(matched.is_none(), "{} matches {}", O::METADATA.name(), other.name());
     }
 }
 
 #[test]
-fn request_is_read_back_as_the_operation() {
+fn operation_round_trips_through_its_request() {
     let (conversation, user) = (ConversationId::new("c/1 %2F?"), UserId::new("Ab+/="));
     let token = AccessToken::new("placeholder").unwrap();
     let message = ConversationMessage::text("سلام");
     let bot_message = BotMessage::text("سلام");
     let subscription = Subscription::to_messages_on(&PostToken::new("QYabcdef"));
-    comes_back(&SendMessage::new(&conversation, &message, &token));
-    comes_back(&GetConversation::new(&conversation, &token));
-    comes_back(&SendBotMessage::new(&conversation, &bot_message));
-    comes_back(&SendBotMessageToUser::new(&user, &bot_message, &token));
-    comes_back(&CreateUploadToken);
-    comes_back(&Subscribe::new(&subscription, &token));
-    comes_back(&GetUser::new(&token));
+    assert_round_trip(&SendMessage::new(&conversation, &message, &token));
+    assert_round_trip(&GetConversation::new(&conversation, &token));
+    assert_round_trip(&SendBotMessage::new(&conversation, &bot_message));
+    assert_round_trip(&SendBotMessageToUser::new(&user, &bot_message, &token));
+    assert_round_trip(&CreateUploadToken);
+    assert_round_trip(&Subscribe::new(&subscription, &token));
+    assert_round_trip(&GetUser::new(&token));
 }
 
 #[test]
-fn upload_goes_where_it_is_declared() {
+fn upload_has_the_declared_path() {
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     let token = UploadToken::new("placeholder").unwrap();
     let request = UploadMedia::new(&media, &token).request(&BaseUrls::default()).unwrap();
@@ -65,7 +65,7 @@ fn upload_goes_where_it_is_declared() {
     assert_eq!(UploadMedia::METADATA.matches(request.uri().path()).unwrap(), ["image"]);
 }
 
-/// The cells of a row of the crate page's table of operations.
+/// The cells of an operation's row in the crate page's table.
 fn row<'a>(page: &'a str, operation: &Metadata) -> Vec<&'a str> {
     let type_name = match operation.name() {
         "conversation.send_message" => "operation::SendMessage)",
@@ -78,19 +78,19 @@ fn row<'a>(page: &'a str, operation: &Metadata) -> Vec<&'a str> {
         "user.get" => "operation::GetUser)",
         "oauth.exchange_code" => "oauth::ExchangeCode)",
         "oauth.refresh_tokens" => "oauth::RefreshTokens)",
-        other => panic!("{other}: which row of the table is it in?"),
+        other => panic!("{other}: add its row to this test"),
     };
     let row = page.lines().find(|line| line.starts_with("//! |") && line.contains(type_name));
     row.unwrap_or_else(|| panic!("no row for {}", operation.name())).split('|').map(str::trim).collect()
 }
 
 #[test]
-fn documented_table_says_what_is_declared() {
+fn documented_table_matches_the_declarations() {
     let page = fs::read_to_string(root().join("src/lib.rs")).unwrap();
     for operation in all() {
         let cells = row(&page, operation);
         let permission = operation.permission().map(|permission| format!("`{permission}`"));
-        // The upload itself is the second step of an operation that the API key needs the permission for.
+        // The upload is the second step; the first needs the permission.
         if operation.name() != "media.upload" {
             assert_eq!(cells[3], permission.as_deref().unwrap_or("none"), "{}", operation.name());
         }
@@ -103,7 +103,7 @@ fn documented_table_says_what_is_declared() {
     }
 }
 
-/// The source files of the workspace: no tests, no fixtures, no prose.
+/// The source files of the workspace, without tests and fixtures.
 fn sources() -> Vec<PathBuf> {
     fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).unwrap() {
@@ -123,14 +123,14 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// The code of a file: no comments, no test module.
+/// The code of a file, without comments and the test module.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether a word stands in a text, by itself.
+/// Returns `true` if a text contains the whole word.
 fn has_word(text: &str, word: &str) -> bool {
     let is_part =
         |character: Option<char>| character.is_some_and(|character| character.is_alphanumeric() || character == '_');
@@ -139,7 +139,7 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 #[test]
-fn paths_permissions_and_scopes_stand_in_one_file() {
+fn paths_permissions_and_scopes_are_declared_once() {
     let sources: Vec<_> = sources().into_iter().map(|path| (code(&path), path)).collect();
     let files_with = |is_there: &dyn Fn(&str) -> bool| {
         sources.iter().filter(|(code, _)| is_there(code)).map(|(_, path)| path.clone()).collect::<Vec<_>>()
@@ -152,7 +152,7 @@ fn paths_permissions_and_scopes_stand_in_one_file() {
         let found = files_with(&|code| code.contains(&quoted));
         assert_eq!(found.len(), 1, "{path}: {found:?}");
     }
-    // A declaration refers to a name by its constant: only a name in quotes says it again.
+    // Declarations use constants, so only a name in quotes is a repetition.
     for name in ApiKeyPermission::ALL
         .iter()
         .map(|permission| permission.as_str())

@@ -1,16 +1,16 @@
-//! How many lines a user writes for a job: what stands between `// [job]` and `// [end]` in the examples, which all run, and
-//! on the crate page; between `<!-- [job] -->` and `<!-- [end] -->` in the README, whose code is compiled.
+//! Promise: common tasks take few lines.
 //!
-//! Empty lines and comments do not count. Those of the examples are as rustfmt breaks them, at 120 characters.
+//! A task is the code between `// [task]` and `// [end]` in an example or on the crate page, or between `<!-- [task] -->` and
+//! `<!-- [end] -->` in the README. Empty lines and comments do not count. rustfmt breaks lines at 120 characters.
 
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
-/// Each job, and the most lines it may take.
+/// The tasks and their maximum numbers of lines.
 const LIMITS: [(&str, usize); 5] = [("chatbot", 15), ("webhook", 4), ("anywhere", 6), ("permission", 2), ("send", 9)];
 
-/// A file, and the jobs that it shows.
+/// Files and the tasks that they show.
 const SHOWN: [(&str, &[&str]); 5] = [
     ("README.md", &["chatbot"]),
     ("examples/quickstart/addon.rs", &["permission", "webhook", "send"]),
@@ -21,32 +21,32 @@ const SHOWN: [(&str, &[&str]); 5] = [
 
 struct Region {
     file: &'static str,
-    job: String,
+    task: String,
     lines: Vec<String>,
 }
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}, {} lines:\n{}", self.job, self.file, self.lines.len(), self.lines.join("\n"))
+        write!(f, "{} in {}, {} lines:\n{}", self.task, self.file, self.lines.len(), self.lines.join("\n"))
     }
 }
 
-/// The regions of a file, in their order.
+/// The regions of a file in order.
 fn regions(file: &'static str) -> Vec<Region> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let mut regions = Vec::new();
     let mut open: Option<Region> = None;
     for line in text.lines() {
-        // On the crate page, a line is behind `//! `, and one that rustdoc hides behind `# ` as well.
+        // The crate page's lines begin with `//! `, and hidden ones also with `# `.
         let line = line.strip_prefix("//!").unwrap_or(line);
         let code = line.trim_start().trim_start_matches("# ").trim();
         let in_code = code.strip_prefix("// [").and_then(|marker| marker.strip_suffix(']'));
         let in_text = code.strip_prefix("<!-- [").and_then(|marker| marker.strip_suffix("] -->"));
         match in_code.or(in_text) {
-            Some("end") => regions.push(open.take().unwrap_or_else(|| panic!("{file}: an end of no region"))),
-            Some(job) => {
-                let region = Region { file, job: job.to_owned(), lines: Vec::new() };
-                assert!(open.replace(region).is_none(), "{file}: {job} begins within another region");
+            Some("end") => regions.push(open.take().unwrap_or_else(|| panic!("{file}: end without a region"))),
+            Some(task) => {
+                let region = Region { file, task: task.to_owned(), lines: Vec::new() };
+                assert!(open.replace(region).is_none(), "{file}: {task} begins in another region");
             }
             None => {
                 if let Some(region) =
@@ -57,24 +57,24 @@ fn regions(file: &'static str) -> Vec<Region> {
             }
         }
     }
-    assert!(open.is_none(), "{file}: a region without an end");
+    assert!(open.is_none(), "{file}: region without an end");
     regions
 }
 
 #[test]
-fn each_file_shows_its_jobs() {
-    for (file, jobs) in SHOWN {
-        let shown: Vec<_> = regions(file).into_iter().map(|region| region.job).collect();
-        assert_eq!(shown, jobs, "{file}");
+fn each_file_shows_its_tasks() {
+    for (file, tasks) in SHOWN {
+        let shown: Vec<_> = regions(file).into_iter().map(|region| region.task).collect();
+        assert_eq!(shown, tasks, "{file}");
     }
 }
 
 #[test]
-fn each_job_takes_few_lines() {
+fn each_task_takes_few_lines() {
     for region in SHOWN.into_iter().flat_map(|(file, _)| regions(file)) {
-        let limit = LIMITS.iter().find(|(job, _)| *job == region.job).map(|(_, limit)| *limit);
-        let limit = limit.unwrap_or_else(|| panic!("no such job: {region}"));
-        assert!((1..=limit).contains(&region.lines.len()), "at most {limit}: {region}");
+        let limit = LIMITS.iter().find(|(task, _)| *task == region.task).map(|(_, limit)| *limit);
+        let limit = limit.unwrap_or_else(|| panic!("unknown task: {region}"));
+        assert!((1..=limit).contains(&region.lines.len()), "more than {limit} lines: {region}");
         let longest = region.lines.iter().map(|line| line.chars().count()).max();
         assert!(longest <= Some(120), "a line of {longest:?} characters: {region}");
         println!("{region}\n");

@@ -1,5 +1,4 @@
-//! The promises of the SDK, each in a module. Those that need more than the SDK and its sandbox are in
-//! `crates/kenar-tests`.
+//! The SDK's promises, one per module. Tests with further dependencies are in `crates/kenar-tests`.
 
 #[path = "../../examples/common/mod.rs"]
 mod common;

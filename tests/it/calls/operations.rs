@@ -1,4 +1,4 @@
-//! Each operation sends exactly what the platform documents: method, address, headers, credentials and body.
+//! Promise: each operation sends exactly the documented method, URL, headers, credentials and body.
 
 use http::Method;
 use kenar::error::ErrorKind;
@@ -15,16 +15,16 @@ use crate::support::calls::{
     self as support, ACCESS_TOKEN, API_KEY, access_token, all, client, conversation, only_request,
 };
 
-/// What a request shows for itself.
+/// The credentials of a request.
 #[derive(Clone, Copy)]
-enum Shows {
+enum Credentials {
     Key,
     KeyAndToken,
 }
 
-/// Checks a request whole: nothing is sent that is not named here.
+/// Checks all parts of the only request.
 #[track_caller]
-fn assert_sent(mock: &MockTransport, method: Method, url: &str, shows: Shows, body: Option<Value>) {
+fn assert_sent(mock: &MockTransport, method: Method, url: &str, credentials: Credentials, body: Option<Value>) {
     let request = only_request(mock);
     assert_eq!(request.method(), method);
     assert_eq!(request.uri().to_string(), url);
@@ -32,7 +32,7 @@ fn assert_sent(mock: &MockTransport, method: Method, url: &str, shows: Shows, bo
     let version = concat!("kenar-rust/", env!("CARGO_PKG_VERSION"));
     let mut headers = vec![("accept", "application/json"), ("user-agent", version), ("x-api-key", API_KEY)];
     let bearer = format!("Bearer {ACCESS_TOKEN}");
-    if let Shows::KeyAndToken = shows {
+    if let Credentials::KeyAndToken = credentials {
         headers.push(("authorization", &bearer));
     }
     if body.is_some() {
@@ -46,13 +46,13 @@ fn assert_sent(mock: &MockTransport, method: Method, url: &str, shows: Shows, bo
 
     match body {
         Some(body) => assert_eq!(serde_json::from_slice::<Value>(request.body()).unwrap(), body),
-        None => assert_eq!(request.body(), "", "a body where none belongs"),
+        None => assert_eq!(request.body(), "", "unexpected body"),
     }
 }
 
-fn answering(answer: Value) -> (MockTransport, Client) {
+fn responding(body: Value) -> (MockTransport, Client) {
     let mock = MockTransport::new();
-    mock.respond_json(200, &answer);
+    mock.respond_json(200, &body);
     (mock.clone(), client(mock))
 }
 
@@ -61,19 +61,19 @@ fn url(text: &str) -> url::Url {
 }
 
 #[tokio::test]
-async fn text_goes_out_byte_for_byte() {
-    let (mock, client) = answering(json!({}));
+async fn text_is_sent_unchanged() {
+    let (mock, client) = responding(json!({}));
     client.send_message(&conversation(), &ConversationMessage::text("سلام \"🚚\"\n"), &access_token()).await.unwrap();
     assert_eq!(only_request(&mock).body(), "{\"type\":\"TEXT\",\"message\":\"سلام \\\"🚚\\\"\\n\"}");
 
-    let (mock, client) = answering(json!({}));
+    let (mock, client) = responding(json!({}));
     client.send_bot_message(&conversation(), &BotMessage::text("سلام")).await.unwrap();
     assert_eq!(only_request(&mock).body(), "{\"type\":\"TEXT\",\"text_message\":\"سلام\"}");
 }
 
 #[tokio::test]
-async fn conversation_message_carries_all_actions_and_an_icon() {
-    let (mock, client) = answering(json!({ "status": 200, "message": "success" }));
+async fn conversation_message_has_all_actions_and_icons() {
+    let (mock, client) = responding(json!({ "status": 200, "message": "success" }));
     let post = PostToken::new("QYabcdef");
     let message = ConversationMessage::text("درخواست ثبت شد")
         .sender_buttons([
@@ -93,7 +93,7 @@ async fn conversation_message_carries_all_actions_and_an_icon() {
         &mock,
         Method::POST,
         "https://open-api.divar.ir/v2/open-platform/conversations/c-1/messages",
-        Shows::KeyAndToken,
+        Credentials::KeyAndToken,
         Some(json!({
             "type": "TEXT",
             "message": "درخواست ثبت شد",
@@ -117,8 +117,8 @@ async fn conversation_message_carries_all_actions_and_an_icon() {
 }
 
 #[tokio::test]
-async fn medium_goes_out_as_its_token_alone() {
-    let (mock, client) = answering(json!({}));
+async fn medium_is_sent_as_its_token() {
+    let (mock, client) = responding(json!({}));
     let message = ConversationMessage::media(MediaToken::new("medium"))
         .receiver_buttons([[Button::server_link("باز کن", json!({}))]]);
     client.send_message(&conversation(), &message, &access_token()).await.unwrap();
@@ -126,7 +126,7 @@ async fn medium_goes_out_as_its_token_alone() {
         &mock,
         Method::POST,
         "https://open-api.divar.ir/v2/open-platform/conversations/c-1/messages",
-        Shows::KeyAndToken,
+        Credentials::KeyAndToken,
         Some(json!({
             "media_token": "medium",
             "receiver_buttons": { "rows": [{ "buttons": [
@@ -135,14 +135,14 @@ async fn medium_goes_out_as_its_token_alone() {
         })),
     );
 
-    let (mock, client) = answering(json!({}));
+    let (mock, client) = responding(json!({}));
     client.send_bot_message(&conversation(), &BotMessage::media(MediaToken::new("medium"))).await.unwrap();
     assert_eq!(only_request(&mock).body(), r#"{"media_token":"medium"}"#);
 }
 
 #[tokio::test]
-async fn chatbot_writes_to_a_conversation_with_the_key_alone() {
-    let (mock, client) = answering(json!({ "conversation_id": "c-1" }));
+async fn bot_message_to_conversation_has_only_the_api_key() {
+    let (mock, client) = responding(json!({ "conversation_id": "c-1" }));
     let message = BotMessage::text("نوبت شماست").buttons([[Button::dynamic_action("۱", json!({ "position": "1" }))]]);
 
     let sent = client.send_bot_message(&conversation(), &message).await.unwrap();
@@ -152,7 +152,7 @@ async fn chatbot_writes_to_a_conversation_with_the_key_alone() {
         &mock,
         Method::POST,
         "https://open-api.divar.ir/v1/open-platform/chat/bot/conversations/c-1/messages",
-        Shows::Key,
+        Credentials::Key,
         Some(json!({
             "type": "TEXT",
             "text_message": "نوبت شماست",
@@ -164,8 +164,8 @@ async fn chatbot_writes_to_a_conversation_with_the_key_alone() {
 }
 
 #[tokio::test]
-async fn chatbot_writes_to_a_user_by_that_users_permission() {
-    let (mock, client) = answering(json!({ "conversation_id": "c-2" }));
+async fn bot_message_to_user_has_the_access_token() {
+    let (mock, client) = responding(json!({ "conversation_id": "c-2" }));
     let user = UserId::new("Ab+/cd==");
 
     let sent = client.send_bot_message_to_user(&user, &BotMessage::text("سلام"), &access_token()).await.unwrap();
@@ -175,30 +175,30 @@ async fn chatbot_writes_to_a_user_by_that_users_permission() {
         &mock,
         Method::POST,
         "https://open-api.divar.ir/v1/open-platform/chat/bot/users/Ab%2B%2Fcd%3D%3D/messages",
-        Shows::KeyAndToken,
+        Credentials::KeyAndToken,
         Some(json!({ "type": "TEXT", "text_message": "سلام" })),
     );
 }
 
 #[tokio::test]
-async fn conversation_and_a_user_are_read_without_a_body() {
-    let (mock, client) = answering(json!({}));
+async fn reads_have_no_body() {
+    let (mock, client) = responding(json!({}));
     client.get_conversation(&conversation(), &access_token()).await.unwrap();
     assert_sent(
         &mock,
         Method::GET,
         "https://open-api.divar.ir/v1/open-platform/chat/conversations/c-1",
-        Shows::KeyAndToken,
+        Credentials::KeyAndToken,
         None,
     );
 
-    let (mock, client) = answering(json!({}));
+    let (mock, client) = responding(json!({}));
     client.get_user(&access_token()).await.unwrap();
-    assert_sent(&mock, Method::GET, "https://open-api.divar.ir/v1/open-platform/users", Shows::KeyAndToken, None);
+    assert_sent(&mock, Method::GET, "https://open-api.divar.ir/v1/open-platform/users", Credentials::KeyAndToken, None);
 }
 
 #[tokio::test]
-async fn each_form_of_subscription_says_which_posts() {
+async fn each_subscription_has_its_event_and_resource() {
     let post = PostToken::new("QYabcdef");
     for (subscription, body) in [
         (
@@ -213,33 +213,33 @@ async fn each_form_of_subscription_says_which_posts() {
         (Subscription::to_updates_of_all_posts(), json!({ "event_type": "POST_UPDATE", "event_resource_id": "" })),
         (Subscription::to(SubscriptionEvent::from_name("POST_VISITED"), None), json!({ "event_type": "POST_VISITED" })),
     ] {
-        let (mock, client) = answering(json!({}));
+        let (mock, client) = responding(json!({}));
         client.subscribe(&subscription, &access_token()).await.unwrap();
         assert_sent(
             &mock,
             Method::POST,
             "https://open-api.divar.ir/v1/open-platform/events/subscriptions",
-            Shows::KeyAndToken,
+            Credentials::KeyAndToken,
             Some(body),
         );
     }
 }
 
 #[tokio::test]
-async fn upload_token_request_has_the_key_and_an_empty_object() {
-    let (mock, client) = answering(json!({ "token": "upload-token-of-the-test" }));
+async fn upload_token_request_has_an_empty_object() {
+    let (mock, client) = responding(json!({ "token": "upload-token-of-the-test" }));
     client.execute(&CreateUploadToken).await.unwrap();
     assert_sent(
         &mock,
         Method::POST,
         "https://open-api.divar.ir/experimental/open-platform/chat/upload",
-        Shows::Key,
+        Credentials::Key,
         Some(json!({})),
     );
 }
 
 #[tokio::test]
-async fn upload_shows_its_token_and_neither_key_nor_access_token() {
+async fn upload_has_only_the_upload_token() {
     let mock = MockTransport::new();
     mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
     mock.respond_json(200, &json!({ "id": "medium", "status": "ok" }));
@@ -268,7 +268,7 @@ async fn upload_shows_its_token_and_neither_key_nor_access_token() {
 }
 
 #[tokio::test]
-async fn identifier_stays_one_segment_of_the_path() {
+async fn identifier_stays_one_path_segment() {
     for (id, encoded) in [
         ("a/b", "a%2Fb"),
         ("a+b=", "a%2Bb%3D"),
@@ -307,7 +307,7 @@ async fn identifier_stays_one_segment_of_the_path() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_refused_before_anything_is() {
+async fn invalid_request_is_not_sent() {
     let mock = MockTransport::new();
     let client = client(mock.clone());
     let (text, by) = (ConversationMessage::text("سلام"), access_token());
@@ -334,13 +334,13 @@ async fn what_cannot_be_sent_is_refused_before_anything_is() {
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
         assert_eq!(error.attempts(), 0, "{error}");
         assert!(!error.may_have_been_processed(), "{error}");
-        assert!(std::error::Error::source(&error).is_some(), "does not say why: {error}");
+        assert!(std::error::Error::source(&error).is_some(), "no source: {error}");
     }
     assert!(mock.requests().is_empty(), "something was sent");
 }
 
 #[tokio::test]
-async fn all_hosts_move_together() {
+async fn base_urls_replace_all_hosts() {
     let mock = MockTransport::new();
     mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
     mock.respond_json(200, &json!({ "id": "medium" }));

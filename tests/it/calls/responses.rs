@@ -1,5 +1,6 @@
-//! Every way that Divar is known or feared to answer, and what each becomes. The answers are in `tests/fixtures/api` and
-//! `tests/fixtures/error`; what each must parse to is in the table beside them.
+//! Promise: every documented, observed or plausible response of Divar is parsed or reported correctly.
+//!
+//! The responses are in `tests/fixtures/api` and `tests/fixtures/error`; the tables below have the expected results.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,8 +28,8 @@ fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// A transport with one answer, and a client over it.
-fn answering(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Client {
+/// A client whose transport has one response.
+fn responding(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Client {
     let mock = MockTransport::new();
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -37,7 +38,7 @@ fn answering(status: u16, content_type: &'static str, body: impl Into<Bytes>) ->
     client(mock)
 }
 
-/// An operation of the caller's, whose answer is given as it is.
+/// An operation defined outside the crate, which returns the JSON of its response.
 struct Custom<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T: serde::de::DeserializeOwned + Send> Operation for Custom<T> {
@@ -71,24 +72,24 @@ fn conversation() -> ConversationId {
     ConversationId::new(POST_CONVERSATION)
 }
 
-/// Every call of the crate's, by name, with its outcome as an error or not.
-async fn every_call(answer: impl Fn() -> Client) -> Vec<(&'static str, Result<(), Error>)> {
+/// The outcome of every call of the crate, by name.
+async fn every_call(client: impl Fn() -> Client) -> Vec<(&'static str, Result<(), Error>)> {
     let by = access_token();
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
     let upload = kenar::operation::UploadMedia::new(&media, &token);
     vec![
-        ("send_message", send(&answer()).await.map(drop)),
-        ("get_conversation", answer().get_conversation(&conversation(), &by).await.map(drop)),
-        ("send_bot_message", send_bot(&answer()).await.map(drop)),
+        ("send_message", send(&client()).await.map(drop)),
+        ("get_conversation", client().get_conversation(&conversation(), &by).await.map(drop)),
+        ("send_bot_message", send_bot(&client()).await.map(drop)),
         (
             "send_bot_message_to_user",
-            answer().send_bot_message_to_user(&UserId::new("u"), &BotMessage::text("سلام"), &by).await.map(drop),
+            client().send_bot_message_to_user(&UserId::new("u"), &BotMessage::text("سلام"), &by).await.map(drop),
         ),
-        ("create_upload_token", answer().execute(&CreateUploadToken).await.map(drop)),
-        ("upload", answer().execute(&upload).await.map(drop)),
-        ("subscribe", answer().subscribe(&Subscription::to_messages_on_all_posts(), &by).await),
-        ("get_user", answer().get_user(&by).await.map(drop)),
+        ("create_upload_token", client().execute(&CreateUploadToken).await.map(drop)),
+        ("upload", client().execute(&upload).await.map(drop)),
+        ("subscribe", client().subscribe(&Subscription::to_messages_on_all_posts(), &by).await),
+        ("get_user", client().get_user(&by).await.map(drop)),
     ]
 }
 
@@ -110,9 +111,9 @@ fn rows(history: &GetConversationResponse) -> Vec<Row<'_>> {
         .collect()
 }
 
-/// What the success in `file` becomes. A file without a row here fails the test.
+/// Checks the result of the success response in `file`. A file without an arm fails the test.
 async fn check_success(file: &str, body: Bytes) {
-    let json = || answering(200, "application/json", body.clone());
+    let json = || responding(200, "application/json", body.clone());
     let by = access_token();
     match file {
         "send_message_ok.json" | "send_message_status_string.json" => {
@@ -126,9 +127,9 @@ async fn check_success(file: &str, body: Bytes) {
         "send_empty_body.txt" => {
             assert!(body.is_empty(), "{file}");
             for status in [200, 202, 204] {
-                for (call, outcome) in every_call(|| answering(status, "application/json", "")).await {
+                for (call, outcome) in every_call(|| responding(status, "application/json", "")).await {
                     let is_success = call.starts_with("send_") || call == "subscribe";
-                    assert_eq!(outcome.is_ok(), is_success, "{call} answered {status} and nothing: {outcome:?}");
+                    assert_eq!(outcome.is_ok(), is_success, "{call}: {status} with an empty body: {outcome:?}");
                 }
             }
         }
@@ -203,19 +204,19 @@ async fn check_success(file: &str, body: Bytes) {
             assert_eq!(token, MediaToken::new("media-token-placeholder"), "{file}");
         }
         "html_page.html" => {
-            for (call, outcome) in every_call(|| answering(200, "text/html", body.clone())).await {
+            for (call, outcome) in every_call(|| responding(200, "text/html", body.clone())).await {
                 let error = outcome.expect_err(call);
                 assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{call}");
                 assert_eq!(error.status(), Some(StatusCode::OK), "{call}");
                 assert!(error.api_error().is_none(), "{call}");
                 assert!(error.may_have_been_processed(), "{call}");
                 assert_eq!(error.attempts(), 1, "{call}");
-                // A page in place of an upload token could hold the token.
+                // A page instead of an upload token could contain the token.
                 let excerpt = if call == "create_upload_token" { "" } else { std::str::from_utf8(&body).unwrap() };
                 assert_eq!(error.body_excerpt(), excerpt, "{call}");
             }
         }
-        _ => panic!("tests/fixtures/api/{file} is tested nowhere"),
+        _ => panic!("tests/fixtures/api/{file} has no test"),
     }
 }
 
@@ -227,7 +228,7 @@ fn assert_conversation(history: &GetConversationResponse, file: &str) {
 }
 
 #[tokio::test]
-async fn each_success_becomes_what_its_row_says() {
+async fn each_success_fixture_is_parsed() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder("api")).unwrap() {
         let entry = entry.unwrap();
@@ -239,13 +240,13 @@ async fn each_success_becomes_what_its_row_says() {
 }
 
 #[tokio::test]
-async fn what_names_no_conversation_belongs_to_the_one_asked_for() {
+async fn message_without_conversation_gets_the_requested_one() {
     for (body, kind) in [
         (r#"{"messages":[{"type":"TEXT"},{"conversation":null},{"conversation":{"id":""}}]}"#, None),
         (r#"{"conversation":{"type":"POST"},"messages":[{"type":"TEXT"}]}"#, Some(ConversationKind::Post)),
         (r#"{"conversation":null,"messages":[{"conversation":{}}]}"#, None),
     ] {
-        let client = answering(200, "application/json", body);
+        let client = responding(200, "application/json", body);
         let history = client.get_conversation(&conversation(), &access_token()).await.unwrap();
         assert_eq!((&history.conversation.id, &history.conversation.kind), (&conversation(), &kind), "{body}");
         assert!(!history.messages.is_empty(), "{body}");
@@ -255,19 +256,19 @@ async fn what_names_no_conversation_belongs_to_the_one_asked_for() {
     }
 }
 
-/// What an error answer must be read as.
-enum Said {
+/// The expected form of an error response.
+enum Form {
     Rpc(Option<RpcCode>, &'static str),
     OAuth(&'static str, Option<&'static str>),
-    /// Neither; the body is kept.
+    /// Neither; the error has an excerpt of the body.
     Raw,
 }
 
 const RESTRICTED: &str = "message delivery failed due to recipient's restriction";
 
-/// File, status, content type, what Divar said.
-const ERRORS: &[(&str, u16, &str, Said)] = {
-    use Said::{OAuth, Raw, Rpc};
+/// File, status, content type, expected form.
+const ERRORS: &[(&str, u16, &str, Form)] = {
+    use Form::{OAuth, Raw, Rpc};
     const JSON: &str = "application/json";
     const NINE: Option<RpcCode> = Some(RpcCode::FAILED_PRECONDITION);
     &[
@@ -309,7 +310,7 @@ fn each_error_file_has_a_row() {
     assert_eq!(rows, files);
 }
 
-/// A client that makes one attempt, whatever is answered.
+/// A client with one response that makes one attempt.
 fn failing(status: u16, content_type: &'static str, body: &Bytes) -> Client {
     let mock = MockTransport::new();
     let mut response = Response::new(body.clone());
@@ -321,11 +322,11 @@ fn failing(status: u16, content_type: &'static str, body: &Bytes) -> Client {
 }
 
 #[tokio::test]
-async fn each_error_becomes_what_its_row_says_for_every_call() {
-    for (file, status, content_type, said) in ERRORS {
+async fn each_error_fixture_is_parsed_for_every_call() {
+    for (file, status, content_type, form) in ERRORS {
         let body = Bytes::from(std::fs::read(folder("error").join(file)).unwrap());
         for (call, outcome) in every_call(|| failing(*status, content_type, &body)).await {
-            let context = format!("{call} answered with {file}");
+            let context = format!("{call}: {file}");
             let error = outcome.expect_err(&context);
             assert_eq!(error.kind(), ErrorKind::Api, "{context}");
             assert_eq!(error.status().unwrap(), *status, "{context}");
@@ -334,13 +335,13 @@ async fn each_error_becomes_what_its_row_says_for_every_call() {
             assert_eq!(error.may_have_been_processed(), *status >= 500, "{context}");
             assert!(error.to_string().contains(&status.to_string()), "{context}: {error}");
 
-            let excerpt = match (error.api_error().unwrap(), said) {
-                (ApiError::Rpc(rpc), Said::Rpc(code, message)) => {
+            let excerpt = match (error.api_error().unwrap(), form) {
+                (ApiError::Rpc(rpc), Form::Rpc(code, message)) => {
                     assert_eq!((rpc.code, rpc.message.as_str()), (*code, *message), "{context}");
                     assert!(error.to_string().contains(message), "{context}: {error}");
                     ""
                 }
-                (ApiError::OAuth(oauth), Said::OAuth(code, description)) => {
+                (ApiError::OAuth(oauth), Form::OAuth(code, description)) => {
                     assert_eq!(
                         (oauth.error.as_str(), oauth.description.as_deref()),
                         (*code, *description),
@@ -348,17 +349,17 @@ async fn each_error_becomes_what_its_row_says_for_every_call() {
                     );
                     ""
                 }
-                (ApiError::Other, Said::Raw) => std::str::from_utf8(&body).unwrap(),
-                (other, _) => panic!("{context}: read as {other:?}"),
+                (ApiError::Other, Form::Raw) => std::str::from_utf8(&body).unwrap(),
+                (other, _) => panic!("{context}: parsed as {other:?}"),
             };
             assert_eq!(error.body_excerpt(), excerpt, "{context}");
-            assert_eq!(error.rpc_code(), if let Said::Rpc(code, _) = said { *code } else { None }, "{context}");
+            assert_eq!(error.rpc_code(), if let Form::Rpc(code, _) = form { *code } else { None }, "{context}");
         }
     }
 }
 
 #[tokio::test]
-async fn predicates_say_what_to_do() {
+async fn predicates_follow_status_and_code() {
     for (file, status, content_type, _) in ERRORS {
         let body = Bytes::from(std::fs::read(folder("error").join(file)).unwrap());
         let error = send(&failing(*status, content_type, &body)).await.unwrap_err();
@@ -369,12 +370,12 @@ async fn predicates_say_what_to_do() {
         assert_eq!(error.is_rate_limited(), *status == 429, "{file}");
         assert_eq!(error.is_invalid_grant(), is_grant, "{file}");
         assert_eq!(error.needs_new_permission(), [401, 403].contains(status) || is_grant, "{file}");
-        assert_eq!(by_key.needs_new_permission(), is_grant, "{file}: no user's permission was shown");
+        assert_eq!(by_key.needs_new_permission(), is_grant, "{file}: sent without an access token");
     }
 }
 
 #[tokio::test]
-async fn details_are_kept_as_they_came() {
+async fn details_are_kept_unchanged() {
     let body = std::fs::read(folder("error").join("400_details.json")).unwrap().into();
     let error = send(&failing(400, "application/json", &body)).await.unwrap_err();
     let Some(ApiError::Rpc(status)) = error.api_error() else { panic!("{error:?}") };
@@ -388,7 +389,7 @@ async fn details_are_kept_as_they_came() {
 }
 
 #[tokio::test]
-async fn redirect_is_an_error_and_not_followed() {
+async fn redirect_is_an_error() {
     for status in [301, 302, 303, 307, 308] {
         for (call, outcome) in every_call(|| failing(status, "text/plain", &Bytes::new())).await {
             let error = outcome.expect_err(call);
@@ -399,7 +400,7 @@ async fn redirect_is_an_error_and_not_followed() {
 }
 
 #[tokio::test]
-async fn ambiguous_code_leaves_the_outcome_open_at_any_status() {
+async fn ambiguous_code_may_have_been_processed_at_any_status() {
     for (code, open) in [(1, true), (2, true), (3, false), (4, true), (7, false), (9, false), (10, true), (13, true)] {
         let body = json!({ "code": code, "message": "placeholder" }).to_string().into();
         let error = send(&failing(409, "application/json", &body)).await.unwrap_err();
@@ -417,20 +418,20 @@ async fn only_a_message_has_a_recipient() {
 }
 
 #[test]
-fn operation_without_the_client_tells_the_same() {
+fn operation_without_a_client_reports_the_same_error() {
     let (conversation, message) = (ConversationId::new("c-1"), ConversationMessage::text("placeholder"));
     let by = AccessToken::new("placeholder").unwrap();
     let operation = SendMessage::new(&conversation, &message, &by);
-    let answer = |status: u16, code: i32| {
+    let error = |status: u16, code: i32| {
         let body = json!({ "code": code, "message": "placeholder" }).to_string().into();
         operation.response(http::Response::builder().status(status).body(body).unwrap()).unwrap_err()
     };
-    assert!(answer(401, 16).needs_new_permission());
-    assert!(answer(412, 9).is_recipient_restricted());
+    assert!(error(401, 16).needs_new_permission());
+    assert!(error(412, 9).is_recipient_restricted());
 }
 
 #[tokio::test]
-async fn retry_after_is_told_in_seconds_or_by_date() {
+async fn retry_after_is_parsed_from_seconds_or_date() {
     let after = |value: &str| {
         let mock = MockTransport::new();
         let mut response = Response::new(Bytes::new());
@@ -450,26 +451,26 @@ async fn retry_after_is_told_in_seconds_or_by_date() {
 }
 
 #[tokio::test]
-async fn unexpected_success_says_where_reading_stopped() {
+async fn unexpected_response_contains_the_json_path() {
     #[derive(Debug, Deserialize)]
     struct Asked {
         #[serde(rename = "list")]
         _list: Vec<u8>,
     }
-    let error = custom::<Asked>(&answering(200, "application/json", r#"{"list":[1,"two"]}"#)).await.unwrap_err();
+    let error = custom::<Asked>(&responding(200, "application/json", r#"{"list":[1,"two"]}"#)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
-    let why = std::error::Error::source(&error).unwrap().to_string();
-    assert!(why.contains("list[1]"), "{why}");
-    assert_eq!(error.body_excerpt(), "", "what people wrote is not for a log");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("list[1]"), "{source}");
+    assert_eq!(error.body_excerpt(), "", "messages do not belong in a log");
 }
 
 #[tokio::test]
-async fn no_json_value_of_another_shape_is_taken_for_a_success() {
+async fn json_of_another_type_is_not_a_success() {
     for body in ["[]", "\"text\"", "17", "null", "true", "{\"a\":", "\u{feff}[]", "\u{feff}\u{feff}", "{} {}"] {
-        for (call, outcome) in every_call(|| answering(200, "application/json", body)).await {
-            // Nothing is read of the answer to a subscription; it only has to be JSON. A send needs no data.
+        for (call, outcome) in every_call(|| responding(200, "application/json", body)).await {
+            // A subscription's response may be any JSON, and a send's may be empty.
             if call != "subscribe" && !(body == "null" && call.starts_with("send_")) {
-                let error = outcome.expect_err(&format!("{call} took {body} for a success"));
+                let error = outcome.expect_err(&format!("{call} accepted {body}"));
                 assert_eq!(error.kind(), ErrorKind::UnexpectedResponse, "{call}: {body}");
             }
         }
@@ -477,11 +478,11 @@ async fn no_json_value_of_another_shape_is_taken_for_a_success() {
 }
 
 #[tokio::test]
-async fn empty_success_is_a_success_if_no_data_is_needed() {
+async fn empty_response_is_a_success_if_no_data_is_needed() {
     for body in ["", " \r\n", "null", " null\n", "\u{feff}", "\u{feff}null", "\u{feff}{}", "{}", "{\"\\ud800\":1e400}"]
     {
         for status in [200, 201, 204] {
-            for (call, outcome) in every_call(|| answering(status, "application/json", body)).await {
+            for (call, outcome) in every_call(|| responding(status, "application/json", body)).await {
                 if call == "subscribe" || call.starts_with("send_") {
                     assert!(outcome.is_ok(), "{call}: {status} {body:?}: {outcome:?}");
                 }
@@ -491,24 +492,24 @@ async fn empty_success_is_a_success_if_no_data_is_needed() {
 }
 
 #[tokio::test]
-async fn byte_order_mark_hides_neither_data_nor_errors() {
-    let user = answering(200, "application/json", "\u{feff}{\"phone_numbers\":[\"09990000000\"]}");
+async fn byte_order_mark_is_ignored() {
+    let user = responding(200, "application/json", "\u{feff}{\"phone_numbers\":[\"09990000000\"]}");
     assert_eq!(user.get_user(&access_token()).await.unwrap().phone_number.as_deref(), Some("09990000000"));
 
     let error =
-        send(&answering(412, "application/json", "\u{feff}{\"code\":9,\"message\":\"blocked\"}")).await.unwrap_err();
+        send(&responding(412, "application/json", "\u{feff}{\"code\":9,\"message\":\"blocked\"}")).await.unwrap_err();
     assert_eq!(error.rpc_code(), Some(RpcCode::FAILED_PRECONDITION));
 
-    // What people wrote is not for a log.
+    // Messages do not belong in a log.
     let error =
-        custom::<Vec<u8>>(&answering(200, "application/json", "\u{feff}{\"text\":\"private\"}")).await.unwrap_err();
+        custom::<Vec<u8>>(&responding(200, "application/json", "\u{feff}{\"text\":\"private\"}")).await.unwrap_err();
     assert_eq!(error.body_excerpt(), "");
 }
 
 #[tokio::test]
-async fn unrepresentable_values_do_not_hide_the_others() {
+async fn unrepresentable_values_are_ignored() {
     let body = r#"{"phone_numbers":["0999\ud800"],"user_id":1e400,"\udfff":"\ud800"}"#;
-    let user = answering(200, "application/json", body).get_user(&access_token()).await.unwrap();
+    let user = responding(200, "application/json", body).get_user(&access_token()).await.unwrap();
     assert_eq!((user.phone_number.as_deref(), user.user_id), (Some("0999\u{fffd}"), None));
 
     #[derive(Debug, Deserialize)]
@@ -517,17 +518,17 @@ async fn unrepresentable_values_do_not_hide_the_others() {
         list: Vec<String>,
     }
     let own =
-        custom::<Own>(&answering(200, "application/json", r#"{"number":-1e400,"list":["\udc00a"]}"#)).await.unwrap();
+        custom::<Own>(&responding(200, "application/json", r#"{"number":-1e400,"list":["\udc00a"]}"#)).await.unwrap();
     assert_eq!((own.number, own.list), (None, vec!["\u{fffd}a".to_owned()]));
 
-    // Reading in another way overflows no stack.
+    // The tolerant parser limits its recursion too.
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let error = custom::<serde_json::Value>(&answering(200, "application/json", deep)).await.unwrap_err();
+    let error = custom::<serde_json::Value>(&responding(200, "application/json", deep)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedResponse);
 }
 
 #[tokio::test]
-async fn upload_that_did_not_go_well_is_no_success() {
+async fn failed_or_incomplete_upload_is_an_error() {
     let upload = |body: &'static str| async move {
         let mock = MockTransport::new();
         mock.respond_json(200, &json!({ "token": "upload-token-of-the-test" }));
@@ -542,7 +543,7 @@ async fn upload_that_did_not_go_well_is_no_success() {
 }
 
 #[tokio::test]
-async fn excerpt_is_bounded() {
+async fn body_excerpt_is_bounded() {
     for body in ["<p>".repeat(100_000), "سلام".repeat(100_000), ["-", &"سلام".repeat(100_000)].concat()] {
         for status in [200, 500] {
             let error = send(&failing(status, "text/html", &body.clone().into())).await.unwrap_err();
@@ -555,6 +556,6 @@ async fn excerpt_is_bounded() {
 }
 
 #[test]
-fn headers_without_retry_after_ask_for_no_pause() {
+fn missing_retry_after_is_none() {
     assert_eq!(response::retry_after(&HeaderMap::new()), None);
 }

@@ -1,4 +1,4 @@
-//! Promise: keys and tokens of the sandbox never travel to Divar; the error says what is set wrongly.
+//! Promise: the sandbox's keys and tokens are never sent to Divar; the error names the wrong setting.
 
 use kenar::client::ClientSetupError;
 use kenar::error::ErrorKind;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::calls::{API_KEY, access_token, client, conversation};
 
 #[test]
-fn sandbox_api_key_is_refused_for_divar() {
+fn sandbox_api_key_is_rejected_for_divar() {
     let build = |base_urls| {
         let key = ApiKey::new("sandbox-api-key-1-0123456789abcdef").unwrap();
         Client::builder(key).base_urls(base_urls).transport(MockTransport::new()).build().map(drop)
@@ -30,11 +30,11 @@ fn sandbox_api_key_is_refused_for_divar() {
 }
 
 #[tokio::test]
-async fn sandbox_tokens_are_refused_for_divar() {
+async fn sandbox_tokens_are_not_sent_to_divar() {
     let mock = MockTransport::new();
     let client = client(mock.clone());
     let token = "sandbox-access-token-3-0123456789abcdef";
-    // As the sandbox writes upload tokens, in Base64.
+    // The sandbox's upload tokens are Base64.
     let upload_token = UploadToken::new("c2FuZGJveC11cGxvYWQtdG9rZW4tMS0wMTIz").unwrap();
     let oauth = |secret: &str| {
         client.oauth(OAuthApp::new("app", ClientSecret::new(secret).unwrap(), "https://addon.example/oauth").unwrap())
@@ -51,12 +51,12 @@ async fn sandbox_tokens_are_refused_for_divar() {
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
         assert!(!error.may_have_been_processed());
-        let why = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(why, "a key or token of kenar-sandbox is unknown to Divar: set the sandbox's base URL");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "a key or token of kenar-sandbox is unknown to Divar: set the sandbox's base URL");
     }
-    assert!(mock.requests().is_empty(), "something was sent");
+    assert!(mock.requests().is_empty(), "a request was sent");
 
-    // Divar's own tokens go to Divar, and the sandbox's to the sandbox.
+    // Other tokens are sent to Divar, and the sandbox's tokens to the sandbox.
     mock.respond_json(200, &json!({}));
     client.send_message(&conversation(), &message, &access_token()).await.unwrap();
     mock.respond_json(200, &json!({}));

@@ -1,4 +1,4 @@
-//! What the compiler promises to those who spawn, share and wrap: this file compiling is most of the test.
+//! Promise: types are `Send`, `Sync`, `Clone` and `Debug` as programs need. Most of the test is that it compiles.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn spawnable<T: Send>(value: T) -> T {
 fn std_error<T: std::error::Error + Send + Sync + 'static>() {}
 
 #[test]
-fn types_are_what_programs_need_them_to_be() {
+fn types_implement_the_promised_traits() {
     fn cloned_and_printed<T: Clone + Debug + Send + Sync + 'static>() {}
     cloned_and_printed::<Client>();
     cloned_and_printed::<MockTransport>();
@@ -52,7 +52,7 @@ fn types_are_what_programs_need_them_to_be() {
 }
 
 #[test]
-fn shared_api_is_an_api() {
+fn shared_chat_api_implements_chat_api() {
     fn takes(_: impl ChatApi) {}
     let api: Arc<dyn ChatApi> = Arc::new(client(MockTransport::new()));
     takes(api);
@@ -63,8 +63,8 @@ async fn oauth_flow_can_be_spawned() {
     let mock = MockTransport::new();
     let app = OAuthApp::new("delivery", ClientSecret::new("placeholder").unwrap(), "https://addon.example/oauth");
     let oauth = client(mock.clone()).oauth(app.unwrap());
-    let answer = json!({ "access_token": "placeholder-1", "refresh_token": "placeholder-2", "expires_in": 3600 });
-    (0..2).for_each(|_| mock.respond_json(200, &answer));
+    let tokens = json!({ "access_token": "placeholder-1", "refresh_token": "placeholder-2", "expires_in": 3600 });
+    (0..2).for_each(|_| mock.respond_json(200, &tokens));
 
     let tokens = spawnable(oauth.exchange(AuthorizationCode::new("placeholder").unwrap())).await.unwrap();
     spawnable(oauth.refresh(&tokens)).await.unwrap();
@@ -77,9 +77,9 @@ async fn oauth_flow_can_be_spawned() {
 }
 
 #[test]
-fn every_icon_has_a_name_of_its_own() {
+fn icon_names_are_unique() {
     let names: std::collections::HashSet<_> = Icon::ALL.iter().map(Icon::name).collect();
-    assert_eq!((Icon::ALL.len(), names.len()), (822, 822), "as many as the platform publishes");
+    assert_eq!((Icon::ALL.len(), names.len()), (822, 822), "the number of published icons");
 }
 
 #[test]

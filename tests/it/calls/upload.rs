@@ -1,5 +1,4 @@
-//! Uploads: what arrives is what was given, read by a multipart parser that is not ours; what cannot arrive is refused
-//! before anything is sent.
+//! Promise: uploads arrive unchanged, as an independent multipart parser shows; invalid media are not sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,7 +23,7 @@ fn token() -> UploadToken {
     UploadToken::new("upload-token-of-the-test").unwrap()
 }
 
-/// What a parser finds in an upload.
+/// A part of an upload, as parsed.
 #[derive(Debug, PartialEq)]
 struct Parsed {
     name: String,
@@ -33,7 +32,7 @@ struct Parsed {
     bytes: Bytes,
 }
 
-/// The parts of a request's form.
+/// Parses the multipart form of a request.
 async fn parse(request: Request<Bytes>) -> Vec<Parsed> {
     let mut request = request.map(axum::body::Body::from);
     DefaultBodyLimit::disable().apply(&mut request);
@@ -50,7 +49,7 @@ async fn parse(request: Request<Bytes>) -> Vec<Parsed> {
     parts
 }
 
-/// Uploads over a mock and parses what it got.
+/// Uploads to a mock and parses the request.
 async fn upload(media: &Media) -> Parsed {
     let mock = MockTransport::new();
     mock.respond_json(200, &json!({ "id": "medium", "status": "ok" }));
@@ -62,14 +61,14 @@ async fn upload(media: &Media) -> Parsed {
     parts.remove(0)
 }
 
-/// Bytes of every value, boundaries and line breaks among them.
+/// Bytes of every value, with boundaries and line breaks.
 fn awkward() -> Bytes {
     let mut bytes: Vec<u8> = (0..=255).cycle().take(200_000).collect();
     bytes.extend_from_slice(b"\r\n--kenar-00000000000000000000000000000000--\r\n--\r\n\r\n");
     bytes.into()
 }
 
-/// A stream of given frames.
+/// A stream of these frames.
 struct Frames(std::vec::IntoIter<Bytes>);
 
 fn frames(frames: impl IntoIterator<Item = Bytes>) -> Frames {
@@ -86,7 +85,7 @@ impl http_body::Body for Frames {
 }
 
 #[tokio::test]
-async fn every_source_arrives_byte_for_byte() {
+async fn every_source_arrives_unchanged() {
     let bytes = awkward();
     let length = bytes.len() as u64;
     let path = std::env::temp_dir().join(format!("kenar-upload-{}.png", std::process::id()));
@@ -110,14 +109,14 @@ async fn every_source_arrives_byte_for_byte() {
         let parsed = upload(&media).await;
         assert_eq!((parsed.name.as_str(), parsed.file_name.as_str()), ("file", "photo.png"), "{what}");
         assert_eq!(parsed.content_type, "image/png", "{what}");
-        assert!(parsed.bytes == bytes, "{what}: other bytes arrived");
+        assert!(parsed.bytes == bytes, "{what}: the bytes differ");
     }
     std::fs::remove_file(&path).unwrap();
-    assert!(MediaSource::file(&path).await.is_err(), "a file that is not there");
+    assert!(MediaSource::file(&path).await.is_err(), "a missing file");
 }
 
 #[tokio::test]
-async fn file_name_arrives_and_breaks_nothing() {
+async fn file_name_is_escaped() {
     for (name, arrives) in [
         ("photo.png", "photo.png"),
         ("عکس خانه.png", "عکس خانه.png"),
@@ -139,7 +138,7 @@ async fn file_name_arrives_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn each_format_has_its_address_and_content_type() {
+async fn each_format_has_its_path_and_content_type() {
     for (kind, endings) in [
         (MediaKind::Image, &[("png", "image/png"), ("jpg", "image/jpeg"), ("jpeg", "image/jpeg")][..]),
         (
@@ -169,7 +168,7 @@ async fn each_format_has_its_address_and_content_type() {
 }
 
 #[tokio::test]
-async fn what_divar_does_not_take_is_refused_before_anything_is_sent() {
+async fn unsupported_media_is_rejected() {
     let one = || MediaSource::bytes("a");
     for (kind, name) in [
         (MediaKind::Image, "a.gif"),
@@ -181,10 +180,10 @@ async fn what_divar_does_not_take_is_refused_before_anything_is_sent() {
         (MediaKind::Voice, "a.ogg"),
         (MediaKind::Video, "a.3gp"),
     ] {
-        let refused = Media::new(kind, name, one()).expect_err(name);
-        let InvalidMedia::Format { kind: told, file_name, .. } = &refused else { panic!("{name}: {refused:?}") };
-        assert_eq!((*told, file_name.as_str()), (kind, name));
-        assert!(refused.to_string().contains(kind.extensions()[0]), "does not say what is taken: {refused}");
+        let error = Media::new(kind, name, one()).expect_err(name);
+        let InvalidMedia::Format { kind: actual, file_name, .. } = &error else { panic!("{name}: {error:?}") };
+        assert_eq!((*actual, file_name.as_str()), (kind, name));
+        assert!(error.to_string().contains(kind.extensions()[0]), "names no supported format: {error}");
     }
 
     const MIB: u64 = 1024 * 1024;
@@ -198,39 +197,39 @@ async fn what_divar_does_not_take_is_refused_before_anything_is_sent() {
         assert!(of(max).is_ok() && of(1).is_ok(), "{kind}");
         assert_eq!(of(0).unwrap_err(), InvalidMedia::Empty, "{kind}");
         for too_long in [max + 1, u64::MAX] {
-            let refused = of(too_long).unwrap_err();
-            assert!(matches!(refused, InvalidMedia::TooLarge { length, .. } if length == too_long), "{refused:?}");
+            let error = of(too_long).unwrap_err();
+            assert!(matches!(error, InvalidMedia::TooLarge { length, .. } if length == too_long), "{error:?}");
         }
     }
     assert_eq!(Media::image("a.png", MediaSource::bytes("")).unwrap_err(), InvalidMedia::Empty);
 }
 
 #[tokio::test]
-async fn stream_of_wrong_length_fails_and_is_not_repeated() {
-    for (what, announced, frames) in [
+async fn stream_of_wrong_length_fails_without_retry() {
+    for (what, declared, frames) in [
         ("short", 10, frames(["12345".into()])),
         ("empty", 10, frames([])),
         ("long in one frame", 4, frames(["12345".into()])),
         ("long by a frame", 5, frames(["12345".into(), "6".into()])),
     ] {
-        let media = Media::video("a.mp4", MediaSource::stream(announced, frames)).unwrap();
+        let media = Media::video("a.mp4", MediaSource::stream(declared, frames)).unwrap();
         let mock = MockTransport::new();
         mock.respond_json(200, &json!({ "id": "medium" }));
         let error = client(mock.clone()).execute(&UploadMedia::new(&media, &token())).await.expect_err(what);
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::RequestBody, 1), "{what}");
         assert!(!error.may_have_been_processed(), "{what}");
-        assert!(mock.requests().is_empty(), "{what} went out whole");
+        assert!(mock.requests().is_empty(), "{what}: a complete request was sent");
     }
 }
 
 #[tokio::test]
-async fn on_the_wire_the_length_is_announced_and_exact() {
+async fn content_length_is_exact_on_the_wire() {
     let bytes = awkward();
     let source = MediaSource::reader(bytes.len() as u64, std::io::Cursor::new(bytes.clone()));
     let media = Media::video("v.mp4", source).unwrap();
     let server = Server::start().await;
     let client = server.client();
-    // The server reads exactly what is announced; what came beyond would be taken for a second request.
+    // The server reads exactly the declared length; any other bytes would begin a second request.
     let (outcome, received) = tokio::join!(client.upload_media(media), async {
         let mut connection = server.accept().await;
         connection.request().await.unwrap();
@@ -244,22 +243,22 @@ async fn on_the_wire_the_length_is_announced_and_exact() {
     assert!(received.head.starts_with("POST /upload/video HTTP/1.1\r\n"), "{}", received.head);
     assert_eq!(received.headers("content-length"), [received.body.len().to_string()]);
     assert_eq!(received.headers("authorization"), ["Bearer upload-token-of-the-test"]);
-    assert!(received.headers("x-api-key").is_empty(), "the upload host was shown the API key");
+    assert!(received.headers("x-api-key").is_empty(), "the API key was sent to the upload host");
     let content_type = received.headers("content-type")[0].to_owned();
     let request = Request::post("/").header("content-type", content_type).body(received.body.into()).unwrap();
     let parts = parse(request).await;
     assert_eq!(parts.len(), 1);
-    assert!(parts[0].bytes == bytes, "other bytes arrived");
+    assert!(parts[0].bytes == bytes, "the bytes differ");
 }
 
 #[tokio::test]
-async fn stream_of_wrong_length_is_never_a_whole_request() {
-    for (what, announced, frames) in [
+async fn stream_of_wrong_length_is_never_a_complete_request() {
+    for (what, declared, frames) in [
         ("short", 10, frames(["12345".into()])),
         ("long", 4, frames(["12345".into()])),
         ("long by a frame", 5, frames(["12345".into(), "6".into()])),
     ] {
-        let media = Media::video("a.mp4", MediaSource::stream(announced, frames)).unwrap();
+        let media = Media::video("a.mp4", MediaSource::stream(declared, frames)).unwrap();
         let server = Server::start().await;
         let client = server.client();
         let token = token();
@@ -268,12 +267,12 @@ async fn stream_of_wrong_length_is_never_a_whole_request() {
             tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
         let error = outcome.expect_err(what);
         assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{what}");
-        assert!(received.is_none(), "{what}: the server took it for a whole request");
+        assert!(received.is_none(), "{what}: the server received a complete request");
     }
 }
 
 #[tokio::test]
-async fn reader_that_fails_says_why() {
+async fn failed_reader_is_in_the_error() {
     struct Broken;
     impl tokio::io::AsyncRead for Broken {
         fn poll_read(
@@ -281,7 +280,7 @@ async fn reader_that_fails_says_why() {
             _: &mut Context<'_>,
             _: &mut tokio::io::ReadBuf<'_>,
         ) -> Poll<std::io::Result<()>> {
-            Poll::Ready(Err(std::io::Error::other("the disk is on fire")))
+            Poll::Ready(Err(std::io::Error::other("disk failure")))
         }
     }
     let media = Media::video("a.mp4", MediaSource::reader(10, Broken)).unwrap();
@@ -292,16 +291,16 @@ async fn reader_that_fails_says_why() {
     let (outcome, _) = tokio::join!(client.execute(&upload), async { server.accept().await.request().await });
     let error = outcome.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{error:?}");
-    assert!(said(&error).contains("the disk is on fire"), "{}", said(&error));
+    assert!(chain(&error).contains("disk failure"), "{}", chain(&error));
 }
 
-/// Everything that an error says, with its sources.
-fn said(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// The messages of an error and its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let errors = std::iter::successors(Some(error), |error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// A folder of one test, removed at its end.
+/// A temporary directory of one test.
 struct Folder(std::path::PathBuf);
 
 impl Folder {
@@ -325,7 +324,7 @@ impl Drop for Folder {
 }
 
 #[tokio::test]
-async fn what_is_not_a_file_is_refused_at_once() {
+async fn source_that_is_not_a_file_is_rejected() {
     let folder = Folder::new("not-a-file");
     let missing = folder.0.join("missing");
     for path in [folder.0.as_path(), std::path::Path::new("/dev/null"), &missing] {
@@ -335,7 +334,7 @@ async fn what_is_not_a_file_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn file_that_changed_before_the_upload_sends_nothing() {
+async fn file_changed_before_upload_is_not_sent() {
     let folder = Folder::new("changed-before");
     for change in ["removed", "shrunk", "grown", "a directory"] {
         let path = folder.file(&[7; 100]);
@@ -353,17 +352,17 @@ async fn file_that_changed_before_the_upload_sends_nothing() {
         let error = client(mock.clone()).execute(&UploadMedia::new(&media, &token())).await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::RequestBody, 0), "{change}");
         assert!(!error.may_have_been_processed(), "{change}");
-        assert!(said(&error).contains(&path.display().to_string()), "{change}: {}", said(&error));
+        assert!(chain(&error).contains(&path.display().to_string()), "{change}: {}", chain(&error));
         assert!(mock.requests().is_empty(), "{change}");
         let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
     }
 }
 
-/// Larger than what the sockets of both sides hold: the rest of the file is read after the server has begun to read.
+/// Exceeds the socket buffers of both sides, so that the client reads the file while the server reads the request.
 const LARGE: usize = 40 << 20;
 
 #[tokio::test]
-async fn file_changed_during_upload_is_never_a_whole_request() {
+async fn file_changed_during_upload_is_never_a_complete_request() {
     let folder = Folder::new("changed-during");
     for change in [LARGE - 1, LARGE + 1] {
         let path = folder.file(&vec![7; LARGE]);
@@ -373,33 +372,33 @@ async fn file_changed_during_upload_is_never_a_whole_request() {
         let upload = UploadMedia::new(&media, &token);
         let (outcome, received) = tokio::join!(client.execute(&upload), async {
             let mut connection = server.accept().await;
-            // The upload has begun.
+            // Waits until the upload has begun.
             connection.peek().await;
             std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(change as u64).unwrap();
             connection.request().await
         });
         let error = outcome.unwrap_err();
         assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::RequestBody, false), "{error:?}");
-        assert!(said(&error).contains(&path.display().to_string()), "{}", said(&error));
-        assert!(received.is_none(), "the server took it for a whole request");
+        assert!(chain(&error).contains(&path.display().to_string()), "{}", chain(&error));
+        assert!(received.is_none(), "the server received a complete request");
     }
 }
 
 #[tokio::test]
-async fn upload_cut_off_in_the_middle_was_not_processed() {
+async fn interrupted_upload_was_not_processed() {
     let server = Server::start().await;
     let (client, token) = (server.client(), token());
     let (_writer, reader) = tokio::io::duplex(1000);
     let media = Media::video("a.mp4", MediaSource::reader(1000, reader)).unwrap();
     let upload = UploadMedia::new(&media, &token);
     let (outcome, ()) = tokio::join!(client.execute(&upload), async {
-        // Closes once the upload has begun; the reader still owes every byte.
+        // Closes the connection once the upload has begun.
         server.accept().await.peek().await;
     });
     let error = outcome.unwrap_err();
     assert_eq!((error.kind(), error.may_have_been_processed()), (ErrorKind::Interrupted, false), "{error:?}");
 
-    // The same where the time is up.
+    // The same for a timeout.
     let client = client.with_time_limit(std::time::Duration::from_millis(200));
     let (_writer, reader) = tokio::io::duplex(1000);
     let media = Media::video("a.mp4", MediaSource::reader(1000, reader)).unwrap();
@@ -410,7 +409,7 @@ async fn upload_cut_off_in_the_middle_was_not_processed() {
 }
 
 #[tokio::test]
-async fn stream_past_its_length_is_never_a_whole_request() {
+async fn long_stream_is_never_a_complete_request() {
     let body = || kenar::request::Body::stream(5, frames(["12345".into(), "6".into()]));
     body().collect().await.unwrap_err();
     let exact = kenar::request::Body::stream(5, frames(["123".into(), "45".into()]));
@@ -423,11 +422,11 @@ async fn stream_past_its_length_is_never_a_whole_request() {
         server.accept().await.request().await
     });
     outcome.unwrap_err();
-    assert!(received.is_none(), "the server took it for a whole request");
+    assert!(received.is_none(), "the server received a complete request");
 }
 
 #[tokio::test]
-async fn no_boundary_is_used_twice() {
+async fn boundaries_are_unique() {
     let mock = MockTransport::new();
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
     for _ in 0..2 {

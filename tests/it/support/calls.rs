@@ -1,4 +1,4 @@
-//! What the tests of this folder share.
+//! Helpers for tests of calls.
 
 use std::collections::BTreeMap;
 
@@ -24,14 +24,14 @@ pub fn client(transport: impl HttpTransport) -> Client {
     Client::builder(ApiKey::new(API_KEY).unwrap()).transport(transport).build().unwrap()
 }
 
-/// The one request that was sent.
+/// The only request sent.
 pub fn only_request(mock: &MockTransport) -> Request<Bytes> {
     let mut requests = mock.requests();
     assert_eq!(requests.len(), 1, "requests sent");
     requests.remove(0)
 }
 
-/// All headers, by name. A header given twice shows as one value with both.
+/// All headers by name; repeated headers are joined.
 pub fn all(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! A server of bytes on loopback: it does exactly what a test tells it to, which no HTTP library would.
+//! A raw TCP server on loopback, for behaviour that HTTP libraries do not have.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,14 +17,14 @@ pub struct Connection {
     read: Vec<u8>,
 }
 
-/// A request as it came: the lines before the body, and the body.
+/// A raw request: its head and its body.
 pub struct Received {
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Received {
-    /// The values of all headers of a name, given in lower case.
+    /// The values of all headers with a name.
     pub fn headers(&self, name: &str) -> Vec<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
@@ -44,7 +44,7 @@ impl Server {
         BaseUrls::single(&format!("http://{}", self.address())).unwrap()
     }
 
-    /// A client with the crate's own transport, one attempt, and time enough for a slow machine.
+    /// A client with the default transport, one attempt, and a timeout for slow machines.
     pub fn client(&self) -> Client {
         Client::builder(ApiKey::new(super::calls::API_KEY).unwrap())
             .base_urls(self.base_urls())
@@ -59,14 +59,14 @@ impl Server {
         Connection { stream, read: Vec::new() }
     }
 
-    /// Whether nobody has connected. What connects on loopback is in the listener's queue at once.
+    /// Returns `true` if nobody has connected. Connections on loopback are queued at once.
     pub fn stayed_untouched(self) -> bool {
         let listener = self.0.into_std().unwrap();
         listener.set_nonblocking(true).unwrap();
         matches!(listener.accept(), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
-    /// Takes one connection and one request, answers with `bytes` and closes.
+    /// Accepts one connection, reads one request, responds with `bytes` and closes.
     pub async fn respond_once(&self, bytes: impl AsRef<[u8]>) -> Received {
         let mut connection = self.accept().await;
         let received = connection.request().await.expect("a request");
@@ -76,7 +76,7 @@ impl Server {
 }
 
 impl Connection {
-    /// The next request; `None` where the client closes instead.
+    /// The next request; `None` if the client closes the connection.
     pub async fn request(&mut self) -> Option<Received> {
         let end = loop {
             if let Some(at) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -88,7 +88,7 @@ impl Connection {
         };
         let head = String::from_utf8(self.read.drain(..end).collect()).unwrap();
         let mut received = Received { head, body: Vec::new() };
-        assert!(received.headers("transfer-encoding").is_empty(), "a body of no announced length: {}", received.head);
+        assert!(received.headers("transfer-encoding").is_empty(), "body without a declared length: {}", received.head);
         let length = received.headers("content-length").first().map_or(0, |length| length.parse().unwrap());
         while self.read.len() < length {
             if self.stream.read_buf(&mut self.read).await.ok()? == 0 {
@@ -99,18 +99,18 @@ impl Connection {
         Some(received)
     }
 
-    /// Waits for the first bytes of a request, and leaves them to be read.
+    /// Waits for the first byte of a request without consuming it.
     pub async fn peek(&self) {
         self.stream.peek(&mut [0]).await.unwrap();
     }
 
-    /// Writes bytes; the client may be gone by then.
+    /// Writes bytes; ignores a closed connection.
     pub async fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 }
 
-/// An answer of JSON with its length.
+/// A JSON response.
 pub fn json(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into()
 }

@@ -1,4 +1,4 @@
-//! Helpers that the tests share. No test uses all of them.
+//! Shared helpers. No test uses all of them.
 #![allow(dead_code)]
 
 pub mod calls;

@@ -1,14 +1,14 @@
-//! What the tests of webhooks share. Each of them uses a part of it.
+//! Helpers for tests of webhooks.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-/// The root of the workspace, for the package at the root and for those below it.
+/// The root of the workspace, from any of its packages.
 pub fn root() -> PathBuf {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let is_root = |directory: &&std::path::Path| directory.join("tests/fixtures").is_dir();
-    package.ancestors().find(is_root).expect("the fixtures are in the workspace").to_owned()
+    package.ancestors().find(is_root).expect("tests/fixtures exists").to_owned()
 }
 
 pub fn folder(name: &str) -> PathBuf {
@@ -21,18 +21,18 @@ pub fn fixture(folder_name: &str, file: &str) -> Vec<u8> {
 }
 
 pub fn files(folder_name: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder(folder_name)).expect("the folder of fixtures can be read");
+    let entries = fs::read_dir(folder(folder_name)).expect("the fixtures are readable");
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Compares what each fixture of a folder is read as with what the table says, and tells all that differ at once. A
-/// fixture without a row fails, and so does a row without a fixture.
+/// Parses each fixture of a folder, and reports all differences from the table at once. Each fixture must have a row and
+/// each row a fixture.
 pub fn check_folder(folder_name: &str, table: &[(&str, &str)], read: impl Fn(&[u8]) -> String) {
     let rows: BTreeSet<String> = table.iter().map(|(file, _)| (*file).to_owned()).collect();
     assert_eq!(rows.len(), table.len(), "{folder_name}: a fixture has two rows");
     let files = files(folder_name);
     let without_row: Vec<_> = files.difference(&rows).collect();
-    assert!(without_row.is_empty(), "{folder_name}: fixtures that nothing is asserted of: {without_row:?}");
+    assert!(without_row.is_empty(), "{folder_name}: fixtures without a row: {without_row:?}");
 
     let mut wrong = String::new();
     for (file, expected) in table {
@@ -41,10 +41,10 @@ pub fn check_folder(folder_name: &str, table: &[(&str, &str)], read: impl Fn(&[u
             wrong += &format!("\n{folder_name}/{file}\n  expected: {expected}\n  actual:   {actual}");
         }
     }
-    assert!(wrong.is_empty(), "fixtures read as something else:{wrong}");
+    assert!(wrong.is_empty(), "unexpected results:{wrong}");
 }
 
-/// What is there, as `name value` pairs.
+/// A summary as `name value` pairs.
 #[derive(Default)]
 pub struct Summary(Vec<String>);
 
