@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Checks which module imports which, by the `use` lines and paths of the code.
+"""Checks the imports between modules, by the `use` lines and paths in the code.
 
-    .ci/imports.py        fails on an import upwards between the floors of the SDK, and on a circle between the modules of a crate
-    .ci/imports.py -v     also prints who imports whom
+    .ci/imports.py        fails on an import of a higher floor of the SDK, and on a cycle in a crate
+    .ci/imports.py -v     also prints all imports
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the bottom up: a module imports only from its own floor and from floors below it (ARCHITECTURE.md).
+# From the bottom up. A module imports only from its own floor and those below (ARCHITECTURE.md).
 FLOORS = [
     ["env", "error", "secret", "redact"],
     ["request", "model"],
@@ -24,7 +24,7 @@ CRATES = ["src", "crates/kenar-sandbox/src", "crates/kenar-store/src"]
 
 
 def code(path):
-    """The code of a file, without comments and without its tests."""
+    """The code of a file, without comments and tests."""
     text = path.read_text(encoding="utf-8").split("#[cfg(test)]\nmod tests", 1)[0]
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("//") and 'doc = "' not in line)
     return "\n".join(lines)
@@ -36,7 +36,7 @@ def module_of(path, source):
 
 
 def leaves(tree):
-    """The paths of the inside of a `use`: `a::{b, c::d}` is a::b and a::c::d."""
+    """The paths in a `use`: `a::{b, c::d}` has a::b and a::c::d."""
     tree = tree.strip()
     head, brace, rest = tree.partition("{")
     if not brace:
@@ -53,7 +53,7 @@ def leaves(tree):
 
 
 def resolved(path, own):
-    """A path as modules from the root of the crate; None where it leads out of it."""
+    """A path as modules from the root of the crate, or None if it leads out of the crate."""
     parts = path.split("::")
     if parts[0] == "crate":
         return tuple(parts[1:])
@@ -70,7 +70,7 @@ def imports(path, source):
     text = code(path)
     found = set()
     for visibility, tree in re.findall(r"^\s*(pub(?:\([\w ]+\))? )?use ([^;]+);", text, re.M):
-        # What a module hands on for others is no import of its own.
+        # A re-export is not an import.
         if not visibility:
             found |= {resolved(leaf, own) for leaf in leaves(re.sub(r"\s+", " ", tree))}
     without_uses = re.sub(r"^\s*(pub(?:\([\w ]+\))? )?use [^;]+;", "", text, flags=re.M)
@@ -84,7 +84,7 @@ def graph(source):
     for module, path in files.items():
         targets = set()
         for target in imports(path, source):
-            # The file that the path leads to: the longest module that is one.
+            # The longest prefix that is a file.
             while target and target not in files:
                 target = target[:-1]
             if target and target != module:
@@ -93,8 +93,8 @@ def graph(source):
     return edges
 
 
-def circles(edges):
-    """Sets of two or more files that import each other, directly or not (Tarjan)."""
+def cycles(edges):
+    """Sets of files that import each other, directly or not (Tarjan's algorithm)."""
     index, low, stack, on_stack, found = {}, {}, [], set(), []
 
     def visit(node):
@@ -143,8 +143,8 @@ def main():
                     continue
                 for target in targets:
                     if floor_of.get(target[0], 0) > floor_of[module[0]]:
-                        wrong.append(f"upwards: {'::'.join(module)} imports {'::'.join(target)}")
-        wrong += [f"{name}: a circle of {', '.join(circle)}" for circle in circles(edges)]
+                        wrong.append(f"{'::'.join(module)} imports from a higher floor: {'::'.join(target)}")
+        wrong += [f"{name}: a cycle of {', '.join(cycle)}" for cycle in cycles(edges)]
         print(f"{name}: {len(edges)} modules, {sum(map(len, edges.values()))} imports")
     if wrong:
         sys.exit("\n".join(sorted(set(wrong))))

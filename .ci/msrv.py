@@ -1,4 +1,4 @@
-"""Reads `cargo metadata` and fails where a crate that users of kenar would build declares a newer Rust than kenar does."""
+"""Reads `cargo metadata`, and fails if a dependency that users build declares a newer Rust than kenar does."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ own = packages[published[0]]["rust_version"]
 seen, queue = set(published), list(published)
 while queue:
     for dependency in nodes[queue.pop()]["deps"]:
-        # actix-web builds with an older `time`, too, but the newer one is locked, which has no known advisory.
+        # actix-web also builds with an older `time`; the locked one is newer because of an advisory.
         built = any(kind["kind"] != "dev" for kind in dependency["dep_kinds"]) and dependency["name"] != "actix_web"
         if built and dependency["pkg"] not in seen:
             seen.add(dependency["pkg"])
@@ -30,4 +30,4 @@ newer = [
 ]
 if newer:
     sys.exit(f"kenar declares Rust {own}, but\n" + "\n".join(sorted(newer)))
-print(f"{len(seen)} dependencies build with Rust {own}, by their own word")
+print(f"{len(seen)} dependencies declare Rust {own} or older")

@@ -1,4 +1,4 @@
-//! Calls every constructor that a combination of features has. Each may fail, and none may panic.
+//! Calls every constructor of a combination of features. Each may fail, and none may panic.
 
 use kenar::client::ClientBuilder;
 use kenar::request::BaseUrls;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tell("ReqwestTransport::new", ReqwestTransport::new());
         tell("ReqwestTransport::builder", ReqwestTransport::builder().no_proxy().build());
     }
-    // A client that reqwest itself can make without TLS, or with the system's.
+    // reqwest itself can make a client without TLS, or with the system's.
     #[cfg(all(feature = "reqwest", not(feature = "rustls"), not(feature = "rustls-no-provider")))]
     #[cfg(not(feature = "reqwest-without-provider"))]
     {

@@ -1,4 +1,4 @@
-//! Prints the public API that a rustdoc JSON file describes, an item a line. What has two paths has its parts printed once.
+//! Prints the public API that a rustdoc JSON file describes, one item per line. The parts of an item with two paths are printed once.
 
 use std::collections::HashSet;
 

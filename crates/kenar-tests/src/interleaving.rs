@@ -1,5 +1,4 @@
-//! A server on loopback that answers late, in pieces and by halves, breaks off, falls silent, and now and then does not
-//! listen, as it is told.
+//! A loopback server that responds late, in pieces or in part, resets connections, stalls, and stops listening for moments.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-/// The generator of Steele, Lea and LoadReport (splitmix64), as a function.
+/// A pseudorandom number for a seed: splitmix64, by Steele, Lea and Flood.
 pub fn random(seed: u64) -> u64 {
     let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -16,9 +15,9 @@ pub fn random(seed: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// What is done with a request that was received.
+/// The bytes to send for a request, and the fate of its connection.
 pub struct Reply {
-    /// What is written, a part of an answer where no more is to arrive.
+    /// A whole response, or the part of one that arrives.
     pub text: String,
     pub after: Duration,
     pub in_pieces: bool,
@@ -26,20 +25,20 @@ pub struct Reply {
 }
 
 pub enum Then {
-    /// The connection is good for another request.
+    /// Keeps the connection for another request.
     GoOn,
-    /// Closed with a reset, so that it is no orderly end.
+    /// Resets the connection, so that its end is not orderly.
     BreakOff,
-    /// Kept open until the caller has had enough.
+    /// Sends nothing more, and waits until the client closes.
     FallSilent,
 }
 
-/// An answer as it is written.
+/// A response with its content length, as it is sent.
 pub fn response(status: &str, more: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{more}\r\n{body}", body.len())
 }
 
-/// A port that is taken, and not listened on.
+/// A port that is bound and not listened on.
 pub fn bound() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -47,8 +46,8 @@ pub fn bound() -> TcpSocket {
     socket
 }
 
-/// Answers with what `reply` makes of the bodies of requests. Every now and then nobody listens for a while: a connection
-/// is refused then.
+/// Sends what `reply` returns for the body of each request. After every 40th connection, it refuses connections for up to
+/// 8 ms.
 pub async fn listen<R>(address: SocketAddr, first: TcpListener, reply: R)
 where
     R: Fn(&[u8]) -> Reply + Clone + Send + 'static,
@@ -71,25 +70,24 @@ where
     }
 }
 
-/// Serves one connection, until it is broken off.
+/// Serves one connection until either side ends it.
 async fn serve(mut stream: TcpStream, reply: impl Fn(&[u8]) -> Reply) {
     let _ = stream.set_nodelay(true);
     let mut received = Vec::new();
     while let Some(body) = receive(&mut stream, &mut received).await {
-        if answer(&mut stream, reply(&body)).await.is_none() {
+        if send(&mut stream, reply(&body)).await.is_none() {
             reset(stream);
             return;
         }
     }
 }
 
-/// Closes a connection as one that broke, so that it is no orderly end.
-#[allow(deprecated, reason = "what replaces it is newer than the oldest tokio that this crate builds with")]
+#[allow(deprecated, reason = "its replacement is newer than the oldest tokio that this crate builds with")]
 fn reset(stream: TcpStream) {
     let _ = stream.set_linger(Some(Duration::ZERO));
 }
 
-/// The body of the next request; none where the client has gone.
+/// The body of the next request, or `None` if the client closed.
 async fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Vec<u8>> {
     loop {
         if let Some((head, whole)) = measure(received).filter(|(_, whole)| received.len() >= *whole) {
@@ -101,7 +99,7 @@ async fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Vec<u
     }
 }
 
-/// How long the head is, and the whole request; none while the head is not whole.
+/// The lengths of the head and of the whole request, or `None` before the head is complete.
 fn measure(received: &[u8]) -> Option<(usize, usize)> {
     let head = received.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&received[..head]).expect("headers are ASCII").to_ascii_lowercase();
@@ -109,8 +107,8 @@ fn measure(received: &[u8]) -> Option<(usize, usize)> {
     Some((head, head + length))
 }
 
-/// `None` where the connection is to be broken off.
-async fn answer(stream: &mut TcpStream, reply: Reply) -> Option<()> {
+/// Sends a reply. Returns `None` if the connection is to be reset.
+async fn send(stream: &mut TcpStream, reply: Reply) -> Option<()> {
     if !reply.after.is_zero() {
         tokio::time::sleep(reply.after).await;
     }

@@ -1,4 +1,4 @@
-//! Helpers of the tests that are in this package.
+//! Helpers of this package's tests.
 
 pub mod interleaving;
 pub mod secrecy;

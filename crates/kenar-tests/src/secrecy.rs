@@ -1,4 +1,4 @@
-//! Random secrets, where they go in a program, and the search for them in a text.
+//! Random secrets, the calls that use them, and the search for them in a text.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -28,16 +28,16 @@ pub fn same_cases() -> Config {
     Config { rng_seed: RngSeed::Fixed(31), failure_persistence: None, ..Config::with_cases(24) }
 }
 
-/// Long enough to be in no text by chance. Many characters of it are escaped somewhere.
+/// A text that no other text contains by chance, with many characters that some format escapes.
 fn secret() -> impl Strategy<Value = String> {
     prop_oneof!["[!-~][ -~]{18,40}[!-~]", "[!-~][\"\\\\/%+&=<>'#? A-Z]{18,40}[!-~]", "[A-Za-z0-9+/_-]{20,60}={0,2}"]
 }
 
-/// The pieces of a secret that must be in no text, each as everybody may write it.
+/// Pieces of secrets that no text may contain, in every escaped form.
 pub struct Pieces(Vec<String>);
 
 impl Pieces {
-    /// How much of a secret is no more a coincidence.
+    /// The shortest piece whose appearance is not a coincidence.
     const LENGTH: usize = 10;
 
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
@@ -59,7 +59,7 @@ impl Pieces {
     }
 }
 
-/// As it is, and as `Debug` (of a text, and of bytes), JSON, forms, URLs and HTML write it.
+/// The text as it is, and as `Debug` (of a text and of bytes), JSON, forms, URLs and HTML write it.
 fn writings(text: &str) -> [String; 7] {
     let debug = format!("{text:?}");
     [
@@ -77,7 +77,7 @@ pub fn debug(value: &dyn Debug) -> String {
     format!("{value:?}\n{value:#?}")
 }
 
-/// What an error and its sources say.
+/// The `Display` and `Debug` output of an error and its sources.
 pub fn chain(error: &dyn StdError) -> String {
     let mut text = String::new();
     let mut next = Some(error);
@@ -120,10 +120,10 @@ impl Secrets {
         OAuthApp::new("app", self.client_secret.clone(), "https://addon.example/oauth").unwrap()
     }
 
-    pub fn answer(&self) -> TokenResponse {
-        let mut answer = TokenResponse::new(self.access_token.clone());
-        answer.refresh_token = Some(self.refresh_token.clone());
-        answer
+    pub fn token_response(&self) -> TokenResponse {
+        let mut response = TokenResponse::new(self.access_token.clone());
+        response.refresh_token = Some(self.refresh_token.clone());
+        response
     }
 
     pub fn all(&self) -> [&str; 8] {
@@ -148,7 +148,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Every call, each with whatever came of it.
+/// The result of every call that a client has.
 pub async fn every_call(client: &Client, secrets: &Secrets) -> [Result<(), Error>; 10] {
     let (by, to) = (&secrets.access_token, ConversationId::new("c-1"));
     let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
@@ -164,19 +164,19 @@ pub async fn every_call(client: &Client, secrets: &Secrets) -> [Result<(), Error
         client.execute(&CreateUploadToken).await.map(drop),
         client.execute(&upload).await.map(drop),
         oauth.exchange(secrets.code.clone()).await.map(drop),
-        oauth.refresh(&secrets.answer().into_tokens(Timestamp::now())).await.map(drop),
+        oauth.refresh(&secrets.token_response().into_tokens(Timestamp::now())).await.map(drop),
     ]
 }
 
-/// What every call can make something of.
+/// A response body that every call accepts.
 pub fn well(secrets: &Secrets) -> serde_json::Value {
-    let mut answer = serde_json::to_value(secrets.answer()).unwrap();
-    answer["id"] = json!("m-1");
-    answer["token"] = json!(secrets.upload_token.expose_secret());
-    answer
+    let mut response = serde_json::to_value(secrets.token_response()).unwrap();
+    response["id"] = json!("m-1");
+    response["token"] = json!(secrets.upload_token.expose_secret());
+    response
 }
 
-/// A store whose replacements fail every other time, and say what they were given.
+/// A store that fails every other replacement with an error that contains the value.
 #[derive(Debug, Default)]
 struct Talkative(MemoryPermissions, AtomicBool);
 
@@ -230,7 +230,7 @@ impl PermissionStore for Talkative {
     }
 }
 
-/// What permissions say that are refreshed, are not stored, and are refused.
+/// The output of permissions whose refresh succeeds, is not stored, or is refused.
 pub async fn permissions(secrets: &Secrets) -> Vec<String> {
     let mock = MockTransport::new();
     let now = Arc::new(AtomicI64::new(1_700_000_000_000_000));
@@ -246,7 +246,7 @@ pub async fn permissions(secrets: &Secrets) -> Vec<String> {
     let permissions = client.oauth(secrets.app()).permissions(Arc::new(Talkative::default()));
     let key = PermissionKey::new("user");
     permissions.grant(&key, first.into_tokens(Timestamp::from_unix_micros(0).unwrap())).await.unwrap();
-    // Not refused while it is new.
+    // A token of the last minute is not replaced.
     now.fetch_add(61_000_000, Ordering::Relaxed);
 
     let mut said = vec![debug(&permissions)];

@@ -31,7 +31,7 @@ impl Shown for Secrets {
     /// Everything that can be printed and holds some of them.
     fn printed(&self) -> Vec<String> {
         let (app, base_urls, now) = (self.app(), BaseUrls::default(), Timestamp::now());
-        let tokens = self.answer().into_tokens(now);
+        let tokens = self.token_response().into_tokens(now);
         let request = app.permission_request([Scope::user_id()], self.state.clone());
         let exchange = app.exchange_request(self.code.clone(), now);
         let refresh = app.refresh_request(&tokens, now).unwrap();
@@ -50,7 +50,7 @@ impl Shown for Secrets {
             &app,
             &tokens,
             &stored,
-            &self.answer(),
+            &self.token_response(),
             &request,
             &request.url(&base_urls),
             &Callback::Granted(self.code.clone()),
@@ -164,7 +164,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         other in any::<u8>(),
     ) {
-        let tokens = secrets.answer().into_tokens(Timestamp::now());
+        let tokens = secrets.token_response().into_tokens(Timestamp::now());
         let stored = serde_json::to_string(&tokens.expose_for_storage()).unwrap();
         let pieces = Pieces::of([secrets.access_token.expose_secret(), secrets.refresh_token.expose_secret()]);
         let at = cut.index(stored.len());
