@@ -112,16 +112,15 @@ impl App {
         self
     }
 
-    /// Tells the app how far a payment is, by the event `PAYMENT_TRANSACTION`. The app and the time are filled in where
-    /// they are left out.
+    /// Sends the event `PAYMENT_TRANSACTION`. A missing app or time is filled in.
     ///
     /// # Errors
     ///
-    /// Where the app did not answer with a success.
-    pub async fn payment_goes_on(&self, payment: PaymentTransaction) -> Result<(), SandboxError> {
-        let delivery = self.shared.platform.change(|engine, now| engine.payment_goes_on(&self.slug, payment, now));
-        let answers = self.shared.outbox.deliver_all(delivery.into_iter().collect()).await;
-        self.shared.outbox.all_taken(answers, "the payment went on, but ", None)
+    /// The app did not respond with a 2xx status.
+    pub async fn send_payment_event(&self, payment: PaymentTransaction) -> Result<(), SandboxError> {
+        let delivery = self.shared.platform.change(|engine, now| engine.payment_event(&self.slug, payment, now));
+        let results = self.shared.outbox.deliver_all(delivery.into_iter().collect()).await;
+        self.shared.outbox.all_taken(results, "the payment event failed: ", None)
     }
 
     /// Gives the app an address in this process, which a function answers in place of a server: for a test without any
@@ -165,9 +164,18 @@ impl App {
         self
     }
 
-    /// Sets the API key with every permission.
+    /// Sets the API key. By default, the sandbox generates one.
+    #[doc(alias = "X-API-Key")]
     pub fn set_api_key(&self, key: ApiKey) -> &Self {
         self.set(Setting::ApiKey(key));
+        self
+    }
+
+    /// Sets the permissions of the API key; every permission by default.
+    ///
+    /// [`client_with_only`](Self::client_with_only) creates a further key instead.
+    pub fn set_api_key_permissions(&self, permissions: impl IntoIterator<Item = ApiKeyPermission>) -> &Self {
+        self.set(Setting::ApiKeyPermissions(permissions.into_iter().collect()));
         self
     }
 

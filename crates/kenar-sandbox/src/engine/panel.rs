@@ -20,6 +20,7 @@ pub(crate) enum Setting {
     OpenAppVersion(ApiVersion),
     RedirectUri(String),
     ApiKey(ApiKey),
+    ApiKeyPermissions(Vec<ApiKeyPermission>),
     ClientSecret(ClientSecret),
     IdentificationKey(IdentificationKey),
     /// How many calls the app may make in a window; without a limit where there is none.
@@ -44,6 +45,7 @@ impl Engine {
             Setting::OpenAppVersion(version) => app.open_app_version = version,
             Setting::RedirectUri(uri) => drop(app.redirect_uris.insert(uri)),
             Setting::ApiKey(key) => app.api_key = key,
+            Setting::ApiKeyPermissions(permissions) => app.api_key_permissions = permissions,
             Setting::ClientSecret(secret) => app.client_secret = secret,
             Setting::IdentificationKey(key) => app.identification_key = key,
             Setting::Limit(window, calls) => self.limits.set(slug, window, calls),

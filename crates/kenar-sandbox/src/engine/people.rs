@@ -112,8 +112,8 @@ impl Engine {
         events.collect()
     }
 
-    /// Tells an app how far a payment is.
-    pub(crate) fn payment_goes_on(
+    /// The event `PAYMENT_TRANSACTION` for an app. `None` if there is no such app.
+    pub(crate) fn payment_event(
         &self,
         app: &AppSlug,
         mut payment: PaymentTransaction,

@@ -24,9 +24,9 @@ pub(crate) struct App {
     pub(crate) title: Option<String>,
     pub(crate) client_secret: ClientSecret,
     pub(crate) identification_key: IdentificationKey,
-    /// The key that has every permission.
     pub(crate) api_key: ApiKey,
-    /// Keys with these permissions and no others.
+    pub(crate) api_key_permissions: Vec<ApiKeyPermission>,
+    /// Further API keys, each with its permissions.
     pub(crate) narrow_keys: Vec<(ApiKey, Vec<ApiKeyPermission>)>,
     pub(crate) redirect_uris: BTreeSet<String>,
     pub(crate) open_app_url: Option<AppUrl>,
@@ -221,7 +221,7 @@ impl World {
         }
     }
 
-    /// The app of this slug, made with one key that may do everything if there is none yet.
+    /// The app with this slug, created on first use. Its API key has every permission.
     pub(crate) fn app(&mut self, slug: &AppSlug) -> &mut App {
         let ids = &mut self.ids;
         self.apps.entry(slug.clone()).or_insert_with(|| App {
@@ -230,6 +230,7 @@ impl World {
             client_secret: ids.secret("client-secret"),
             identification_key: ids.secret("identification-key"),
             api_key: ids.secret("api-key"),
+            api_key_permissions: ApiKeyPermission::ALL.to_vec(),
             narrow_keys: Vec::new(),
             redirect_uris: BTreeSet::new(),
             open_app_url: None,
@@ -251,7 +252,7 @@ impl World {
     pub(crate) fn by_key(&self, key: &ApiKey) -> Option<(&App, &[ApiKeyPermission])> {
         self.apps.values().find_map(|app| {
             if app.api_key == *key {
-                return Some((app, ApiKeyPermission::ALL));
+                return Some((app, app.api_key_permissions.as_slice()));
             }
             let (_, permissions) = app.narrow_keys.iter().find(|(own, _)| own == key)?;
             Some((app, permissions.as_slice()))

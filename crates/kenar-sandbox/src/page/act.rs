@@ -12,9 +12,11 @@ use super::faults::{SwitchOff, SwitchOn};
 use super::reply::{BadRequest, query};
 use crate::engine::{Between, Delivery, Engine, Press, medium, read};
 use crate::media::{Medium, shown_as};
-use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, MessageId, PostToken};
+use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, MessageId, PostToken, TransactionId};
 use kenar::operation::MediaKind;
-use kenar::webhook::{DynamicActionReply, OpenAppReply};
+use kenar::webhook::{
+    DynamicActionReply, OpenAppReply, PaymentTransaction, PostUpdateKind, TransactionKind, TransactionState,
+};
 
 /// The longest name of a person.
 const MAX_NAME: usize = 40;
@@ -101,6 +103,23 @@ struct About {
 }
 
 #[derive(Deserialize)]
+struct UpdatePost {
+    post: PostToken,
+    kind: PostUpdateKind,
+}
+
+#[derive(Deserialize)]
+struct Payment {
+    app: AppSlug,
+    id: TransactionId,
+    state: TransactionState,
+    #[serde(rename = "type")]
+    kind: Option<TransactionKind>,
+    cost_rials: Option<i64>,
+    extra_details: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Named {
     name: String,
 }
@@ -125,6 +144,8 @@ impl ChatPage {
             "revoke" => Ok(self.revoke(&with(body)?)),
             "new-person" => self.new_person(&with(body)?),
             "new-post" => self.new_post(&with(body)?),
+            "update-post" => self.update_post(&with(body)?),
+            "send-payment-event" => self.send_payment_event(with(body)?),
             "advance" => self.advance(&with(body)?),
             "redeliver" => self.redeliver(&with(body)?),
             "fault-on" => {
@@ -303,6 +324,25 @@ impl ChatPage {
             engine.phone_number(name).is_some().then(|| engine.create_post(name)).ok_or("there is no such person")
         })?;
         Ok(ActResponse { post: Some(post), ..ActResponse::default() })
+    }
+
+    /// Sends the event `POST_UPDATE` to the subscribed apps.
+    fn update_post(&self, UpdatePost { post, kind }: &UpdatePost) -> ActResult {
+        let deliveries = self.shared.platform.change(|engine, now| {
+            engine.owner_of(post).ok_or_else(|| format!("post not found: {post}"))?;
+            Ok::<_, String>(engine.post_changes(post, kind, now))
+        })?;
+        self.shared.outbox.deliver_later(deliveries);
+        Ok(ActResponse::default())
+    }
+
+    /// Sends the event `PAYMENT_TRANSACTION` to an app.
+    fn send_payment_event(&self, Payment { app, id, state, kind, cost_rials, extra_details }: Payment) -> ActResult {
+        let mut payment = PaymentTransaction::new(id, state);
+        (payment.kind, payment.cost_rials, payment.extra_details) = (kind, cost_rials, extra_details);
+        let delivery = self.shared.platform.change(|engine, now| engine.payment_event(&app, payment, now));
+        self.shared.outbox.deliver_later(vec![delivery.ok_or_else(|| format!("app not found: {app}"))?]);
+        Ok(ActResponse::default())
     }
 
     fn redeliver(&self, Numbered { number }: &Numbered) -> ActResult {

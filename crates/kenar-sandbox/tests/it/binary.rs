@@ -144,6 +144,7 @@ fn file_sets_everything_of_an_app() {
         limit_per_minute = 10
         limit_per_day = 100
         api_key = "the-api-key"
+        api_key_permissions = ["CHAT_BOT_SEND_MESSAGE"]
         client_secret = "the-client-secret"
         identification_key = "the-identification-key"
 
@@ -197,6 +198,36 @@ fn flags_win_over_environment_and_file() {
     assert_eq!(running.app(1)["slug"], "two");
     assert_eq!(running.app(1)["events_url"], "http://127.0.0.1:4/d");
     assert_eq!(running.app(1)["open_app_url"], Value::Null, "nothing is guessed beside an address that was given");
+}
+
+/// The status of a request for an upload token.
+fn upload_token_status(running: &Running, key: &str) -> String {
+    let host = running.started["url"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let mut connection = std::net::TcpStream::connect(host).unwrap();
+    let request = format!(
+        "POST /experimental/open-platform/chat/upload HTTP/1.1\r\nhost: {host}\r\nx-api-key: {key}\r\n\
+         content-length: 2\r\nconnection: close\r\n\r\n{{}}"
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(connection).read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn api_key_has_only_the_permissions_that_are_set() {
+    let file = Scratch::new(
+        "permissions.toml",
+        "[[apps]]\nslug = \"bot\"\napi_key = \"bot-key\"\napi_key_permissions = [\"CHAT_BOT_SEND_MESSAGE\"]\n\
+         [[apps]]\nslug = \"all\"\napi_key = \"all-key\"\n",
+    );
+    let mut command = program();
+    command.args(["--config", file.path(), "--app", "media", "--api-key", "media-key"]);
+    command.args(["--api-key-permission", "CHAT_UPLOAD_MEDIA", "--api-key-permission", "USER_RETRIEVE"]);
+    let running = Running::start(command);
+    assert!(upload_token_status(&running, "bot-key").contains(" 403 "));
+    assert!(upload_token_status(&running, "all-key").contains(" 200 "));
+    assert!(upload_token_status(&running, "media-key").contains(" 200 "));
 }
 
 /// The status of a response to a request under a name.
@@ -266,6 +297,11 @@ fn mistakes_are_named_and_keys_are_not_quoted() {
             "a cannot ask about a post of their own",
         ),
         ("stranger", "[[people]]\nname = \"a\"\nids = { nobody = \"1\" }\n", "an id for `nobody`"),
+        (
+            "permission",
+            "[[apps]]\nslug = \"a\"\napi_key_permissions = [\"CHAT_SEND\"]\n",
+            "unknown API-key permission: \"CHAT_SEND\"; known permissions: CHAT_SEND_MESSAGE_OAUTH, ",
+        ),
         ("unknown", "sead = 1\n", "line 1: unknown field `sead`"),
     ] {
         let file = Scratch::new(&format!("{name}.toml"), text);

@@ -62,6 +62,20 @@ async fn key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn api_key_can_be_limited_to_some_permissions() -> TestResult {
+    let Scene { sandbox, sara, .. } = scene().await;
+    let app = sandbox.app("bot");
+    let chat = sara.chat_with_bot(&app);
+    app.set_api_key_permissions([ApiKeyPermission::CHAT_BOT_SEND_MESSAGE]);
+    let client = app.client();
+    client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+    assert_eq!(refused(client.create_upload(&sandbox).await), DENIED);
+    app.set_api_key_permissions(ApiKeyPermission::ALL.iter().copied());
+    client.create_upload(&sandbox).await?;
+    Ok(())
+}
+
 /// An operation of the crate's that [`kenar::ChatApi`] runs only together with the upload itself.
 trait CreateUpload {
     async fn create_upload(&self, sandbox: &Sandbox) -> Result<kenar::secret::UploadToken, Error>;

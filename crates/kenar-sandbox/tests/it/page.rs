@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::support::{AddOn, Ask, REDIRECT, TestResult};
 use http::StatusCode;
 use kenar::model::{Action, ButtonGrid, ButtonRow};
-use kenar::operation::{Media, MediaSource};
-use kenar::webhook::DynamicActionReply;
+use kenar::operation::{Media, MediaSource, Subscription};
+use kenar::webhook::{DynamicActionReply, Event, PostUpdateKind, TransactionState};
 use kenar::{BotMessage, Button, ChatApi as _};
 use kenar_sandbox::{Sandbox, User};
 use serde_json::{Value, json};
@@ -276,6 +276,34 @@ async fn people_posts_and_conversations_are_made_on_the_page() -> TestResult {
     assert!(act(&sandbox, "write", nowhere).await["error"].is_string());
     let shown = messages(&sandbox, &sandbox.user("سارا"), chat.as_str().unwrap()).await;
     assert_eq!(shown[0]["message"]["location_data"]["latitude"], 35.7);
+    Ok(())
+}
+
+#[tokio::test]
+async fn acts_send_post_and_payment_events() -> TestResult {
+    let sandbox = with_page().await;
+    let app = sandbox.app("app");
+    let addon = AddOn::of(&app).await;
+    let sara = sandbox.user("sara");
+    let post = sandbox.add_post(&sara);
+    let tokens = crate::support::grant(&sandbox, &app, &sara, [kenar::Scope::user_posts_get()]).await;
+    app.client().subscribe(&Subscription::to_updates_of(post.token()), &tokens.access_token).await?;
+
+    let update = json!({ "post": post.token(), "kind": "RETIRE" });
+    assert_eq!(act(&sandbox, "update-post", update).await, json!({}));
+    let payment = json!({ "app": "app", "id": "t-1", "state": "TRANSACTION_STATE_COMPLETED", "cost_rials": 100_000 });
+    assert_eq!(act(&sandbox, "send-payment-event", payment).await, json!({}));
+    sandbox.settled().await;
+    let events = addon.events();
+    let [Event::PostUpdate(update), Event::PaymentTransaction(payment)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&update.kind, &update.post.token), (&Some(PostUpdateKind::Retire), &Some(post.token().clone())));
+    assert_eq!((&payment.state, payment.cost_rials), (&Some(TransactionState::Completed), Some(100_000)));
+    assert_eq!(payment.app_slug.as_ref(), Some(app.slug()));
+
+    let elsewhere = json!({ "post": "elsewhere", "kind": "RETIRE" });
+    assert_eq!(act(&sandbox, "update-post", elsewhere).await, json!({ "error": "post not found: elsewhere" }));
+    let nobody = json!({ "app": "nobody", "id": "t-1", "state": "TRANSACTION_STATE_FAILED" });
+    assert_eq!(act(&sandbox, "send-payment-event", nobody).await, json!({ "error": "app not found: nobody" }));
     Ok(())
 }
 

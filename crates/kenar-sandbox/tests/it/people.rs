@@ -45,7 +45,7 @@ async fn payment_is_delivered_without_a_subscription() -> TestResult {
     let (addon, deaf) = (AddOn::of(&app).await, AddOn::of(&other).await);
     let mut payment = PaymentTransaction::new("t-1", TransactionState::Completed);
     payment.cost_rials = Some(100_000);
-    app.payment_goes_on(payment.clone()).await?;
+    app.send_payment_event(payment.clone()).await?;
 
     let [Event::PaymentTransaction(told)] = &addon.events()[..] else { panic!("{:?}", addon.events()) };
     payment.app_slug = Some(app.slug().clone());

@@ -274,7 +274,7 @@ async fn tell_all(scene: &Scene, dialect: Option<Dialect>) -> Result<Vec<Read>, 
     post.change(PostUpdateKind::Retire).await?;
     let mut payment = PaymentTransaction::new("t-1", TransactionState::Completed);
     payment.cost_rials = Some(100_000);
-    app.payment_goes_on(payment).await?;
+    app.send_payment_event(payment).await?;
     sara.open_app(chat, app).await?;
     ali.open_app_on_post(post, app).await?;
     let data = serde_json::json!({ "order": "17" });

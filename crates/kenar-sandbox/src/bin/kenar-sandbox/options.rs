@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use lexopt::Arg;
 
-use super::settings::{AppSettings, OpenAppVersion, PersonSettings, PostSettings, Settings};
+use super::settings::{AppSettings, OpenAppVersion, PersonSettings, PostSettings, Settings, permission};
 use super::setup::SLUG;
 
 /// What the command line asks for.
@@ -130,6 +130,10 @@ const OPTIONS: &[Opt] = &[
         Ok(())
     }),
     app("api-key", "KEY", "API key [default: a new one]", |app, value| set(&mut app.api_key, value)),
+    app("api-key-permission", "NAME", "Permission of the API key; repeat for more [default: all]", |app, value| {
+        app.api_key_permissions.get_or_insert_default().push(permission(value)?);
+        Ok(())
+    }),
     app("client-secret", "SECRET", "OAuth client secret [default: a new one]", |app, value| {
         set(&mut app.client_secret, value)
     }),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use kenar::model::{AppUrl, InvalidAppUrl};
+use kenar::request::ApiKeyPermission;
 use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -50,6 +51,9 @@ pub(crate) struct AppSettings {
     pub(crate) redirect_uris: Vec<String>,
     #[serde(default, deserialize_with = "secret")]
     pub(crate) api_key: Option<ApiKey>,
+    /// The permissions of the API key; every permission if it is not set.
+    #[serde(default, deserialize_with = "permissions")]
+    pub(crate) api_key_permissions: Option<Vec<ApiKeyPermission>>,
     #[serde(default, deserialize_with = "secret")]
     pub(crate) client_secret: Option<ClientSecret>,
     #[serde(default, deserialize_with = "secret")]
@@ -203,4 +207,17 @@ fn secret<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer
         toml::Value::String(text) => text.parse().map(Some).map_err(D::Error::custom),
         _ => Err(D::Error::custom("a key is a string")),
     }
+}
+
+fn permissions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<ApiKeyPermission>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| permission(name)).collect::<Result<_, _>>().map(Some).map_err(D::Error::custom)
+}
+
+/// A permission by its name in the panel. The error lists the known ones.
+pub(crate) fn permission(name: &str) -> Result<ApiKeyPermission, String> {
+    name.parse().map_err(|why| {
+        let known: Vec<_> = ApiKeyPermission::ALL.iter().map(ApiKeyPermission::as_str).collect();
+        format!("{why}; known permissions: {}", known.join(", "))
+    })
 }

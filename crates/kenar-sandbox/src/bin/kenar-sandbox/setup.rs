@@ -171,6 +171,9 @@ fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box
     if let Some(key) = settings.api_key {
         app.set_api_key(key);
     }
+    if let Some(permissions) = settings.api_key_permissions {
+        app.set_api_key_permissions(permissions);
+    }
     if let Some(secret) = settings.client_secret {
         app.set_client_secret(secret);
     }
