@@ -1,29 +1,36 @@
-//! An add-on to try the chat page with: it shows what it was told, writes into the conversation with a button of each
-//! kind, and has a chatbot that answers what it is sent.
+//! An add-on for trying out the chat page: it shows the request that opened it, sends a message with a button of each
+//! kind, and runs a chatbot that replies to every message.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State as Shared};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::extract::{FromRef, Path, State};
+use axum::http::{Request, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use kenar::model::icon::Icon;
 use kenar::model::{Action, AppUrl, ButtonGrid, ButtonRow, ConversationId, MessageContent, PostToken};
-use kenar::oauth::{Callback, OAuthState};
+use kenar::oauth::{Callback, CallbackQuery, OAuthState};
 use kenar::operation::{Media, MediaSource};
 use kenar::request::Body;
 use kenar::transport::{HttpTransport as _, HyperTransport};
-use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, MessageEvent, OpenAppReply, Rejection, Verifier};
-use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
+use kenar::webhook::{COMPLETION_URL, DynamicActionReply, MessageEvent, OpenAppReply};
+use kenar::{
+    BotMessage, Button, ChatApi as _, Client, ConversationMessage, DynamicAction, Event, OAuthClient, OpenApp, Scope,
+    Verifier,
+};
 use kenar_sandbox::App;
 use serde_json::{Value, json};
 
 use super::common::{Outcome, Site};
 
-struct Demo {
+#[derive(Clone)]
+struct Demo(Arc<Inner>);
+
+struct Inner {
     verifier: Verifier,
     client: Client,
     oauth: OAuthClient,
@@ -31,19 +38,34 @@ struct Demo {
     visits: Mutex<HashMap<String, Visit>>,
 }
 
-/// Someone opened the add-on somewhere.
+/// One opening of the add-on by a user.
 #[derive(Clone)]
 struct Visit {
     conversation: ConversationId,
     post: Option<PostToken>,
-    told: String,
+    /// The body of the request that opened it.
+    request: String,
     state: Option<OAuthState>,
 }
 
-type This = Shared<Arc<Demo>>;
+type This = State<Demo>;
 
-/// Any error is told in the terminal and answered with 500, which the page's panel shows; but a webhook that is not
-/// Kenar's, or cannot be read, as what it is.
+/// Gives the webhook extractors their verifier.
+impl FromRef<Demo> for Verifier {
+    fn from_ref(demo: &Demo) -> Self {
+        demo.verifier.clone()
+    }
+}
+
+impl Deref for Demo {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// An error that is printed in the terminal; the response is status 500, which the chat page shows.
 struct Failure(Box<dyn std::error::Error>);
 
 impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
@@ -54,24 +76,21 @@ impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        eprintln!("the demo: {}", self.0);
-        match self.0.downcast::<Rejection>() {
-            Ok(rejection) => rejection.into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+        eprintln!("demo add-on: {}", self.0);
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }
 
 pub async fn serve(app: &App) -> Outcome {
     let site = Site::of_sandbox(app).await?;
     app.set_title("افزونهٔ نمونه").set_fallback_url(site.base.join(["about"]));
-    let demo = Demo {
+    let demo = Demo(Arc::new(Inner {
         verifier: site.verifier.clone(),
         client: site.client.clone(),
         oauth: app.oauth(site.redirect_uri().as_str())?,
         base: site.base.clone(),
         visits: Mutex::default(),
-    };
+    }));
     let router = Router::new()
         .route("/kenar/open", post(open))
         .route("/kenar/event", post(event))
@@ -80,17 +99,16 @@ pub async fn serve(app: &App) -> Outcome {
         .route("/oauth/callback", get(callback))
         .route("/about", get(about))
         .route("/style.css", get(style))
-        .with_state(Arc::new(demo));
+        .with_state(demo);
     site.serve_aside(router);
     Ok(())
 }
 
-async fn open(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<OpenAppReply, Failure> {
-    let opened = demo.verifier.open_app(&headers, &body)?;
+async fn open(State(demo): This, opened: OpenApp) -> Result<OpenAppReply, Failure> {
     let visit = Visit {
         conversation: opened.conversation_id().cloned().ok_or("opened outside a conversation")?,
         post: opened.post_token().cloned(),
-        told: String::from_utf8_lossy(&body).into_owned(),
+        request: serde_json::to_string_pretty(&opened)?,
         state: None,
     };
     let id = demo.visits().len().to_string();
@@ -98,7 +116,7 @@ async fn open(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<Ope
     Ok(opened.reply(demo.base.join(["visits", &id])))
 }
 
-async fn page(Shared(demo): This, Path(id): Path<String>) -> Result<Html<String>, Failure> {
+async fn page(State(demo): This, Path(id): Path<String>) -> Result<Html<String>, Failure> {
     let visit = demo.visits().get(&id).cloned().ok_or("no such visit")?;
     let ask = match visit.post {
         Some(_) => "<form method=post><button>نوشتن در گفت‌وگو، با اجازهٔ شما</button></form>",
@@ -107,12 +125,12 @@ async fn page(Shared(demo): This, Path(id): Path<String>) -> Result<Html<String>
     Ok(html(&format!(
         "<h1>افزونهٔ نمونه</h1><p>کنار این را به افزونه گفت، و افزونه این صفحه را باز کرد:</p><pre dir=ltr>{}</pre>{ask}\
          <a href=\"{COMPLETION_URL}\">بازگشت به دیوار</a>",
-        escaped(&visit.told)
+        escaped(&visit.request)
     )))
 }
 
-/// Sends the user to the consent page.
-async fn ask(Shared(demo): This, Path(id): Path<String>) -> Result<Redirect, Failure> {
+/// Redirects the user to the consent page.
+async fn ask(State(demo): This, Path(id): Path<String>) -> Result<Redirect, Failure> {
     let mut visits = demo.visits();
     let visit = visits.get_mut(&id).ok_or("no such visit")?;
     let (url, state) = demo.oauth.permission_url([Scope::conversation_send_message(&visit.conversation)]);
@@ -120,13 +138,12 @@ async fn ask(Shared(demo): This, Path(id): Path<String>) -> Result<Redirect, Fai
     Ok(Redirect::to(url.as_str()))
 }
 
-/// The user is back from the consent page: writes, where that was permitted, and sends them back to Divar.
-async fn callback(Shared(demo): This, RawQuery(query): RawQuery) -> Result<Redirect, Failure> {
-    let query = query.unwrap_or_default();
+/// Handles the OAuth callback: sends a message if the user permitted it, and redirects them to Divar.
+async fn callback(State(demo): This, query: CallbackQuery) -> Result<Redirect, Failure> {
     let mut visits: Vec<Visit> = demo.visits().values().cloned().collect();
-    visits.retain(|visit| visit.state.as_ref().is_some_and(|state| query.contains(state.expose_secret())));
-    let visit = visits.pop().ok_or("nobody asked for this")?;
-    let state = visit.state.as_ref().ok_or("nobody asked for this")?;
+    visits.retain(|visit| visit.state.as_ref().is_some_and(|state| query.as_ref().contains(state.expose_secret())));
+    let visit = visits.pop().ok_or("no visit has this OAuth state")?;
+    let state = visit.state.as_ref().ok_or("no visit has this OAuth state")?;
     if let Callback::Granted(code) = demo.oauth.callback(&query, state)? {
         let tokens = demo.oauth.exchange(code).await?;
         let message = ConversationMessage::text("این پیام را افزونهٔ نمونه نوشت؛ زیر آن از هر نوع دکمه یکی هست.")
@@ -137,8 +154,7 @@ async fn callback(Shared(demo): This, RawQuery(query): RawQuery) -> Result<Redir
     Ok(Redirect::to(COMPLETION_URL))
 }
 
-async fn action(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<DynamicActionReply, Failure> {
-    let pressed = demo.verifier.dynamic_action(&headers, &body)?;
+async fn action(State(demo): This, pressed: DynamicAction) -> Result<DynamicActionReply, Failure> {
     let data: Value = pressed.data()?;
     Ok(match data["then"].as_str() {
         Some("open") => DynamicActionReply::toast("باز شد").with_action(Action::open_link(demo.base.join(["about"]))),
@@ -146,15 +162,14 @@ async fn action(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<D
     })
 }
 
-async fn event(Shared(demo): This, headers: HeaderMap, body: Bytes) -> Result<(), Failure> {
-    if let Event::ChatbotMessage(message) = demo.verifier.event(&headers, &body)? {
+async fn event(State(demo): This, event: Event) {
+    if let Event::ChatbotMessage(message) = event {
         tokio::spawn(async move {
-            if let Err(Failure(error)) = demo.answer(&message).await {
-                eprintln!("the demo could not answer: {error}");
+            if let Err(Failure(error)) = demo.reply(&message).await {
+                eprintln!("demo add-on: chatbot reply failed: {error}");
             }
         });
     }
-    Ok(())
 }
 
 async fn about() -> Html<String> {
@@ -174,7 +189,7 @@ async fn style() -> impl IntoResponse {
     ([("content-type", "text/css")], STYLE)
 }
 
-impl Demo {
+impl Inner {
     fn visits(&self) -> MutexGuard<'_, HashMap<String, Visit>> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,8 +214,8 @@ impl Demo {
         }
     }
 
-    async fn answer(&self, message: &MessageEvent) -> Result<(), Failure> {
-        let answer = match &message.content {
+    async fn reply(&self, message: &MessageEvent) -> Result<(), Failure> {
+        let reply = match &message.content {
             MessageContent::Text(_) if message.start_command().is_some() => {
                 BotMessage::text("خوش آمدید! هر چه بفرستید پاسخ می‌دهم.").buttons(self.buttons(None))
             }
@@ -227,7 +242,7 @@ impl Demo {
                 other.kind().map_or_else(|| "?".to_owned(), |kind| kind.to_string())
             )),
         };
-        self.client.send_bot_message(&message.conversation.id, &answer).await?;
+        self.client.send_bot_message(&message.conversation.id, &reply).await?;
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
-//! A sandbox with its chat page, and an add-on to try it with:
+//! A sandbox with its chat page and a demo add-on:
 //!
 //! `cargo run --example sandbox`
 //!
-//! For an add-on of your own, in any language, run the program: `cargo run -p kenar-sandbox`, or
+//! For your own add-on, in any language, run the program instead: `cargo run -p kenar-sandbox`, or
 //! `cargo install kenar-sandbox` outside this repository.
 
 #[path = "../common/mod.rs"]
@@ -17,7 +17,7 @@ async fn main() -> Outcome {
     let app = sandbox.app("demo");
     demo::serve(&app).await?;
 
-    // And one that nobody serves, to see what the page says then.
+    // An add-on that is not running, to show the error on the page.
     sandbox.app("absent").set_title("افزونهٔ خاموش").set_open_app_url("http://127.0.0.1:9/kenar/open".parse()?);
 
     let (sara, ali) = (sandbox.user("سارا"), sandbox.user("علی"));
@@ -26,7 +26,7 @@ async fn main() -> Outcome {
     sara.write(&chat, "سلام، بله. سالم است و تازه سرویس شده.").await?;
     ali.write(&chat, "ارسال هم دارید؟").await?;
     sara.write(&chat, "بله، از دکمهٔ «افزونه‌ها» بالای همین صفحه.").await?;
-    // Asking for a conversation begins it.
+    // Creates the conversation as a side effect.
     let _ = [&sara, &ali].map(|person| person.chat_with_bot(&app));
 
     stay(sandbox, "Write to the chatbot, or open the add-on in the conversation.").await
