@@ -1,4 +1,4 @@
-//! Add-ons in this process, by the names they were given.
+//! Add-ons in this process, by host name.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::loopback::as_received;
 
 type Handle = dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> + Send + Sync;
 
-/// What answers in place of an add-on's server.
+/// A function that serves an add-on.
 #[derive(Clone)]
 pub(crate) struct Handler(Arc<Handle>);
 
@@ -26,24 +26,24 @@ pub(crate) struct AddOns {
 }
 
 impl AddOns {
-    /// Gives an add-on an address.
-    #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
+    /// Adds an add-on and returns its base URL.
+    #[expect(clippy::expect_used, reason = "the URL has no outside input")]
     pub(crate) fn add(&self, handler: Handler) -> AppUrl {
         let mut handlers = self.handlers();
         let name = format!("add-on-{}.invalid", handlers.len().saturating_add(1));
-        let url = format!("https://{name}").parse().expect("an https address");
+        let url = format!("https://{name}").parse().expect("an https URL");
         handlers.insert(name, handler);
         url
     }
 
-    /// Lets the add-ons go, and whatever of the sandbox's they hold.
+    /// Drops all add-ons, and the sandbox's handles that they own.
     pub(crate) fn clear(&self) {
-        // Dropped after the lock is given back: a handler may do anything then.
+        // Dropped after unlocking, since a handler's drop may call back.
         let handlers = std::mem::take(&mut *self.handlers());
         drop(handlers);
     }
 
-    /// The add-on at an address.
+    /// The add-on at a URL.
     pub(crate) fn at(&self, uri: &Uri) -> Option<Handler> {
         self.handlers().get(uri.authority()?.as_str()).cloned()
     }
@@ -61,7 +61,7 @@ impl Handler {
         Self(Arc::new(move |request| Box::pin(handle(request))))
     }
 
-    /// Answers a request in a task of its own, so that an add-on that panics takes nothing else down.
+    /// Serves a request in a separate task, so that a panic in the add-on stays there.
     pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let (parts, body) = as_received(request).into_parts();
         let body = body

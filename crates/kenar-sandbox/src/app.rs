@@ -16,7 +16,7 @@ use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use kenar::webhook::{ApiVersion, PaymentTransaction, Verifier};
 use kenar::{Client, OAuthClient};
 
-/// An app, as its owner sets it up in the Kenar [panel](https://docs.rs/kenar/latest/kenar/guide/index.html#panel): addresses, keys, and what they may do.
+/// An app with its settings in the Kenar [panel](https://docs.rs/kenar/latest/kenar/guide/index.html#panel).
 ///
 /// ```
 /// # use kenar::model::AppUrl;
@@ -45,64 +45,68 @@ impl App {
         app
     }
 
-    /// Its slug, which is also its OAuth `client_id`.
+    /// The slug, which is also the OAuth `client_id`.
+    #[doc(alias = "client_id")]
     #[must_use]
     pub fn slug(&self) -> &AppSlug {
         &self.slug
     }
 
-    /// Sets the name that users read, above its messages and on the consent page; the slug unless said otherwise.
+    /// Sets the name shown above its messages and on the consent page; the slug by default.
     pub fn set_title(&self, title: impl Into<String>) -> &Self {
         let title = title.into();
         self.set(Setting::Title(title));
         self
     }
 
-    /// Sets the address that is called when a user opens the app ("Session Initialization URL").
+    /// Sets the URL that is called when a user opens the app ("Session Initialization URL").
+    #[doc(alias = "session initialization")]
     pub fn set_open_app_url(&self, url: AppUrl) -> &Self {
         self.set(Setting::OpenAppUrl(url));
         self
     }
 
-    /// Sets the address that events are sent to.
+    /// Sets the URL for events.
     pub fn set_events_url(&self, url: AppUrl) -> &Self {
         self.set(Setting::EventsUrl(url));
         self
     }
 
-    /// Sets the address that is asked when a user presses a `get_dynamic_action` button.
+    /// Sets the URL that is called when a user presses a `get_dynamic_action` button.
+    #[doc(alias = "get_dynamic_action")]
     pub fn set_dynamic_action_url(&self, url: AppUrl) -> &Self {
         self.set(Setting::DynamicActionUrl(url));
         self
     }
 
-    /// Sets the address of the page that touch points on a post lead to directly ("Fallback URL").
+    /// Sets the page that touch points on a post open directly ("Fallback URL").
     pub fn set_fallback_url(&self, url: AppUrl) -> &Self {
         self.set(Setting::FallbackUrl(url));
         self
     }
 
-    /// Sets the form of the request that opens the app: the second, unless said otherwise.
+    /// Sets the version of the open-app request; version 2 by default.
+    #[doc(alias = "API-Version")]
     pub fn set_open_app_version(&self, version: ApiVersion) -> &Self {
         self.set(Setting::OpenAppVersion(version));
         self
     }
 
-    /// Sets how many calls of the API the app can make in a minute; without a limit unless said otherwise. One too many
-    /// is answered with status 429.
+    /// Limits the app's API calls per minute. Further calls get status 429. Unlimited by default.
     ///
-    /// That a minute is one of the clock, and that calls that are refused for other reasons count, is a guess.
+    /// Two details are guesses: minutes begin at full minutes of the clock, and calls that fail for other reasons count.
+    #[doc(alias = "rate limit")]
     pub fn set_limit_per_minute(&self, calls: u32) -> &Self {
         self.limit(Window::Minute, Some(calls))
     }
 
-    /// Sets how many calls of the API the app can make in a day, of UTC, as [`set_limit_per_minute`](Self::set_limit_per_minute)
-    /// does for a minute.
+    /// Limits the app's API calls per day (UTC), like [`set_limit_per_minute`](Self::set_limit_per_minute).
+    #[doc(alias = "quota")]
     pub fn set_limit_per_day(&self, calls: u32) -> &Self {
         self.limit(Window::Day, Some(calls))
     }
 
-    /// Takes away the limits.
+    /// Removes both limits.
     pub fn remove_limits(&self) -> &Self {
         self.limit(Window::Minute, None).limit(Window::Day, None)
     }
@@ -120,11 +124,12 @@ impl App {
     pub async fn send_payment_event(&self, payment: PaymentTransaction) -> Result<(), SandboxError> {
         let delivery = self.shared.platform.change(|engine, now| engine.payment_event(&self.slug, payment, now));
         let results = self.shared.outbox.deliver_all(delivery.into_iter().collect()).await;
-        self.shared.outbox.all_taken(results, "the payment event failed: ", None)
+        self.shared.outbox.all_taken(results, "event delivery failed: ", None)
     }
 
-    /// Gives the app an address in this process, which a function answers in place of a server: for a test without any
-    /// socket. The requests are as a server would see them, and a request to any path of the address comes to it.
+    /// Serves the add-on by a function in this process, and returns its base URL. The test opens no socket.
+    ///
+    /// The function receives every request below that URL, in the form in which a server receives it.
     ///
     /// ```
     /// # use kenar_sandbox::Sandbox;
@@ -158,7 +163,7 @@ impl App {
         self.shared.add_ons.add(Handler::new(handler))
     }
 
-    /// Sets the identification key that webhooks show.
+    /// Sets the identification key that webhooks carry. By default, the sandbox generates one.
     pub fn set_identification_key(&self, key: IdentificationKey) -> &Self {
         self.set(Setting::IdentificationKey(key));
         self
@@ -179,37 +184,37 @@ impl App {
         self
     }
 
-    /// Sets the OAuth client secret.
+    /// Sets the OAuth client secret. By default, the sandbox generates one.
     pub fn set_client_secret(&self, secret: ClientSecret) -> &Self {
         self.set(Setting::ClientSecret(secret));
         self
     }
 
-    /// Registers a redirect URI, and gives the client of the app's OAuth flow with it.
+    /// Registers a redirect URI and returns an OAuth client for it.
     ///
     /// # Errors
     ///
-    /// Where the redirect URI cannot be one.
+    /// The redirect URI is invalid.
     pub fn oauth(&self, redirect_uri: &str) -> Result<OAuthClient, InvalidRedirectUri> {
         let app = OAuthApp::new(self.slug.clone(), self.client_secret(), redirect_uri)?;
         self.set(Setting::RedirectUri(redirect_uri.to_owned()));
         Ok(self.client().oauth(app))
     }
 
-    /// A client of the sandbox's, with an API key that has every permission.
+    /// A client with the app's API key.
     #[must_use]
     pub fn client(&self) -> Client {
         self.client_of(self.api_key())
     }
 
-    /// A client of the sandbox's, with a new API key that has only these permissions.
+    /// A client with a new API key that has only these permissions.
     #[must_use]
     pub fn client_with_only(&self, permissions: impl IntoIterator<Item = ApiKeyPermission>) -> Client {
         let permissions = permissions.into_iter().collect();
         self.client_of(self.shared.platform.change(|engine, _| engine.create_api_key(&self.slug, permissions)))
     }
 
-    #[expect(clippy::expect_used, reason = "the transport is given, and the key is the sandbox's own")]
+    #[expect(clippy::expect_used, reason = "the transport is set, and the sandbox generated the key")]
     fn client_of(&self, key: ApiKey) -> Client {
         let clock = self.shared.platform.clock.clone();
         let client = Client::builder(key).base_urls(self.shared.platform.base_urls.clone()).clock(move || clock.now());
@@ -219,25 +224,26 @@ impl App {
             .expect("a client with a transport and a key of printable ASCII")
     }
 
-    /// Its API key with every permission, for a client of your own.
+    /// The API key, for your own client.
+    #[doc(alias = "X-API-Key")]
     #[must_use]
     pub fn api_key(&self) -> ApiKey {
         self.read(|app| app.api_key.clone())
     }
 
-    /// Its client secret, for an OAuth client of your own.
+    /// The OAuth client secret, for your own OAuth client.
     #[must_use]
     pub fn client_secret(&self) -> ClientSecret {
         self.read(|app| app.client_secret.clone())
     }
 
-    /// The identification key that webhooks show.
+    /// The identification key that webhooks carry.
     #[must_use]
     pub fn identification_key(&self) -> IdentificationKey {
         self.read(|app| app.identification_key.clone())
     }
 
-    /// What checks the webhooks that the sandbox sends.
+    /// The verifier of the sandbox's webhooks to this app.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         Verifier::new(self.identification_key())

@@ -5,7 +5,7 @@ use kenar::model::Timestamp;
 
 use crate::clock::{self, Clock};
 
-/// The settings of a sandbox that is about to start, from [`Sandbox::builder`](crate::Sandbox::builder).
+/// The settings of a new sandbox, from [`Sandbox::builder`](crate::Sandbox::builder).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SandboxBuilder {
@@ -35,48 +35,49 @@ impl Default for SandboxBuilder {
 }
 
 impl SandboxBuilder {
-    /// Sets the seed of all identifiers, keys and tokens, which are random by default.
+    /// Sets the seed of all identifiers, keys and tokens. They are random by default.
     ///
-    /// The same seed and the same course of events give the same ones, apart from the ids of messages, which hold the
-    /// time. Keys that follow from a seed are known to whoever knows the seed.
+    /// The same seed and sequence of events give the same values, except message ids, which contain the time. Anyone who
+    /// knows the seed knows the keys.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Sets the port; any free one by default.
+    /// Sets the port. By default, any free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Sets the address to listen on, in place of loopback: `0.0.0.0` in a container, for instance.
+    /// Sets the IP address to listen on, such as `0.0.0.0` in a container. Loopback by default.
     ///
-    /// Whoever reaches that address can act as anyone in the sandbox. It still answers only to requests whose `Host` is
-    /// a loopback name, this address or a [`host_name`](Self::host_name).
+    /// Anyone who can reach the address can act as anyone in the sandbox. The `Host` of a request must be a loopback name,
+    /// this address or a [`host_name`](Self::host_name).
     pub fn listen_on(mut self, address: IpAddr) -> Self {
         self.listen_on = Some(address);
         self
     }
 
-    /// Adds a name that it answers to beside the loopback names, such as that of a compose service.
+    /// Accepts a further `Host`, such as the name of a Compose service.
     ///
-    /// A name without a port stands for the port that the sandbox listens on. The links to media begin with the first.
-    /// Your add-on reaches it with [`BaseUrls::insecure`](kenar::request::BaseUrls::insecure).
+    /// Without a port, the name means the port that the sandbox listens on. Links to media use the first name. Your add-on
+    /// connects with [`BaseUrls::insecure`](kenar::request::BaseUrls::insecure).
     pub fn host_name(mut self, name: impl Into<String>) -> Self {
         self.host_names.push(name.into());
         self
     }
 
-    /// Adds a host beyond loopback that it calls add-ons on, over plain `http`, such as a compose service.
+    /// Allows webhooks over plain `http` to a host beyond loopback, such as a Compose service.
     ///
-    /// The addresses of the panel on such a host are made by [`AppUrl::insecure`](kenar::model::AppUrl::insecure).
+    /// Create the app's URLs with [`AppUrl::insecure`](kenar::model::AppUrl::insecure).
     pub fn add_on_host(mut self, name: impl Into<String>) -> Self {
         self.add_on_hosts.push(name.into());
         self
     }
 
-    /// Sets how long anything is waited for: the response of an add-on, a message to appear. Five seconds by default.
+    /// Sets the timeout of all waiting: for add-on responses and for messages. Five seconds by default.
+    #[doc(alias = "timeout")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
@@ -89,17 +90,16 @@ impl SandboxBuilder {
         self
     }
 
-    /// Uses this clock in place of the system's.
+    /// Uses this clock instead of the system clock.
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
         self
     }
 
-    /// Serves the chat page if `true`: Divar's side as a chat client in the browser, at
-    /// [`Sandbox::chat_page_url`](crate::Sandbox::chat_page_url). Not unless said so.
+    /// Serves the [chat page](crate#chat-page) at [`Sandbox::chat_page_url`](crate::Sandbox::chat_page_url). Off by default.
     ///
-    /// It is for a browser on this machine. It answers only to the names `127.0.0.1` and `localhost`, and only its own
-    /// pages can drive it.
+    /// It is for a browser on this machine: it accepts only the sandbox's own host names, and acts only on requests from
+    /// its own origin.
     pub fn chat_page(mut self, served: bool) -> Self {
         self.chat_page = served;
         self

@@ -1,4 +1,4 @@
-//! Posts, the conversations about them, and those with chatbots.
+//! Posts and conversations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::transcript;
 use kenar::model::{ConversationId, PostToken};
 use kenar::webhook::{PostUpdateKind, StartCommand, TouchPoint};
 
-/// A post: a classified ad.
+/// A post (a classified ad).
 #[derive(Clone)]
 pub struct Post {
     shared: Arc<Shared>,
@@ -19,15 +19,15 @@ pub struct Post {
     owner: String,
 }
 
-/// A conversation, of two people about a post or of a person with a chatbot.
+/// A conversation about a post, or with a chatbot.
 ///
-/// A clone reads the messages from where the first one had got to.
+/// A clone starts with the read position of the original.
 pub struct Chat {
     shared: Arc<Shared>,
     pub(super) id: ConversationId,
-    /// How many messages have been looked at by [`Chat::next_message`].
+    /// The number of messages that [`Chat::next_message`] has passed.
     read: AtomicUsize,
-    /// Why there is no such conversation.
+    /// The error if the conversation cannot exist.
     refused: Option<String>,
 }
 
@@ -37,24 +37,24 @@ impl Post {
         Self { shared, token, owner: owner.to_owned() }
     }
 
-    /// Its token.
+    /// The token.
     #[must_use]
     pub fn token(&self) -> &PostToken {
         &self.token
     }
 
-    /// Sets the title that the chat page shows; by default it says whose post it is.
+    /// Sets the title on the chat page; by default it names the owner.
     pub fn set_title(&self, title: impl Into<String>) -> &Self {
         let title = title.into();
         self.shared.platform.change(|engine, _| engine.set_post_title(&self.token, title));
         self
     }
 
-    /// Gives it this token in place of a random one.
+    /// Replaces the random token by this one.
     ///
     /// # Errors
     ///
-    /// Where the token is empty or another post's, or the post has conversations already.
+    /// The token is empty or in use, or the post already has conversations.
     pub fn with_token(self, token: impl Into<PostToken>) -> Result<Self, SandboxError> {
         let token = token.into();
         let renamed = self.shared.platform.change(|engine, _| engine.rename_post(&self.token, &token));
@@ -62,16 +62,18 @@ impl Post {
         Ok(Self { token, ..self })
     }
 
-    /// Changes it. Apps that its owner subscribed to its changes get the event `POST_UPDATE`; those that are subscribed
-    /// to all posts, unless it is retired or archived. What the event tells of a post is little here.
+    /// Sends the event `POST_UPDATE` to subscribed apps.
+    ///
+    /// Subscribers to all posts get no event if the post is retired or archived. The event has few of the post's fields.
     ///
     /// # Errors
     ///
-    /// Where an app did not answer with a success.
+    /// An app did not respond with a 2xx status.
+    #[doc(alias = "POST_UPDATE")]
     pub async fn change(&self, kind: PostUpdateKind) -> Result<(), SandboxError> {
         let deliveries = self.shared.platform.change(|engine, now| engine.post_changes(&self.token, &kind, now));
-        let answers = self.shared.outbox.deliver_all(deliveries).await;
-        self.shared.outbox.all_taken(answers, &format!("{} changed ({kind}), but ", self.token), None)
+        let results = self.shared.outbox.deliver_all(deliveries).await;
+        self.shared.outbox.all_taken(results, "event delivery failed: ", None)
     }
 
     pub(crate) fn owner(&self) -> &str {
@@ -93,11 +95,11 @@ impl Chat {
         })
     }
 
-    /// Gives it this id in place of a random one.
+    /// Replaces the random id by this one.
     ///
     /// # Errors
     ///
-    /// Where the id is empty or another conversation's, or something was said in this one already.
+    /// The id is empty or in use, or the conversation already has messages.
     pub fn with_id(self, id: impl Into<ConversationId>) -> Result<Self, SandboxError> {
         let id = id.into();
         let renamed = self.shared.platform.change(|engine, _| engine.rename_talk(&self.id, &id));
@@ -105,25 +107,26 @@ impl Chat {
         Ok(Self { id, ..self })
     }
 
-    /// Its id.
+    /// The id.
     #[must_use]
     pub fn id(&self) -> &ConversationId {
         &self.id
     }
 
-    /// All that was said, first to last.
+    /// All messages, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<ChatMessage> {
         let messages = self.shared.platform.look(|engine| engine.talk(&self.id).map(|talk| talk.messages.clone()));
         messages.unwrap_or_default()
     }
 
-    /// The next message that an app wrote here, since this value was made or the last one was asked for; waits for it
-    /// where there is none yet.
+    /// Waits for the next message from an app.
+    ///
+    /// The first call returns the first one after this value was created; each further call returns the next.
     ///
     /// # Errors
     ///
-    /// Where none came within the time limit.
+    /// Timed out: no message arrived within the sandbox's timeout.
     pub async fn next_message(&self) -> Result<ChatMessage, SandboxError> {
         let found = self.shared.platform.find(|engine| {
             let talk = engine.talk(&self.id)?;
@@ -135,11 +138,11 @@ impl Chat {
         });
         let found = found.await;
         found.ok_or_else(|| {
-            self.error(format!("no message of an app's came within {:?}", self.shared.platform.time_limit))
+            self.error(format!("timed out after {:?}: no message from an app", self.shared.platform.time_limit))
         })
     }
 
-    /// What was said and what went over the wire, to be read.
+    /// A readable text of this conversation and the last requests.
     #[must_use]
     pub fn transcript(&self) -> String {
         self.shared.platform.look(|engine| transcript::of(engine, Some(&self.id)))
@@ -159,18 +162,17 @@ impl Clone for Chat {
     }
 }
 
-/// Where a user starts a chatbot: the touch points, each with what it names. A [`TouchPoint`] alone is a start that
-/// names nothing, as the platform does where it has nothing to name.
+/// The touch point at which a user starts a chatbot, with its argument. A [`TouchPoint`] alone has none.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StartFrom<'a> {
-    /// The page where an owner manages a post.
+    /// The management page of the user's own post.
     MyPost(&'a Post),
-    /// The page of a post, for those who do not own it.
+    /// The page of another user's post.
     DemandPost(&'a Post),
-    /// A post's conversation.
+    /// A conversation about a post.
     Chat(&'a Chat),
-    /// Anywhere, with nothing named.
+    /// Any touch point, without an argument.
     Bare(TouchPoint),
 }
 

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use kenar::model::Timestamp;
 
-/// Where the clock of [`SandboxBuilder::manual_clock`](crate::SandboxBuilder::manual_clock) stands first:
-/// 2025-01-01T00:00:00Z.
+/// The start of a [manual clock](crate::SandboxBuilder::manual_clock): 2025-01-01T00:00:00Z, in microseconds.
 const START: i64 = 1_735_689_600_000_000;
 
-/// A source of the time of day.
+/// A source of the current time.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -24,7 +23,7 @@ impl Clock {
 }
 
 impl Default for Clock {
-    /// The system's clock.
+    /// The system clock.
     fn default() -> Self {
         Self::new(Timestamp::now)
     }
@@ -36,7 +35,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The time of one sandbox: what another clock shows, and how far it was moved on.
+/// The clock of one sandbox: a base clock plus an offset.
 #[derive(Clone, Debug)]
 pub(crate) struct SandboxClock {
     base: Clock,
@@ -55,12 +54,12 @@ impl SandboxClock {
     pub(crate) fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         let add = |ahead: u64| Some(ahead.saturating_add(by));
-        // The function always gives a value.
+        // Cannot fail: the function always returns a value.
         let _ = self.ahead_micros.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
 
-/// A clock that stands still.
+/// A clock that never moves by itself.
 pub(crate) fn still() -> Clock {
     Clock::new(|| Timestamp::from_unix_micros(START).unwrap_or_else(Timestamp::now))
 }

@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// What went wrong in a sandbox, with a transcript of what happened.
+/// An error of the sandbox, with a transcript.
 ///
-/// `Debug` prints the same as `Display`, so that a test that returns it prints it readably.
+/// `Debug` prints the same text as `Display`, so a test that returns the error prints it readably.
 #[derive(Clone)]
 pub struct SandboxError {
     message: String,
@@ -20,7 +20,7 @@ impl SandboxError {
         &self.message
     }
 
-    /// What was said, and what went over the wire.
+    /// The conversation, or all of them, and the last requests.
     #[must_use]
     pub fn transcript(&self) -> &str {
         &self.transcript

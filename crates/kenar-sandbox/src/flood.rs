@@ -1,4 +1,4 @@
-//! Many events at once.
+//! Load tests with many events at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,24 +12,23 @@ use crate::error::SandboxError;
 use crate::people::User;
 use kenar::model::MessageContent;
 
-/// How an add-on bore a [flood](User::flood) of events.
+/// The response times and failures of a [flood](User::flood) of events.
 #[derive(Clone, Debug)]
 pub struct LoadReport {
-    /// How long the responses took, from the quickest.
+    /// The response times, fastest first.
     took: Vec<Duration>,
     failed: usize,
 }
 
 impl User {
-    /// The most messages that one flood has.
+    /// The maximum number of messages in one flood.
     pub const MAX_FLOOD: usize = 10_000;
-    /// How many events of a flood are under way at a time.
+    /// The number of concurrent events in a flood.
     const AT_ONCE: usize = 64;
 
-    /// Writes so many numbered texts, and has all the events that follow delivered at once, 64 at a time and in any
-    /// order.
+    /// Sends many numbered texts, and delivers their events concurrently, 64 at a time and in any order.
     ///
-    /// The platform takes an add-on down that does not answer its users within two seconds at the 99th percentile:
+    /// Divar may suspend an add-on whose 99th-percentile response time exceeds two seconds:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -48,10 +47,11 @@ impl User {
     ///
     /// # Errors
     ///
-    /// Where there are more than [`MAX_FLOOD`](Self::MAX_FLOOD), or the person is not in the conversation.
+    /// There are more than [`MAX_FLOOD`](Self::MAX_FLOOD) messages, or the person is not in the conversation.
+    #[doc(alias = "load test")]
     pub async fn flood(&self, chat: &Chat, messages: usize) -> Result<LoadReport, SandboxError> {
         if messages > Self::MAX_FLOOD {
-            let why = format!("a flood of {messages} messages is more than {}", Self::MAX_FLOOD);
+            let why = format!("too many messages in a flood: {messages}, at most {}", Self::MAX_FLOOD);
             return Err(self.shared.platform.error(why, Some(chat.id())));
         }
         let mut deliveries = Vec::new();
@@ -70,14 +70,14 @@ impl User {
                 let shared = Arc::clone(&self.shared);
                 under_way.spawn(async move {
                     let began = Instant::now();
-                    let answer = shared.outbox.deliver(delivery).await;
-                    (answer, began.elapsed())
+                    let result = shared.outbox.deliver(delivery).await;
+                    (result, began.elapsed())
                 });
             }
             let Some(done) = under_way.join_next().await else { break };
             match done {
-                Ok((Ok(answer), took)) if success(&answer).is_ok() => flood.took.push(took),
-                // No fault of the add-on's.
+                Ok((Ok(response), took)) if success(&response).is_ok() => flood.took.push(took),
+                // An injected fault, not a failure of the add-on.
                 Ok((Err(DeliveryError::ByFault(_)), took)) => flood.took.push(took),
                 _ => flood.failed = flood.failed.saturating_add(1),
             }
@@ -88,19 +88,19 @@ impl User {
 }
 
 impl LoadReport {
-    /// How many events were delivered.
+    /// The number of delivered events.
     #[must_use]
     pub fn events(&self) -> usize {
         self.took.len().saturating_add(self.failed)
     }
 
-    /// How many were not answered with a success.
+    /// The number of events without a 2xx response.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failed
     }
 
-    /// How long the responses took of which so many percent took no longer, failures left out.
+    /// A percentile of the response times, without failures.
     #[must_use]
     pub fn percentile(&self, percent: u8) -> Duration {
         let rank = self.took.len().saturating_mul(usize::from(percent.min(100))).div_ceil(100);
@@ -114,7 +114,7 @@ impl fmt::Display for LoadReport {
         let (events, failed) = (self.events(), self.failed);
         write!(
             f,
-            "{events} events, {failed} failed; {median:.1?} in the median, 99 % in {high:.1?}, all in {slowest:.1?}"
+            "{events} events, {failed} failed; median {median:.1?}, 99th percentile {high:.1?}, maximum {slowest:.1?}"
         )
     }
 }

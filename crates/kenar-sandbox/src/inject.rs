@@ -9,15 +9,15 @@ use crate::engine::{Dialect, EventFault, Fault, PendingWebhookFault, Target, Web
 use crate::platform::Platform;
 use crate::shared::Shared;
 
-/// A fault that is not aimed yet, from [`Sandbox::inject`](crate::Sandbox::inject).
-#[must_use = "a fault does nothing until it is aimed"]
+/// A fault without a target yet, from [`Sandbox::inject`](crate::Sandbox::inject).
+#[must_use = "a fault does nothing until it has a target"]
 pub struct Injection<'a, F> {
     shared: &'a Arc<Shared>,
     fault: F,
     times: Option<u32>,
 }
 
-/// A fault that waits for what it is aimed at. It goes on to wait when this value is dropped.
+/// A handle to an injected fault. Dropping it does not remove the fault.
 #[derive(Clone)]
 pub struct FaultHandle {
     shared: Arc<Shared>,
@@ -29,12 +29,12 @@ impl<'a, F> Injection<'a, F> {
         Self { shared, fault, times: Some(1) }
     }
 
-    /// Sets how often it triggers.
+    /// Sets the number of times it triggers.
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
 
-    /// Has it trigger until it is [removed](FaultHandle::remove).
+    /// Makes it trigger until it is [removed](FaultHandle::remove).
     pub fn always(self) -> Self {
         Self { times: None, ..self }
     }
@@ -46,13 +46,14 @@ impl<'a, F> Injection<'a, F> {
 }
 
 impl<F: Into<Fault>> Injection<'_, F> {
-    /// Aims it at an operation: `on::<SendMessage>()`.
+    /// Targets calls of an operation: `on::<SendMessage>()`.
     pub fn on<O: Operation>(self) -> FaultHandle {
         self.on_operation(O::METADATA.name())
     }
 
-    /// Aims it at an operation by its name in the [journal](crate::Sandbox::journal), such as `conversation.send_message` or
-    /// `oauth.ask_consent`. A name that no operation has never triggers it.
+    /// Targets calls of an operation by its name in the [journal](crate::Sandbox::journal).
+    ///
+    /// Such a name is `conversation.send_message` or `oauth.ask_consent`. With an unknown name, the fault never triggers.
     pub fn on_operation(self, name: impl Into<String>) -> FaultHandle {
         let target = Target::Operation(name.into());
         self.injected(|platform, fault, times| {
@@ -60,7 +61,7 @@ impl<F: Into<Fault>> Injection<'_, F> {
         })
     }
 
-    /// Aims it at whatever is called.
+    /// Targets every call.
     pub fn on_any_call(self) -> FaultHandle {
         self.injected(|platform, fault, times| {
             platform.change(|engine, _| engine.inject_on_calls(Target::AnyCall, fault.into(), times))
@@ -69,7 +70,7 @@ impl<F: Into<Fault>> Injection<'_, F> {
 }
 
 impl<F: Into<WebhookFault>> Injection<'_, F> {
-    /// Aims it at a webhook.
+    /// Targets a webhook.
     pub fn on_webhook(self, webhook: Webhook) -> FaultHandle {
         self.injected(|platform, fault, times| {
             let fault = PendingWebhookFault::Webhook(fault.into());
@@ -79,7 +80,7 @@ impl<F: Into<WebhookFault>> Injection<'_, F> {
 }
 
 impl Injection<'_, EventFault> {
-    /// Aims it at events.
+    /// Targets events.
     pub fn on_events(self) -> FaultHandle {
         self.injected(|platform, fault, times| {
             let fault = PendingWebhookFault::Event(fault);
@@ -89,8 +90,9 @@ impl Injection<'_, EventFault> {
 }
 
 impl Injection<'_, Dialect> {
-    /// Aims it at the Fallback URL: [`Dialect::ReturnUrl`] names the way back `return_url`, as the documents did until
-    /// September 2025. Other dialects change nothing there.
+    /// Targets the query of the Fallback URL. Only [`Dialect::ReturnUrl`] changes it.
+    ///
+    /// It names the parameter `return_url`, as in the documents until September 2025.
     pub fn on_fallback_url(self) -> FaultHandle {
         self.injected(|platform, dialect, times| {
             platform.change(|engine, _| engine.inject_on_fallback_url(dialect, times))
@@ -99,13 +101,13 @@ impl Injection<'_, Dialect> {
 }
 
 impl FaultHandle {
-    /// How often it has triggered.
+    /// The number of times it has triggered.
     #[must_use]
     pub fn times_triggered(&self) -> u32 {
         self.shared.platform.look(|engine| engine.faults().times_triggered(self.id))
     }
 
-    /// Takes it away.
+    /// Removes the fault.
     pub fn remove(&self) {
         self.shared.platform.change(|engine, _| engine.remove_fault(self.id));
     }

@@ -1,9 +1,9 @@
-//! A Kenar that runs on your own machine, for testing an add-on with no account, no ticket and no network.
+//! A local sandbox of Kenar, Divar's add-on platform, for testing add-ons without an account or network access.
 //!
-//! It is a real HTTP server on `127.0.0.1` that answers as the platform is documented to: the calls of the API with
-//! their permissions, scopes and errors, the [consent page](https://docs.rs/kenar/latest/kenar/guide/index.html#consent-page) and the token endpoint, media
-//! uploads. Its people are written by you: they write in the chat, press buttons, open your app and give permission,
-//! and your add-on's webhooks are called as Divar would.
+//! It is an HTTP server on `127.0.0.1` that implements the documented platform: the API with its permissions, scopes and
+//! errors, the [consent page](https://docs.rs/kenar/latest/kenar/guide/index.html#consent-page), the token endpoint and
+//! media uploads. Your test scripts the people: they send messages, press buttons, open your app and grant permissions,
+//! and the sandbox calls your webhooks as Divar would.
 //!
 //! ```
 //! use kenar_sandbox::Sandbox;
@@ -21,41 +21,43 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Nothing here sleeps. What a person does has been answered by your add-on once it returns; what your add-on does by
-//! itself is waited for ([`Chat::next_message`]), as long as a time limit. A failure prints what was said and what went
-//! over the wire.
+//! Tests need no sleeps. An action of a person returns when your add-on has responded to its webhooks.
+//! [`Chat::next_message`] waits for what your add-on does later, up to the sandbox's timeout. Errors contain the
+//! conversation and the last requests.
 //!
-//! [The guide](guide) teaches testing an add-on in ten minutes.
+//! [The guide](guide) explains how to test an add-on.
 //!
-//! # By hand
+//! # Chat page
 //!
-//! With [`SandboxBuilder::chat_page`] it serves Divar's side as a chat client in the browser: be any of the people, write
-//! and press, open an app in a frame, give permission, and read what goes over the wire beside it. There,
-//! [faults](Sandbox::inject) are switched on and off, and the session is [saved](Recording) and
-//! [played again](Sandbox::replay). The `sandbox` example starts one and prints what your add-on needs to find it; a test
-//! can have the page too, to look at what it made.
+//! [`SandboxBuilder::chat_page`] adds a chat client in the browser that shows Divar's side: act as any person, send
+//! messages, press buttons, open an app in a frame, grant permissions, and inspect every request. The page also
+//! [injects faults](Sandbox::inject), and saves and [replays](Sandbox::replay) sessions. The program `kenar-sandbox` and
+//! the `sandbox` example serve it; a test can serve it to inspect its own state.
 //!
-//! The frame of the page goes to this machine only. An add-on that sends its user to
-//! [`COMPLETION_URL`](kenar::webhook::COMPLETION_URL) is kept from leaving by the browser, and the page takes that as the
-//! way back to the chat.
+//! The frame loads pages from this machine only. When an add-on redirects its user to
+//! [`COMPLETION_URL`](kenar::webhook::COMPLETION_URL), the browser blocks that navigation, and the page returns to the
+//! chat.
 //!
-//! # What is a guess
+//! # Guessed behaviour
 //!
-//! The platform documents one error of its API: status 412 with code 9, for a recipient who blocked. All other errors
-//! of the API follow the [gRPC convention](https://grpc.io/docs/guides/status-codes/): 401 with code 16 for a key or
-//! token that is not valid, 403 with 7 for a missing permission or scope, 404 with 5 for what does not exist, 400 with
-//! 3 for a malformed request. The same goes for the upload host (413 for a file that is too large), for the life of an
-//! upload token (ten minutes, one upload), for `invalid_scope` and `invalid_state` on the way back from the consent
-//! page, and for a webhook's `user_side`, which a chatbot's conversation does without. Of the limits, their status
-//! (429) is documented, and that there is one per minute and one per day; the body, `Retry-After` and where a day
-//! begins are guesses. The [journal](Sandbox::journal) says so at each such response.
+//! The platform documents one error of its API: status 412 with code 9, for a recipient who blocked the conversation. The
+//! sandbox guesses the following, and the [journal](Sandbox::journal) marks each such response:
 //!
-//! Identifiers, keys and tokens are random, or follow from a [seed](SandboxBuilder::seed); keys and tokens say that they
-//! are the sandbox's.
+//! - The other API errors follow the [gRPC convention](https://grpc.io/docs/guides/status-codes/): 401 with code 16 for an
+//!   invalid key or token, 403 with 7 for a missing permission or scope, 404 with 5 for a missing resource, 400 with 3
+//!   for a malformed request. The upload host does the same, with 413 for a file that is too large.
+//! - An upload token is valid for ten minutes and one upload.
+//! - The consent page redirects with `invalid_scope` and `invalid_state`.
+//! - Webhooks from a chatbot's conversation have no `user_side`.
+//! - Rate limits: status 429, a limit per minute and a quota per day are documented. The body, `Retry-After` and the start
+//!   of a day are guesses.
+//!
+//! Identifiers, keys and tokens are random, or derived from a [seed](SandboxBuilder::seed). Keys and tokens contain the
+//! word `sandbox`.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// Nothing that arrives may panic; tests may.
+// Input must never cause a panic.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)

@@ -1,4 +1,4 @@
-//! The port that a sandbox listens on.
+//! The TCP listener of a sandbox.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::Cut;
 
-/// Answers connections until it is told to stop, and then the requests that are under way. Dropped, it drops them.
+/// Serves connections until the sandbox stops, then finishes requests in progress. Dropping it closes all connections.
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
@@ -27,9 +27,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: wa
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(answer(stream, router.clone(), stopped.clone()));
+                    connections.spawn(serve_connection(stream, router.clone(), stopped.clone()));
                 }
-                // Out of file descriptors, most likely: others have to be closed first.
+                // Probably out of file descriptors: others must be closed first.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
         }
@@ -38,13 +38,13 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: wa
     while connections.join_next().await.is_some() {}
 }
 
-async fn answer(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
-    // Without it, a response may wait for an acknowledgement. It is slower then, not wrong.
+async fn serve_connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+    // Only an optimisation: without it, a response may wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = router.call(request);
-        async move { unless_cut(answer.await) }
+        let response = router.call(request);
+        async move { unless_cut(response.await) }
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
@@ -54,28 +54,28 @@ async fn answer(stream: TcpStream, router: Router, mut stopped: watch::Receiver<
             (&mut connection).await
         }
     };
-    // What is wrong with a connection is its other end's to notice; one that a fault cuts off is reset.
+    // A user error comes from a fault, which resets the connection. Other errors are the client's to handle.
     if ended.is_err_and(|error| error.is_user()) {
         reset(connection.into_parts().io.into_inner());
     }
 }
 
-/// Closes a connection as one that broke: what waits to be sent is dropped, and the other end is told so.
-#[allow(deprecated, reason = "what replaces it is newer than the oldest tokio that this crate builds with")]
+/// Resets a connection, which discards unsent data.
+#[allow(deprecated, reason = "the replacement is newer than the oldest supported tokio")]
 fn reset(stream: TcpStream) {
-    // Where it cannot be set, the connection ends all the same.
+    // If it fails, the connection is closed without a reset.
     let _ = stream.set_linger(Some(Duration::ZERO));
 }
 
-/// Ready once the sandbox stops.
+/// Waits until the sandbox stops.
 async fn stop(stopped: &mut watch::Receiver<bool>) {
-    // An error says that the sandbox is gone, which is the same.
+    // An error means that the sandbox was dropped.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// A connection whose service fails is closed without a response.
-fn unless_cut(answer: Result<Response<Body>, Infallible>) -> io::Result<Response<Body>> {
-    let Ok(response) = answer;
+/// Fails if a fault cuts off the response: hyper then closes the connection without one.
+fn unless_cut(response: Result<Response<Body>, Infallible>) -> io::Result<Response<Body>> {
+    let Ok(response) = response;
     match response.extensions().get::<Cut>() {
         Some(Cut::Before) => Err(io::ErrorKind::ConnectionReset.into()),
         _ => Ok(response),

@@ -1,4 +1,4 @@
-//! Plain HTTP/1.1 within this machine. The sandbox reaches nothing else but hosts that were asked for by name.
+//! An HTTP/1.1 client for this machine and explicitly allowed hosts.
 
 use std::net::IpAddr;
 
@@ -14,21 +14,22 @@ use tokio::task::JoinSet;
 use kenar::request::Body;
 use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 
-/// A connection for each request, and no TLS: what a sandbox starts with at once.
+/// A client that opens a connection for each request and has no TLS, so that a sandbox starts fast.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loopback {
-    /// The hosts beyond loopback that may be called.
+    /// The allowed hosts beyond loopback.
     hosts: Vec<String>,
 }
 
-const MAX_ANSWER: usize = 16 << 20;
+/// The maximum size of a response body.
+const MAX_RESPONSE: usize = 16 << 20;
 
 impl Loopback {
     pub(crate) fn with_hosts(hosts: Vec<String>) -> Self {
         Self { hosts }
     }
 
-    /// Whether an address is on this machine, or on a host that may be called.
+    /// Returns `true` for a URL on this machine or on an allowed host.
     pub(crate) fn reaches(&self, uri: &Uri) -> bool {
         let host = host(uri);
         let is_loopback = || {
@@ -48,8 +49,7 @@ impl HttpTransport for Loopback {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let uri = request.uri().clone();
         if !self.reaches(&uri) {
-            let why =
-                "the sandbox calls only this machine and the add-on hosts that it was started with, over plain http";
+            let why = "host not allowed: the sandbox calls only loopback and allowed add-on hosts, over plain http";
             return Err(TransportError::with_source(TransportErrorKind::Connect, why));
         }
         let stream = TcpStream::connect((host(&uri), uri.port_u16().unwrap_or(80)))
@@ -61,7 +61,7 @@ impl HttpTransport for Loopback {
         connections.spawn(connection);
 
         let (parts, body) = sender.send_request(as_received(request)).await.map_err(interrupted)?.into_parts();
-        let body = to_bytes(axum::body::Body::new(body), MAX_ANSWER)
+        let body = to_bytes(axum::body::Body::new(body), MAX_RESPONSE)
             .await
             .map_err(|error| TransportError::with_source(TransportErrorKind::Interrupted, error))?;
         Ok(Response::from_parts(parts, body))
@@ -72,7 +72,7 @@ fn interrupted(error: hyper::Error) -> TransportError {
     TransportError::with_source(TransportErrorKind::Interrupted, error)
 }
 
-/// The request as a server sees it: the host in a header, and the rest of the address alone.
+/// The request as a server receives it, with the host in a header and only the path in the target.
 pub(crate) fn as_received<B>(mut request: Request<B>) -> Request<B> {
     let uri = request.uri().clone();
     if let Some(host) = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {

@@ -1,4 +1,4 @@
-//! The bytes of photos, recordings and files, for whoever follows the links in messages.
+//! The media files behind the links in messages.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -11,10 +11,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::engine::response;
 
-/// What is kept in all; the oldest goes first.
+/// The maximum total size. The oldest files are dropped first.
 const MAX_BYTES: usize = 256 << 20;
 
-/// What a browser shows without running anything in it. All else is a file to keep.
+/// The content types that are safe to show in a browser. All others are served as attachments.
 const SHOWN: [&str; 15] = [
     "image/png",
     "image/jpeg",
@@ -41,7 +41,7 @@ pub(crate) struct MediaStore {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Medium {
-    /// The last segment of its address.
+    /// The last segment of the link.
     pub(crate) id: String,
     pub(crate) content_type: String,
     pub(crate) file_name: String,
@@ -59,7 +59,7 @@ impl MediaStore {
         }
     }
 
-    /// An id for a medium that a person sends.
+    /// A new id for a person's media file.
     pub(crate) fn next_id(&self) -> String {
         format!("sent-{}", self.sent.fetch_add(1, Ordering::Relaxed).saturating_add(1))
     }
@@ -73,9 +73,9 @@ impl MediaStore {
     }
 
     /// `GET /media/{id}`.
-    pub(crate) fn answer(&self, id: &str, headers: &HeaderMap) -> Response<Bytes> {
+    pub(crate) fn respond(&self, id: &str, headers: &HeaderMap) -> Response<Bytes> {
         let Some(medium) = self.get(id) else {
-            return response(StatusCode::NOT_FOUND, "text/plain", "there is no such medium, or it is gone");
+            return response(StatusCode::NOT_FOUND, "text/plain", "media file not found, or dropped since");
         };
         let shown = shown_as(&medium.content_type);
         let mut response = part(&medium.bytes, headers);
@@ -95,13 +95,13 @@ impl MediaStore {
     }
 }
 
-/// The content type to show a medium with, parameters left out.
+/// The content type without parameters, if it is safe to show.
 pub(crate) fn shown_as(content_type: &str) -> Option<&'static str> {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     SHOWN.into_iter().find(|shown| shown.eq_ignore_ascii_case(essence))
 }
 
-/// All of it, or the part that was asked for: players ask for parts.
+/// The whole file, or the requested range, which media players need.
 fn part(bytes: &Bytes, headers: &HeaderMap) -> Response<Bytes> {
     let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let Some(range) = asked.and_then(|range| range_of(range, bytes.len())) else {
@@ -115,8 +115,10 @@ fn part(bytes: &Bytes, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
-/// The one range of `bytes=first-last`, within what there is. Unsatisfiable ranges are ignored, as RFC 9110 permits; a
-/// suffix longer than the whole is the whole, which the `http-range-header` crate refuses.
+/// The range of a `Range` header with a single range.
+///
+/// Unsatisfiable ranges are ignored, as RFC 9110 permits. A suffix longer than the file is the whole file, which the
+/// `http-range-header` crate refuses.
 fn range_of(range: &str, length: usize) -> Option<RangeInclusive<usize>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let end = length.checked_sub(1)?;
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_range_is_served_and_all_else_is_not_a_range() {
+    fn only_a_single_satisfiable_range_is_read() {
         for (range, part) in [
             ("bytes=0-", Some(0..=9)),
             ("bytes=2-4", Some(2..=4)),
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_run_in_a_page_is_a_file() {
+    fn active_content_is_never_shown() {
         for content_type in ["text/html", "image/svg+xml", "application/pdf", "", "text/javascript"] {
             assert_eq!(shown_as(content_type), None, "{content_type}");
         }
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_goes_when_there_is_too_much() {
+    fn oldest_file_is_dropped_over_the_limit() {
         let store = MediaStore::default();
         let third = Bytes::from(vec![0; MAX_BYTES / 3]);
         for id in ["a", "b", "c", "d"] {

@@ -1,24 +1,24 @@
-//! The names that one sandbox answers to.
+//! The host names of a sandbox.
 //!
-//! A page from elsewhere can have its own host name lead to `127.0.0.1` (DNS rebinding), and would then read and drive
-//! whatever listens there. The `Host` header tells: it holds the name that the page was loaded by.
+//! A web site can resolve its own host name to `127.0.0.1` (DNS rebinding) to read and control local servers. The `Host`
+//! header reveals that: it has the name under which the page was loaded.
 
 use std::fmt;
 
 use http::Uri;
 use http::header::{self, HeaderMap};
 
-/// The authorities (`host:port`) that stand for one sandbox. The first is its own word for itself.
+/// The accepted authorities (`host:port`) of a sandbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Names(Vec<String>);
 
 impl Names {
-    /// The names of a sandbox on a port: those of loopback, and those that were asked for.
-    pub(crate) fn on_port(port: u16, asked_for: &[String]) -> Self {
+    /// The loopback names on a port, and further allowed names.
+    pub(crate) fn on_port(port: u16, allowed: &[String]) -> Self {
         let loopback = ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned);
         let mut names = Vec::new();
-        for name in loopback.iter().chain(asked_for) {
-            // A name may come with a port of its own, as where a container's port is published under another.
+        for name in loopback.iter().chain(allowed) {
+            // A name may have another port, such as the published one of a container.
             if has_port(name) {
                 names.push(name.clone());
                 continue;
@@ -31,18 +31,17 @@ impl Names {
         Self(names)
     }
 
-    /// The one name of a sandbox without a port.
+    /// The single name of a sandbox without a port.
     pub(crate) fn only(authority: &str) -> Self {
         Self(vec![authority.to_owned()])
     }
 
-    /// Whether an authority stands for the sandbox.
+    /// Returns `true` if the authority is one of the names.
     pub(crate) fn include(&self, authority: &str) -> bool {
         self.0.iter().any(|own| own.eq_ignore_ascii_case(authority))
     }
 
-    /// Whether a request that arrived is addressed to the sandbox: by its `Host`, of which there has to be one, and by its
-    /// target where that holds a host.
+    /// Returns `true` if the request's only `Host`, and the host in its target if any, are names of the sandbox.
     pub(crate) fn are_addressed(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_own_name_is_own_and_no_other() {
+    fn only_own_names_are_included() {
         let names = Names::on_port(4040, &["kenar".to_owned(), "published.example:5050".to_owned()]);
         for own in
             ["127.0.0.1:4040", "localhost:4040", "LocalHost:4040", "[::1]:4040", "kenar:4040", "published.example:5050"]
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn target_and_the_one_host_must_both_be_own() {
+    fn target_and_single_host_must_both_be_own() {
         let names = Names::on_port(4040, &[]);
         let addressed = |uri: &'static str, hosts: &[&'static str]| {
             let hosts = hosts.iter().map(|host| (header::HOST, http::HeaderValue::from_static(host)));

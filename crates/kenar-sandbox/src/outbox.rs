@@ -14,10 +14,8 @@ use crate::add_ons::AddOns;
 use crate::engine::{Delivery, DeliveryError, DeliveryResult, Timing, success};
 use crate::error::SandboxError;
 use crate::loopback::Loopback;
-use crate::platform::Platform;
+use crate::platform::{Platform, STOPPED};
 use crate::queue::{Queue, Queued};
-
-const SHUT_DOWN: &str = "the sandbox was shut down: keep it for as long as anything happens in it";
 
 pub(crate) struct Outbox {
     platform: Arc<Platform>,
@@ -31,7 +29,7 @@ impl Outbox {
         Self { platform, queue, add_ons, loopback }
     }
 
-    /// Makes a request of a webhook now, or what a fault makes of it.
+    /// Sends a webhook now, with pending faults applied.
     pub(crate) async fn deliver(&self, delivery: Delivery) -> DeliveryResult {
         let dispatch = self.platform.change(|engine, now| engine.dispatch(delivery, now));
         self.platform.pause(dispatch.delay).await;
@@ -40,7 +38,7 @@ impl Outbox {
             let result = self.deliver_one(&delivery).await;
             first.get_or_insert(result);
         }
-        first.unwrap_or_else(|| Err(DeliveryError::ByFault("a fault kept the webhook back".to_owned())))
+        first.unwrap_or_else(|| Err(DeliveryError::ByFault("an injected fault held the webhook back".to_owned())))
     }
 
     async fn deliver_one(&self, delivery: &Delivery) -> DeliveryResult {
@@ -58,7 +56,7 @@ impl Outbox {
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         if self.platform.is_stopped() {
-            return Err(SHUT_DOWN.to_owned());
+            return Err(STOPPED.to_owned());
         }
         let address = request.uri().clone();
         let request = request.map(Body::from);
@@ -71,43 +69,43 @@ impl Outbox {
         self.platform.within_time_limit(&address, sent).await
     }
 
-    /// Puts deliveries into the queue.
+    /// Queues deliveries.
     pub(crate) fn deliver_later(&self, deliveries: Vec<Delivery>) {
         self.queue.push(deliveries);
     }
 
-    /// Puts deliveries into the queue, and waits for the responses.
+    /// Queues deliveries and waits for their results.
     pub(crate) async fn deliver_all(&self, deliveries: Vec<Delivery>) -> Vec<DeliveryResult> {
         let arriving: Vec<_> = deliveries.into_iter().map(|delivery| self.queue.push_and_wait(delivery)).collect();
         let mut results = Vec::new();
         for arrival in arriving {
-            results.push(arrival.await.unwrap_or_else(|_| Err(DeliveryError::Failed(SHUT_DOWN.to_owned()))));
+            results.push(arrival.await.unwrap_or_else(|_| Err(DeliveryError::Failed(STOPPED.to_owned()))));
         }
         results
     }
 
-    /// Takes deliveries out of the queue, for as long as the sandbox runs.
+    /// Sends queued deliveries until the sandbox stops.
     pub(crate) async fn run(&self, mut queue: mpsc::UnboundedReceiver<Queued>) {
         while let Some(Queued { delivery, arrived }) = queue.recv().await {
             let result = self.deliver(delivery).await;
             self.queue.arrived();
             if let Some(arrived) = arrived {
-                // Nobody waits any more, perhaps; the journal has the response.
+                // The receiver may be gone; the journal has the response.
                 let _ = arrived.send(result);
             }
         }
     }
 
-    /// Waits until no delivery is on its way.
+    /// Waits until no delivery is pending.
     pub(crate) async fn settled(&self) {
         self.queue.settled().await;
     }
 
-    /// Checks that all add-ons took what they were sent.
+    /// Checks that all add-ons responded with a 2xx status. The error begins with `prefix`.
     pub(crate) fn all_taken(
         &self,
         results: Vec<DeliveryResult>,
-        but: &str,
+        prefix: &str,
         within: Option<&ConversationId>,
     ) -> Result<(), SandboxError> {
         let failed = results.into_iter().find_map(|result| match result {
@@ -115,6 +113,6 @@ impl Outbox {
             Err(DeliveryError::Failed(why)) => Some(why),
             Err(DeliveryError::ByFault(_)) => None,
         });
-        failed.map_or(Ok(()), |why| Err(self.platform.error(format!("{but}{why}"), within)))
+        failed.map_or(Ok(()), |why| Err(self.platform.error(format!("{prefix}{why}"), within)))
     }
 }

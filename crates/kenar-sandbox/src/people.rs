@@ -1,4 +1,4 @@
-//! People, and what they do.
+//! People and their actions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::app::App;
 use crate::chats::{Chat, Post, StartFrom};
-use crate::engine::{Between, ChatMessage, Delivery, DeliveryResult, Press, medium, read};
+use crate::engine::{Between, ChatMessage, Delivery, Press, medium, read};
 use crate::error::SandboxError;
 use crate::media::Medium;
 use crate::shared::Shared;
@@ -18,7 +18,7 @@ use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, U
 use kenar::operation::MediaKind;
 use kenar::webhook::{DynamicActionReply, OpenAppReply};
 
-/// A person who uses Divar.
+/// A person on Divar, scripted by the test.
 #[derive(Clone)]
 pub struct User {
     pub(crate) shared: Arc<Shared>,
@@ -31,53 +31,58 @@ impl User {
         Self { shared, name }
     }
 
-    /// What the test calls them.
+    /// The name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What an app knows them by: an id of its own for each app.
+    /// The person's user id in an app. It differs in each app.
+    #[doc(alias = "user_id")]
     #[must_use]
     pub fn id_for(&self, app: &App) -> UserId {
         self.shared.platform.look(|engine| engine.user_id(app.slug(), &self.name))
     }
 
-    /// Sets what an app knows them by, which is random by default.
+    /// Sets the person's user id in an app. It is random by default.
     ///
     /// # Errors
     ///
-    /// Where the id is empty, or the app knows someone else by it.
+    /// The id is empty or in use.
     pub fn set_id_for(&self, app: &App, id: impl Into<UserId>) -> Result<&Self, SandboxError> {
         let id = id.into();
         let set = self.shared.platform.change(|engine, _| engine.set_user_id(app.slug(), &self.name, &id));
         set.map(|()| self).map_err(|why| self.shared.platform.error(why, None))
     }
 
-    /// Their telephone number.
+    /// The phone number.
     #[must_use]
     pub fn phone_number(&self) -> String {
         self.shared.platform.look(|engine| engine.phone_number(&self.name).unwrap_or_default().to_owned())
     }
 
-    /// Their conversation with an app's chatbot.
+    /// The conversation with an app's chatbot, created on first use.
     #[must_use]
     pub fn chat_with_bot(&self, app: &App) -> Chat {
         let between = Between::Chatbot { app: app.slug().clone(), user: self.name.clone() };
         Chat::new(Arc::clone(&self.shared), between)
     }
 
-    /// Writes a text. In a chatbot's conversation the app gets the event `NEW_CHATBOT_MESSAGE`; in a post's, the apps
-    /// that are subscribed get `NEW_MESSAGE`. It returns when they have answered.
+    /// Sends a text, and returns when the add-ons have responded to the event.
+    ///
+    /// In a chatbot's conversation, its app gets the event `NEW_CHATBOT_MESSAGE`. In a conversation about a post, subscribed
+    /// apps get `NEW_MESSAGE`.
     ///
     /// # Errors
     ///
-    /// Where the person is not in the conversation, or an app did not answer with a success.
+    /// The person is not in the conversation, or an app did not respond with a 2xx status.
+    #[doc(alias = "NEW_CHATBOT_MESSAGE")]
+    #[doc(alias = "NEW_MESSAGE")]
     pub async fn write(&self, chat: &Chat, text: impl Into<String>) -> Result<ChatMessage, SandboxError> {
         self.send(chat, MessageContent::Text(text.into())).await
     }
 
-    /// Sends anything that a message can hold, as [`write`](Self::write) does a text.
+    /// Sends any content, like [`write`](Self::write).
     ///
     /// # Errors
     ///
@@ -85,12 +90,12 @@ impl User {
     pub async fn send(&self, chat: &Chat, content: MessageContent) -> Result<ChatMessage, SandboxError> {
         let written = self.shared.platform.change(|engine, now| engine.user_writes(&self.name, &chat.id, content, now));
         let (message, deliveries) = written.map_err(|why| chat.error(why))?;
-        let answers = self.shared.outbox.deliver_all(deliveries).await;
-        self.all_well(answers, &format!("{} wrote, but ", self.name), Some(&chat.id))?;
+        let results = self.shared.outbox.deliver_all(deliveries).await;
+        self.shared.outbox.all_taken(results, "event delivery failed: ", Some(&chat.id))?;
         Ok(message)
     }
 
-    /// Sends a photo, in JPEG as far as its name says. The link in the message leads to its bytes.
+    /// Sends a photo as `photo.jpg`. The link in the message serves its bytes.
     ///
     /// # Errors
     ///
@@ -99,8 +104,9 @@ impl User {
         self.send_media(chat, MediaKind::Image, "photo.jpg", photo).await
     }
 
-    /// Sends a medium of any kind. The link in the message leads to its bytes; the platform documents no formats or
-    /// sizes for what people send.
+    /// Sends a media file. The link in the message serves its bytes.
+    ///
+    /// The platform documents no formats or sizes for media from people, so the sandbox accepts all.
     ///
     /// # Errors
     ///
@@ -120,7 +126,7 @@ impl User {
         self.send(chat, content).await
     }
 
-    /// Sends a place.
+    /// Sends a location.
     ///
     /// # Errors
     ///
@@ -129,7 +135,7 @@ impl User {
         self.send(chat, MessageContent::Location(Some(place))).await
     }
 
-    /// Sends a person's name and number.
+    /// Sends a contact.
     ///
     /// # Errors
     ///
@@ -138,28 +144,28 @@ impl User {
         self.send(chat, MessageContent::Contact(Contact::new(phone).name(name))).await
     }
 
-    /// Opens an app from the list of add-ons in a conversation: the app is asked for an address, and that page is
-    /// fetched.
+    /// Opens an app from a conversation: calls its Session Initialization URL, and loads the page in the response.
     ///
     /// # Errors
     ///
-    /// Where the person is not in the conversation, the app does not answer with an address, or the page cannot be
-    /// fetched.
+    /// The person is not in the conversation, the response has no URL, or the page cannot be loaded.
+    #[doc(alias = "session initialization")]
     pub async fn open_app(&self, chat: &Chat, app: &App) -> Result<Visit, SandboxError> {
         let delivery = self.shared.platform.look(|engine| engine.user_opens(&self.name, app.slug(), &chat.id, None));
         self.open(delivery.map_err(|why| chat.error(why))?, Some(&chat.id)).await
     }
 
-    /// Opens an app on a message that shows a place. Only the first version of the request is documented to tell the
-    /// place: see [`App::set_open_app_version`].
+    /// Opens an app on a location message.
+    ///
+    /// Only version 1 of the request is documented to contain the location: see [`App::set_open_app_version`].
     ///
     /// # Errors
     ///
-    /// Where the message shows no place, and as [`open_app`](Self::open_app).
+    /// The message has no location, and as [`open_app`](Self::open_app).
     pub async fn open_app_on(&self, message: &ChatMessage, app: &App) -> Result<Visit, SandboxError> {
         let within = &message.message.conversation.id;
         let MessageContent::Location(Some(location)) = message.message.content else {
-            return Err(self.error("the message shows no place", within));
+            return Err(self.error("the message has no location", within));
         };
         let delivery =
             self.shared.platform.look(|engine| engine.user_opens(&self.name, app.slug(), within, Some(location)));
@@ -177,18 +183,18 @@ impl User {
         self.open(delivery.map_err(|why| self.shared.platform.error(why, None))?, None).await
     }
 
-    /// Follows the direct link to an app on the page of a post: the app is not asked, but its page is fetched at once,
-    /// with the post in its query.
+    /// Opens the app's Fallback URL from the page of a post, with the post in its query.
     ///
     /// # Errors
     ///
-    /// Where the panel has no such address, or the page cannot be fetched.
+    /// The app has no Fallback URL, or the page cannot be loaded.
+    #[doc(alias = "fallback")]
     pub async fn follow_direct_link(&self, post: &Post, app: &App) -> Result<Visit, SandboxError> {
         let url = self.shared.platform.change(|engine, _| engine.direct_link(app.slug(), &post.token));
         Visit::begin(&self.shared, &self.name, url.map_err(|why| self.shared.platform.error(why, None))?).await
     }
 
-    /// Opens an app's chatbot from somewhere in Divar: it gets the start command of that place.
+    /// Opens an app's chatbot at a touch point, which sends its start command.
     ///
     /// ```
     /// # use kenar_sandbox::{Sandbox, StartFrom};
@@ -216,22 +222,22 @@ impl User {
         Ok(chat)
     }
 
-    /// Opens an address in the browser: the consent page that your app sends them to, say.
+    /// Opens a URL in the browser, such as the consent page.
     ///
     /// # Errors
     ///
-    /// Where the address is no URL, or the page cannot be fetched.
+    /// The URL is invalid, or the page cannot be loaded.
     pub async fn visit(&self, url: &str) -> Result<Visit, SandboxError> {
-        let url =
-            Url::parse(url).map_err(|error| self.shared.platform.error(format!("{url:?} is no URL: {error}"), None))?;
+        let url = Url::parse(url)
+            .map_err(|error| self.shared.platform.error(format!("invalid URL {url:?}: {error}"), None))?;
         Visit::begin(&self.shared, &self.name, url).await
     }
 
-    /// Presses the button with this caption under a message, and does what it says.
+    /// Presses the button with this caption under a message, and performs its action.
     ///
     /// # Errors
     ///
-    /// Where the person does not see such a button, or what it leads to fails.
+    /// The person sees no such button, or its action fails.
     pub async fn press(&self, message: &ChatMessage, caption: &str) -> Result<Pressed, SandboxError> {
         let within = &message.message.conversation.id;
         let press = self.shared.platform.look(|engine| engine.user_presses(&self.name, message, caption));
@@ -265,7 +271,7 @@ impl User {
             Press::OpenApp(delivery) => self.open(delivery, Some(within)).await.map(Opened::Page),
             Press::PostPage(post) => Ok(Opened::Post(post)),
             Press::PostManagePage(post) => Ok(Opened::PostManagement(post)),
-            Press::Act(_) => Err(self.error("a dynamic action was answered with another dynamic action", within)),
+            Press::Act(_) => Err(self.error("invalid response to a dynamic action: another dynamic action", within)),
         }
     }
 
@@ -274,55 +280,48 @@ impl User {
         Visit::begin(&self.shared, &self.name, reply.url().as_url().clone()).await
     }
 
-    /// Asks an add-on, and reads its response.
+    /// Delivers a webhook and reads the response.
     async fn ask<T: DeserializeOwned>(&self, delivery: Delivery) -> Result<T, String> {
-        self.shared.outbox.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|answer| read(&answer))
+        self.shared.outbox.deliver(delivery).await.map_err(|why| why.to_string()).and_then(|response| read(&response))
     }
 
     fn error(&self, what: impl Into<String>, within: &ConversationId) -> SandboxError {
         self.shared.platform.error(what, Some(within))
     }
 
-    /// Takes back all that they permitted an app. The app gets the event `USER_ACCESS_REVOCATION` where a token had
-    /// the scopes `NOTIFICATION_ACCESS_REVOCATION` and `USER_ID`.
+    /// Revokes all permissions of an app.
+    ///
+    /// The app gets the event `USER_ACCESS_REVOCATION` if a token had the scopes `NOTIFICATION_ACCESS_REVOCATION` and
+    /// `USER_ID`.
     ///
     /// # Errors
     ///
-    /// Where the app did not answer with a success.
+    /// The app did not respond with a 2xx status.
+    #[doc(alias = "USER_ACCESS_REVOCATION")]
     pub async fn revoke_access(&self, app: &App) -> Result<(), SandboxError> {
         let deliveries = self.shared.platform.change(|engine, now| engine.user_revokes(&self.name, app.slug(), now));
-        let answers = self.shared.outbox.deliver_all(deliveries).await;
-        self.all_well(answers, &format!("{} revoked the access, but ", self.name), None)
+        let results = self.shared.outbox.deliver_all(deliveries).await;
+        self.shared.outbox.all_taken(results, "event delivery failed: ", None)
     }
 
-    /// Blocks the other side of a conversation: nobody can write there any more, and an app's message is answered with
-    /// status 412 and code 9.
+    /// Blocks the other side of a conversation: nobody can send there, and apps get status 412 with code 9.
     ///
     /// # Errors
     ///
-    /// Where the person is not in the conversation.
+    /// The person is not in the conversation.
     pub fn block(&self, chat: &Chat) -> Result<(), SandboxError> {
         let blocked = self.shared.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, true));
         blocked.map_err(|why| chat.error(why))
     }
 
-    /// Undoes [`block`](Self::block).
+    /// Reverts [`block`](Self::block).
     ///
     /// # Errors
     ///
-    /// Where the person is not in the conversation.
+    /// The person is not in the conversation.
     pub fn unblock(&self, chat: &Chat) -> Result<(), SandboxError> {
         let unblocked = self.shared.platform.change(|engine, _| engine.user_blocks(&self.name, &chat.id, false));
         unblocked.map_err(|why| chat.error(why))
-    }
-
-    fn all_well(
-        &self,
-        answers: Vec<DeliveryResult>,
-        but: &str,
-        within: Option<&ConversationId>,
-    ) -> Result<(), SandboxError> {
-        self.shared.outbox.all_taken(answers, but, within)
     }
 }
 
@@ -333,9 +332,9 @@ impl fmt::Debug for User {
 }
 
 impl Post {
-    /// The conversation of its owner with this person.
+    /// The conversation of its owner with this person, created on first use.
     ///
-    /// An owner has none about a post of their own: whatever is done in that one is refused.
+    /// An owner has no conversation about their own post: every use of it fails.
     #[must_use]
     pub fn conversation_with(&self, buyer: &User) -> Chat {
         let between = Between::Sides {

@@ -1,4 +1,4 @@
-//! The engine of one sandbox with its clock, and who waits for a change of it.
+//! The engine of one sandbox, with its clock and change notifications.
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,16 +19,19 @@ use crate::media::MediaStore;
 use crate::names::Names;
 use crate::transcript;
 
+/// The error of everything that happens after the sandbox was dropped or shut down.
+pub(crate) const STOPPED: &str = "the sandbox was stopped: keep the `Sandbox` alive until the test ends";
+
 pub(crate) struct Platform {
     engine: Mutex<Engine>,
     pub(crate) clock: SandboxClock,
-    /// Counts the changes of the engine, so that who waits for one looks again.
+    /// The number of changes, to wake up waiting tasks.
     changes: watch::Sender<u64>,
     stopped: watch::Sender<bool>,
     pub(crate) media: MediaStore,
     pub(crate) base_urls: BaseUrls,
     pub(crate) names: Names,
-    /// How long anything is waited for.
+    /// The timeout of all waiting.
     pub(crate) time_limit: Duration,
 }
 
@@ -67,12 +70,12 @@ impl Platform {
         outcome
     }
 
-    /// Tells of each change.
+    /// A receiver that is notified of each change.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Waits until `look` finds something; as long as the time limit.
+    /// Waits until `look` returns a value, up to the timeout.
     pub(crate) async fn find<T>(&self, mut look: impl FnMut(&Engine) -> Option<T>) -> Option<T> {
         let mut changes = self.changes();
         let deadline = tokio::time::Instant::now() + self.time_limit;
@@ -85,7 +88,7 @@ impl Platform {
         }
     }
 
-    /// Waits for a response as long as the time limit. The error says what went wrong, and where.
+    /// Waits for a response, up to the timeout. The error names the URL.
     pub(crate) async fn within_time_limit(
         &self,
         address: &Uri,
@@ -97,16 +100,16 @@ impl Platform {
                 let source = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
                 Err(format!("{address}: {error}{source}"))
             }
-            Err(_) => Err(format!("{address}: no response within {:?}", self.time_limit)),
+            Err(_) => Err(format!("timed out after {:?}: no response from {address}", self.time_limit)),
         }
     }
 
-    /// Stops everything that goes on by itself.
+    /// Stops all background tasks.
     pub(crate) fn stop(&self) {
         self.stopped.send_replace(true);
     }
 
-    /// Waits; not past the end of the sandbox.
+    /// Sleeps, until the sandbox stops at the latest.
     pub(crate) async fn pause(&self, duration: Duration) {
         if !duration.is_zero() {
             let _ = timeout(duration, self.stopped().wait_for(|stopped| *stopped)).await;
@@ -117,12 +120,12 @@ impl Platform {
         *self.stopped.borrow()
     }
 
-    /// Turns to `true` when the sandbox stops.
+    /// A receiver that becomes `true` when the sandbox stops.
     pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.subscribe()
     }
 
-    /// What went wrong, with what was said in a conversation and what went over the wire.
+    /// An error with the transcript of one conversation, or of all.
     pub(crate) fn error(&self, what: impl Into<String>, within: Option<&ConversationId>) -> SandboxError {
         SandboxError::new(what, self.look(|engine| transcript::of(engine, within)))
     }

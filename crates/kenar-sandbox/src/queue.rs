@@ -1,4 +1,4 @@
-//! Deliveries that wait to leave: whoever causes one puts it in, and the outbox takes it out.
+//! The queue of deliveries, which the outbox sends.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::engine::{Delivery, DeliveryResult};
 
-/// A delivery, and who waits for its response.
+/// A delivery, and the channel for its result.
 pub(crate) struct Queued {
     pub(crate) delivery: Delivery,
     pub(crate) arrived: Option<oneshot::Sender<DeliveryResult>>,
 }
 
-/// Deliveries leave one after the other, in the order in which they came about.
+/// The queue of deliveries, sent one after the other in order.
 #[derive(Clone)]
 pub(crate) struct Queue {
     waiting: mpsc::UnboundedSender<Queued>,
-    /// How many have not arrived yet.
+    /// The number of pending deliveries.
     under_way: Arc<watch::Sender<usize>>,
 }
 
@@ -26,12 +26,12 @@ impl Queue {
         (Self { waiting, under_way: Arc::new(watch::Sender::new(0)) }, queued)
     }
 
-    /// Puts deliveries in.
+    /// Adds deliveries.
     pub(crate) fn push(&self, deliveries: Vec<Delivery>) {
         deliveries.into_iter().for_each(|delivery| self.add(Queued { delivery, arrived: None }));
     }
 
-    /// Puts a delivery in, and gives where its response arrives.
+    /// Adds a delivery and returns the receiver of its result.
     pub(crate) fn push_and_wait(&self, delivery: Delivery) -> oneshot::Receiver<DeliveryResult> {
         let (arrived, arrival) = oneshot::channel();
         self.add(Queued { delivery, arrived: Some(arrived) });
@@ -45,15 +45,15 @@ impl Queue {
         }
     }
 
-    /// Counts a delivery that arrived or was given up.
+    /// Counts a delivery as completed or failed.
     pub(crate) fn arrived(&self) {
         self.under_way.send_modify(|count| *count = count.saturating_sub(1));
     }
 
-    /// Waits until no delivery is on its way.
+    /// Waits until no delivery is pending.
     pub(crate) async fn settled(&self) {
         let mut under_way = self.under_way.subscribe();
-        // The sender is this value's own, so it is still there.
+        // Cannot fail: `self` owns the sender.
         let _ = under_way.wait_for(|count| *count == 0).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions on paper.
+//! Recorded sessions, as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,13 +10,14 @@ use url::Url;
 use crate::engine::{Author, Between, ChatMessage, Direction, Engine, Exchange, Snapshot, Talk, Webhook};
 use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken, UserId};
 
-/// What happened between a sandbox and add-ons: which webhooks came, what was answered, which calls were made. It is kept
-/// as JSON, and [replayed](crate::Sandbox::replay) against an add-on to see whether it still does the same, or
-/// [restored](crate::Sandbox::restore) to go on from there.
+/// A recorded session: people, conversations, webhooks with their responses, and API calls.
 ///
-/// There are no secrets of the platform's in it: no header, no token, nothing of the consent page and of the token
-/// endpoint. Of the pages that an add-on opened, only the path is kept, without what looks like an id. What people wrote
-/// is in it, and so is what your add-on put into its messages.
+/// [Replay](crate::Sandbox::replay) it to check that an add-on still behaves the same, or
+/// [restore](crate::Sandbox::restore) it to continue the session.
+///
+/// A recording contains no headers, no tokens, and nothing from the consent page or the token endpoint. From the URL of an
+/// opened page, it contains only the path, with id-like segments removed. It does contain all messages, and the data that
+/// your add-on puts into them.
 ///
 /// ```
 /// # use kenar_sandbox::{App, Sandbox};
@@ -33,7 +34,7 @@ use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent,
 /// sara.write(&sara.chat_with_bot(&sandbox.app("bot")), "سلام").await?;
 /// sandbox.recording().save(&path)?;
 ///
-/// // And in a test from then on:
+/// // Then in a test:
 /// let sandbox = Sandbox::in_process().await;
 /// addon_of(&sandbox.app("bot"));
 /// let differences = sandbox.replay(&Recording::load(&path)?, &sandbox.app("bot")).await?;
@@ -43,37 +44,37 @@ use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent,
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
-    /// The version of the format; [`Self::VERSION`].
+    /// The version of the format: [`Self::VERSION`].
     version: u32,
-    /// What the ids of users follow from.
+    /// The seed of user ids.
     pub(crate) seed: u64,
     pub(crate) people: Vec<String>,
     pub(crate) posts: BTreeMap<PostToken, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     post_titles: BTreeMap<PostToken, String>,
-    /// The ids of users that were chosen.
+    /// User ids that were set explicitly.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) user_ids: BTreeMap<AppSlug, BTreeMap<String, UserId>>,
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
     pub(crate) steps: Vec<Step>,
 }
 
-/// Why a recording cannot be read or kept.
+/// An error in reading or writing a recording.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
     /// The file cannot be read or written.
-    #[error("the file of the recording")]
+    #[error("cannot read or write the recording's file")]
     Io(#[from] std::io::Error),
-    /// It is not the JSON of a recording.
-    #[error("not a recording")]
+    /// The JSON is not a recording.
+    #[error("invalid recording")]
     Json(#[from] serde_json::Error),
-    /// It is of a version that this version of the crate does not read.
-    #[error("a recording of version {0}, which this version of the crate does not read")]
+    /// The format's version is not supported.
+    #[error("unsupported recording version {0}")]
     Version(u32),
 }
 
-/// A conversation, and all that was said in it.
+/// A conversation with its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Conversation {
     pub(crate) parties: Parties,
@@ -92,7 +93,7 @@ struct Said {
     receiver_buttons: Option<ButtonGrid>,
 }
 
-/// Who wrote a message.
+/// The author of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Speaker {
@@ -101,7 +102,7 @@ enum Speaker {
     Chatbot(AppSlug),
 }
 
-/// Who is in a conversation.
+/// The participants of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Parties {
@@ -112,9 +113,9 @@ pub(crate) enum Parties {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Step {
-    /// A webhook, and what the add-on answered.
-    Webhook { webhook: WebhookName, app: AppSlug, body: Value, status: Option<u16>, answer: Value },
-    /// A call that the add-on made.
+    /// A webhook with the add-on's response.
+    Webhook { webhook: WebhookName, app: AppSlug, body: Value, status: Option<u16>, response: Value },
+    /// An API call of the add-on.
     Call { operation: String, app: AppSlug, request: String, body: Value },
 }
 
@@ -145,7 +146,7 @@ impl WebhookName {
 }
 
 impl Recording {
-    /// The version of the format that this version of the crate writes and reads.
+    /// The supported version of the format.
     pub const VERSION: u32 = 1;
 
     pub(crate) fn of(engine: &Engine) -> Self {
@@ -155,12 +156,12 @@ impl Recording {
         Self { version: Self::VERSION, seed: user_seed, people, posts, post_titles, user_ids, conversations, steps }
     }
 
-    /// What it is about, with all that was said.
+    /// The state at the end of the session.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.snapshot_with(Conversation::talk)
     }
 
-    /// What it is about, with nothing said yet.
+    /// The state before the first message.
     pub(crate) fn snapshot_before(&self) -> Snapshot {
         self.snapshot_with(|conversation| Talk::new(conversation.parties.between()))
     }
@@ -180,25 +181,25 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`RecordingError`], where the file cannot be read or is no recording.
+    /// [`RecordingError`], if the file cannot be read or is not a recording.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
         Self::from_json(&std::fs::read_to_string(path)?)
     }
 
-    /// Writes it into a file, whatever was there before.
+    /// Writes the recording to a file, and overwrites an existing one.
     ///
     /// # Errors
     ///
-    /// [`RecordingError`], where the file cannot be written.
+    /// [`RecordingError`], if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordingError> {
         Ok(std::fs::write(path, self.to_json()?)?)
     }
 
-    /// Reads a recording from its JSON.
+    /// Reads a recording from JSON.
     ///
     /// # Errors
     ///
-    /// [`RecordingError`], where it is no recording.
+    /// [`RecordingError`], if the JSON is not a recording.
     pub fn from_json(json: &str) -> Result<Self, RecordingError> {
         #[derive(Deserialize)]
         struct Version {
@@ -211,11 +212,11 @@ impl Recording {
         Ok(serde_json::from_str(json)?)
     }
 
-    /// Its JSON, for people to read.
+    /// The recording as indented JSON.
     ///
     /// # Errors
     ///
-    /// [`RecordingError`]; none is known.
+    /// [`RecordingError`], if serialisation fails; no such case is known.
     pub fn to_json(&self) -> Result<String, RecordingError> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
@@ -268,14 +269,14 @@ impl Parties {
 }
 
 impl Step {
-    /// A webhook comes before the calls that were made while it was answered.
+    /// All steps, in order. A webhook precedes the calls that were made before its response.
     fn all(engine: &Engine) -> Vec<Self> {
         let mut exchanges: Vec<_> = engine.journal().exchanges().collect();
         exchanges.sort_by_key(|exchange| (exchange.began_after, exchange.direction == Direction::ToKenar));
         exchanges.into_iter().filter_map(Self::of).collect()
     }
 
-    /// What is kept of an exchange, if anything is.
+    /// The step of an exchange. `None` if recordings omit it.
     pub(crate) fn of(exchange: &Exchange) -> Option<Self> {
         if exchange.is_faulty() || exchange.request.len() > Exchange::MAX_BODY {
             return None;
@@ -285,8 +286,8 @@ impl Step {
         match exchange.direction {
             Direction::ToAddOn => {
                 let webhook = WebhookName::of(exchange.operation)?;
-                let answer = without_ids(json(&exchange.response));
-                Some(Self::Webhook { webhook, app, body, status: exchange.status, answer })
+                let response = without_ids(json(&exchange.response));
+                Some(Self::Webhook { webhook, app, body, status: exchange.status, response })
             }
             Direction::ToKenar => {
                 let (family, _) = exchange.operation.split_once('.')?;
@@ -304,7 +305,7 @@ impl Step {
     }
 }
 
-/// The bytes of media are not kept, so that a link would lead nowhere.
+/// The message without links to media, since a recording has no media files.
 fn without_link(mut message: Message) -> Message {
     let (link, thumbnail) = match &mut message.content {
         MessageContent::Image(image) => (&mut image.link, None),
@@ -320,19 +321,19 @@ fn without_link(mut message: Message) -> Message {
     message
 }
 
-/// JSON, or else the text.
+/// The JSON value of a body, or its text if it is not JSON.
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// The response to an opened app with nothing of its address but the path, and of that, what looks like no id.
-fn without_ids(mut answer: Value) -> Value {
-    if let Some(url) = answer.get_mut("url") {
+/// The response to an open-app webhook, with its URL reduced to the path without ids.
+fn without_ids(mut response: Value) -> Value {
+    if let Some(url) = response.get_mut("url") {
         if let Some(address) = url.as_str().and_then(|url| Url::parse(url).ok()) {
             *url = path_of(&address).into();
         }
     }
-    answer
+    response
 }
 
 fn path_of(address: &Url) -> String {
@@ -341,7 +342,7 @@ fn path_of(address: &Url) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A media token is another one each time.
+/// The body without its media token, which differs in each session.
 fn without_media_token(mut body: Value) -> Value {
     if let Some(token) = body.get_mut("media_token") {
         *token = "…".into();

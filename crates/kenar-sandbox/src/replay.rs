@@ -1,4 +1,4 @@
-//! Sessions played again.
+//! Replay of recorded sessions.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use crate::error::SandboxError;
 use crate::recording::{Recording, Step};
 use crate::shared::Shared;
 
-/// Where an add-on did something else than in the recording.
+/// A difference between a recording and its replay.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// What it is about: the webhook that was answered, or the call that was made.
+    /// The subject: the response to a webhook, or an API call.
     pub what: String,
-    /// What the recording says; none where it says nothing.
+    /// The recorded response or call, if any.
     pub expected: Option<Value>,
-    /// What the add-on did; none where it did nothing.
+    /// The replayed response or call, if any.
     pub found: Option<Value>,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Plays a recording to an app of a sandbox.
+/// Replays a recording against an app.
 pub(crate) async fn replay(
     shared: &Shared,
     recording: &Recording,
@@ -69,7 +69,7 @@ impl Player<'_> {
                             .find(|engine| (made(engine, before, app).len() >= calls).then_some(()))
                             .await;
                         if came.is_none() {
-                            // That is a difference, and the next calls are not to wait for these as well.
+                            // The comparison reports the missing calls; later steps must not wait for them again.
                             calls = self.shared.platform.look(|engine| made(engine, before, app).len());
                         }
                     }
@@ -83,9 +83,9 @@ impl Player<'_> {
         Ok(differences)
     }
 
-    /// Makes the request of a webhook once more.
+    /// Sends a recorded webhook.
     async fn play(&self, step: &Step) -> Result<Option<Difference>, SandboxError> {
-        let Step::Webhook { webhook, body, status, answer, .. } = step else { return Ok(None) };
+        let Step::Webhook { webhook, body, status, response, .. } = step else { return Ok(None) };
         let webhook = webhook.webhook();
         let body = match body {
             Value::String(text) => Bytes::from(text.clone()),
@@ -106,12 +106,11 @@ impl Player<'_> {
             since.find(|exchange| exchange.operation == webhook.as_str()).and_then(Step::of)
         });
         Ok(match found {
-            Some(Step::Webhook { status: found_status, answer: found, .. })
-                if (found_status, &found) != (*status, answer) =>
+            Some(Step::Webhook { status: found_status, response: found, .. })
+                if (found_status, &found) != (*status, response) =>
             {
-                let value =
-                    |status: &Option<u16>, answer: &Value| serde_json::json!({ "status": status, "body": answer });
-                let (expected, found) = (Some(value(status, answer)), Some(value(&found_status, &found)));
+                let value = |status: &Option<u16>, body: &Value| serde_json::json!({ "status": status, "body": body });
+                let (expected, found) = (Some(value(status, response)), Some(value(&found_status, &found)));
                 Some(Difference { what: format!("the response to {}", webhook.as_str()), expected, found })
             }
             _ => None,
@@ -119,7 +118,7 @@ impl Player<'_> {
     }
 }
 
-/// The calls that an app made since.
+/// The calls of an app after this number in the journal.
 fn made(engine: &Engine, since: u64, app: &AppSlug) -> Vec<Step> {
     let exchanges = engine.journal().exchanges().filter(|exchange| exchange.number > since);
     let steps = exchanges.filter(|exchange: &&Exchange| exchange.app.as_ref() == Some(app)).filter_map(Step::of);
@@ -146,7 +145,7 @@ fn compare(expected: &[Step], found: &[Step]) -> Vec<Difference> {
     differences.collect()
 }
 
-/// The message that an event tells of.
+/// The message in an event, if it has one.
 fn message_of(webhook: Webhook, body: &[u8]) -> Option<Message> {
     let event = (webhook == Webhook::Event).then(|| Event::from_unverified_body(body));
     match event {

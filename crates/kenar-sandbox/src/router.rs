@@ -1,4 +1,4 @@
-//! Requests from add-ons and browsers into the engine.
+//! Routing of requests from add-ons and browsers to the engine.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ use crate::media::Medium;
 use crate::platform::Platform;
 use crate::queue::Queue;
 
-/// No call of the API comes near it, in bytes.
+/// The maximum size of a body in bytes, far above that of any API call.
 const MAX_BODY: usize = 1 << 20;
 
-/// Answers a request; says where the connection breaks, if it does.
+/// Responds to a request, and returns the point at which a fault closes the connection.
 pub(crate) async fn respond(
     platform: &Platform,
     queue: &Queue,
@@ -42,7 +42,7 @@ async fn call(platform: &Platform, request: Request<Body>) -> Reply {
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         let received =
             Received { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
-        let error = ApiError::too_large(format!("the body is cut off, or larger than {MAX_BODY} bytes"));
+        let error = ApiError::too_large(format!("the body is incomplete, or larger than {MAX_BODY} bytes"));
         return platform.change(|engine, now| engine.refuse(received, error, now));
     };
     let request = Request::from_parts(parts, body);
@@ -50,7 +50,7 @@ async fn call(platform: &Platform, request: Request<Body>) -> Reply {
     platform.change(|engine, now| engine.handle(&request, fault, now))
 }
 
-/// Takes the fault that a call meets, and waits as long as it says.
+/// Takes the pending fault of a call, and waits for its delay.
 async fn arrived(platform: &Platform, method: &Method, path: &str, body: &[u8]) -> Option<Fault> {
     let fault = platform.change(|engine, _| engine.fault_for(method, path, body))?;
     platform.pause(fault.wait()).await;
@@ -59,25 +59,25 @@ async fn arrived(platform: &Platform, method: &Method, path: &str, body: &[u8]) 
 
 async fn fetch(platform: &Platform, id: &str, parts: Parts) -> Reply {
     let fault = arrived(platform, &parts.method, parts.uri.path(), &[]).await;
-    let response = platform.media.answer(id, &parts.headers);
+    let response = platform.media.respond(id, &parts.headers);
     let received = Received { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
     platform.change(|engine, now| engine.fetched(received, response, fault, now))
 }
 
-/// The bytes of an upload are read to the end also where the token is refused: a client that is still sending might not
-/// see the response otherwise.
+/// Handles an upload. The body is read to the end even if the token is invalid: a client that is still sending might miss
+/// the response otherwise.
 async fn upload(platform: &Platform, kind: MediaKind, request: Request<Body>) -> Reply {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
-    let let_in = platform.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
+    let authorized = platform.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
     let mut bytes = Vec::new();
-    let keep = let_in.is_ok().then_some(&mut bytes);
+    let keep = authorized.is_ok().then_some(&mut bytes);
     let read = read_parts(Request::from_parts(parts.clone(), body), keep, kind.max_bytes()).await;
     let file_name = read.iter().flatten().find_map(|part| part.file_name.clone()).unwrap_or_default();
     let size = read.iter().flatten().map(|part| part.size).sum::<u64>();
     let body = format!("({size} bytes of {kind})");
     let received = Received { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
-    let outcome = let_in.and_then(|upload| Ok((upload, read.map_err(ApiError::invalid)?)));
+    let outcome = authorized.and_then(|upload| Ok((upload, read.map_err(ApiError::invalid)?)));
     let fault = arrived(platform, &parts.method, parts.uri.path(), &[]).await;
     let (reply, token) =
         platform.change(|engine, now| engine.end_upload(received, outcome, fault, now, began.elapsed()));
@@ -96,7 +96,7 @@ async fn read_parts(request: Request<Body>, mut keep: Option<&mut Vec<u8>>, most
         let mut size: u64 = 0;
         while let Some(chunk) = field.chunk().await.map_err(|error| error.body_text())? {
             size = size.saturating_add(chunk.len() as u64);
-            // What is too large will be refused.
+            // A file that is too large will be refused.
             if let Some(bytes) = keep.as_mut().filter(|_| size <= most) {
                 bytes.extend_from_slice(&chunk);
             }

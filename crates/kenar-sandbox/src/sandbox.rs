@@ -28,155 +28,153 @@ use crate::shared::Shared;
 use crate::transport::{IN_PROCESS, SandboxTransport};
 use crate::{listener, server, transcript};
 
-/// A Kenar on your own machine. It stops when it is dropped.
+/// A local sandbox of Kenar. Dropping it stops it.
 #[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
-    /// What answers the port, on each address that is listened on.
+    /// One server for each address that it listens on.
     servers: Vec<JoinHandle<()>>,
     queue: JoinHandle<()>,
     page: Option<Arc<ChatPage>>,
 }
 
 impl Sandbox {
-    /// Starts one on a free port of `127.0.0.1`, on the tokio runtime of the caller.
+    /// Starts a sandbox on a free port of `127.0.0.1`, on the caller's tokio runtime.
     ///
     /// # Errors
     ///
-    /// Where no port can be listened on.
+    /// It cannot listen on a port.
     pub async fn start() -> std::io::Result<Self> {
         Self::builder().start().await
     }
 
-    /// Starts one without a port: [`SandboxBuilder::in_process`].
+    /// Starts a sandbox without a port: [`SandboxBuilder::in_process`].
     pub async fn in_process() -> Self {
         Self::builder().in_process().await
     }
 
-    /// Begins the setup of one.
+    /// A builder with the default settings.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::default()
     }
 
-    /// The base URLs of the API, the consent page, the token endpoint and the uploads.
+    /// The base URLs of the API, OAuth and uploads.
     #[must_use]
     pub fn base_urls(&self) -> &BaseUrls {
         &self.shared.platform.base_urls
     }
 
-    /// The time in the sandbox.
+    /// The current time of the sandbox's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.platform.clock.now()
     }
 
-    /// Moves its clock forward: tokens expire, and limits start again. The clients that it hands out use the same clock.
+    /// Moves the clock of the sandbox and its clients forward: tokens expire, limits reset.
     ///
-    /// The system's clock continues from there, that much ahead.
+    /// A clock that is not manual continues from the new time.
     pub fn advance(&self, by: Duration) {
         self.shared.platform.clock.advance(by);
     }
 
-    /// A transport to the sandbox, for a client that you set up yourself.
+    /// A transport to the sandbox, for your own client.
     #[must_use]
     pub fn transport(&self) -> SandboxTransport {
         self.shared.transport.clone()
     }
 
-    /// Its address, such as `http://127.0.0.1:4321`.
+    /// The sandbox's base URL, such as `http://127.0.0.1:4321`.
     #[must_use]
     pub fn url(&self) -> &str {
         self.shared.platform.base_urls.api().as_str()
     }
 
-    /// The address of the chat page, for a browser on this machine. `None` unless it was
-    /// [asked for](SandboxBuilder::chat_page), and without a port.
+    /// The URL of the chat page. `None` if it is not [enabled](SandboxBuilder::chat_page), or without a port.
     #[must_use]
     pub fn chat_page_url(&self) -> Option<String> {
         self.page.as_ref().map(|_| format!("{}{}", self.url(), page::PATH))
     }
 
-    /// The app of this slug, as it is in the panel; made when it is first asked for.
+    /// The app with this slug, created on first use.
     pub fn app(&self, slug: impl Into<AppSlug>) -> App {
         App::new(Arc::clone(&self.shared), slug.into())
     }
 
-    /// A client of the sandbox's, for a test to which the app does not matter: that of the app `addon`. For another app,
-    /// ask [`App::client`].
+    /// The client of the app `addon`, for tests in which the app does not matter. Others use [`App::client`].
     #[must_use]
     pub fn client(&self) -> Client {
         self.app("addon").client()
     }
 
-    /// The person of this name; made, with a telephone number, when they are first asked for.
+    /// The person with this name, created with a phone number on first use.
     pub fn user(&self, name: impl Into<String>) -> User {
         User::new(Arc::clone(&self.shared), name.into())
     }
 
-    /// Adds a post of this owner.
+    /// Adds a post for this owner.
     pub fn add_post(&self, owner: &User) -> Post {
         Post::new(Arc::clone(&self.shared), owner.name())
     }
 
-    /// The last ten thousand requests with their responses, first to last.
+    /// The last 10,000 requests with their responses, oldest first.
     #[must_use]
     pub fn journal(&self) -> Vec<Exchange> {
         self.shared.platform.look(|engine| engine.journal().exchanges().cloned().collect())
     }
 
-    /// What was said in all conversations, and what went over the wire last, to be read.
+    /// A readable text of all conversations and the last requests.
     #[must_use]
     pub fn transcript(&self) -> String {
         self.shared.platform.look(|engine| transcript::of(engine, None))
     }
 
-    /// Answers a request as the server does, without a connection. Fuzzing drives the sandbox and its page by it.
+    /// Responds to a request as the server does, without a connection. For fuzzing.
     #[doc(hidden)]
     pub async fn respond(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
         server::respond_in_memory(Arc::clone(&self.shared), self.page.clone(), request).await
     }
 
-    /// Makes the request of a webhook once more, as it went then and to where the panel says now, by its
-    /// [number](Exchange::number) in the journal.
+    /// Sends a webhook again, by its [number](Exchange::number) in the journal, to the URL that is set now.
     ///
     /// # Errors
     ///
-    /// Where the journal has no such webhook, or no longer the whole of it, or the add-on did not answer with a success.
+    /// The journal has no such webhook or not its whole body, or the add-on did not respond with a 2xx status.
     pub async fn redeliver(&self, number: u64) -> Result<(), SandboxError> {
         let delivery = self.shared.platform.look(|engine| engine.redelivery(number));
-        let answer = self.shared.outbox.deliver(delivery.map_err(|why| self.shared.platform.error(why, None))?).await;
-        self.shared.outbox.all_taken(vec![answer], &format!("#{number} was delivered again, but "), None)
+        let result = self.shared.outbox.deliver(delivery.map_err(|why| self.shared.platform.error(why, None))?).await;
+        self.shared.outbox.all_taken(vec![result], &format!("redelivery of #{number} failed: "), None)
     }
 
-    /// What happened so far, to be kept. What faults did is left out.
+    /// A recording of the session so far, without the effects of faults.
     #[must_use]
     pub fn recording(&self) -> Recording {
         self.shared.platform.look(Recording::of)
     }
 
-    /// Makes the people, the posts and the conversations of a recording, with all that was said in them, to go on from
-    /// there. What is there already stays; the bytes of media, tokens and subscriptions are not in a recording.
+    /// Adds the people, posts and conversations of a recording, to continue its session.
+    ///
+    /// Existing ones stay. A recording contains no tokens, subscriptions or media files.
     pub fn restore(&self, recording: &Recording) {
         self.shared.platform.change(|engine, _| engine.restore(recording.snapshot()));
     }
 
-    /// Plays a recording against an add-on, and tells what it does otherwise: its answers to the webhooks, and its calls
-    /// in their order. The webhooks are those of the app of the same slug, with the same bodies; their people,
-    /// posts and conversations are made first, so that it suits a sandbox in which nothing has happened yet.
+    /// Replays a recording against an add-on, and returns the differences in its responses and calls.
     ///
-    /// What people did in the browser is not played: an add-on has no token by which it could write in a user's name,
-    /// unless the test gives it one.
+    /// It sends the recorded webhooks of the app with the same slug. Before, it adds the recording's people, posts and
+    /// conversations, so use it in a new sandbox.
+    ///
+    /// Actions in the browser are not replayed: without a token from the test, the add-on cannot send in a user's name.
     ///
     /// # Errors
     ///
-    /// Where a webhook was not answered at all.
+    /// A webhook got no response.
     pub async fn replay(&self, recording: &Recording, app: &App) -> Result<Vec<Difference>, SandboxError> {
         replay(&self.shared, recording, app.slug()).await
     }
 
     /// Injects a fault: a [`Fault`] into a call, a [`WebhookFault`] into a webhook, an [`EventFault`] into an event.
     ///
-    /// It triggers once by default. Of several for the same target, the one injected first triggers first.
+    /// It triggers once by default. Faults for the same target trigger in the order of injection.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -202,12 +200,12 @@ impl Sandbox {
         Injection::new(&self.shared, fault)
     }
 
-    /// Waits until every event that is on its way to an add-on has been answered, or given up.
+    /// Waits until every pending event has got a response or has failed.
     pub async fn settled(&self) {
         self.shared.outbox.settled().await;
     }
 
-    /// Stops it, and waits until the requests that it is answering are answered; no longer than the time limit.
+    /// Stops the sandbox gracefully: waits for responses in progress, up to the timeout.
     pub async fn shutdown(mut self) {
         self.shared.platform.stop();
         let serving = std::mem::take(&mut self.servers);
@@ -220,35 +218,35 @@ impl Sandbox {
     }
 }
 
-/// A test that fails prints what happened.
+/// Prints the transcript if the test panics.
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("\nwhat happened in the sandbox:\n\n{}", self.transcript());
+            eprintln!("\ntranscript of the sandbox:\n\n{}", self.transcript());
         }
         self.shared.platform.stop();
         self.servers.iter().for_each(JoinHandle::abort);
         self.queue.abort();
-        // They may hold what holds the sandbox.
+        // Breaks the cycle: a handler may own a clone of a handle to this sandbox.
         self.shared.add_ons.clear();
     }
 }
 
 impl SandboxBuilder {
-    /// Starts it, on the tokio runtime of the caller.
+    /// Starts the sandbox on the caller's tokio runtime.
     ///
     /// # Errors
     ///
-    /// Where the port cannot be listened on.
+    /// It cannot listen on the port.
     pub async fn start(self) -> std::io::Result<Sandbox> {
         let listeners = self.listeners().await?;
         let port = listeners.first().map(TcpListener::local_addr).transpose()?.map_or(self.port, |at| at.port());
         let own_address = self.listen_on.filter(|address| !address.is_unspecified());
         let address = SocketAddr::new(own_address.unwrap_or(Ipv4Addr::LOCALHOST.into()), port);
         let base_urls = BaseUrls::insecure(&format!("http://{address}")).map_err(std::io::Error::other)?;
-        let mut asked_for = self.host_names.clone();
-        asked_for.extend(own_address.map(|_| address.to_string()));
-        let names = Names::on_port(port, &asked_for);
+        let mut allowed = self.host_names.clone();
+        allowed.extend(own_address.map(|_| address.to_string()));
+        let names = Names::on_port(port, &allowed);
         let origin = match self.host_names.first() {
             Some(name) if names.include(name) => format!("http://{name}"),
             Some(name) => format!("http://{name}:{port}"),
@@ -265,7 +263,7 @@ impl SandboxBuilder {
         Ok(sandbox)
     }
 
-    /// Loopback is `127.0.0.1` and, where the machine has it, `[::1]`: to some clients `localhost` is only one of them.
+    /// Loopback is `127.0.0.1` and, if available, `[::1]`: some clients resolve `localhost` to only one of them.
     async fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
         let address = self.listen_on.unwrap_or(Ipv4Addr::LOCALHOST.into());
         let first = TcpListener::bind(SocketAddr::new(address, self.port)).await?;
@@ -277,15 +275,13 @@ impl SandboxBuilder {
         Ok(listeners)
     }
 
-    /// Starts it without a port, on the tokio runtime of the caller: it is reached by the clients that it
-    /// [hands out](App::client), and by nothing else. With an add-on that is [in this process](App::set_handler), a test
-    /// opens no socket at all.
+    /// Starts the sandbox without a port, on the caller's tokio runtime.
     ///
-    /// It is the same sandbox but for that; its address, of which no request leaves the process, is
-    /// `https://kenar.invalid`.
-    #[expect(clippy::expect_used, reason = "nothing from outside is in the address")]
+    /// Only its own [clients](App::client) reach it. With an add-on [in this process](App::set_handler), the test opens no
+    /// socket. Its base URL is `https://kenar.invalid`.
+    #[expect(clippy::expect_used, reason = "the URL is a constant")]
     pub async fn in_process(self) -> Sandbox {
-        let base_urls = BaseUrls::single(IN_PROCESS).expect("an https address");
+        let base_urls = BaseUrls::single(IN_PROCESS).expect("an https URL");
         let names = Names::only(IN_PROCESS.trim_start_matches("https://"));
         self.without_port(base_urls, names, IN_PROCESS.to_owned())
     }

@@ -1,4 +1,4 @@
-//! HTTP on the port: the chat page if there is one, and the platform.
+//! The HTTP server: the chat page, if it is enabled, and the platform.
 
 use std::io;
 use std::pin::Pin;
@@ -17,26 +17,26 @@ use crate::page::{self, ChatPage};
 use crate::router;
 use crate::shared::Shared;
 
-/// What is behind the door: the platform, and the chat page if there is one.
+/// The state of the HTTP server.
 #[derive(Clone)]
-struct Door {
+struct Served {
     shared: Arc<Shared>,
     page: Option<Arc<ChatPage>>,
 }
 
 pub(crate) fn router(shared: Arc<Shared>, page: Option<Arc<ChatPage>>) -> Router {
-    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(Door { shared, page })
+    Router::new().fallback(respond).layer(DefaultBodyLimit::disable()).with_state(Served { shared, page })
 }
 
-async fn respond(State(Door { shared, page }): State<Door>, request: Request<Body>) -> Response<Body> {
+async fn respond(State(Served { shared, page }): State<Served>, request: Request<Body>) -> Response<Body> {
     if !shared.platform.names.are_addressed(request.uri(), request.headers()) {
         return page::secured(misdirected(&shared, &request).map(Body::from));
     }
-    let answered = match &page {
-        Some(page) => page.answer(request).await,
+    let handled = match &page {
+        Some(page) => page.respond(request).await,
         None => page::consent_asset(&request).ok_or(request),
     };
-    let request = match answered {
+    let request = match handled {
         Ok(response) => return response,
         Err(request) => request,
     };
@@ -52,7 +52,7 @@ async fn respond(State(Door { shared, page }): State<Door>, request: Request<Bod
     }
 }
 
-/// Refuses a request to another host.
+/// Refuses a request with another `Host`.
 fn misdirected(shared: &Shared, request: &Request<Body>) -> Response<Bytes> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let error = ApiError::misdirected(&shared.platform.names);
@@ -60,19 +60,19 @@ fn misdirected(shared: &Shared, request: &Request<Body>) -> Response<Bytes> {
     shared.platform.change(|engine, now| engine.refuse(received, error, now)).response
 }
 
-/// As [`respond`], with a request and a response that are in memory.
+/// Like [`respond`], with bodies in memory.
 pub(crate) async fn respond_in_memory(
     shared: Arc<Shared>,
     page: Option<Arc<ChatPage>>,
     request: Request<Bytes>,
 ) -> Response<Bytes> {
-    let response = respond(State(Door { shared, page }), request.map(Body::from)).await;
+    let response = respond(State(Served { shared, page }), request.map(Body::from)).await;
     let (parts, body) = response.into_parts();
-    // What cannot be read is cut off.
+    // Only a fault makes the body unreadable; it is empty then.
     Response::from_parts(parts, to_bytes(body, usize::MAX).await.unwrap_or_default())
 }
 
-/// The first half of a body, and then the end of the connection.
+/// A body that fails after its first half, which closes the connection.
 struct CutOff(Bytes);
 
 impl http_body::Body for CutOff {

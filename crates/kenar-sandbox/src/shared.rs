@@ -1,4 +1,4 @@
-//! What the people, the apps and the page of one sandbox share.
+//! The state that the handles of one sandbox share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Gives what is waiting to leave, too: for [`Outbox::run`].
+    /// The shared state, and the receiver of queued deliveries for [`Outbox::run`].
     pub(crate) fn new(platform: Platform, loopback: Loopback) -> (Self, mpsc::UnboundedReceiver<Queued>) {
         let (queue, queued) = Queue::new();
         let (platform, add_ons) = (Arc::new(platform), Arc::<AddOns>::default());
@@ -41,12 +41,12 @@ impl Shared {
         (Self { platform, outbox, add_ons, transport, queue, loopback }, queued)
     }
 
-    /// Whether a browser here reaches an address: the sandbox, an add-on in this process, or this machine.
+    /// Returns `true` for a URL that the browser may load: the sandbox, an add-on in this process, or this machine.
     pub(crate) fn reaches(&self, uri: &Uri) -> bool {
         self.transport.is_in_process(uri) || self.add_ons.at(uri).is_some() || self.loopback.reaches(uri)
     }
 
-    /// Makes a request of a browser.
+    /// Sends a request of the browser.
     pub(crate) async fn browse(&self, request: Request<Body>) -> Result<Response<Bytes>, String> {
         let address = request.uri().clone();
         let sent = async {

@@ -1,14 +1,14 @@
-//! What happened, for reading: who said what, and what went over the wire.
+//! The transcript: conversations and the last exchanges as readable text.
 
 use std::fmt::{self, Write as _};
 
 use crate::engine::{Author, Between, ChatMessage, Engine, Talk};
 use kenar::model::{ButtonGrid, ConversationId, MessageContent};
 
-/// How many exchanges are shown.
+/// The number of exchanges in a transcript.
 const LAST: usize = 20;
 
-/// Everything that was said in one conversation, or in all of them, and the last exchanges.
+/// The text of one conversation or all of them, and the last exchanges.
 pub(crate) fn of(engine: &Engine, within: Option<&ConversationId>) -> String {
     let mut text = String::new();
     for (id, talk) in engine.talks() {
@@ -18,9 +18,9 @@ pub(crate) fn of(engine: &Engine, within: Option<&ConversationId>) -> String {
     }
     let mut last: Vec<_> = engine.journal().exchanges().rev().take(LAST).collect();
     last.reverse();
-    text.push_str(if last.is_empty() { "nothing went over the wire\n" } else { "the last exchanges:\n" });
+    text.push_str(if last.is_empty() { "no requests\n" } else { "the last requests:\n" });
     for exchange in last {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  {exchange}");
     }
     text
@@ -36,17 +36,17 @@ fn conversation(text: &mut String, id: &ConversationId, talk: &Talk) {
         }
     };
     if talk.messages.is_empty() {
-        text.push_str("  nothing was said\n");
+        text.push_str("  no messages\n");
     }
     for message in &talk.messages {
         let _ = writeln!(text, "  {message}");
     }
     for name in &talk.blocked_by {
-        let _ = writeln!(text, "  ({name} blocked the other)");
+        let _ = writeln!(text, "  ({name} blocked the other side)");
     }
 }
 
-/// One line: who said what, with which buttons.
+/// One line with the author, the content and the buttons.
 impl fmt::Display for ChatMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.author {

@@ -1,4 +1,4 @@
-//! The way of clients and browsers to the sandbox.
+//! The transport of clients and browsers to the sandbox.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,17 +10,16 @@ use kenar::request::Body;
 use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 
 use crate::loopback::{Loopback, as_received};
-use crate::platform::Platform;
+use crate::platform::{Platform, STOPPED};
 use crate::queue::Queue;
 use crate::router;
 
-/// The address of a sandbox that listens on no port. No name below `.invalid` is ever found (RFC 6761), so that nothing
-/// leaves the process by mistake.
+/// The base URL of a sandbox without a port. Names below `.invalid` never resolve (RFC 6761).
 pub(crate) const IN_PROCESS: &str = "https://kenar.invalid";
 
-/// An [`HttpTransport`] that reaches a sandbox, over loopback or within the process, and no other host.
+/// An [`HttpTransport`] to a sandbox, over loopback or in the process, that reaches no other host.
 ///
-/// [`App::client`](crate::App::client) has it already; it is for a [`Client`](kenar::Client) that you set up yourself:
+/// [`App::client`](crate::App::client) already uses it. For your own [`Client`](kenar::Client):
 /// `Client::builder(app.api_key()).base_urls(sandbox.base_urls().clone()).transport(sandbox.transport())`.
 #[derive(Clone)]
 pub struct SandboxTransport {
@@ -34,7 +33,7 @@ impl SandboxTransport {
         Self { platform, queue, loopback }
     }
 
-    /// Whether an address is that of the sandbox, and no port listens there.
+    /// Returns `true` for a URL of a sandbox without a port.
     pub(crate) fn is_in_process(&self, uri: &Uri) -> bool {
         self.platform.base_urls.api().as_str() == IN_PROCESS
             && uri.authority().is_some_and(|authority| self.platform.names.include(authority.as_str()))
@@ -51,8 +50,7 @@ impl fmt::Debug for SandboxTransport {
 impl HttpTransport for SandboxTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         if self.platform.is_stopped() {
-            let why = "the sandbox was shut down: keep it for as long as anything happens in it";
-            return Err(TransportError::with_source(TransportErrorKind::Connect, why));
+            return Err(TransportError::with_source(TransportErrorKind::Connect, STOPPED));
         }
         if !self.is_in_process(request.uri()) {
             return self.loopback.send(request).await;
@@ -60,9 +58,10 @@ impl HttpTransport for SandboxTransport {
         let request = as_received(request).map(axum::body::Body::new);
         match router::respond(&self.platform, &self.queue, request).await {
             (response, None) => Ok(response),
-            (_, Some(_)) => {
-                Err(TransportError::with_source(TransportErrorKind::Interrupted, "a fault cut the response off"))
-            }
+            (_, Some(_)) => Err(TransportError::with_source(
+                TransportErrorKind::Interrupted,
+                "an injected fault cut off the response",
+            )),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a person sees when an app is opened: a small browser.
+//! A small browser, in which a person opens an app.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,33 +15,33 @@ use kenar::oauth::PermissionRequest;
 use kenar::request::Body;
 use kenar::webhook::COMPLETION_URL;
 
-/// More redirects than this in a row go round in circles.
+/// The maximum number of redirects in a row, to stop redirect loops.
 const MAX_REDIRECTS: usize = 20;
 
-/// What pressing a button led to.
+/// The result of pressing a button.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Pressed {
-    /// The text that the add-on showed the person, for a button with a dynamic action.
+    /// The text in the add-on's reply to a dynamic action.
     pub toast: Option<String>,
-    /// What was opened.
+    /// The page that was opened.
     pub opened: Option<Opened>,
 }
 
-/// What a button opened.
+/// A page that a button opened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Opened {
-    /// A page, by a link or by the add-on.
+    /// A web page.
     Page(Visit),
     /// The page of a post.
     Post(PostToken),
-    /// The page where a post is managed.
+    /// The management page of a post.
     PostManagement(PostToken),
 }
 
 impl Pressed {
-    /// The page that was opened, if it was one.
+    /// The web page that was opened, if any.
     #[must_use]
     pub fn page(self) -> Option<Visit> {
         match self.opened {
@@ -51,8 +51,10 @@ impl Pressed {
     }
 }
 
-/// A page that a person is on, in the browser that Divar opened. It keeps cookies and follows redirects, but runs no
-/// scripts, and goes nowhere but to this machine: an address elsewhere is kept as it is, and not fetched.
+/// A page in the person's browser.
+///
+/// The browser keeps cookies and follows redirects. It runs no scripts, and loads pages from this machine only: it stops at
+/// any other URL without loading it.
 #[derive(Clone)]
 pub struct Visit {
     shared: Arc<Shared>,
@@ -81,31 +83,31 @@ impl Visit {
         visit.go(Method::GET, url, None).await
     }
 
-    /// Where it is.
+    /// The URL of the page.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.page.url
     }
 
-    /// The status that the page came with.
+    /// The HTTP status of the page.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.page.status
     }
 
-    /// What is on it.
+    /// The body of the page, as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.page.body).into_owned()
     }
 
-    /// Whether the person is back in Divar.
+    /// Returns `true` if the person was redirected back to Divar.
     #[must_use]
     pub fn has_returned(&self) -> bool {
         self.page.url.as_str().starts_with(COMPLETION_URL)
     }
 
-    /// Whether it is the page where permission is asked for.
+    /// Returns `true` on the consent page.
     #[must_use]
     pub fn asks_permission(&self) -> bool {
         let url = &self.page.url;
@@ -115,39 +117,39 @@ impl Visit {
             && self.shared.platform.names.include(url.authority())
     }
 
-    /// Follows a link on it.
+    /// Follows a link on the page.
     ///
     /// # Errors
     ///
-    /// Where the link is no URL, or the page cannot be fetched.
+    /// The link is invalid, or the page cannot be loaded.
     pub async fn follow(&self, link: &str) -> Result<Self, SandboxError> {
         self.go(Method::GET, self.resolve(link)?, None).await
     }
 
-    /// Sends a form of it.
+    /// Submits a form of the page.
     ///
     /// # Errors
     ///
-    /// Where `action` is no URL, or the page that comes next cannot be fetched.
+    /// `action` is an invalid link, or the next page cannot be loaded.
     pub async fn post_form(&self, action: &str, fields: &[(&str, &str)]) -> Result<Self, SandboxError> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.go(Method::POST, self.resolve(action)?, Some(form.into())).await
     }
 
-    /// Gives the permission that is asked for.
+    /// Grants the requested permissions.
     ///
     /// # Errors
     ///
-    /// Where the page asks for none, or the page that comes next cannot be fetched.
+    /// The page is not the consent page, or the next page cannot be loaded.
     pub async fn allow(&self) -> Result<Self, SandboxError> {
         self.decide("allow").await
     }
 
-    /// Refuses the permission that is asked for.
+    /// Refuses the requested permissions.
     ///
     /// # Errors
     ///
-    /// Where the page asks for none, or the page that comes next cannot be fetched.
+    /// The page is not the consent page, or the next page cannot be loaded.
     pub async fn deny(&self) -> Result<Self, SandboxError> {
         self.decide("deny").await
     }
@@ -155,13 +157,13 @@ impl Visit {
     async fn decide(&self, decision: &str) -> Result<Self, SandboxError> {
         if !self.asks_permission() {
             let Fetched { url, status, .. } = &self.page;
-            return Err(self.error(format!("{} is on {url} ({status}), where no permission is asked for", self.user)));
+            return Err(self.error(format!("not the consent page: {} is on {url} ({status})", self.user)));
         }
         self.post_form("", &[("user", &self.user), ("decision", decision)]).await
     }
 
     fn resolve(&self, link: &str) -> Result<Url, SandboxError> {
-        self.page.url.join(link).map_err(|error| self.error(format!("{link:?} is no link: {error}")))
+        self.page.url.join(link).map_err(|error| self.error(format!("invalid link {link:?}: {error}")))
     }
 
     async fn go(&self, mut method: Method, mut url: Url, mut form: Option<Bytes>) -> Result<Self, SandboxError> {
@@ -171,20 +173,21 @@ impl Visit {
                 return Ok(self.at(Fetched { url, status: StatusCode::OK, body: Bytes::new() }));
             }
             let request = self.request(method.clone(), uri, form.clone());
-            let answer = self.shared.browse(request).await.map_err(|why| self.error(why))?;
-            self.keep_cookies(&url, answer.headers());
-            let status = answer.status();
-            let location = answer.headers().get(header::LOCATION).filter(|_| status.is_redirection());
+            let response = self.shared.browse(request).await.map_err(|why| self.error(why))?;
+            self.keep_cookies(&url, response.headers());
+            let status = response.status();
+            let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
             let Some(location) = location.and_then(|location| location.to_str().ok()) else {
-                return Ok(self.at(Fetched { url, status, body: answer.into_body() }));
+                return Ok(self.at(Fetched { url, status, body: response.into_body() }));
             };
-            url =
-                url.join(location).map_err(|error| self.error(format!("{url} redirects to {location:?}: {error}")))?;
+            url = url
+                .join(location)
+                .map_err(|error| self.error(format!("invalid redirect from {url} to {location:?}: {error}")))?;
             if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
                 (method, form) = (Method::GET, None);
             }
         }
-        Err(self.error(format!("more than {MAX_REDIRECTS} redirects, at last to {url}")))
+        Err(self.error(format!("too many redirects: more than {MAX_REDIRECTS}, the last one to {url}")))
     }
 
     fn request(&self, method: Method, uri: Uri, form: Option<Bytes>) -> Request<Body> {
@@ -206,7 +209,7 @@ impl Visit {
         HeaderValue::try_from(pairs.join("; ")).ok().filter(|value| !value.is_empty())
     }
 
-    /// Cookies are kept until they are deleted, for the host and port that set them, whatever their path.
+    /// Stores cookies by host and port until they are deleted; their path is ignored.
     fn keep_cookies(&self, url: &Url, headers: &HeaderMap) {
         let mut cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner);
         for set in headers.get_all(header::SET_COOKIE) {
@@ -216,7 +219,7 @@ impl Visit {
             let Some((name, value)) = pair.split_once('=') else { continue };
             let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
             let authority = url.authority().to_owned();
-            let deleted = attributes.split(';').any(ends_a_cookie);
+            let deleted = attributes.split(';').any(deletes_cookie);
             cookies.retain(|cookie| cookie.authority != authority || cookie.name != name);
             if !deleted {
                 cookies.push(Cookie { authority, name, value });
@@ -233,8 +236,8 @@ impl Visit {
     }
 }
 
-/// Whether an attribute deletes the cookie: by its age or, as some frameworks do, by a date that is past.
-fn ends_a_cookie(attribute: &str) -> bool {
+/// Returns `true` if the attribute deletes the cookie: `Max-Age` of 0 or less, or `Expires` in the past.
+fn deletes_cookie(attribute: &str) -> bool {
     let Some((name, value)) = attribute.split_once('=') else { return false };
     match name.trim().to_ascii_lowercase().as_str() {
         "max-age" => value.trim().parse::<i64>().is_ok_and(|seconds| seconds <= 0),
@@ -260,8 +263,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cookie_ends_by_age_or_by_a_past_date() {
-        for (attribute, ends) in [
+    fn cookie_is_deleted_by_max_age_or_past_expires() {
+        for (attribute, deletes) in [
             (" Max-Age=0", true),
             ("max-age=-1", true),
             (" Expires=Thu, 01 Jan 1970 00:00:00 GMT", true),
@@ -271,7 +274,7 @@ mod tests {
             ("HttpOnly", false),
             ("Path=/", false),
         ] {
-            assert_eq!(ends_a_cookie(attribute), ends, "{attribute}");
+            assert_eq!(deletes_cookie(attribute), deletes, "{attribute}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The promise: sandboxes come and go, and nothing of them stays. One test, since it looks at the whole process.
+//! Promise: stopped sandboxes leak nothing. A single test, since it measures the whole process.
 
 #[path = "../../kenar-tests/tests/allocation_support/live_bytes.rs"]
 mod live_bytes;
@@ -13,13 +13,13 @@ use kenar_sandbox::{Fault, Sandbox, WebhookFault};
 use live_bytes::LIVE_BYTES;
 use tokio::runtime::Handle;
 
-/// A sandbox in which something happens, stopped in one of the ways there are.
+/// Runs a sandbox with some activity, and stops it in one of several ways.
 async fn come_and_go(number: usize) {
     let builder = Sandbox::builder().seed(number as u64);
     let sandbox = if number % 3 == 0 { builder.in_process().await } else { builder.start().await.unwrap() };
     let app = sandbox.app("bot");
     let (client, own_app, sara) = (app.client(), app.clone(), sandbox.user("sara"));
-    // It holds what holds it.
+    // A reference cycle: the handler owns a handle to its own sandbox.
     let addon = app.set_handler({
         let (client, sara) = (client.clone(), sara.clone());
         move |_| {
@@ -33,7 +33,7 @@ async fn come_and_go(number: usize) {
     client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await.unwrap();
     chat.next_message().await.unwrap();
 
-    // What is left behind unfinished: a connection that waits for a late answer, and an event that waits to leave.
+    // Unfinished work: a connection that waits for a late response, and a queued event.
     let hours = Duration::from_secs(5 * 3600);
     sandbox.inject(Fault::delay(hours)).on_any_call();
     sandbox.inject(WebhookFault::Delay(hours)).always().on_webhook(kenar_sandbox::Webhook::Event);
@@ -55,7 +55,7 @@ fn sockets() -> usize {
     open.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
-/// Tasks, sockets and bytes, once the tasks that were told to end have ended.
+/// The number of tasks, sockets and bytes, after stopping tasks have ended.
 async fn held(tasks: usize) -> (usize, usize, isize) {
     let metrics = Handle::current().metrics();
     for _ in 0..10_000 {
@@ -69,9 +69,9 @@ async fn held(tasks: usize) -> (usize, usize, isize) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn thousand_sandboxes_leave_nothing_behind() {
+async fn thousand_sandboxes_leak_nothing() {
     let began = std::time::Instant::now();
-    // What is made once: tables of the runtime, buffers of the thread.
+    // One-time allocations: tables of the runtime, buffers of the thread.
     for number in 0..60 {
         come_and_go(number).await;
     }
@@ -80,7 +80,7 @@ async fn thousand_sandboxes_leave_nothing_behind() {
         come_and_go(number).await;
     }
     let after = held(before.0).await;
-    assert_eq!((after.0, after.1), (before.0, before.1), "tasks and sockets, of 1000 sandboxes");
+    assert_eq!((after.0, after.1), (before.0, before.1), "tasks and sockets after 1000 sandboxes");
     let grown = after.2 - before.2;
     assert!(grown < 64 * 1024, "{grown} bytes stayed of 1000 sandboxes");
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());

@@ -1,20 +1,20 @@
-//! What the API answers: JSON, and for a refusal a `google.rpc.Status`.
+//! API errors: `google.rpc.Status` as JSON.
 
 use http::StatusCode;
 use serde::Serialize;
 
 use kenar::error::RpcCode;
 
-/// A call refused.
+/// An API error.
 ///
-/// The platform documents one status of its API's: 412 with code 9 for a recipient who blocked. All the others here are
-/// the gRPC convention, as the gateway before Divar's server would answer: a guess, and marked so in the journal.
+/// The platform documents only status 412 with code 9, for a recipient who blocked. All others follow the gRPC
+/// convention, as a JSON gateway would; the journal marks them as guesses.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: RpcCode,
     pub(crate) message: String,
-    /// The documents that say what was wrong.
+    /// The topic in the platform's documents that explains the error.
     pub(crate) topic: Option<&'static str>,
 }
 
@@ -23,48 +23,49 @@ impl ApiError {
         Self { status, code, message: message.into(), topic: None }
     }
 
-    /// Names the documents that say what was wrong.
+    /// Sets the topic in the platform's documents.
     pub(crate) fn see(self, topic: &'static str) -> Self {
         Self { topic: Some(topic), ..self }
     }
 
-    /// A key or token that is missing or not valid.
+    /// A missing or invalid key or token.
     pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, RpcCode::UNAUTHENTICATED, message)
     }
 
-    /// A key without the permission, or a token without the scope.
+    /// A missing permission or scope.
     pub(crate) fn denied(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, RpcCode::PERMISSION_DENIED, message)
     }
 
-    /// What is named does not exist.
+    /// A missing resource or path.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, RpcCode::NOT_FOUND, message)
     }
 
-    /// The request is malformed.
+    /// A malformed request.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, RpcCode::INVALID_ARGUMENT, message)
     }
 
-    /// There is such a path, but not with this method.
+    /// A known path with an unsupported method.
     pub(crate) fn wrong_method() -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, RpcCode::UNIMPLEMENTED, "Method Not Allowed")
     }
 
-    /// The body is larger than what is read.
+    /// A body that is too large.
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, RpcCode::INVALID_ARGUMENT, message)
     }
 
-    /// The request is for another host: a page elsewhere may be behind it, by a host name that leads here.
+    /// A request with another `Host`, perhaps from a web page that uses DNS rebinding.
     pub(crate) fn misdirected(names: &dyn std::fmt::Display) -> Self {
-        let message = format!("the Host header must be one of {names}: other names have to be asked for at the start");
+        let message =
+            format!("invalid Host header: must be one of {names}; allow other names when you start the sandbox");
         Self::new(StatusCode::MISDIRECTED_REQUEST, RpcCode::INVALID_ARGUMENT, message)
     }
 
-    /// The one that is documented.
+    /// The one documented error: a recipient who blocked the conversation.
     pub(crate) fn recipient_restricted() -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,

@@ -1,7 +1,7 @@
-//! Reads the JSON body of a call as the platform's gateway does, which is protobuf's JSON.
+//! Reads JSON bodies by the rules of protobuf's JSON, as the platform's gateway does.
 //!
-//! An unset field may be missing, `null` or, for a text, empty. An unknown field is ignored. What is left is read by
-//! the SDK's own types.
+//! An unset field may be missing, `null` or, for a string, empty. Unknown fields are ignored. The SDK's own types parse
+//! the rest.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use super::api_error::ApiError;
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     Text,
-    /// An object whose content is the add-on's own, kept as it is.
+    /// The add-on's own data, kept unchanged.
     Data,
     Object(&'static [(&'static str, Self)]),
     List(&'static Self),
@@ -37,7 +37,7 @@ const BUTTON: &[(&str, Shape)] =
 const ROW: Shape = Shape::Object(&[("buttons", Shape::List(&Shape::Button))]);
 const GRID: Shape = Shape::Object(&[("rows", Shape::List(&ROW))]);
 
-/// The documents have `type`, which the OpenAPI file does not.
+/// The body of `SendMessage`. `type` is in the documents, but not in the OpenAPI file.
 pub(super) const CONVERSATION_MESSAGE: Shape = Shape::Object(&[
     ("type", Shape::Text),
     ("message", Shape::Text),
@@ -45,7 +45,7 @@ pub(super) const CONVERSATION_MESSAGE: Shape = Shape::Object(&[
     ("sender_buttons", GRID),
     ("receiver_buttons", GRID),
 ]);
-/// The OpenAPI file repeats the id in the path, and older versions of it had the user's.
+/// The body of a chatbot's message. The OpenAPI file repeats the path's conversation id, and once had the user id.
 pub(super) const BOT_MESSAGE: Shape = Shape::Object(&[
     ("type", Shape::Text),
     ("conversation_id", Shape::Text),
@@ -57,14 +57,14 @@ pub(super) const BOT_MESSAGE: Shape = Shape::Object(&[
 pub(super) const SUBSCRIPTION: Shape =
     Shape::Object(&[("event_type", Shape::Text), ("event_resource_id", Shape::Text), ("metadata", Shape::Data)]);
 
-/// The JSON of a body, cleared of what is unset, and what the journal should say about it.
+/// The JSON of a body without unset fields, and notes for the journal.
 #[derive(Debug, Default)]
 pub(super) struct Cleared {
     pub(super) json: String,
     pub(super) notes: Vec<String>,
 }
 
-/// Clears a body of this shape.
+/// Checks a body against a shape and removes its unset fields.
 pub(super) fn clear(shape: Shape, body: &[u8]) -> Result<Cleared, ApiError> {
     let mut notes = Vec::new();
     let json = parse(body).and_then(|json| shape.cleared(json, "the body", &mut notes)).map_err(ApiError::invalid)?;
@@ -73,14 +73,14 @@ pub(super) fn clear(shape: Shape, body: &[u8]) -> Result<Cleared, ApiError> {
 
 fn parse(body: &[u8]) -> Result<&RawValue, String> {
     if body.trim_ascii().is_empty() {
-        return Err("the body is empty: expected a JSON object".to_owned());
+        return Err("empty body: expected an object".to_owned());
     }
-    serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))
+    serde_json::from_slice(body).map_err(|error| format!("invalid JSON in the body: {error}"))
 }
 
-/// What an error says without its place, which is not one in the body as it was sent.
-pub(super) fn without_place(said: &str) -> &str {
-    said.rsplit_once(" at line ").map_or(said, |(said, _)| said)
+/// An error message without its line and column, which refer to the cleared body.
+pub(super) fn without_place(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
 }
 
 impl Shape {
@@ -91,19 +91,19 @@ impl Shape {
             (Self::Object(fields), Some(b'{')) => Ok(object(&members(json, fields, place, notes)?)),
             (Self::Button, Some(b'{')) => button(json, place, notes),
             (Self::List(of), Some(b'[')) => list(*of, json, place, notes),
-            _ => Err(format!("{place} must be {}, not {}", self.name(), kind(json))),
+            _ => Err(format!("invalid type of {place}: expected {}, got {}", self.name(), kind(json))),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::Text => "a text",
-            Self::Data | Self::Object(_) | Self::Button => "a JSON object",
-            Self::List(_) => "a list",
+            Self::Text => "a string",
+            Self::Data | Self::Object(_) | Self::Button => "an object",
+            Self::List(_) => "an array",
         }
     }
 
-    /// Whether protobuf's JSON writes an unset field of this type so.
+    /// Returns `true` for a value that protobuf's JSON treats as unset.
     fn is_unset(self, json: &str) -> bool {
         json == "null" || (matches!(self, Self::Text) && json == r#""""#)
     }
@@ -117,7 +117,7 @@ fn members(
     notes: &mut Vec<String>,
 ) -> Result<BTreeMap<&'static str, String>, String> {
     let all: BTreeMap<String, &RawValue> =
-        serde_json::from_str(json.get()).map_err(|error| format!("{place} cannot be read: {error}"))?;
+        serde_json::from_str(json.get()).map_err(|error| format!("invalid JSON in {place}: {error}"))?;
     let mut set = BTreeMap::new();
     for (name, value) in all {
         match fields.iter().find(|(known, _)| *known == name) {
@@ -126,7 +126,7 @@ fn members(
                 let place = if place == "the body" { name } else { format!("{place}.{name}") };
                 set.insert(*known, shape.cleared(value, &place, notes)?);
             }
-            None => notes.push(format!("{place} has the unknown field {name:?}, which is ignored")),
+            None => notes.push(format!("unknown field {name:?} in {place}: ignored")),
         }
     }
     Ok(set)
@@ -134,26 +134,26 @@ fn members(
 
 fn list(of: Shape, json: &RawValue, place: &str, notes: &mut Vec<String>) -> Result<String, String> {
     let items: Vec<&RawValue> =
-        serde_json::from_str(json.get()).map_err(|error| format!("{place} cannot be read: {error}"))?;
+        serde_json::from_str(json.get()).map_err(|error| format!("invalid JSON in {place}: {error}"))?;
     let items: Result<Vec<_>, _> =
         items.iter().enumerate().map(|(at, item)| of.cleared(item, &format!("{place}[{at}]"), notes)).collect();
     Ok(format!("[{}]", items?.join(",")))
 }
 
-/// A button may come without a caption, and with its icon under the deprecated name.
+/// Clears a button, whose caption may be missing and whose icon may have its deprecated name.
 fn button(json: &RawValue, place: &str, notes: &mut Vec<String>) -> Result<String, String> {
     let mut set = members(json, BUTTON, place, notes)?;
     if let Some(deprecated) = set.remove("icon_name") {
         if set.contains_key("icon") {
-            notes.push(format!("{place}.icon_name is deprecated, and ignored beside icon"));
+            notes.push(format!("deprecated field {place}.icon_name: ignored, since icon is set"));
         } else {
-            notes.push(format!("{place}.icon_name is deprecated: name the icon in icon"));
+            notes.push(format!("deprecated field {place}.icon_name: use icon"));
             set.insert("icon", deprecated);
         }
     }
     if let Some(Ok(icon)) = set.get("icon").map(|icon| serde_json::from_str::<Icon>(icon)) {
         if !Icon::ALL.contains(&icon) {
-            notes.push(format!("{place}.icon {:?} is not an icon that Divar publishes", icon.name()));
+            notes.push(format!("unknown icon {:?} in {place}.icon", icon.name()));
         }
     }
     set.entry("caption").or_insert_with(|| r#""""#.to_owned());
@@ -164,7 +164,7 @@ fn object(members: &BTreeMap<&'static str, String>) -> String {
     let mut json = "{".to_owned();
     for (name, value) in members {
         let comma = if json.len() > 1 { "," } else { "" };
-        // The names are this file's own, and writing to a text cannot fail.
+        // The names need no escaping, and writing to a string cannot fail.
         let _ = write!(json, "{comma}\"{name}\":{value}");
     }
     json + "}"
@@ -172,9 +172,9 @@ fn object(members: &BTreeMap<&'static str, String>) -> String {
 
 fn kind(json: &RawValue) -> &'static str {
     match json.get().as_bytes().first() {
-        Some(b'{') => "a JSON object",
-        Some(b'[') => "a list",
-        Some(b'"') => "a text",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
         Some(b't' | b'f') => "a boolean",
         Some(b'n') => "null",
         _ => "a number",

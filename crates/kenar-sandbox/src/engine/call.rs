@@ -1,4 +1,4 @@
-//! Which call a request is, found by the declarations of the operations.
+//! Routing of requests by the metadata of operations.
 
 use http::Method;
 
@@ -14,7 +14,7 @@ use super::assets::{LIST_PERMISSIONS, LIST_SCOPES};
 use super::rest::Route;
 use super::{retired, token};
 
-/// The operations of the API, each with what carries it out. Uploads are streamed, so the router has them apart.
+/// The routes of the API. Uploads are streamed, so the router handles them separately.
 static ROUTES: [Route; 7] = [
     Route::of::<SendMessage<'static>>(),
     Route::of::<GetConversation<'static>>(),
@@ -25,10 +25,10 @@ static ROUTES: [Route; 7] = [
     Route::of::<GetUser<'static>>(),
 ];
 
-/// The name in the journal of what a person answered on the consent page.
+/// The name in the journal for a person's decision on the consent page.
 const DECIDE_CONSENT: &str = "oauth.decide_consent";
 
-/// One of the calls that the sandbox knows.
+/// A known call.
 #[derive(Clone, Copy)]
 pub(super) enum Call {
     Operation(&'static Route),
@@ -51,7 +51,7 @@ impl Call {
         }
     }
 
-    /// Whether it takes an API key. The OpenAPI file has none for the lists.
+    /// Returns `true` if the call takes an API key. The lists take none in the OpenAPI file.
     pub(super) fn takes_api_key(self) -> bool {
         match self {
             Self::Operation(route) => {
@@ -72,20 +72,20 @@ impl Call {
             (ExchangeCode::METADATA, ExchangeCode::METADATA.method(), Self::Token),
         ]);
         let mut path_is_known = false;
-        for (operation, its_method, call) in calls {
+        for (operation, expected, call) in calls {
             if operation.matches(path).is_some() {
-                if method == its_method {
+                if method == expected {
                     return Ok(call);
                 }
                 path_is_known = true;
             }
         }
         let unknown = || if path_is_known { ApiError::wrong_method() } else { ApiError::not_found("Not Found") };
-        Err(retired::refusal(method, path).unwrap_or_else(unknown))
+        Err(retired::error(method, path).unwrap_or_else(unknown))
     }
 }
 
-/// Which kind of medium a path is for, if it is for uploads.
+/// The media kind of an upload path. `None` for other paths.
 pub(super) fn upload_kind(path: &str) -> Option<MediaKind> {
     let parameters = UploadMedia::METADATA.matches(path)?;
     let kind = parameters.first()?;

@@ -1,4 +1,4 @@
-//! Answers the calls of add-ons and the requests of browsers.
+//! Handles API calls of add-ons and requests of browsers.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::uploading::{MEDIA_FETCH, MEDIA_PATH};
 use super::{assets, token};
 
 impl Engine {
-    /// The fault that a call meets, taken when it arrives. It is given back with the call.
+    /// Takes the pending fault of a call, when the call arrives.
     pub(crate) fn fault_for(&mut self, method: &Method, path: &str, body: &[u8]) -> Option<Fault> {
         let operation = match call::upload_kind(path) {
             Some(_) => UploadMedia::METADATA.name(),
@@ -29,7 +29,7 @@ impl Engine {
         self.faults.for_call(operation)
     }
 
-    /// Answers a request; all but uploads, whose bytes should not be held.
+    /// Handles a request. Uploads are handled separately, without their bytes in memory.
     pub(crate) fn handle(&mut self, request: &Request<Bytes>, fault: Option<Fault>, now: Timestamp) -> Reply {
         let call = Call::of(request.method(), request.uri().path());
         let operation = call.as_ref().map_or("unknown", |call| call.name(request.body()));
@@ -39,10 +39,10 @@ impl Engine {
         };
         let done = faulty(fault, || match call {
             Ok(call) => self.perform(call, request, now),
-            Err(refusal) => refusal.into(),
+            Err(error) => error.into(),
         });
-        let asked = Received { method: request.method(), uri: request.uri(), headers: request.headers(), body };
-        self.record(asked, operation, &done, now, Duration::ZERO);
+        let received = Received { method: request.method(), uri: request.uri(), headers: request.headers(), body };
+        self.record(received, operation, &done, now, Duration::ZERO);
         done
     }
 
@@ -73,10 +73,10 @@ impl Engine {
         }
     }
 
-    /// Answers a request that was refused before it was read.
-    pub(crate) fn refuse(&mut self, asked: Received<'_>, refusal: ApiError, now: Timestamp) -> Reply {
-        let done = Reply::from(refusal);
-        self.record(asked, "unknown", &done, now, Duration::ZERO);
+    /// Refuses a request whose body was not read.
+    pub(crate) fn refuse(&mut self, received: Received<'_>, error: ApiError, now: Timestamp) -> Reply {
+        let done = Reply::from(error);
+        self.record(received, "unknown", &done, now, Duration::ZERO);
         done
     }
 }

@@ -1,4 +1,4 @@
-//! The consent page, and what it sends users back with.
+//! The consent page and its redirects.
 
 use http::{HeaderValue, StatusCode, header};
 
@@ -15,16 +15,16 @@ use super::reply::response;
 use super::state::Engine;
 use super::world::App;
 
-/// Why there is nothing to consent to.
+/// An error in a permission request.
 enum ConsentError {
-    /// Nobody can be sent back: the app or the redirect URI is not known. Said on a page.
+    /// Shown on a page, since a redirect is impossible: the app or the redirect URI is unknown.
     Page(String),
-    /// The user is sent back with an error.
+    /// Sent to the redirect URI.
     Back { redirect_uri: String, state: Option<String>, error: &'static str, why: String },
 }
 
 impl Engine {
-    /// The page that asks.
+    /// The consent page.
     pub(super) fn ask_consent(&self, query: &str) -> Reply {
         match self.permission_request(query) {
             Ok(request) => {
@@ -36,27 +36,31 @@ impl Engine {
         }
     }
 
-    /// A `POST` with the query of the page: what a person answered. A platform's own page would know who
-    /// they are; this one is told, in `user`.
+    /// A person's decision: a `POST` with the query of the page. The form field `user` names the person.
     pub(super) fn decide_consent(&mut self, query: &str, form: &[u8], now: Timestamp) -> Reply {
         let field = |name| form_urlencoded::parse(form).find_map(|(key, value)| (key == name).then_some(value));
         let user = field("user").unwrap_or_default();
         let allowed = match field("decision").as_deref() {
             Some("allow") => true,
             Some("deny") => false,
-            _ => return ConsentError::Page("`decision` must be `allow` or `deny`".to_owned()).into_reply(),
+            _ => return ConsentError::Page("invalid decision: expected `allow` or `deny`".to_owned()).into_reply(),
         };
         let request = match self.permission_request(query) {
             Ok(request) => request,
             Err(refused) => return refused.into_reply(),
         };
         if !self.world.people.contains_key(&*user) {
-            return ConsentError::Page(format!("there is nobody called {user:?}")).into_reply();
+            return ConsentError::Page(format!("person not found: {user:?}")).into_reply();
         }
         let foreign = request.scopes.iter().find(|scope| !self.may_grant(&user, scope));
         let callback = match foreign {
             Some(scope) => {
-                return refused(&request, "invalid_scope", format!("{scope} is not {user}'s to grant")).into_reply();
+                return refused(
+                    &request,
+                    "invalid_scope",
+                    format!("{user} cannot grant {scope}: it belongs to someone else"),
+                )
+                .into_reply();
             }
             None if allowed => self.grant_code(&request, &user, now),
             None => Callback::Denied(Denial::new(
@@ -81,12 +85,11 @@ impl Engine {
         let client_id = AppSlug::new(field("client_id").unwrap_or_default());
         let redirect_uri = field("redirect_uri").unwrap_or_default();
         let app = self.world.apps.get(&client_id);
-        let app =
-            app.ok_or_else(|| ConsentError::Page(format!("no app has the client_id {:?}", client_id.as_str())))?;
+        let app = app.ok_or_else(|| ConsentError::Page(format!("unknown client_id {:?}", client_id.as_str())))?;
         if !app.redirect_uris.contains(&redirect_uri) {
             let registered: Vec<_> = app.redirect_uris.iter().map(String::as_str).collect();
             return Err(ConsentError::Page(format!(
-                "the redirect_uri {redirect_uri:?} is not registered for {client_id}, letter by letter; registered: [{}]",
+                "redirect_uri {redirect_uri:?} is not registered for {client_id}; registered, for an exact match: [{}]",
                 registered.join(", "),
             )));
         }
@@ -98,39 +101,42 @@ impl Engine {
         };
         let state_length = field("state").unwrap_or_default().len();
         if state_length < 8 {
-            return Err(back("invalid_state", format!("the state has {state_length} characters, and needs 8 or more")));
+            return Err(back(
+                "invalid_state",
+                format!("state is too short: {state_length} characters, at least 8 required"),
+            ));
         }
         if field("response_type").is_some_and(|kind| kind != "code") {
-            return Err(back("unsupported_response_type", "response_type must be `code`".to_owned()));
+            return Err(back("unsupported_response_type", "unsupported response_type: expected `code`".to_owned()));
         }
         let request = PermissionRequest::parse(query).map_err(|why| back("invalid_request", why.to_string()))?;
-        match request.scopes.iter().find_map(|scope| self.wrong_with(scope)) {
+        match request.scopes.iter().find_map(|scope| self.scope_error(scope)) {
             Some(why) => Err(refused(&request, "invalid_scope", why)),
             None => Ok(request),
         }
     }
 
-    /// What is wrong with a scope, whoever is asked for it.
-    fn wrong_with(&self, scope: &Scope) -> Option<String> {
-        let Some(kind) = scope.kind() else { return Some(format!("{scope} is not a scope of the platform's")) };
+    /// The reason why a scope is invalid for every user, if it is.
+    fn scope_error(&self, scope: &Scope) -> Option<String> {
+        let Some(kind) = scope.kind() else { return Some(format!("unknown scope {scope}")) };
         match (kind.resource(), scope.resource()) {
             (None, None) => None,
-            (None, Some(_)) => Some(format!("{kind} takes no id, but {scope} has one")),
-            (Some(_), None) => Some(format!("{scope} needs the id of what it is about: {scope}.ID")),
+            (None, Some(_)) => Some(format!("invalid scope {scope}: {kind} takes no id")),
+            (Some(_), None) => Some(format!("invalid scope {scope}: the resource id is missing, as in {scope}.ID")),
             (Some(Resource::Conversation), Some(id)) => {
                 let known = self.world.talks.contains_key(&ConversationId::new(id));
-                (!known).then(|| format!("{scope}: there is no such conversation"))
+                (!known).then(|| format!("invalid scope {scope}: conversation not found"))
             }
             (Some(Resource::Post), Some(id)) => {
                 let known = self.world.posts.contains_key(&PostToken::new(id));
-                (!known).then(|| format!("{scope}: there is no such post"))
+                (!known).then(|| format!("invalid scope {scope}: post not found"))
             }
-            // The sandbox has none of these, so any id is as good as another.
+            // The sandbox has no such resources, so it accepts any id.
             (Some(_), Some(_)) => None,
         }
     }
 
-    /// Whether a scope's resource is the user's own.
+    /// Returns `true` if the scope's resource belongs to the user.
     fn may_grant(&self, user: &str, scope: &Scope) -> bool {
         match (scope.kind().and_then(|kind| kind.resource()), scope.resource()) {
             (Some(Resource::Conversation), Some(id)) => {
@@ -144,7 +150,7 @@ impl Engine {
     }
 }
 
-/// The user is sent back, to the app that asked.
+/// An error for the redirect URI of a valid request.
 fn refused(request: &PermissionRequest, error: &'static str, why: String) -> ConsentError {
     let state = Some(request.state.expose_secret().to_owned());
     ConsentError::Back { redirect_uri: request.redirect_uri.clone(), state, error, why }

@@ -1,17 +1,16 @@
-//! The page where permission is asked for, in Persian and in English. Its style and its script are the chat page's; it
-//! works without them.
+//! The HTML of the consent page, in Persian and English. It also works without the chat page's style and script.
 
 use kenar::oauth::Scope;
 use kenar::request::ScopeKind;
 use maud::{DOCTYPE, Markup, Render, html};
 
-/// Nothing but the sandbox's own style and script, and no frame but the chat page's, whose loopback
-/// name may be another. What a form leads to is left open:
-/// that is an add-on's address, and where the add-on sends the user next.
+/// The content security policy: only the sandbox's own style and script, and frames only on loopback.
+///
+/// It has no `form-action`, since the form redirects to the add-on, and the add-on may redirect again.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     base-uri 'none'; frame-ancestors 'self' http://127.0.0.1:* http://localhost:*; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The page for an app that asks for these scopes, and the people who might be asked.
+/// The consent page for these scopes, with a choice of people.
 pub(super) fn asking<'a>(app: &str, scopes: &[Scope], people: impl Iterator<Item = &'a str>) -> String {
     let initial = app.chars().next().unwrap_or('?');
     document(&html! {
@@ -41,10 +40,10 @@ pub(super) fn asking<'a>(app: &str, scopes: &[Scope], people: impl Iterator<Item
     })
 }
 
-/// The page that says why there is nothing to be asked.
+/// The error page.
 pub(super) fn refusing(why: &str) -> String {
     document(&html! {
-        h1 { (both("این درخواستِ اجازه درست نیست", "This request for permission is not valid")) }
+        h1 { (both("این درخواستِ اجازه درست نیست", "Invalid permission request")) }
         p.why dir="ltr" lang="en" { (why) }
     })
 }
@@ -69,7 +68,7 @@ fn document(main: &Markup) -> String {
     page.into_string()
 }
 
-/// A text in both languages. The style shows the one that was chosen.
+/// A text in both languages. The style shows the chosen one.
 fn both(persian: impl Render, english: impl Render) -> Markup {
     html! {
         span.fa lang="fa" { (persian) }
@@ -77,32 +76,35 @@ fn both(persian: impl Render, english: impl Render) -> Markup {
     }
 }
 
-/// What the scopes of the chat let an app do, in words of the sandbox's own.
+/// The meaning of a chat scope, in Persian and English. The wording is the sandbox's own.
 pub(super) fn meaning(kind: ScopeKind) -> Option<(&'static str, &'static str)> {
     Some(match kind {
         ScopeKind::CONVERSATION_SEND_MESSAGE => {
-            ("از طرف شما در این گفت‌وگو پیام بفرستد", "Write in this conversation for you")
+            ("از طرف شما در این گفت‌وگو پیام بفرستد", "Send messages in this conversation on your behalf")
         }
-        ScopeKind::CHAT_CONVERSATION_READ => ("پیام‌های این گفت‌وگو را بخواند", "Read this conversation"),
+        ScopeKind::CHAT_CONVERSATION_READ => ("پیام‌های این گفت‌وگو را بخواند", "Read the messages in this conversation"),
         ScopeKind::CHAT_POST_CONVERSATIONS_READ => {
             ("پیام‌های گفت‌وگوهای این آگهی را بخواند", "Read the conversations about this post")
         }
-        ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND => {
-            ("از طرف شما در گفت‌وگوهای این آگهی پیام بفرستد", "Write for you in the conversations about this post")
-        }
+        ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND => (
+            "از طرف شما در گفت‌وگوهای این آگهی پیام بفرستد",
+            "Send messages on your behalf in conversations about this post",
+        ),
         ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ => {
             ("پیام‌های گفت‌وگوهای همهٔ آگهی‌های شما را بخواند", "Read the conversations about all your posts")
         }
         ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND => (
             "از طرف شما در گفت‌وگوهای همهٔ آگهی‌هایتان پیام بفرستد",
-            "Write for you in the conversations about all your posts",
+            "Send messages on your behalf in conversations about all your posts",
         ),
-        ScopeKind::CHAT_BOT_USER_MESSAGE_SEND => ("با چت‌بات خود به شما پیام بدهد", "Write to you with its chatbot"),
+        ScopeKind::CHAT_BOT_USER_MESSAGE_SEND => {
+            ("با چت‌بات خود به شما پیام بدهد", "Send you messages from its chatbot")
+        }
         ScopeKind::NOTIFICATION_ACCESS_REVOCATION => {
-            ("باخبر شود اگر اجازه را پس گرفتید", "Be told when you take the permission back")
+            ("باخبر شود اگر اجازه را پس گرفتید", "Be notified when you revoke the permission")
         }
         ScopeKind::USER_ID => ("شما را بازشناسد", "Recognise you"),
-        ScopeKind::USER_PHONE => ("شمارهٔ تلفن شما را بداند", "Know your telephone number"),
+        ScopeKind::USER_PHONE => ("شمارهٔ تلفن شما را بداند", "Know your phone number"),
         ScopeKind::USER_POSTS_GET => ("آگهی‌های شما را ببیند", "See your posts"),
         ScopeKind::OFFLINE_ACCESS => ("تا یک ماه این اجازه را نگه دارد", "Keep the permission for a month"),
         _ => return None,

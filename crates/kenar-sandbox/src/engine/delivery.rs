@@ -1,4 +1,4 @@
-//! Requests to add-ons: built here, sent by the outbox.
+//! Webhook requests to add-ons, which the outbox sends.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,40 +14,40 @@ use super::note::Note;
 use super::webhook::Webhook;
 use super::world::App;
 
-/// A request to be made to an add-on. Give its response to [`Engine::delivered`].
+/// A webhook to send. `Engine::delivered` takes its result.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) app: AppSlug,
     pub(crate) webhook: Webhook,
-    /// The request; or, where the panel has no address for it, why there is none.
+    /// The request, or the error if the app has no URL for it.
     pub(crate) request: Result<Request<Bytes>, String>,
     pub(super) body: Bytes,
     expected: Expected,
     pub(super) notes: Vec<Note>,
 }
 
-/// How an add-on has to answer.
+/// The expected response of an add-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Success,
-    /// It comes with something that no add-on may take.
+    /// A 4xx status, since the webhook has this defect.
     ClientError(&'static str),
 }
 
-/// Why there is no response to a webhook that anything follows from.
+/// The reason for a missing or invalid response to a webhook.
 #[derive(Clone, Debug)]
 pub(crate) enum DeliveryError {
     Failed(String),
-    /// A fault wanted it so.
+    /// An injected fault: not an error of the add-on.
     ByFault(String),
 }
 
-/// When a delivery left, and how long it was away.
+/// The start and duration of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     pub(crate) at: Timestamp,
     pub(crate) took: Duration,
-    /// The exchanges that the journal had then.
+    /// The number of exchanges in the journal at the start.
     pub(crate) began_after: u64,
 }
 
@@ -68,8 +68,8 @@ impl DeliveryError {
 }
 
 impl From<DeliveryError> for String {
-    fn from(undelivered: DeliveryError) -> Self {
-        undelivered.to_string()
+    fn from(error: DeliveryError) -> Self {
+        error.to_string()
     }
 }
 
@@ -94,7 +94,7 @@ impl Delivery {
         }
     }
 
-    /// Sets a header or takes it away; whether it was there.
+    /// Sets or removes a header. Returns `true` if it was present.
     pub(crate) fn header(&mut self, name: HeaderName, value: Option<HeaderValue>) -> bool {
         let Ok(request) = &mut self.request else { return false };
         let old = match value {
@@ -104,37 +104,38 @@ impl Delivery {
         old.is_some()
     }
 
-    /// What the journal shall say about it.
+    /// Adds a note for the journal.
     pub(crate) fn note(&mut self, note: Note) {
         self.notes.push(note);
     }
 
     pub(crate) fn expects(&mut self, expected: Expected) {
-        if let Expected::ClientError(what) = expected {
-            self.note(Note::Fault(format!("it has {what}, and has to be refused")));
+        if let Expected::ClientError(defect) = expected {
+            self.note(Note::Fault(format!("{defect}: the add-on must refuse it with a 4xx status")));
         }
         self.expected = expected;
     }
 
-    /// What follows from a response, by what was expected.
-    pub(crate) fn judge(&self, answer: DeliveryResult) -> DeliveryResult {
-        match (self.expected, answer) {
-            (Expected::ClientError(what), Ok(answer)) if answer.status().is_client_error() => {
-                Err(DeliveryError::ByFault(format!("the add-on refused {what}, as it should: {}", answer.status())))
+    /// Checks a response against the expected one.
+    pub(crate) fn judge(&self, result: DeliveryResult) -> DeliveryResult {
+        match (self.expected, result) {
+            (Expected::ClientError(defect), Ok(response)) if response.status().is_client_error() => {
+                let status = response.status();
+                Err(DeliveryError::ByFault(format!("the add-on refused the {defect} with status {status}, as it must")))
             }
-            (Expected::ClientError(what), Ok(answer)) => Err(DeliveryError::Failed(format!(
-                "the add-on has to refuse {what} with a status of the 400s, and answered {}",
-                answer.status()
+            (Expected::ClientError(defect), Ok(response)) => Err(DeliveryError::Failed(format!(
+                "the add-on accepted a webhook with a {defect}: status {} instead of 4xx",
+                response.status()
             ))),
-            (_, answer) => answer,
+            (_, result) => result,
         }
     }
 
-    /// The address that is called.
+    /// The method and URL.
     pub(super) fn target(&self) -> String {
         match &self.request {
             Ok(request) => format!("{} {}", request.method(), request.uri()),
-            Err(_) => "(no address)".to_owned(),
+            Err(_) => "(no URL)".to_owned(),
         }
     }
 }
@@ -149,7 +150,7 @@ impl Delivery {
     pub(super) fn with_body(app: &App, webhook: Webhook, body: Bytes) -> Self {
         let request = match app.url_of(webhook) {
             Some(url) => request(app, url, body.clone()),
-            None => Err(format!("{} has no address for {}: give it one, as in the panel", app.slug, webhook.as_str())),
+            None => Err(format!("no URL for {} of the app {}: set one, as in the panel", webhook.as_str(), app.slug)),
         };
         Self { app: app.slug.clone(), webhook, request, body, expected: Expected::Success, notes: Vec::new() }
     }
@@ -166,13 +167,14 @@ fn request(app: &App, url: &AppUrl, body: Bytes) -> Result<Request<Bytes>, Strin
     Ok(request)
 }
 
-/// What an add-on answered, if it is a success of the form expected.
-pub(crate) fn read<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, String> {
-    success(answer)?;
-    serde_json::from_slice(answer.body()).map_err(|error| format!("the add-on's response cannot be read: {error}"))
+/// Reads the reply in an add-on's successful response.
+pub(crate) fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, String> {
+    success(response)?;
+    serde_json::from_slice(response.body()).map_err(|error| format!("invalid response from the add-on: {error}"))
 }
 
-/// Whether an add-on answered with a success.
-pub(crate) fn success(answer: &Response<Bytes>) -> Result<(), String> {
-    if answer.status().is_success() { Ok(()) } else { Err(format!("the add-on answered {}", answer.status())) }
+/// Checks for a 2xx status.
+pub(crate) fn success(response: &Response<Bytes>) -> Result<(), String> {
+    let status = response.status();
+    if status.is_success() { Ok(()) } else { Err(format!("the add-on responded with status {status}")) }
 }

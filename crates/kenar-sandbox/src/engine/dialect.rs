@@ -1,4 +1,4 @@
-//! The ways in which the platform's documents, its OpenAPI file and its traffic contradict each other.
+//! Contradictory wire forms in the platform's documents, OpenAPI file and traffic.
 
 use std::fmt;
 
@@ -10,63 +10,63 @@ use super::delivery::Delivery;
 use super::note::Note;
 use kenar::model::Timestamp;
 
-/// Another of the platform's ways to write the same: its documents contradict each other, its OpenAPI file and its
-/// traffic. What a dialect has nothing to say about stays as it is.
+/// A wire form in which the platform's documents, OpenAPI file and traffic contradict each other.
 ///
-/// It becomes a fault of a call ([`Fault::dialect`](crate::Fault::dialect)) or of a webhook
-/// ([`WebhookFault::Dialect`](crate::WebhookFault::Dialect)).
+/// It converts into a fault of a call ([`Fault::dialect`](crate::Fault::dialect)) or of a webhook
+/// ([`WebhookFault::Dialect`](crate::WebhookFault::Dialect)), which leaves unrelated fields unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// When a message was sent, in this form.
+    /// `sent_at` of a message in this form.
     SentAt(TimeForm),
-    /// The text of a message as `message_text`, as the documents had it early in 2025.
+    /// `message_text` for the text of a message, as in the documents of early 2025.
     MessageText,
-    /// A text message without its text, as the first documents of chatbots have it.
+    /// A text message without its text, as in the first documents on chatbots.
     NoText,
-    /// `meta_data` for `metadata`, as a page on migration has it.
+    /// `meta_data` for `metadata`, as on a migration page.
     MetaData,
-    /// `transaction` for `payment_transaction`, as the table of events has it.
+    /// `transaction` for `payment_transaction`, as in the table of events.
     Transaction,
-    /// The sender type `USER` for `HUMAN`, as the examples of media have it.
+    /// The sender type `USER` for `HUMAN`, as in the examples on media.
     SenderUser,
-    /// The side as the type of the sender, as the documents of October 2024 have it.
+    /// The side as the sender type, as in the documents of October 2024.
     SenderSideAsType,
-    /// `extra_data` under the name `provider_data`, as examples of the second version have it.
+    /// `provider_data` for `extra_data`, as in examples of version 2.
     ProviderData,
-    /// The data within `extra_data` as `provider_data`, as the first version has it.
+    /// `provider_data` inside `extra_data`, as in version 1.
     WrappedExtraData,
-    /// `touchpoint` for `source`, as the dynamic action has it.
+    /// `touchpoint` for `source`, as in dynamic actions.
     Touchpoint,
-    /// `POST_ADODN`, a slip in a table.
+    /// `POST_ADODN` for `POST_ADDON`, a typo in a table of the documents.
     MisspeltSource,
-    /// The side as `Supply` or `Demand`, as the documents on buttons have it.
+    /// The sides `Supply` and `Demand`, as in the documents on buttons.
     TitleCaseSide,
-    /// `Supplier` for `supplier`, as the first version had it until 2024.
+    /// `Supplier` for `supplier`, as in version 1 until 2024.
     CapitalSupplier,
-    /// A `return_url`, as the second version had it until September 2025.
+    /// A `return_url`, as in version 2 until September 2025.
+    #[doc(alias = "return_url")]
     ReturnUrl,
-    /// A `completion_url`, as the documents on touch points have it.
+    /// A `completion_url`, as in the documents on touch points.
     CompletionUrl,
-    /// The header `API_VERSION`.
+    /// The header `API_VERSION` for `API-Version`.
     UnderscoreHeader,
-    /// No header that tells the version.
+    /// A missing `API-Version` header.
     NoVersionHeader,
-    /// `phone_numbers`, a list, for `phone_number`, as the OpenAPI file has both.
+    /// `phone_numbers`, a list, for `phone_number`; the OpenAPI file has both.
     PhoneNumbers,
-    /// Numbers as texts, as protobuf's JSON writes those of 64 bits.
+    /// Numbers as strings, as protobuf's JSON writes 64-bit integers.
     NumbersAsTexts,
-    /// What is not set as `null`.
+    /// `null` for unset fields.
     Nulls,
-    /// An `@type` in each object, and a key that nobody knows.
+    /// Unknown keys in every object, such as protobuf's `@type`.
     UnknownKeys,
-    /// Each value of an enumeration is one that nobody knows.
+    /// Unknown values of every enumeration.
     UnknownValues,
-    /// A success without a body.
+    /// A successful response without a body.
     EmptyResponse,
 }
 
-/// The forms of a time that were seen or documented, and some that were not.
+/// A form of a time. Not all of them were seen or documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeForm {
@@ -74,22 +74,22 @@ pub enum TimeForm {
     Seconds,
     /// A number of milliseconds.
     Millis,
-    /// A number of microseconds, as the documents have it.
+    /// A number of microseconds, as in the documents.
     Micros,
     /// A number of nanoseconds.
     Nanos,
-    /// Digits of microseconds in a text, as the webhook of 2024 had it.
+    /// A string of microseconds, as in a webhook of 2024.
     MicrosText,
-    /// RFC 3339 with the offset of Iran.
+    /// RFC 3339 with Iran's UTC offset.
     Offset,
     /// `null`.
     Null,
-    /// Left out.
+    /// A missing field.
     Missing,
 }
 
 impl Dialect {
-    /// All of them.
+    /// All wire forms.
     pub const ALL: &'static [Self] = &[
         Self::SentAt(TimeForm::Seconds),
         Self::SentAt(TimeForm::Millis),
@@ -123,7 +123,7 @@ impl Dialect {
         Self::EmptyResponse,
     ];
 
-    /// Its name in the journal and on the chat page, such as `sent_at_seconds`.
+    /// The name in the journal and on the chat page, such as `sent_at_seconds`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -160,7 +160,7 @@ impl Dialect {
         }
     }
 
-    /// The dialect of this name.
+    /// The wire form with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|dialect| dialect.name() == name)
@@ -176,7 +176,7 @@ impl Dialect {
                 }
             }
             Self::NoVersionHeader => drop(delivery.header(API_VERSION, None)),
-            // It is about answers.
+            // It affects only responses.
             Self::EmptyResponse => return,
             _ => {
                 if let Some(body) = self.rewrite(&delivery.body()) {
@@ -184,10 +184,10 @@ impl Dialect {
                 }
             }
         }
-        delivery.note(Note::Fault(format!("in the dialect {self}")));
+        delivery.note(Note::Fault(format!("wire form {self}")));
     }
 
-    /// Writes JSON in this dialect. `None` where it is none.
+    /// Rewrites a JSON body in this form. `None` if the body is not JSON.
     pub(super) fn rewrite(self, body: &Bytes) -> Option<Bytes> {
         if self == Self::EmptyResponse {
             return Some(Bytes::new());
@@ -200,12 +200,12 @@ impl Dialect {
         serde_json::to_vec(&value).ok().map(Bytes::from)
     }
 
-    /// What is said of the outermost object alone.
+    /// Rewrites the top-level object.
     fn top(self, object: &mut Map<String, Value>) {
         match self {
             Self::MetaData => rename(object, "metadata", "meta_data"),
             Self::Transaction => rename(object, "payment_transaction", "transaction"),
-            // Only the second version of opening an app is written so.
+            // Only version 2 of the open-app request has this form.
             Self::ProviderData | Self::WrappedExtraData if !object.contains_key("source") => {}
             Self::ProviderData => rename(object, "extra_data", "provider_data"),
             Self::Touchpoint => rename(object, "source", "touchpoint"),
@@ -242,11 +242,11 @@ impl Dialect {
         }
     }
 
-    /// What is said of each value, by the key that it is under; an item of a list is under the key of the list.
+    /// Rewrites nested values by their key. The items of a list have the key of the list.
     fn everywhere(self, value: &mut Value, key: &str) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.everywhere(item, key)),
-            // What the add-on gave comes back as it was.
+            // The add-on's own data stays unchanged.
             Value::Object(_) if matches!(key, "metadata" | "meta_data" | "extra_data" | "provider_data") => {}
             Value::Object(object) => {
                 object.iter_mut().for_each(|(key, value)| self.everywhere(value, key));
@@ -350,7 +350,7 @@ impl TimeForm {
     }
 }
 
-/// The same instant, written as `…+03:30`.
+/// The same instant with the offset `+03:30`.
 fn in_iran(at: Timestamp) -> String {
     let there = at.saturating_add(std::time::Duration::from_secs(12_600)).to_string();
     format!("{}+03:30", there.trim_end_matches('Z'))

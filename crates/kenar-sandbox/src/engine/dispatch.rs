@@ -1,4 +1,4 @@
-//! Faults on outgoing webhooks.
+//! Faults in outgoing webhooks.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::state::Engine;
 use super::webhook::Webhook;
 use super::webhook_fault::{EventFault, PendingWebhookFault, WebhookFault};
 
-/// What becomes of a delivery.
+/// The deliveries that result from one delivery and its faults.
 #[derive(Debug, Default)]
 pub(crate) struct Dispatch {
     pub(crate) delay: Duration,
-    /// What is sent in its place, one after the other. The response to the first counts.
+    /// The deliveries to send, in order. The response to the first one counts.
     pub(crate) sent: Vec<Delivery>,
 }
 
@@ -33,7 +33,7 @@ impl Engine {
                     delivery.note(Note::fault("late"));
                 }
                 WebhookFault::Lost => {
-                    let lost = Err(DeliveryError::ByFault("it never came".to_owned()));
+                    let lost = Err(DeliveryError::ByFault("not sent".to_owned()));
                     let trip = Timing { at: now, took: Duration::ZERO, began_after: self.journal.count() };
                     self.delivered(&delivery, &lost, trip);
                     copies = 0;
@@ -44,17 +44,17 @@ impl Engine {
                 }
                 WebhookFault::WrongKey => {
                     delivery.header(header::AUTHORIZATION, Some(HeaderValue::from_static("a-key-of-someone-else")));
-                    delivery.expects(Expected::ClientError("a wrong key"));
+                    delivery.expects(Expected::ClientError("wrong key"));
                 }
                 WebhookFault::NoKey => {
                     delivery.header(header::AUTHORIZATION, None);
-                    delivery.expects(Expected::ClientError("no key"));
+                    delivery.expects(Expected::ClientError("missing key"));
                 }
                 WebhookFault::Garbled => {
                     let half = delivery.body().len() / 2;
                     let body = delivery.body().slice(..half);
                     delivery.rewrite(body);
-                    delivery.expects(Expected::ClientError("half a body"));
+                    delivery.expects(Expected::ClientError("truncated body"));
                 }
                 WebhookFault::Dialect(dialect) => dialect.apply(&mut delivery),
             },
@@ -62,10 +62,10 @@ impl Engine {
                 delivery.rewrite_json(|event| {
                     event.insert("type".to_owned(), "NEWER_THAN_EVERY_CRATE".into());
                 });
-                delivery.note(Note::fault("an event of an unknown kind"));
+                delivery.note(Note::fault("unknown event type"));
             }
             Some(PendingWebhookFault::Event(EventFault::OutOfOrder)) => {
-                delivery.note(Note::fault("overtaken by the next event"));
+                delivery.note(Note::fault("held back until after the next event"));
                 self.held.push(delivery);
                 return dispatch;
             }
@@ -77,7 +77,7 @@ impl Engine {
         dispatch
     }
 
-    /// The events of an app that were held back.
+    /// Takes the held-back events of an app.
     fn release(&mut self, app: &AppSlug) -> Vec<Delivery> {
         let (released, held) = std::mem::take(&mut self.held).into_iter().partition(|held| held.app == *app);
         self.held = held;

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose.
+//! Faults in API calls, and all pending faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,22 +16,22 @@ use super::webhook::Webhook;
 use super::webhook_fault::PendingWebhookFault;
 use super::{api_error::ApiError, reply::response};
 
-/// A fault of a call, to be [injected](crate::Sandbox::inject) into an operation.
+/// A fault in an API call, for [`Sandbox::inject`](crate::Sandbox::inject).
 ///
-/// The call is not carried out, unless the fault says so.
+/// By default, the call is not carried out.
 #[derive(Clone, Debug)]
 pub struct Fault {
     effect: Effect,
     delay: Duration,
     carried_out: bool,
-    /// How long the call waits before it is carried out.
+    /// The delay before the call is carried out.
     wait: Duration,
 }
 
 #[derive(Clone, Debug)]
 enum Effect {
-    /// The true response.
-    Answer,
+    /// The real response.
+    Real,
     Dialect(Dialect),
     Instead(Response<Bytes>),
     Cut(Cut),
@@ -42,16 +42,15 @@ impl Fault {
         Self { effect, delay: Duration::ZERO, carried_out: false, wait: Duration::ZERO }
     }
 
-    /// An error of the API's: this status, and the JSON that goes with it. A status that is none, such as 42, becomes
-    /// 500.
+    /// An API error with this status and a `google.rpc.Status` body. An invalid status, such as 42, becomes 500.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let refusal = ApiError::new(status, rpc_code(status), "a fault of the sandbox's");
+        let refusal = ApiError::new(status, rpc_code(status), "injected fault");
         Self::new(Effect::Instead(Reply::from(refusal).response))
     }
 
-    /// This status, and nothing else. A status that is none, such as 42, becomes 500.
+    /// A response with this status and an empty body. An invalid status, such as 42, becomes 500.
     #[must_use]
     pub fn bare_status(status: u16) -> Self {
         let mut response = Response::new(Bytes::new());
@@ -59,72 +58,70 @@ impl Fault {
         Self::new(Effect::Instead(response))
     }
 
-    /// A page of HTML with status 200, as a front end of Divar's answers what it does not know.
+    /// An HTML page with status 200, as Divar's front ends serve for unknown paths.
     #[must_use]
     pub fn html() -> Self {
         let page = "<!doctype html><html><head><title>Kenar</title></head><body><div id=\"root\"></div></body></html>";
         Self::new(Effect::Instead(response(StatusCode::OK, "text/html; charset=utf-8", page)))
     }
 
-    /// Any response at all.
+    /// Any response.
     #[must_use]
     pub fn response<B: Into<Bytes>>(response: Response<B>) -> Self {
         Self::new(Effect::Instead(response.map(Into::into)))
     }
 
-    /// The true response, but late. The call is carried out at once.
+    /// A late response. The call is carried out at once.
     #[must_use]
     pub fn delay(delay: Duration) -> Self {
-        Self { carried_out: true, ..Self::new(Effect::Answer) }.delayed(delay)
+        Self { carried_out: true, ..Self::new(Effect::Real) }.delayed(delay)
     }
 
-    /// A slow server: the call is carried out this much later, and answered then. A client that hangs up before is not
-    /// served.
+    /// A slow server: the call is carried out after the delay, unless the client disconnects before.
     #[must_use]
     pub fn slow(wait: Duration) -> Self {
-        Self { wait, carried_out: true, ..Self::new(Effect::Answer) }
+        Self { wait, carried_out: true, ..Self::new(Effect::Real) }
     }
 
-    /// The call is carried out, and the connection breaks before its response: the client cannot know whether it was.
+    /// A connection that is closed before the response. The call is carried out.
     ///
-    /// At the token endpoint, a refresh has given new tokens then, which nobody holds; the old pair works for two more
-    /// minutes.
+    /// After a lost response to a token refresh, the old tokens work for two more minutes.
     #[must_use]
     pub fn response_lost() -> Self {
         Self::no_response().carried_out()
     }
 
-    /// The connection breaks before the response.
+    /// A connection that is closed before the response. The call is not carried out.
     #[must_use]
     pub fn no_response() -> Self {
         Self::new(Effect::Cut(Cut::Before))
     }
 
-    /// The connection breaks in the middle of the response. The call is carried out.
+    /// A connection that is closed in the middle of the response. The call is carried out.
     #[must_use]
     pub fn cut_off() -> Self {
         Self { carried_out: true, ..Self::new(Effect::Cut(Cut::Midway)) }
     }
 
-    /// The true response, in another of the platform's ways to write it.
+    /// The real response in another wire form.
     #[must_use]
     pub fn dialect(dialect: Dialect) -> Self {
         Self { carried_out: true, ..Self::new(Effect::Dialect(dialect)) }
     }
 
-    /// Has the call carried out all the same: only its response goes wrong.
+    /// Makes the call be carried out; the fault affects only its response.
     #[must_use]
     pub fn carried_out(self) -> Self {
         Self { carried_out: true, ..self }
     }
 
-    /// Delays the response, or whatever becomes of it, by this much.
+    /// Delays the response.
     #[must_use]
     pub fn delayed(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// How long the call waits before it is carried out.
+    /// The delay before the call is carried out.
     pub(crate) fn wait(&self) -> Duration {
         self.wait
     }
@@ -133,11 +130,11 @@ impl Fault {
         self.carried_out
     }
 
-    /// What it is, and more about it where there is more than one.
+    /// The name of the fault on the chat page, and its parameter.
     pub(crate) fn describe(&self) -> (&'static str, Option<String>) {
         match &self.effect {
-            Effect::Answer if !self.wait.is_zero() => ("slow", Some(format!("{:?}", self.wait))),
-            Effect::Answer => ("delay", Some(format!("{:?}", self.delay))),
+            Effect::Real if !self.wait.is_zero() => ("slow", Some(format!("{:?}", self.wait))),
+            Effect::Real => ("delay", Some(format!("{:?}", self.delay))),
             Effect::Dialect(dialect) => ("dialect", Some(dialect.to_string())),
             Effect::Instead(response) => {
                 let content_type = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -154,21 +151,21 @@ impl Fault {
         }
     }
 
-    /// What becomes of the response to a call that is carried out.
+    /// Applies the fault to a response.
     pub(crate) fn apply(self, mut reply: Reply) -> Reply {
         let (note, mut reply) = match self.effect {
-            Effect::Answer => ("a late response".to_owned(), reply),
+            Effect::Real => ("late response".to_owned(), reply),
             Effect::Dialect(dialect) => {
                 let response = reply.response.map(|body| dialect.rewrite(&body).unwrap_or(body));
-                (format!("the response in the dialect {dialect}"), Reply { response, ..reply })
+                (format!("response in the wire form {dialect}"), Reply { response, ..reply })
             }
             Effect::Instead(response) => {
-                (format!("{} in place of the true response", response.status()), Reply { response, ..reply })
+                (format!("status {} instead of the real response", response.status()), Reply { response, ..reply })
             }
             Effect::Cut(cut) => {
                 reply.cut = Some(cut);
                 let place = if cut == Cut::Before { "before" } else { "in the middle of" };
-                (format!("the connection breaks {place} the response"), reply)
+                (format!("connection closed {place} the response"), reply)
             }
         };
         reply.delay = self.delay;
@@ -176,7 +173,7 @@ impl Fault {
     }
 }
 
-/// The code that a gateway would turn into this status.
+/// The gRPC code that a JSON gateway maps to this status.
 fn rpc_code(status: StatusCode) -> RpcCode {
     match status.as_u16() {
         400 => RpcCode::INVALID_ARGUMENT,
@@ -200,7 +197,7 @@ impl From<Dialect> for Fault {
     }
 }
 
-/// Which calls a fault is for.
+/// The calls that a fault targets.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Operation(String),
@@ -216,9 +213,9 @@ impl Target {
     }
 }
 
-/// Faults that wait for what they are aimed at, in the order in which they were injected.
+/// Pending faults, in the order of injection.
 #[derive(Debug)]
-pub(crate) struct Aimed<T, F> {
+pub(crate) struct Pending<T, F> {
     waiting: Vec<PendingFault<T, F>>,
 }
 
@@ -227,18 +224,18 @@ pub(crate) struct PendingFault<T, F> {
     pub(crate) id: u64,
     pub(crate) target: T,
     pub(crate) fault: F,
-    /// How often it times_triggered yet; without end where there is none.
+    /// The remaining number of triggers; `None` is unlimited.
     pub(crate) left: Option<u32>,
 }
 
-impl<T, F> Default for Aimed<T, F> {
+impl<T, F> Default for Pending<T, F> {
     fn default() -> Self {
         Self { waiting: Vec::new() }
     }
 }
 
-impl<T, F: Clone> Aimed<T, F> {
-    /// Takes the first that is for this.
+impl<T, F: Clone> Pending<T, F> {
+    /// Triggers the first matching fault.
     fn take(&mut self, is_for: impl Fn(&T) -> bool) -> Option<(u64, F)> {
         let place = self.waiting.iter().position(|waiting| waiting.left != Some(0) && is_for(&waiting.target))?;
         let waiting = self.waiting.get_mut(place)?;
@@ -253,13 +250,13 @@ impl<T, F: Clone> Aimed<T, F> {
     }
 }
 
-/// All faults of one sandbox.
+/// All pending faults of a sandbox.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     count: u64,
-    calls: Aimed<Target, Fault>,
-    webhooks: Aimed<Webhook, PendingWebhookFault>,
-    fallback_urls: Aimed<(), Dialect>,
+    calls: Pending<Target, Fault>,
+    webhooks: Pending<Webhook, PendingWebhookFault>,
+    fallback_urls: Pending<(), Dialect>,
     times_triggered: BTreeMap<u64, u32>,
 }
 
@@ -288,22 +285,22 @@ impl Faults {
         self.webhooks.waiting.retain(|waiting| waiting.id != id);
     }
 
-    /// Those that wait for calls.
+    /// The pending faults of calls.
     pub(crate) fn of_calls(&self) -> impl Iterator<Item = &PendingFault<Target, Fault>> {
         self.calls.waiting.iter()
     }
 
-    /// Those that wait for webhooks.
+    /// The pending faults of webhooks.
     pub(crate) fn of_webhooks(&self) -> impl Iterator<Item = &PendingFault<Webhook, PendingWebhookFault>> {
         self.webhooks.waiting.iter()
     }
 
-    /// Those that wait for the Fallback URL to be opened.
+    /// The pending faults of the Fallback URL.
     pub(crate) fn of_fallback_urls(&self) -> impl Iterator<Item = &PendingFault<(), Dialect>> {
         self.fallback_urls.waiting.iter()
     }
 
-    /// How often a fault triggered.
+    /// The number of times that a fault has triggered.
     pub(crate) fn times_triggered(&self, id: u64) -> u32 {
         self.times_triggered.get(&id).copied().unwrap_or(0)
     }
@@ -331,7 +328,7 @@ impl Faults {
     }
 }
 
-/// Carries a call out, unless a fault keeps it from that, and applies the fault to the response.
+/// Carries out a call unless the fault prevents it, and applies the fault to the response.
 pub(super) fn faulty(fault: Option<Fault>, carry_out: impl FnOnce() -> Reply) -> Reply {
     match fault {
         None => carry_out(),

@@ -1,4 +1,4 @@
-//! What users have permitted: codes, tokens, and the subscriptions that live as long as their tokens.
+//! Grants of users: authorization codes, tokens, and subscriptions, which end with their tokens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,15 +10,16 @@ use kenar::secret::{AccessToken, RefreshToken};
 
 use super::world::Name;
 
-/// How long a code can be exchanged: as RFC 6749 recommends at most.
+/// The lifetime of an authorization code: the maximum that RFC 6749 recommends.
 const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
-/// What the platform documents.
+/// The documented lifetime of an access token.
 pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(3600);
+/// The documented lifetime of a refresh token.
 const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long the old pair goes on working after a refresh.
+/// The documented time for which the old tokens work after a refresh.
 const GRACE: Duration = Duration::from_secs(2 * 60);
 
-/// What a user permitted an app.
+/// The scopes that a user granted to an app.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Grant {
     pub(crate) app: AppSlug,
@@ -42,11 +43,11 @@ struct Code {
 #[derive(Debug)]
 struct Refresh {
     held: Expiring,
-    /// The access token that was given with it.
+    /// The access token from the same response.
     access_token: String,
 }
 
-/// A subscription to events, and the token it lives as long as.
+/// A subscription to events, valid as long as its access token.
 #[derive(Debug)]
 pub(crate) struct Subscribed {
     pub(crate) grant: Grant,
@@ -78,7 +79,7 @@ impl Grants {
         self.codes.insert(code, Code { held, redirect_uri, used: false });
     }
 
-    /// Takes a code for good. The error says what is wrong with it.
+    /// Uses up an authorization code. The error says why it is invalid.
     pub(crate) fn take_code(
         &mut self,
         code: &str,
@@ -87,15 +88,15 @@ impl Grants {
         now: Timestamp,
     ) -> Result<Grant, &'static str> {
         let code =
-            self.codes.get_mut(code).filter(|code| code.held.grant.app == *app).ok_or("the code is not known")?;
+            self.codes.get_mut(code).filter(|code| code.held.grant.app == *app).ok_or("unknown authorization code")?;
         if code.used {
-            return Err("the code was exchanged before");
+            return Err("the authorization code was already used");
         }
         if code.held.expires_at <= now {
-            return Err("the code is expired");
+            return Err("the authorization code expired");
         }
         if code.redirect_uri != redirect_uri {
-            return Err("redirect_uri is not the one that permission was asked with");
+            return Err("redirect_uri differs from the one in the permission request");
         }
         code.used = true;
         Ok(code.held.grant.clone())
@@ -117,12 +118,12 @@ impl Grants {
         self.access.insert(access_token, held(ACCESS_TOKEN_LIFE));
     }
 
-    /// Retires a refresh token and its access token, which go on working for two minutes.
+    /// Retires a refresh token and its access token, which stay valid for two minutes.
     pub(crate) fn retire(&mut self, refresh_token: &str, app: &AppSlug, now: Timestamp) -> Result<Grant, &'static str> {
         let refresh = self.refresh.get_mut(refresh_token).filter(|refresh| refresh.held.grant.app == *app);
-        let refresh = refresh.ok_or("the refresh token is not known")?;
+        let refresh = refresh.ok_or("unknown refresh token")?;
         if refresh.held.expires_at <= now {
-            return Err("the refresh token is expired, or was exchanged more than two minutes ago");
+            return Err("the refresh token expired, or was replaced more than two minutes ago");
         }
         let end = now.saturating_add(GRACE);
         refresh.held.expires_at = refresh.held.expires_at.min(end);
@@ -132,13 +133,13 @@ impl Grants {
         Ok(refresh.held.grant.clone())
     }
 
-    /// The grant of an access token. The error says what is wrong with the token.
+    /// The grant of an access token. The error says why the token is invalid.
     pub(crate) fn of_token(&self, access_token: &str, now: Timestamp) -> Result<&Grant, &'static str> {
-        let held = self.access.get(access_token).ok_or("the access token is not known")?;
-        if held.expires_at <= now { Err("the access token is expired") } else { Ok(&held.grant) }
+        let held = self.access.get(access_token).ok_or("unknown access token")?;
+        if held.expires_at <= now { Err("the access token expired") } else { Ok(&held.grant) }
     }
 
-    /// Ends all that a user permitted an app, and gives what had been permitted by tokens that were still good.
+    /// Revokes all grants of a user to an app. Returns those whose tokens were still valid.
     pub(crate) fn revoke(&mut self, app: &AppSlug, user: &str, now: Timestamp) -> Vec<Grant> {
         let is_theirs = |grant: &Grant| grant.app == *app && grant.user == user;
         let held = self.access.values().chain(self.refresh.values().map(|refresh| &refresh.held));
@@ -150,7 +151,7 @@ impl Grants {
         ended
     }
 
-    /// Subscribes; the same subscription once more takes the place of the first.
+    /// Adds a subscription. It replaces an identical one.
     pub(crate) fn subscribe(&mut self, access_token: String, grant: Grant, subscription: Subscription) {
         let is_same = |held: &Subscribed| {
             held.grant.app == grant.app
@@ -162,7 +163,7 @@ impl Grants {
         self.subscriptions.push(Subscribed { grant, subscription, access_token });
     }
 
-    /// The subscriptions whose tokens are still good.
+    /// The subscriptions whose tokens are still valid.
     pub(crate) fn subscriptions(&self, now: Timestamp) -> impl Iterator<Item = &Subscribed> {
         self.subscriptions.iter().filter(move |held| self.of_token(&held.access_token, now).is_ok())
     }

@@ -1,4 +1,4 @@
-//! Identifiers, keys and tokens, shaped as those on the wire.
+//! Identifiers, keys and tokens, in the shapes that the platform uses.
 
 use std::str::FromStr;
 
@@ -8,20 +8,20 @@ use kenar::model::{AppSlug, ConversationId, MessageId, PostToken, Timestamp, Use
 use kenar::secret::InvalidSecret;
 use uuid::Uuid;
 
-/// From 1582-10-15, where the time of a UUID begins, to 1970-01-01, in steps of 100 ns.
+/// The offset of the UUID epoch (1582-10-15) from the Unix epoch, in units of 100 ns.
 const GREGORIAN_TO_UNIX: i64 = 0x01b2_1dd2_1381_4000;
 
-/// Makes identifiers, keys and tokens.
+/// A generator of identifiers, keys and tokens.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    /// What the ids of users follow from. A recording holds it, so nothing secret may follow from it.
+    /// The seed of user ids. Recordings contain it, so no secret may be derived from it.
     user_seed: u64,
     ids: fastrand::Rng,
     secrets: Secrets,
     tokens: u64,
 }
 
-/// Where the random part of keys and tokens comes from.
+/// The source of randomness for keys and tokens.
 #[derive(Debug)]
 enum Secrets {
     System,
@@ -29,7 +29,7 @@ enum Secrets {
 }
 
 impl Ids {
-    /// With a seed, the same calls in the same order give the same identifiers. Without one, all of them are random.
+    /// A generator whose output depends only on the seed and the order of calls, or is random without a seed.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         let ids = fastrand::Rng::with_seed(seed.unwrap_or_else(system_random));
         let secrets = match seed {
@@ -39,18 +39,19 @@ impl Ids {
         Self { user_seed: seed.unwrap_or_else(system_random), ids, secrets, tokens: 0 }
     }
 
-    /// The seed of the ids of users.
+    /// The seed of user ids.
     pub(crate) fn user_seed(&self) -> u64 {
         self.user_seed
     }
 
-    /// Has the ids of users follow from another seed.
+    /// Replaces the seed of user ids.
     pub(crate) fn reseed_users(&mut self, seed: u64) {
         self.user_seed = seed;
     }
 
-    /// Eight characters, or sometimes nine, of which one is `-` or `_`: real tokens may hold them, and a route that
-    /// cannot should fail here.
+    /// A token of eight or nine characters with one `-` or `_`, as seen on the platform.
+    ///
+    /// Every token has one, so that a route pattern that rejects these characters fails in the sandbox.
     pub(crate) fn post(&mut self) -> PostToken {
         let length = if self.ids.u8(..8) == 0 { 9 } else { 8 };
         let mark = self.ids.usize(1..length - 1);
@@ -62,13 +63,13 @@ impl Ids {
         PostToken::new(token.collect::<String>())
     }
 
-    /// A UUID of version 4.
+    /// A version 4 UUID.
     pub(crate) fn conversation(&mut self) -> ConversationId {
         let random = self.ids.u128(..).to_be_bytes();
         ConversationId::new(uuid::Builder::from_random_bytes(random).into_uuid().to_string())
     }
 
-    /// A UUID of version 1, whose time is that of the message.
+    /// A version 1 UUID whose timestamp is the time of the message.
     pub(crate) fn message(&mut self, sent_at: Timestamp) -> MessageId {
         let ticks = sent_at.unix_micros().saturating_mul(10).saturating_add(GREGORIAN_TO_UNIX);
         let ticks = u64::try_from(ticks).unwrap_or(0);
@@ -77,20 +78,20 @@ impl Ids {
         MessageId::new(id.to_string())
     }
 
-    /// Forty-four characters ending in `=`; the same at each visit of the user to the app.
+    /// A user id: 44 characters of Base64, stable for each user and app.
     pub(crate) fn user(&self, app: &AppSlug, user: &str) -> UserId {
         let namespace = Uuid::from_u64_pair(0, self.user_seed);
         let half = |half: u8| Uuid::new_v5(&namespace, format!("{half}\0{app}\0{user}").as_bytes()).into_bytes();
         UserId::new(BASE64.encode([half(0), half(1)].concat()))
     }
 
-    /// A secret that says what it is and where it comes from.
-    #[expect(clippy::expect_used, reason = "nothing from outside is in it, and a test makes one of each kind")]
+    /// A secret whose text names its kind and the sandbox.
+    #[expect(clippy::expect_used, reason = "no outside input, and tests create one of each kind")]
     pub(crate) fn secret<T: FromStr<Err = InvalidSecret>>(&mut self, kind: &'static str) -> T {
         self.token(kind).parse().expect("a token is printable ASCII")
     }
 
-    /// A token or key that says what it is and where it comes from.
+    /// A token or key whose text names its kind and the sandbox.
     pub(crate) fn token(&mut self, kind: &str) -> String {
         self.tokens = self.tokens.saturating_add(1);
         let random = match &mut self.secrets {
@@ -100,14 +101,14 @@ impl Ids {
         format!("sandbox-{kind}-{}-{random:016x}", self.tokens)
     }
 
-    /// The token for an upload, in Base64 as the platform's are.
+    /// An upload token, in Base64 as on the platform.
     pub(crate) fn upload_token(&mut self) -> String {
         BASE64.encode(self.token("upload-token"))
     }
 }
 
-/// Random bits of the operating system.
-#[expect(clippy::expect_used, reason = "an operating system without randomness is not one to test on")]
+/// Random bits from the operating system.
+#[expect(clippy::expect_used, reason = "tests need an operating system with randomness")]
 fn system_random() -> u64 {
     let mut bytes = [0; 8];
     getrandom::getrandom(&mut bytes).expect("the operating system has random bytes");
@@ -125,25 +126,25 @@ mod tests {
     }
 
     #[test]
-    fn ids_follow_from_a_seed_and_from_nothing_else() {
+    fn ids_depend_only_on_the_seed() {
         assert_eq!(some(Some(1)), some(Some(1)));
         assert_ne!(some(Some(1)), some(Some(2)));
     }
 
     #[test]
-    fn ids_without_a_seed_are_never_the_same() {
+    fn ids_without_a_seed_are_random() {
         let (mut one, mut other) = (Ids::new(None), Ids::new(None));
         assert_ne!(one.token("api-key"), other.token("api-key"));
         assert_ne!((one.post(), one.conversation()), (other.post(), other.conversation()));
         assert_ne!(one.user(&"app".into(), "sara"), other.user(&"app".into(), "sara"));
-        // What a recording holds says nothing about keys.
+        // The seed in a recording does not determine keys.
         let mut again = Ids::new(Some(one.user_seed()));
         one.tokens = 0;
         assert_ne!(again.token("api-key"), one.token("api-key"));
     }
 
     #[test]
-    fn ids_have_the_shapes_of_the_wire() {
+    fn conversation_ids_are_version_4_uuids() {
         let mut ids = Ids::new(Some(0));
         let conversation = ids.conversation().to_string();
         assert_eq!(Uuid::parse_str(&conversation).unwrap().get_version_num(), 4, "{conversation}");
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn post_tokens_hold_dashes_and_underscores() {
+    fn post_tokens_contain_dashes_and_underscores() {
         let mut ids = Ids::new(Some(0));
         let posts: Vec<_> = (0..100).map(|_| ids.post()).collect();
         for post in &posts {
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn time_of_a_message_id_is_that_of_the_message() {
+    fn message_id_contains_the_time_of_the_message() {
         let sent_at = Timestamp::from_unix_micros(1_729_429_926_140_000).unwrap();
         let id = Uuid::parse_str(Ids::new(Some(0)).message(sent_at).as_str()).unwrap();
         let (ticks, _) = id.get_timestamp().unwrap().to_gregorian();

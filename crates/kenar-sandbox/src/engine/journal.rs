@@ -1,4 +1,4 @@
-//! What went over the wire, kept for reading.
+//! The journal of requests and responses.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -9,68 +9,70 @@ use kenar::model::{AppSlug, Timestamp};
 
 use super::note::Note;
 
-/// One request and its response, as the sandbox saw them.
+/// One request and its response, in the journal.
 ///
-/// Headers are not kept, nor the secrets in bodies that are not the sandbox's own; `Display` prints a few readable
-/// lines.
+/// It has no headers, and no secrets in its bodies except tokens that the sandbox generated. `Display` prints a few
+/// readable lines.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// Its number in the journal, from 1.
+    /// The number in the journal, from 1.
     pub number: u64,
-    /// When the request was made.
+    /// The time of the request.
     pub at: Timestamp,
-    /// How long the response took.
+    /// The response time.
     pub took: Duration,
-    /// Who asked whom.
+    /// The direction of the request.
     pub direction: Direction,
-    /// The operation: the [`name`](kenar::request::Metadata::name) of one of the API's, `oauth.ask_consent`,
-    /// `oauth.decide_consent`, `webhook.open_app`, `webhook.event`, `webhook.dynamic_action`, or `unknown`.
+    /// The operation, such as `conversation.send_message` or `webhook.event`, or `unknown`.
+    ///
+    /// It is the [`name`](kenar::request::Metadata::name) of an API operation, `oauth.decide_consent`, or the name of a
+    /// [`Webhook`](crate::Webhook).
     pub operation: &'static str,
-    /// The app that asked or was asked, where it is known.
+    /// The app that made or received the request, if known.
     pub app: Option<AppSlug>,
-    /// The method and where to: a path of the sandbox's, or an address of the add-on's.
+    /// The method, and a path of the sandbox or a URL of the add-on.
     pub target: String,
-    /// The body of the request, without keys, cut to [`Exchange::MAX_BODY`] bytes.
+    /// The request body without keys, truncated to [`Exchange::MAX_BODY`] bytes.
     pub request: String,
-    /// The HTTP status of the response; none where no response came.
+    /// The HTTP status of the response, if there was one.
     pub status: Option<u16>,
-    /// The body of the response, cut likewise.
+    /// The response body, truncated likewise.
     pub response: String,
-    /// What the sandbox has to say about it: why it refused, what it guesses, what the platform would not accept.
+    /// Notes of the sandbox: reasons for errors, guesses, faults.
     pub notes: Vec<Note>,
-    /// How many exchanges were at an end when it began.
+    /// The number of exchanges that had ended when this one began.
     pub(crate) began_after: u64,
 }
 
-/// Who asked whom.
+/// The direction of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Direction {
-    /// An add-on or a browser called the sandbox.
+    /// From an add-on or a browser to the sandbox.
     ToKenar,
-    /// The sandbox called a webhook of the add-on's.
+    /// From the sandbox to an add-on.
     ToAddOn,
 }
 
 impl Exchange {
-    /// How much of a body is kept, in bytes.
+    /// The maximum size of a body in the journal, in bytes.
     pub const MAX_BODY: usize = 128 * 1024;
-    /// How much of a body that is not JSON `Display` prints, in characters.
+    /// The maximum length of a body that is not JSON in `Display`, in characters.
     const MAX_SHOWN: usize = 200;
 
-    /// It in one line, without the bodies.
+    /// A one-line summary without the bodies.
     #[must_use]
     pub fn headline(&self) -> String {
         let arrow = match self.direction {
             Direction::ToKenar => "→ kenar ",
             Direction::ToAddOn => "→ add-on",
         };
-        let answer = self.status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
-        format!("#{} {arrow} {} ⇒ {answer}", self.number, self.operation)
+        let status = self.status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
+        format!("#{} {arrow} {} ⇒ {status}", self.number, self.operation)
     }
 
-    /// Whether a fault had to do with it.
+    /// Returns `true` if an injected fault affected it.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
         self.notes.iter().any(|note| matches!(note, Note::Fault(_)))
@@ -80,7 +82,7 @@ impl Exchange {
         self.request.len().saturating_add(self.response.len())
     }
 
-    /// Whether the response was a success.
+    /// Returns `true` if the status is 2xx or 3xx.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.status.is_some_and(|status| (200..400).contains(&status))
@@ -102,13 +104,12 @@ impl fmt::Display for Exchange {
     }
 }
 
-/// A body for a message: JSON whole, anything else cut short. One debug page of a web framework is longer than all the
-/// rest.
+/// A body for `Display`: JSON in full, anything else truncated, such as the debug page of a web framework.
 fn shown(body: &str) -> Cow<'_, str> {
     let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
     match body.char_indices().nth(Exchange::MAX_SHOWN) {
         Some((end, _)) if !is_json() => {
-            format!("{}… ({} bytes in all)", body.get(..end).unwrap_or_default(), body.len()).into()
+            format!("{}… ({} bytes in total)", body.get(..end).unwrap_or_default(), body.len()).into()
         }
         _ => body.into(),
     }
@@ -119,14 +120,14 @@ fn shown(body: &str) -> Cow<'_, str> {
 pub(crate) struct Journal {
     exchanges: VecDeque<Exchange>,
     count: u64,
-    /// The size of the bodies that are kept.
+    /// The total size of the bodies.
     bytes: usize,
 }
 
 impl Journal {
-    /// A sandbox that runs for days keeps this many.
+    /// The maximum number of exchanges, since a sandbox may run for days.
     const MAX: usize = 10_000;
-    /// And this many bytes of bodies.
+    /// The maximum total size of the bodies.
     const MAX_BYTES: usize = 64 << 20;
 
     pub(crate) fn record(&mut self, mut exchange: Exchange) {
@@ -140,7 +141,7 @@ impl Journal {
         }
     }
 
-    /// How many there were, those included that are no longer kept.
+    /// The number of exchanges, including dropped ones.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -150,14 +151,14 @@ impl Journal {
     }
 }
 
-/// A body as text for the journal.
+/// A body as text, truncated to [`Exchange::MAX_BODY`].
 pub(crate) fn readable(body: &[u8]) -> String {
     match std::str::from_utf8(body) {
         Ok(text) if text.len() <= Exchange::MAX_BODY => text.to_owned(),
         Ok(text) => {
             let cut = (0..=Exchange::MAX_BODY).rev().find_map(|end| text.get(..end)).unwrap_or_default();
-            format!("{cut}… ({} bytes in all)", text.len())
+            format!("{cut}… ({} bytes in total)", text.len())
         }
-        Err(_) => format!("({} bytes that are not text)", body.len()),
+        Err(_) => format!("({} bytes, not UTF-8)", body.len()),
     }
 }

@@ -1,4 +1,4 @@
-//! How often an app may call.
+//! Rate limits of apps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,8 +12,10 @@ use super::note::Note;
 use super::reply::{Reply, json};
 use kenar::error::RpcCode;
 
-/// The windows that calls are counted in. The platform documents a limit per minute and a quota per day; that the
-/// windows are whole minutes and days of UTC is a guess.
+/// A window in which calls are counted.
+///
+/// The platform documents a limit per minute and a quota per day. Windows that begin at full minutes and days of UTC are a
+/// guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Window {
     Minute,
@@ -45,7 +47,7 @@ impl Window {
         now.unix_micros().div_euclid(self.micros())
     }
 
-    /// How long until the next one begins.
+    /// The time until the next window.
     fn left_at(self, now: Timestamp) -> Duration {
         let gone = now.unix_micros().rem_euclid(self.micros());
         self.length().saturating_sub(Duration::from_micros(gone.unsigned_abs()))
@@ -60,12 +62,13 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 struct Limit {
     calls: u32,
-    /// The window last counted in, and the calls in it.
+    /// The number of the last window with a call.
     window: i64,
+    /// The calls in that window.
     used: u32,
 }
 
-/// An app that called too often.
+/// An exceeded limit.
 #[derive(Debug)]
 pub(crate) struct LimitExceeded {
     window: Window,
@@ -74,7 +77,7 @@ pub(crate) struct LimitExceeded {
 }
 
 impl Limits {
-    /// Sets a limit, or takes it away.
+    /// Sets or removes a limit.
     pub(crate) fn set(&mut self, app: &AppSlug, window: Window, calls: Option<u32>) {
         let place = (app.clone(), window);
         match calls {
@@ -86,7 +89,7 @@ impl Limits {
         }
     }
 
-    /// Counts a call, unless it is one too many; those are not counted.
+    /// Counts a call. Calls over the limit are not counted.
     pub(crate) fn count(&mut self, app: &AppSlug, now: Timestamp) -> Result<(), LimitExceeded> {
         for window in Window::ALL {
             if let Some(limit) = self.limits.get_mut(&(app.clone(), window)) {
@@ -107,7 +110,7 @@ impl Limits {
     }
 }
 
-/// The status is documented, and that the response tells which limit it was; how it tells is the gRPC convention.
+/// The platform documents the status, and that the response names the limit. The body follows the gRPC convention.
 impl From<LimitExceeded> for Reply {
     fn from(exceeded: LimitExceeded) -> Self {
         #[derive(Serialize)]
@@ -129,15 +132,14 @@ impl From<LimitExceeded> for Reply {
         }
 
         let LimitExceeded { window, calls, retry_after } = exceeded;
-        let message = format!("the app's limit of {calls} calls {} is used up", window.name());
+        let message = format!("rate limit exceeded: {calls} calls {}", window.name());
         let violations = [Violation { subject: window.name(), description: &message }];
         let details = [QuotaFailure { kind: "type.googleapis.com/google.rpc.QuotaFailure", violations }];
         let status = Status { code: RpcCode::RESOURCE_EXHAUSTED.0, message: &message, details };
         let mut response = json(http::StatusCode::TOO_MANY_REQUESTS, &status);
-        // Whole seconds, of which none is too early.
+        // Rounded up to whole seconds, so that a retry is never too early.
         let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        Self::new(response)
-            .note(Note::Guess("the status is documented; the body and Retry-After are the sandbox's guess"))
+        Self::new(response).note(Note::Guess("body and Retry-After; the platform documents only the status"))
     }
 }

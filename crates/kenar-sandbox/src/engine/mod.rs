@@ -1,8 +1,8 @@
-//! What the platform does, without any I/O and without a clock.
+//! The platform: state and behaviour, without I/O and without a clock.
 //!
-//! A shell gives it requests and what people do, each with the time it is, and gets responses and [`Delivery`]s: requests
-//! to be made to add-ons, whose responses it gives back. All of it is taken down in the journal. Nobody outside reaches
-//! past its verbs: what is read is borrowed, and what is changed is asked for.
+//! Its caller passes in requests and the actions of people, each with the current time. It returns responses and
+//! [`Delivery`]s (webhooks to send), takes their results, and records everything in the journal. Code outside changes the
+//! state only through methods of [`Engine`].
 
 mod api_error;
 mod assets;

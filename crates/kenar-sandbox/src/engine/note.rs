@@ -1,31 +1,31 @@
-//! What the sandbox has to say about an exchange.
+//! Notes in the journal.
 
 use std::fmt;
 
-/// A remark of the sandbox on an [`Exchange`](crate::Exchange).
+/// A note of the sandbox on an [`Exchange`](crate::Exchange).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
-    /// An injected fault had to do with it.
+    /// The effect of an injected fault.
     Fault(String),
-    /// The platform's documents on this topic say why it was refused.
+    /// The topic in the platform's documents that explains the error.
     Documents(&'static str),
-    /// The platform does not document this part of the response.
+    /// An undocumented part of the response, which the sandbox guesses.
     Guess(&'static str),
-    /// Something about the request or its delivery: why it was refused or failed, what the platform would not accept.
+    /// Any other note: the reason for an error, or a deprecated or ignored part of the request.
     Remark(String),
 }
 
 impl Note {
-    pub(crate) fn fault(what: impl Into<String>) -> Self {
-        Self::Fault(what.into())
+    pub(crate) fn fault(text: impl Into<String>) -> Self {
+        Self::Fault(text.into())
     }
 
-    pub(crate) fn remark(what: impl Into<String>) -> Self {
-        Self::Remark(what.into())
+    pub(crate) fn remark(text: impl Into<String>) -> Self {
+        Self::Remark(text.into())
     }
 
-    /// The note with its text changed.
+    /// Maps the text of the note, if it is not a constant.
     pub(crate) fn map(self, change: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Fault(text) => Self::Fault(change(text)),
@@ -38,10 +38,10 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fault(what) => write!(f, "fault: {what}"),
-            Self::Documents(topic) => write!(f, "the platform's documents on {topic} say so"),
-            Self::Guess(what) => f.write_str(what),
-            Self::Remark(what) => f.write_str(what),
+            Self::Fault(text) => write!(f, "fault: {text}"),
+            Self::Documents(topic) => write!(f, "documented under \"{topic}\" at kenar.divar.dev"),
+            Self::Guess(text) => write!(f, "guess: {text}"),
+            Self::Remark(text) => f.write_str(text),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the owner of an app sets in the panel.
+//! The settings of an app in the panel.
 
 use kenar::model::{AppSlug, AppUrl};
 use kenar::request::ApiKeyPermission;
@@ -23,12 +23,12 @@ pub(crate) enum Setting {
     ApiKeyPermissions(Vec<ApiKeyPermission>),
     ClientSecret(ClientSecret),
     IdentificationKey(IdentificationKey),
-    /// How many calls the app may make in a window; without a limit where there is none.
+    /// The limit of calls in a window; `None` is unlimited.
     Limit(Window, Option<u32>),
 }
 
 impl Engine {
-    /// The app of this slug, made when it is first asked for.
+    /// The app with this slug, created on first use.
     pub(crate) fn create_app(&mut self, slug: &AppSlug) -> &App {
         self.world.app(slug)
     }
@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    /// Another API key of an app, with these permissions.
+    /// Creates a further API key of an app, with these permissions.
     pub(crate) fn create_api_key(&mut self, slug: &AppSlug, permissions: Vec<ApiKeyPermission>) -> ApiKey {
         self.world.api_key(slug, permissions)
     }

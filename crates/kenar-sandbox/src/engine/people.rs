@@ -1,4 +1,4 @@
-//! What people do in the chat, and which webhooks follow from it.
+//! The actions of people, and the webhooks that follow.
 
 use url::Url;
 
@@ -15,23 +15,23 @@ use super::state::Engine;
 use super::webhooks::{OpenedFrom, Opening};
 use super::world::{Author, Between, ChatMessage};
 
-/// What pressing a button leads to.
+/// The action of a pressed button.
 #[derive(Debug)]
 pub(crate) enum Press {
-    /// An address to open.
+    /// Opens a URL.
     Open(Url),
-    /// The add-on is asked which address to open.
+    /// Calls the add-on for the page to open.
     OpenApp(Delivery),
-    /// The add-on is asked what to do.
+    /// Calls the add-on for a dynamic action.
     Act(Delivery),
-    /// A post's page.
+    /// Opens the page of a post.
     PostPage(PostToken),
-    /// The page where a post is managed.
+    /// Opens the management page of a post.
     PostManagePage(PostToken),
 }
 
 impl Engine {
-    /// Writes as a person. The error says why they cannot.
+    /// Sends a message of a person.
     pub(crate) fn user_writes(
         &mut self,
         user: &str,
@@ -41,11 +41,10 @@ impl Engine {
     ) -> Result<(ChatMessage, Vec<Delivery>), String> {
         let between = self.between(to, user)?.clone();
         if self.world.talks.get(to).is_some_and(|talk| !talk.blocked_by.is_empty()) {
-            return Err(format!("{user} cannot write here: one of the two blocked the other"));
+            return Err(format!("{user} cannot send here: one side has blocked the other"));
         }
         let author = Author::User(user.to_owned());
-        let written =
-            self.world.write(to, author, content, [None, None], now).ok_or("there is no such conversation")?;
+        let written = self.world.write(to, author, content, [None, None], now).ok_or_else(|| no_conversation(to))?;
         let deliveries = match between {
             Between::Sides { .. } => self.new_message_events(&written, now),
             Between::Chatbot { app, .. } => {
@@ -56,7 +55,7 @@ impl Engine {
         Ok((written, deliveries))
     }
 
-    /// Opens an app from a conversation, or on a message of it that shows a place.
+    /// Opens an app from a conversation, or from a location message in it.
     pub(crate) fn user_opens(
         &self,
         user: &str,
@@ -68,17 +67,17 @@ impl Engine {
         self.opening(user, app, Opening { from: OpenedFrom::Conversation(from.clone()), extra: None, location })
     }
 
-    /// Opens an app on the page of a post.
+    /// Opens an app from the page of a post.
     pub(crate) fn user_opens_on_post(&self, user: &str, app: &AppSlug, post: &PostToken) -> Result<Delivery, String> {
         self.opening(user, app, Opening { from: OpenedFrom::Post(post.clone()), extra: None, location: None })
     }
 
-    /// Where a direct link on the page of a post leads.
+    /// The URL of a direct link on the page of a post.
     pub(crate) fn direct_link(&mut self, app: &AppSlug, post: &PostToken) -> Result<Url, String> {
         let link = self.world.apps.get(app).and_then(|app| app.fallback_url.as_ref());
-        let link = link.ok_or_else(|| format!("{app} has no direct link: give it one, as in the panel"))?;
+        let link = link.ok_or_else(|| format!("no Fallback URL for the app {app}: set one, as in the panel"))?;
         let link = link.with_query("post_token", post.as_str());
-        // The documents had `return_url` until September 2025.
+        // The documents named it `return_url` until September 2025.
         let name = match self.faults.for_fallback_url() {
             Some(Dialect::ReturnUrl) => "return_url",
             _ => "completion_url",
@@ -87,12 +86,11 @@ impl Engine {
     }
 
     fn opening(&self, user: &str, app: &AppSlug, opening: Opening) -> Result<Delivery, String> {
-        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
-        self.open_app_delivery(app, user, opening).ok_or_else(|| "there is no such conversation".to_owned())
+        let app = self.world.apps.get(app).ok_or_else(|| no_app(app))?;
+        self.open_app_delivery(app, user, opening).ok_or_else(|| "conversation not found".to_owned())
     }
 
-    /// Changes a post, and tells the apps that are subscribed to it. An app that is subscribed to all posts is not told
-    /// of those that are gone, as documented.
+    /// The `POST_UPDATE` events of a change. As documented, subscribers to all posts get none for a removed post.
     pub(crate) fn post_changes(&self, post: &PostToken, kind: &PostUpdateKind, now: Timestamp) -> Vec<Delivery> {
         let Some(owner) = self.world.posts.get(post) else { return Vec::new() };
         let is_gone = matches!(kind, PostUpdateKind::Retire | PostUpdateKind::Archive);
@@ -112,7 +110,7 @@ impl Engine {
         events.collect()
     }
 
-    /// The event `PAYMENT_TRANSACTION` for an app. `None` if there is no such app.
+    /// The event `PAYMENT_TRANSACTION` for an app. `None` if the app does not exist.
     pub(crate) fn payment_event(
         &self,
         app: &AppSlug,
@@ -124,7 +122,7 @@ impl Engine {
         self.event(app, &Event::PaymentTransaction(payment))
     }
 
-    /// Presses the button with this caption under a message, which is some app's.
+    /// Presses the button with this caption under an app's message.
     pub(crate) fn user_presses(
         &self,
         user: &str,
@@ -133,16 +131,16 @@ impl Engine {
     ) -> Result<(AppSlug, Press), String> {
         let within = &message.message.conversation.id;
         self.between(within, user)?;
-        let app = message.app().ok_or("a person wrote the message, so it has no buttons")?;
+        let app = message.app().ok_or("the message has no buttons: a person sent it")?;
         let seen: Vec<_> = message.buttons_for(user).into_iter().flat_map(|grid| grid.buttons()).collect();
         let button = seen.iter().find(|button| button.caption == caption).ok_or_else(|| {
             let captions: Vec<_> = seen.iter().map(|button| format!("{:?}", button.caption)).collect();
-            format!("{user} sees no button {caption:?} there, but [{}]", captions.join(", "))
+            format!("button not found: {caption:?}; {user} sees [{}]", captions.join(", "))
         })?;
         Ok((app.clone(), self.follow(user, app, within, &button.action)?))
     }
 
-    /// Does what a button, or the response to one, says.
+    /// Performs the action of a button, or of the reply to a dynamic action.
     pub(crate) fn follow(
         &self,
         user: &str,
@@ -150,9 +148,9 @@ impl Engine {
         within: &ConversationId,
         action: &Action,
     ) -> Result<Press, String> {
-        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        let app = self.world.apps.get(app).ok_or_else(|| no_app(app))?;
         let extra = |data: &kenar::model::ButtonData| data.json().cloned().map_err(|why| why.to_string());
-        let gone = || "there is no such conversation".to_owned();
+        let gone = || no_conversation(within);
         Ok(match action {
             Action::OpenDirectLink(url) => Press::Open(Url::clone(url)),
             Action::OpenServerLink(data) => {
@@ -165,11 +163,11 @@ impl Engine {
             }
             Action::OpenPostPage(post) => Press::PostPage(post.clone()),
             Action::OpenPostManagePage(post) => Press::PostManagePage(post.clone()),
-            _ => return Err("the sandbox does not know this button's action".to_owned()),
+            _ => return Err("unsupported button action".to_owned()),
         })
     }
 
-    /// Takes back all that a person permitted an app. The app is told if it asked to be.
+    /// Revokes all grants of a person to an app. The app gets an event if a grant has the scopes for it.
     pub(crate) fn user_revokes(&mut self, user: &str, app: &AppSlug, now: Timestamp) -> Vec<Delivery> {
         let ended = self.grants.revoke(app, user, now);
         let told = [Scope::notification_access_revocation(), Scope::user_id()];
@@ -180,7 +178,7 @@ impl Engine {
         self.event(app, &event).into_iter().collect()
     }
 
-    /// Blocks the other side of a conversation, or lets them write again.
+    /// Blocks or unblocks the other side of a conversation.
     pub(crate) fn user_blocks(&mut self, user: &str, within: &ConversationId, blocks: bool) -> Result<(), String> {
         self.between(within, user)?;
         if let Some(talk) = self.world.talks.get_mut(within) {
@@ -193,12 +191,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Between whom a conversation is, if the person is one of them.
+    /// The participants of a conversation, if the person is one of them.
     fn between(&self, conversation: &ConversationId, user: &str) -> Result<&Between, String> {
         match self.world.talks.get(conversation) {
             Some(talk) if talk.between.includes(user) => Ok(&talk.between),
             Some(_) => Err(format!("{user} is not in this conversation")),
-            None => Err("there is no such conversation".to_owned()),
+            None => Err(no_conversation(conversation)),
         }
     }
+}
+
+pub(super) fn no_app(slug: &AppSlug) -> String {
+    format!("app not found: {slug}")
+}
+
+pub(super) fn no_conversation(id: &ConversationId) -> String {
+    format!("conversation not found: {id}")
 }

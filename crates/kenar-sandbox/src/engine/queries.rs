@@ -1,4 +1,4 @@
-//! What can be read of the platform, and the small verbs that make people, posts and conversations.
+//! Reads of the platform's state, and small changes of people, posts and conversations.
 
 use kenar::model::{AppSlug, ConversationId, PostToken, UserId};
 
@@ -23,7 +23,7 @@ impl Engine {
         self.world.apps.get(slug)
     }
 
-    /// People and their telephone numbers.
+    /// People and their phone numbers.
     pub(crate) fn people(&self) -> impl Iterator<Item = (&str, &str)> {
         self.world.people.iter().map(|(name, phone)| (name.as_str(), phone.as_str()))
     }
@@ -50,17 +50,17 @@ impl Engine {
         self.world.talks.get(id)
     }
 
-    /// What an app knows a person by.
+    /// The user id of a person in an app.
     pub(crate) fn user_id(&self, app: &AppSlug, name: &str) -> UserId {
         self.world.user_id(app, name)
     }
 
-    /// Makes a person, if there is none of this name yet.
+    /// Creates the person with this name, if there is none.
     pub(crate) fn create_person(&mut self, name: &str) {
         self.world.person(name);
     }
 
-    /// Has an app know a person by this id.
+    /// Sets the user id of a person in an app.
     pub(crate) fn set_user_id(&mut self, app: &AppSlug, name: &str, id: &UserId) -> Result<(), String> {
         self.world.set_user_id(app, name, id)
     }
@@ -69,7 +69,7 @@ impl Engine {
         self.world.post(owner)
     }
 
-    /// Gives a post another token.
+    /// Changes the token of a post.
     pub(crate) fn rename_post(&mut self, post: &PostToken, token: &PostToken) -> Result<(), String> {
         self.world.rename_post(post, token)
     }
@@ -78,23 +78,22 @@ impl Engine {
         self.world.post_titles.insert(post.clone(), title);
     }
 
-    /// The conversation between these, made if there is none yet. An owner has none about a post of their own: the
-    /// error says so.
+    /// The conversation between these participants, created on first use. It fails for an owner and their own post.
     pub(crate) fn create_talk(&mut self, between: Between) -> Result<ConversationId, String> {
         match &between {
             Between::Sides { post, seller, buyer } if seller == buyer => {
-                Err(format!("{seller} owns the post {post}, and has no conversation about it alone"))
+                Err(format!("invalid conversation: {seller} owns the post {post}"))
             }
             Between::Sides { .. } | Between::Chatbot { .. } => Ok(self.world.talk(between)),
         }
     }
 
-    /// An id that no conversation has.
+    /// An unused conversation id.
     pub(crate) fn unused_conversation_id(&mut self) -> ConversationId {
         self.world.ids.conversation()
     }
 
-    /// Gives a conversation another id.
+    /// Changes the id of a conversation.
     pub(crate) fn rename_talk(&mut self, from: &ConversationId, to: &ConversationId) -> Result<(), String> {
         self.world.rename_talk(from, to)
     }
@@ -103,12 +102,12 @@ impl Engine {
         &self.faults
     }
 
-    /// Injects a fault, for so many times or until it is removed, and gives its number.
+    /// Injects a fault and returns its id. Without `times`, it triggers until it is removed.
     pub(crate) fn inject_on_calls(&mut self, target: Target, fault: Fault, times: Option<u32>) -> u64 {
         self.faults.on_calls(target, fault, times)
     }
 
-    /// As [`inject_on_calls`](Self::inject_on_calls), on a webhook.
+    /// Injects a fault into a webhook, like [`inject_on_calls`](Self::inject_on_calls).
     pub(crate) fn inject_on_webhook(
         &mut self,
         webhook: Webhook,
@@ -118,7 +117,7 @@ impl Engine {
         self.faults.on_webhooks(webhook, fault, times)
     }
 
-    /// As [`inject_on_calls`](Self::inject_on_calls), on the Fallback URL.
+    /// Injects a fault into the Fallback URL, like [`inject_on_calls`](Self::inject_on_calls).
     pub(crate) fn inject_on_fallback_url(&mut self, dialect: Dialect, times: Option<u32>) -> u64 {
         self.faults.on_fallback_url(dialect, times)
     }

@@ -1,4 +1,4 @@
-//! Takes exchanges down in the journal.
+//! Records exchanges in the journal.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::reply::Reply;
 use super::state::Engine;
 use super::world::App;
 
-/// A request, as the journal keeps it.
+/// A request to record.
 pub(crate) struct Received<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a http::Uri,
@@ -21,18 +21,19 @@ pub(crate) struct Received<'a> {
     pub(crate) body: String,
 }
 
-/// Whether the fields that may hold a secret are taken out of a text. A webhook is delivered again as it is kept, with
-/// the data of the add-on in it.
+/// The fields of a text that may contain a secret.
+///
+/// Webhooks stay unchanged, since redelivery sends the recorded body with the add-on's data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fields {
-    Secret,
-    OfTheAddOn,
+    Redacted,
+    Kept,
 }
 
 impl Engine {
     pub(super) fn record(
         &mut self,
-        asked: Received<'_>,
+        received: Received<'_>,
         operation: &'static str,
         reply: &Reply,
         at: Timestamp,
@@ -44,33 +45,33 @@ impl Engine {
             took,
             direction: Direction::ToKenar,
             operation,
-            app: self.asking_app(asked.headers),
-            target: self.redacted(&format!("{} {}", asked.method, asked.uri), Fields::Secret),
-            request: self.redacted(&asked.body, Fields::Secret),
+            app: self.asking_app(received.headers),
+            target: self.redacted(&format!("{} {}", received.method, received.uri), Fields::Redacted),
+            request: self.redacted(&received.body, Fields::Redacted),
             status: Some(reply.response.status().as_u16()),
-            response: self.redacted(&readable(reply.response.body()), Fields::Secret),
+            response: self.redacted(&readable(reply.response.body()), Fields::Redacted),
             notes: reply
                 .notes
                 .iter()
                 .cloned()
-                .map(|note| note.map(|text| self.redacted(&text, Fields::Secret)))
+                .map(|note| note.map(|text| self.redacted(&text, Fields::Redacted)))
                 .collect(),
             began_after: self.journal.count(),
         });
     }
 
-    /// A text for the journal.
+    /// The text without secrets.
     fn redacted(&self, text: &str, fields: Fields) -> String {
         let keys = self.world.apps.values().flat_map(App::keys);
         let text = redact::without(text, keys);
-        if fields == Fields::Secret { redact::without_fields(&text) } else { text }
+        if fields == Fields::Redacted { redact::without_fields(&text) } else { text }
     }
 
-    /// Takes down what came of a delivery.
-    pub(crate) fn delivered(&mut self, delivery: &Delivery, answer: &DeliveryResult, trip: Timing) {
+    /// Records a delivery and its result.
+    pub(crate) fn delivered(&mut self, delivery: &Delivery, result: &DeliveryResult, trip: Timing) {
         let mut notes = delivery.notes.clone();
-        let (status, response) = match answer {
-            Ok(answer) => (Some(answer.status().as_u16()), readable(answer.body())),
+        let (status, response) = match result {
+            Ok(response) => (Some(response.status().as_u16()), readable(response.body())),
             Err(why) => {
                 notes.push(why.note());
                 (None, String::new())
@@ -83,11 +84,11 @@ impl Engine {
             direction: Direction::ToAddOn,
             operation: delivery.webhook.as_str(),
             app: Some(delivery.app.clone()),
-            target: self.redacted(&delivery.target(), Fields::OfTheAddOn),
-            request: self.redacted(&readable(&delivery.body), Fields::OfTheAddOn),
+            target: self.redacted(&delivery.target(), Fields::Kept),
+            request: self.redacted(&readable(&delivery.body), Fields::Kept),
             status,
-            response: self.redacted(&response, Fields::OfTheAddOn),
-            notes: notes.into_iter().map(|note| note.map(|text| self.redacted(&text, Fields::OfTheAddOn))).collect(),
+            response: self.redacted(&response, Fields::Kept),
+            notes: notes.into_iter().map(|note| note.map(|text| self.redacted(&text, Fields::Kept))).collect(),
             began_after: trip.began_after,
         });
     }

@@ -1,25 +1,25 @@
-//! Keeps secrets out of the journal.
+//! Redaction of secrets in the journal.
 //!
-//! The tokens of the sandbox say what they are, and stay: people look for them. Keys go, and so does every token that
-//! is not the sandbox's, since it may be a real one.
+//! Tokens that the sandbox generated stay, since they help in debugging. Keys are redacted, and so are all other tokens,
+//! which may be real.
 
 use std::borrow::Cow;
 
 const REDACTED: &str = "[redacted]";
 
-/// The fields of JSON, forms and queries that hold a key.
+/// The fields of JSON, forms and queries that contain a key.
 const KEYS: [&str; 4] = ["identification_key", "client_secret", "api_key", "x-api-key"];
 
-/// The fields that hold a token.
+/// The fields that contain a token.
 const TOKENS: [&str; 3] = ["access_token", "refresh_token", "x-access-token"];
 
-/// What the tokens of the sandbox begin with.
+/// The prefix of the sandbox's tokens.
 const OWN: &str = "sandbox-";
 
-/// A text without the keys of apps, wherever they stand.
+/// The text without these keys.
 pub(super) fn without<'a>(text: &str, keys: impl Iterator<Item = &'a str>) -> String {
     let mut text = Cow::Borrowed(text);
-    // A short key would be found in what is no key.
+    // A short key could match ordinary text.
     for key in keys.filter(|key| key.len() >= 8) {
         if text.contains(key) {
             text = text.replace(key, REDACTED).into();
@@ -28,7 +28,7 @@ pub(super) fn without<'a>(text: &str, keys: impl Iterator<Item = &'a str>) -> St
     text.into_owned()
 }
 
-/// A text without the values of fields that hold a key or a token.
+/// The text without the values of secret fields.
 pub(super) fn without_fields(text: &str) -> String {
     fields_of_forms(&fields_of_json(text))
 }
@@ -38,7 +38,7 @@ fn is_secret(name: &str, value: &str) -> bool {
     !value.is_empty() && (is(&KEYS) || (is(&TOKENS) && !value.starts_with(OWN)))
 }
 
-/// Looks for `"name": "value"`, in JSON or in what is nearly JSON.
+/// Redacts `"name": "value"`, even in invalid JSON.
 fn fields_of_json(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -63,7 +63,7 @@ fn fields_of_json(text: &str) -> String {
     kept + rest
 }
 
-/// The text before the next string literal, its content as it stands, and what follows it.
+/// The text before the next string literal, its raw content, and the text after it.
 fn next_string(text: &str) -> Option<(&str, &str, &str)> {
     let (before, from) = text.split_once('"')?;
     let mut escaped = false;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn known_key_goes_wherever_it_stands() {
+    fn known_key_is_redacted_anywhere_in_a_text() {
         let keys = ["a-real-identification-key", "short"];
         assert_eq!(without("x a-real-identification-key, short", keys.into_iter()), "x [redacted], short");
     }

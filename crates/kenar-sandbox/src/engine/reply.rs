@@ -1,4 +1,4 @@
-//! The response to a call, and what else follows from the call.
+//! The result of a call.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::api_error::ApiError;
 use super::delivery::Delivery;
 use super::note::Note;
 
-/// A response, what it sets off, and how it is given: at once and whole, but for faults.
+/// A response, the webhooks that follow from it, and the faults in sending it.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) response: Response<Bytes>,
@@ -20,7 +20,7 @@ pub(crate) struct Reply {
     pub(crate) cut: Option<Cut>,
 }
 
-/// Where a connection breaks.
+/// The point at which a fault closes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     Before,
@@ -32,7 +32,7 @@ impl Reply {
         Self { response, deliveries: Vec::new(), notes: Vec::new(), delay: Duration::ZERO, cut: None }
     }
 
-    /// A success with this JSON.
+    /// A response with status 200 and this JSON.
     pub(super) fn ok(value: &impl Serialize) -> Self {
         Self::new(json(StatusCode::OK, value))
     }
@@ -53,7 +53,7 @@ impl From<ApiError> for Reply {
             reply
         } else {
             reply.note(Note::Guess(
-                "the platform documents no status for this; the sandbox answers by the gRPC convention",
+                "status and code follow the gRPC convention; the platform documents none for this error",
             ))
         }
     }

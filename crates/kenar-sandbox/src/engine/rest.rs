@@ -1,4 +1,4 @@
-//! The calls of the REST API, each with what it asks for: a key with a permission, a token with a scope.
+//! The operations of the REST API, with their checks of permissions and scopes.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -24,7 +24,7 @@ use super::world::{Author, Between, ChatMessage, Talk};
 const API_KEYS: &str = "API keys";
 const OAUTH: &str = "OAuth";
 
-/// An operation, and what carries it out.
+/// An operation with its handler.
 pub(super) struct Route {
     pub(super) operation: Metadata,
     pub(super) carry_out: fn(&mut Engine, &IncomingRequest<'_>, Timestamp) -> Result<Reply, ApiError>,
@@ -36,14 +36,13 @@ impl Route {
     }
 }
 
-/// Checks a call in the platform's order: who calls, whether they may, what they say.
+/// Handles a call in the platform's order: authentication, authorization, then the body.
 fn carry_out<O: Served>(engine: &mut Engine, request: &IncomingRequest<'_>, now: Timestamp) -> Result<Reply, ApiError> {
     let caller = O::Caller::of(engine, &O::METADATA, request.headers(), now)?;
     O::authorize(engine, &caller, request)?;
     let Cleared { json, notes } = O::BODY.map_or(Ok(Cleared::default()), |shape| clear(shape, request.body()))?;
     let call = O::parse(&request.with_body(json.as_bytes())).map_err(|why| {
-        ApiError::invalid(format!("the body is not valid: {}", without_place(&why.to_string())))
-            .see("messages and buttons")
+        ApiError::invalid(format!("invalid body: {}", without_place(&why.to_string()))).see("messages and buttons")
     })?;
     let mut done = call.serve(engine, caller, now)?;
     done.notes.extend(notes.into_iter().map(Note::Remark));
@@ -54,10 +53,10 @@ fn carry_out<O: Served>(engine: &mut Engine, request: &IncomingRequest<'_>, now:
 pub(super) trait Served: ParseOperation {
     type Caller: Caller;
 
-    /// What its body looks like, if it has one.
+    /// The shape of its body, if it has one.
     const BODY: Option<Shape> = None;
 
-    /// Whether the caller may do this, as far as the declaration of the operation does not say it already.
+    /// Checks what the metadata of the operation does not cover: scopes and participants.
     fn authorize(_: &Engine, _: &Self::Caller, _: &IncomingRequest<'_>) -> Result<(), ApiError> {
         Ok(())
     }
@@ -65,15 +64,15 @@ pub(super) trait Served: ParseOperation {
     fn serve(self, engine: &mut Engine, caller: Self::Caller, now: Timestamp) -> Result<Reply, ApiError>;
 }
 
-/// Whoever makes a call, authenticated as its declaration demands.
+/// The caller of an operation, authenticated as its metadata requires.
 pub(super) trait Caller: Sized {
     fn of(engine: &Engine, operation: &Metadata, headers: &HeaderMap, now: Timestamp) -> Result<Self, ApiError>;
 }
 
-/// An app, by its API key.
+/// An app, authenticated by its API key.
 pub(super) struct AppCaller(AppSlug);
 
-/// An app that shows a user's token.
+/// An app with a user's access token.
 pub(super) struct UserCaller {
     app: AppSlug,
     grant: Grant,
@@ -95,7 +94,7 @@ impl Caller for UserCaller {
         if grant.app == app {
             Ok(Self { app, grant, access_token })
         } else {
-            Err(ApiError::denied("the access token was given to another app than the API key's"))
+            Err(ApiError::denied("the access token belongs to another app than the API key"))
         }
     }
 }
@@ -157,9 +156,7 @@ impl Served for SendBotMessage<'static> {
         let to = conversation(request)?;
         match engine.world.talks.get(&to).map(|talk| &talk.between) {
             Some(Between::Chatbot { app: own, .. }) if own == app => Ok(()),
-            Some(Between::Chatbot { .. }) => {
-                Err(ApiError::denied("the conversation is with the chatbot of another app"))
-            }
+            Some(Between::Chatbot { .. }) => Err(ApiError::denied("the conversation belongs to another app's chatbot")),
             _ => Err(unknown_conversation(&to)),
         }
     }
@@ -176,11 +173,11 @@ impl Served for SendBotMessageToUser<'static> {
 
     fn authorize(engine: &Engine, caller: &UserCaller, request: &IncomingRequest<'_>) -> Result<(), ApiError> {
         let to = request.path_parameter(0).map_err(|why| ApiError::invalid(why.to_string()))?;
-        let unknown = || ApiError::not_found(format!("your app knows no user {to}"));
+        let unknown = || ApiError::not_found(format!("user not found in this app: {to}"));
         let user = engine.world.known_as(&caller.app, to).ok_or_else(unknown)?;
         if *user != caller.grant.user {
             return Err(
-                ApiError::denied("the access token is another user's: it must be the recipient's own").see("chatbots")
+                ApiError::denied("the access token must be the recipient's own, not another user's").see("chatbots")
             );
         }
         caller.needs(&About::default().scopes(Self::METADATA.scopes()))
@@ -216,7 +213,7 @@ impl Served for Subscribe<'static> {
         let about = About { post, owner: true, ..About::default() };
         match about.scopes(subscription.event.scopes()) {
             none if none.is_empty() => {
-                return Err(ApiError::invalid(format!("there is no event_type {}", subscription.event)).see("events"));
+                return Err(ApiError::invalid(format!("unknown event_type: {}", subscription.event)).see("events"));
             }
             scopes => caller.needs(&scopes)?,
         }
@@ -245,17 +242,17 @@ impl Served for GetUser<'static> {
     }
 }
 
-/// What a call is about, for the scopes that end in an id.
+/// The resources of a call, for scopes that end in an id.
 #[derive(Clone, Copy, Default)]
 struct About<'a> {
     conversation: Option<&'a ConversationId>,
     post: Option<&'a PostToken>,
-    /// Whether the caller's user owns the post: only an owner's scopes are about all of their posts.
+    /// `true` if the user owns the post. Scopes for all posts of a user cover only their own.
     owner: bool,
 }
 
 impl About<'_> {
-    /// The scopes of these kinds that permit the call.
+    /// The scopes of these kinds that allow the call.
     fn scopes(&self, kinds: &[ScopeKind]) -> Vec<Scope> {
         let of = |kind: &ScopeKind| match kind.resource() {
             Some(Resource::Conversation) => Scope::with_resource(kind.name(), self.conversation?.as_str()).ok(),
@@ -268,7 +265,7 @@ impl About<'_> {
     }
 }
 
-/// The kinds that are about all conversations of a seller's posts.
+/// The kinds of scope for all conversations about a seller's posts.
 const ALL_OF_A_SUPPLIER: [ScopeKind; 2] =
     [ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ, ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND];
 
@@ -294,24 +291,24 @@ impl Engine {
         Ok(Reply::ok(&SendBotMessageResponse::default().conversation_id(to.clone())))
     }
 
-    /// Only the owner of a post can be subscribed to it.
+    /// Checks that the user owns the post: only then can an app subscribe to it.
     fn owned(&self, post: &PostToken, user: &str) -> Result<(), ApiError> {
         match self.world.posts.get(post) {
             Some(owner) if owner == user => Ok(()),
-            Some(_) => Err(ApiError::denied("the post is not of the user of the access token").see("events")),
-            None => Err(ApiError::not_found(format!("there is no post {post}"))),
+            Some(_) => Err(ApiError::denied("the post does not belong to the access token's user").see("events")),
+            None => Err(ApiError::not_found(format!("post not found: {post}"))),
         }
     }
 
-    /// The app whose key the call shows.
+    /// The app of the call's API key.
     fn app_call(&self, headers: &HeaderMap, operation: &Metadata) -> Result<AppSlug, ApiError> {
         let key = headers
             .get("x-api-key")
-            .ok_or_else(|| ApiError::unauthenticated("the X-API-Key header is missing").see(API_KEYS))?;
+            .ok_or_else(|| ApiError::unauthenticated("missing X-API-Key header").see(API_KEYS))?;
         let key = key.to_str().ok().and_then(|key| ApiKey::new(key).ok());
         let (app, permissions) = key
             .and_then(|key| self.world.by_key(&key))
-            .ok_or_else(|| ApiError::unauthenticated("the API key is not known").see(API_KEYS))?;
+            .ok_or_else(|| ApiError::unauthenticated("unknown API key").see(API_KEYS))?;
         match operation.permission().filter(|permission| !permissions.contains(permission)) {
             None => Ok(app.slug.clone()),
             Some(lacking) => Err(ApiError::denied(format!("the API key lacks the permission {lacking}")).see(API_KEYS)),
@@ -329,14 +326,14 @@ impl Engine {
             OutgoingContent::Media(token) => {
                 let content = self.uploads.content(&token, app, &self.origin);
                 content.ok_or_else(|| {
-                    ApiError::invalid("the media_token is not one of your app's uploads").see("uploading media")
+                    ApiError::invalid("unknown media_token: not an upload of this app").see("uploading media")
                 })
             }
-            _ => Err(ApiError::invalid("the sandbox does not know this kind of content")),
+            _ => Err(ApiError::invalid("unsupported message content")),
         }
     }
 
-    /// The events that tell subscribers of a message in a post's conversation.
+    /// The `NEW_MESSAGE` events of a message in a conversation about a post.
     pub(super) fn new_message_events(&self, written: &ChatMessage, now: Timestamp) -> Vec<Delivery> {
         let Some(talk) = self.world.talks.get(&written.message.conversation.id) else { return Vec::new() };
         let Some((post, seller)) = talk.between.post() else { return Vec::new() };
@@ -354,11 +351,11 @@ impl UserCaller {
         if talk.between.includes(&self.grant.user) {
             Ok(())
         } else {
-            Err(ApiError::denied("the user of the access token is not in this conversation"))
+            Err(ApiError::denied("the access token's user is not in this conversation"))
         }
     }
 
-    /// That any one of these scopes was granted.
+    /// Checks that at least one of these scopes was granted.
     fn needs(&self, any_of: &[Scope]) -> Result<(), ApiError> {
         if any_of.iter().any(|scope| self.grant.has(scope)) { Ok(()) } else { Err(lacks(any_of)) }
     }
@@ -370,22 +367,22 @@ fn lacks(any_of: &[Scope]) -> ApiError {
 }
 
 fn unknown_conversation(id: &ConversationId) -> ApiError {
-    ApiError::not_found(format!("there is no such conversation: {id}"))
+    ApiError::not_found(format!("conversation not found: {id}"))
 }
 
-/// The token of `Authorization: Bearer`.
+/// The token in `Authorization: Bearer`.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<String, ApiError> {
     let Some(value) = headers.get(AUTHORIZATION) else {
         return Err(ApiError::unauthenticated(if headers.contains_key("x-access-token") {
-            "the Authorization header is missing: the platform took x-access-token until 2025-04"
+            "missing Authorization header: it replaced x-access-token in 2025-04"
         } else {
-            "the Authorization header is missing"
+            "missing Authorization header"
         })
         .see(OAUTH));
     };
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim().to_owned()),
-        _ => Err(ApiError::unauthenticated("the Authorization header is not of the form `Bearer <token>`").see(OAUTH)),
+        _ => Err(ApiError::unauthenticated("invalid Authorization header: expected `Bearer <token>`").see(OAUTH)),
     }
 }

@@ -1,4 +1,4 @@
-//! The platform's people, posts and conversations, taken out and put back.
+//! Snapshots of the platform's people, posts and conversations.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kenar::model::{AppSlug, ConversationId, Message, PostToken, SenderKind, Side
 use super::state::Engine;
 use super::world::{Author, Between, ChatMessage, Name, Talk};
 
-/// Everything but secrets, subscriptions and media.
+/// The state without secrets, subscriptions and media.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) user_seed: u64,
@@ -30,7 +30,7 @@ impl Engine {
         }
     }
 
-    /// Makes what a snapshot holds. What is there already stays.
+    /// Adds the content of a snapshot. Existing conversations stay.
     pub(crate) fn restore(&mut self, snapshot: Snapshot) {
         let world = &mut self.world;
         world.ids.reseed_users(snapshot.user_seed);
@@ -42,7 +42,7 @@ impl Engine {
         world.post_titles.extend(snapshot.post_titles);
         for (app, ids) in &snapshot.user_ids {
             for (name, id) in ids {
-                // An id that someone else here has already stays theirs.
+                // An id that is already in use is skipped.
                 let _ = world.set_user_id(app, name, id);
             }
         }
@@ -53,8 +53,7 @@ impl Engine {
         }
     }
 
-    /// Writes a message that a person wrote into its conversation, where it is not there yet. What bots write is theirs
-    /// to write again.
+    /// Adds a person's message to its conversation, unless it is there. Bots send their own messages again.
     pub(crate) fn restore_message(&mut self, message: Message) {
         let Some(talk) = self.world.talks.get_mut(&message.conversation.id) else { return };
         let is_there = talk.messages.iter().any(|own| own.id() == message.id.as_ref());
@@ -64,7 +63,7 @@ impl Engine {
     }
 }
 
-/// Who wrote a message, as far as it tells.
+/// The author of a message. `None` for a bot.
 fn author(between: &Between, message: &Message) -> Option<Author> {
     if message.sender.kind == Some(SenderKind::Bot) {
         return None;

@@ -1,6 +1,6 @@
-//! Paths that the platform has retired, each with its successor.
+//! Retired paths of the platform, with their successors.
 //!
-//! Most public add-ons still call one of them, so the error names what to call today.
+//! Most public add-ons still call one of them, so the error names the current path.
 
 use http::Method;
 
@@ -10,10 +10,10 @@ use kenar::request::{Metadata, Operation as _};
 
 use super::api_error::ApiError;
 
-/// An operation that the platform once had.
+/// A retired operation.
 struct Retired {
     operation: Metadata,
-    /// Until when it was documented.
+    /// The date until which it was documented.
     until: &'static str,
     successor: Successor,
 }
@@ -41,7 +41,7 @@ impl Successor {
             Self::GetUser => GetUser::METADATA.to_string(),
             Self::Subscribe => Subscribe::METADATA.to_string(),
             Self::Consent => PermissionRequest::METADATA.to_string(),
-            Self::Token => format!("{}, with a form", ExchangeCode::METADATA),
+            Self::Token => format!("{} with a form body", ExchangeCode::METADATA),
             Self::Nothing => return None,
         })
     }
@@ -105,14 +105,14 @@ const fn retired(method: &'static Method, path: &'static str, until: &'static st
     Retired { operation: Metadata::new(method, "retired", path), until, successor }
 }
 
-/// The refusal that names the successor of a retired operation, if the request is for one.
-pub(super) fn refusal(method: &Method, path: &str) -> Option<ApiError> {
+/// The error for a retired operation, which names its successor.
+pub(super) fn error(method: &Method, path: &str) -> Option<ApiError> {
     let mut known = ALL.iter().filter(|retired| retired.operation.method() == method);
     let Retired { operation, until, successor } = known.find(|retired| retired.operation.matches(path).is_some())?;
-    let until = format!("{operation} is retired, and was documented until {until}");
-    let what = match successor.request() {
-        Some(request) => format!("{until}: call {request}"),
-        None => format!("{until}: it has no successor"),
+    let retired = format!("retired operation {operation} (documented until {until})");
+    let message = match successor.request() {
+        Some(request) => format!("{retired}: call {request} instead"),
+        None => format!("{retired}: it has no successor"),
     };
-    Some(ApiError::not_found(what).see(successor.topic()))
+    Some(ApiError::not_found(message).see(successor.topic()))
 }

@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::uploads::Uploads;
 use super::world::World;
 
-/// The platform.
+/// The platform, with all of its state.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(super) world: World,
@@ -16,10 +16,10 @@ pub(crate) struct Engine {
     pub(super) uploads: Uploads,
     pub(super) limits: Limits,
     pub(super) faults: Faults,
-    /// Events that a fault holds back.
+    /// Events held back by a fault.
     pub(super) held: Vec<Delivery>,
     pub(super) journal: Journal,
-    /// Where it can be reached; links to media begin with it.
+    /// The base URL in links to media.
     pub(super) origin: String,
 }
 

@@ -1,4 +1,4 @@
-//! The engine alone: no server, and the time is what the test says it is.
+//! Tests of the engine alone, without a server and with explicit times.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use kenar::model::{AppSlug, ConversationId, MessageContent, PostToken, Timestamp
 
 const REDIRECT: &str = "http://127.0.0.1:1/oauth";
 
-/// Sara sells, Ali asks, and one app may do everything that it is permitted.
+/// Sara is the seller, Ali the buyer, and one app has an API key with every permission.
 struct Scene {
     engine: Engine,
     app: AppSlug,
@@ -81,12 +81,12 @@ impl Scene {
         (done.response.status(), serde_json::from_slice(done.response.body()).unwrap())
     }
 
-    /// An access token, and a refresh token where the scope has one.
+    /// An access token, and a refresh token if the scope includes one.
     fn tokens(&mut self, user: &str, scope: &str) -> (String, String) {
         let code = self.code(user, scope);
-        let (status, answer) = self.exchange([("grant_type", "authorization_code"), ("code", &code)]);
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        pair(&answer)
+        let (status, response) = self.exchange([("grant_type", "authorization_code"), ("code", &code)]);
+        assert_eq!(status, StatusCode::OK, "{response}");
+        pair(&response)
     }
 
     fn refresh(&mut self, token: &str) -> (StatusCode, Value) {
@@ -97,58 +97,58 @@ impl Scene {
         self.call("GET", "/v1/open-platform/users", token, &json!({})).response.status().as_u16()
     }
 
-    /// How many events follow when Ali writes.
+    /// The number of events when Ali sends a message.
     fn events(&mut self) -> usize {
         let content = MessageContent::Text("سلام".to_owned());
         self.engine.user_writes("ali", &self.chat, content, self.now).unwrap().1.len()
     }
 }
 
-fn pair(answer: &Value) -> (String, String) {
-    let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+fn pair(response: &Value) -> (String, String) {
+    let text = |name: &str| response[name].as_str().unwrap_or_default().to_owned();
     (text("access_token"), text("refresh_token"))
 }
 
 #[test]
-fn access_token_lives_for_an_hour() {
+fn access_token_is_valid_for_an_hour() {
     let mut scene = Scene::new();
     let (access, refresh) = scene.tokens("sara", "USER_ID");
-    assert_eq!(refresh, "", "no offline_access was asked for");
+    assert_eq!(refresh, "", "without offline_access");
     scene.wait(3599);
     assert_eq!(scene.user_status(&access), 200);
     scene.wait(1);
     assert_eq!(scene.user_status(&access), 401);
     let last = scene.engine.journal.exchanges().next_back().unwrap();
-    assert!(last.response.contains("the access token is expired"), "{last}");
+    assert!(last.response.contains("the access token expired"), "{last}");
 }
 
 #[test]
-fn code_lives_for_ten_minutes() {
+fn code_is_valid_for_ten_minutes() {
     let mut scene = Scene::new();
     let code = scene.code("sara", "USER_ID");
     scene.wait(600);
-    let (status, answer) = scene.exchange([("grant_type", "authorization_code"), ("code", &code)]);
-    assert_eq!((status.as_u16(), answer["error"].as_str()), (400, Some("invalid_grant")));
+    let (status, response) = scene.exchange([("grant_type", "authorization_code"), ("code", &code)]);
+    assert_eq!((status.as_u16(), response["error"].as_str()), (400, Some("invalid_grant")));
 }
 
 #[test]
-fn old_pair_goes_on_for_two_minutes_after_a_refresh() {
+fn old_tokens_work_two_minutes_after_a_refresh() {
     let mut scene = Scene::new();
     let (access, refresh) = scene.tokens("sara", "USER_ID offline_access");
-    let (_, answer) = scene.refresh(&refresh);
-    let (new_access, new_refresh) = pair(&answer);
+    let (_, response) = scene.refresh(&refresh);
+    let (new_access, new_refresh) = pair(&response);
     scene.wait(119);
     assert_eq!((scene.user_status(&access), scene.user_status(&new_access)), (200, 200));
     assert_eq!(scene.refresh(&refresh).0, StatusCode::OK);
     scene.wait(1);
     assert_eq!((scene.user_status(&access), scene.user_status(&new_access)), (401, 200));
-    let (status, answer) = scene.refresh(&refresh);
-    assert_eq!((status.as_u16(), answer["error"].as_str()), (400, Some("invalid_grant")));
+    let (status, response) = scene.refresh(&refresh);
+    assert_eq!((status.as_u16(), response["error"].as_str()), (400, Some("invalid_grant")));
     assert_eq!(scene.refresh(&new_refresh).0, StatusCode::OK);
 }
 
 #[test]
-fn refresh_does_not_lengthen_the_life_of_an_access_token() {
+fn refresh_does_not_extend_the_old_access_token() {
     let mut scene = Scene::new();
     let (access, refresh) = scene.tokens("sara", "USER_ID offline_access");
     scene.wait(3599);
@@ -158,7 +158,7 @@ fn refresh_does_not_lengthen_the_life_of_an_access_token() {
 }
 
 #[test]
-fn refresh_token_lives_for_thirty_days() {
+fn refresh_token_is_valid_for_thirty_days() {
     for (days, outcome) in [(29, StatusCode::OK), (30, StatusCode::BAD_REQUEST)] {
         let mut scene = Scene::new();
         let (_, refresh) = scene.tokens("sara", "USER_ID offline_access");
@@ -168,7 +168,7 @@ fn refresh_token_lives_for_thirty_days() {
 }
 
 #[test]
-fn subscription_ends_with_its_token_until_made_again() {
+fn subscription_ends_until_renewed_with_a_new_token() {
     let mut scene = Scene::new();
     let scope = format!("CHAT_POST_CONVERSATIONS_READ.{} offline_access", scene.post);
     let (access, refresh) = scene.tokens("sara", &scope);
@@ -178,27 +178,27 @@ fn subscription_ends_with_its_token_until_made_again() {
     assert_eq!(scene.call("POST", path, &access, &subscription).response.status(), StatusCode::OK);
     assert_eq!(scene.events(), 1);
 
-    let (_, answer) = scene.refresh(&refresh);
+    let (_, response) = scene.refresh(&refresh);
     assert_eq!(scene.events(), 1, "the old token has two minutes left");
     scene.wait(120);
     assert_eq!(scene.events(), 0);
-    let (access, _) = pair(&answer);
+    let (access, _) = pair(&response);
     for _ in 0..2 {
         scene.call("POST", path, &access, &subscription);
     }
-    assert_eq!(scene.events(), 1, "subscribing twice is subscribing once");
+    assert_eq!(scene.events(), 1, "an identical subscription replaces the first");
     scene.wait(3600);
     assert_eq!(scene.events(), 0);
 }
 
 #[test]
-fn upload_token_lives_for_ten_minutes() {
+fn upload_token_is_valid_for_ten_minutes() {
     let mut scene = Scene::new();
     let done = scene.call("POST", "/experimental/open-platform/chat/upload", "", &json!({}));
-    let answer: Value = serde_json::from_slice(done.response.body()).unwrap();
+    let response: Value = serde_json::from_slice(done.response.body()).unwrap();
     let headers = http::HeaderMap::from_iter([(
         http::header::AUTHORIZATION,
-        format!("Bearer {}", answer["token"].as_str().unwrap()).parse().unwrap(),
+        format!("Bearer {}", response["token"].as_str().unwrap()).parse().unwrap(),
     )]);
     let kind = Engine::upload_kind("/upload/image").unwrap();
     scene.wait(599);
@@ -208,7 +208,7 @@ fn upload_token_lives_for_ten_minutes() {
 }
 
 #[test]
-fn messages_of_one_instant_are_still_told_apart_and_in_order() {
+fn simultaneous_messages_have_distinct_times() {
     let mut scene = Scene::new();
     for _ in 0..3 {
         scene.events();
@@ -220,7 +220,7 @@ fn messages_of_one_instant_are_still_told_apart_and_in_order() {
 }
 
 #[test]
-fn message_event_carries_the_key_and_what_the_panel_says() {
+fn message_event_has_the_key_and_the_panel_url() {
     let mut scene = Scene::new();
     let user = "ali".to_owned();
     let bot = scene.engine.world.talk(Between::Chatbot { app: scene.app.clone(), user });
@@ -235,7 +235,7 @@ fn message_event_carries_the_key_and_what_the_panel_says() {
 }
 
 #[test]
-fn opening_an_app_says_version_two() {
+fn open_app_request_has_version_2() {
     let mut scene = Scene::new();
     scene.engine.world.app(&scene.app).open_app_url = Some("http://127.0.0.1:1/open".parse().unwrap());
     let delivery = scene.engine.user_opens("ali", &scene.app, &scene.chat, None).unwrap();
@@ -246,7 +246,7 @@ fn opening_an_app_says_version_two() {
 }
 
 #[test]
-fn id_with_slashes_is_one_segment() {
+fn user_id_with_slashes_is_one_path_segment() {
     let mut scene = Scene::new();
     let (access, _) = scene.tokens("sara", "CHAT_BOT_USER_MESSAGE_SEND");
     for app in 0.. {
@@ -256,17 +256,17 @@ fn id_with_slashes_is_one_segment() {
             let encoded: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
             let path = format!("/v1/open-platform/chat/bot/users/{encoded}/messages");
             let done = scene.call("POST", &path, &access, &json!({ "text_message": "سلام" }));
-            let answer = String::from_utf8_lossy(done.response.body()).into_owned();
-            assert!(answer.contains(&format!("your app knows no user {id}")), "{answer}");
+            let response = String::from_utf8_lossy(done.response.body()).into_owned();
+            assert!(response.contains(&format!("user not found in this app: {id}")), "{response}");
             break;
         }
     }
 }
 
 proptest! {
-    /// Every request has a response, and every answer a place in the journal.
+    /// Every request gets a response and an entry in the journal.
     #[test]
-    fn no_request_brings_it_down(
+    fn no_request_panics(
         method in prop_oneof![Just("GET"), Just("POST"), Just("DELETE")],
         path in prop_oneof![
             "/[a-z0-9/%.]{0,40}",
@@ -293,7 +293,7 @@ proptest! {
             .header("authorization", authorization)
             .header("content-type", content_type)
             .body(Bytes::from(body));
-        // Not every text is a URI.
+        // Not every string is a URI.
         if let Ok(request) = request {
             let done = scene.engine.handle(&request, None, scene.now);
             prop_assert!(done.response.status().as_u16() >= 200);

@@ -32,7 +32,7 @@ impl From<InvalidOAuthRequest> for TokenError {
     fn from(why: InvalidOAuthRequest) -> Self {
         use InvalidOAuthRequest::{Missing, Unusable};
         let error = match why {
-            // What the platform is known to answer where an exchange has no redirect URI.
+            // The platform's known error for an exchange without a redirect URI.
             Missing("redirect_uri") | Unusable("code" | "refresh_token") => "invalid_grant",
             Missing("client_id" | "client_secret") | Unusable("client_secret") => "invalid_client",
             Unusable("grant_type") => "unsupported_grant_type",
@@ -46,7 +46,7 @@ impl Engine {
     /// `POST /oauth2/token`.
     pub(super) fn token(&mut self, headers: &HeaderMap, form: &[u8], now: Timestamp) -> Reply {
         let mut done = match self.tokens(headers, form, now) {
-            Ok(answer) => Reply::ok(&answer),
+            Ok(response) => Reply::ok(&response),
             Err(error) => Reply::new(json(error.status, &error)),
         };
         done.response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -57,17 +57,17 @@ impl Engine {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let why = format!("the body must be a form (application/x-www-form-urlencoded), not {content_type:?}");
+            let why = format!("invalid Content-Type {content_type:?}: expected application/x-www-form-urlencoded");
             return Err(TokenError::new("invalid_request", why));
         }
         if headers.contains_key(header::AUTHORIZATION) {
-            let why = "the client's credentials belong in the body; the platform documents no other place for them";
+            let why = "unexpected Authorization header: send client_id and client_secret in the body";
             return Err(TokenError::new("invalid_client", why));
         }
         let request = TokenRequest::parse(form)?;
         let app = self.world.apps.get(&request.client_id);
         if app.is_none_or(|app| app.client_secret != request.client_secret) {
-            return Err(TokenError::new("invalid_client", "client_id and client_secret do not belong together"));
+            return Err(TokenError::new("invalid_client", "unknown client_id, or wrong client_secret"));
         }
         let grant = match &request.grant {
             Shown::AuthorizationCode(code) => {
@@ -76,7 +76,7 @@ impl Engine {
             Shown::RefreshToken { refresh_token, .. } => {
                 self.grants.retire(refresh_token.expose_secret(), &request.client_id, now)
             }
-            _ => return Err(TokenError::new("unsupported_grant_type", "the sandbox does not know this grant type")),
+            _ => return Err(TokenError::new("unsupported_grant_type", "unsupported grant_type")),
         };
         let grant = grant.map_err(|why| TokenError::new("invalid_grant", why))?;
         Ok(self.give_tokens(&grant, now))
@@ -86,15 +86,15 @@ impl Engine {
         let access_token: AccessToken = self.world.ids.secret("access-token");
         let refresh_token = grant.is_offline().then(|| self.world.ids.secret::<RefreshToken>("refresh-token"));
         self.grants.add_tokens(&access_token, refresh_token.as_ref(), grant, now);
-        let mut answer = TokenResponse::new(access_token);
-        answer.expires_in = Some(ACCESS_TOKEN_LIFE.as_secs());
-        answer.refresh_token = refresh_token;
-        answer.scopes = Some(grant.scopes.clone());
-        answer
+        let mut response = TokenResponse::new(access_token);
+        response.expires_in = Some(ACCESS_TOKEN_LIFE.as_secs());
+        response.refresh_token = refresh_token;
+        response.scopes = Some(grant.scopes.clone());
+        response
     }
 }
 
-/// The name of what a form asks for.
+/// The operation of a token request, by its grant type.
 pub(super) fn operation(form: &[u8]) -> &'static str {
     let kind = form_urlencoded::parse(form).find_map(|(name, value)| (name == "grant_type").then_some(value));
     match kind.as_deref() {
@@ -104,10 +104,10 @@ pub(super) fn operation(form: &[u8]) -> &'static str {
     }
 }
 
-/// The form as the journal keeps it: an app's secret may be a real one.
+/// The form without its client secret, which may be a real one.
 pub(super) fn without_secret(form: &[u8]) -> String {
     if form.trim_ascii_start().starts_with(b"{") {
-        return "(JSON, which may hold a secret, where a form is expected)".to_owned();
+        return "(redacted: JSON instead of a form)".to_owned();
     }
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(form) {

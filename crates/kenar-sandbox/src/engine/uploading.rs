@@ -1,4 +1,4 @@
-//! Uploads, and the media that came of them. Their bytes are not held here.
+//! Uploads and downloads of media. The engine never holds their bytes.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use super::state::Engine;
 use super::uploads::Part;
 use super::{call, rest};
 
-/// What the path of a medium begins with.
+/// The path prefix of media.
 pub(crate) const MEDIA_PATH: &str = "/media/";
-/// The name in the journal of a request for a medium.
+/// The name in the journal of a media download.
 pub(super) const MEDIA_FETCH: &str = "media.fetch";
 
-/// An upload that has been let in.
+/// An upload with a valid token.
 #[derive(Debug)]
 pub(crate) struct Upload {
     kind: MediaKind,
@@ -29,17 +29,17 @@ pub(crate) struct Upload {
 }
 
 impl Engine {
-    /// The link to a medium.
+    /// The link to a media file.
     pub(crate) fn media_link(&self, id: &str) -> String {
         format!("{}{MEDIA_PATH}{id}", self.origin)
     }
 
-    /// Which kind of medium a path is for, if it is for uploads.
+    /// The media kind of an upload path. `None` for other paths.
     pub(crate) fn upload_kind(path: &str) -> Option<MediaKind> {
         call::upload_kind(path)
     }
 
-    /// Lets an upload in, before its bytes.
+    /// Authenticates an upload, before its bytes.
     pub(crate) fn begin_upload(
         &self,
         kind: MediaKind,
@@ -51,10 +51,10 @@ impl Engine {
         Ok(Upload { kind, token })
     }
 
-    /// Answers an upload, after its bytes. Gives the token under which they are to be kept, if they are.
+    /// Responds to an upload, after its bytes. Returns the token under which to store them, on success.
     pub(crate) fn end_upload(
         &mut self,
-        asked: Received<'_>,
+        received: Received<'_>,
         outcome: Result<(Upload, Vec<Part>), ApiError>,
         fault: Option<Fault>,
         now: Timestamp,
@@ -71,23 +71,23 @@ impl Engine {
                     token = Some(id);
                     done
                 }
-                Err(refusal) => refusal.into(),
+                Err(error) => error.into(),
             }
         });
-        self.record(asked, UploadMedia::METADATA.name(), &done, now, took);
+        self.record(received, UploadMedia::METADATA.name(), &done, now, took);
         (done, token)
     }
 
-    /// Answers a request for a medium, as the shell has it.
+    /// Records a media download with its response.
     pub(crate) fn fetched(
         &mut self,
-        asked: Received<'_>,
+        received: Received<'_>,
         response: Response<Bytes>,
         fault: Option<Fault>,
         now: Timestamp,
     ) -> Reply {
         let done = faulty(fault, || Reply::new(response));
-        self.record(asked, MEDIA_FETCH, &done, now, Duration::ZERO);
+        self.record(received, MEDIA_FETCH, &done, now, Duration::ZERO);
         done
     }
 }

@@ -1,4 +1,4 @@
-//! Media: what was uploaded, without its bytes.
+//! Uploaded media, without their bytes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +11,10 @@ use super::ids::Ids;
 
 const MEDIA: &str = "uploading media";
 
-/// The platform does not say how long a token for an upload lives, nor whether it can be used twice. The sandbox takes
-/// the narrow view, so that nothing is built on the wide one.
+/// The lifetime of an upload token, a guess.
+///
+/// The platform documents neither its lifetime nor whether it works twice. The sandbox is strict, so that add-ons do not
+/// depend on more.
 const TOKEN_LIFE: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ struct Medium {
     size: u64,
 }
 
-/// The one part of an upload, after its bytes have gone by.
+/// A part of an upload, without its bytes.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) name: Option<String>,
@@ -44,16 +46,16 @@ impl Uploads {
         token
     }
 
-    /// Whether an upload may begin.
+    /// Checks an upload token, and returns its app.
     pub(crate) fn check_token(&self, token: &str, now: Timestamp) -> Result<&AppSlug, ApiError> {
         match self.tokens.get(token) {
             Some((app, expires_at)) if *expires_at > now => Ok(app),
-            Some(_) => Err(ApiError::unauthenticated("the upload token is expired").see(MEDIA)),
-            None => Err(ApiError::unauthenticated("the upload token is not known, or was used before").see(MEDIA)),
+            Some(_) => Err(ApiError::unauthenticated("the upload token expired").see(MEDIA)),
+            None => Err(ApiError::unauthenticated("unknown or already used upload token").see(MEDIA)),
         }
     }
 
-    /// Ends an upload. The token is used up only by a success.
+    /// Completes an upload. The token is used up only on success.
     pub(crate) fn finish(
         &mut self,
         ids: &mut Ids,
@@ -65,7 +67,7 @@ impl Uploads {
         let app = self.check_token(token, now)?.clone();
         let [part] = parts else {
             return Err(
-                ApiError::invalid(format!("expected one part named `file`, not {} parts", parts.len())).see(MEDIA)
+                ApiError::invalid(format!("expected one part named `file`, got {} parts", parts.len())).see(MEDIA)
             );
         };
         if part.name.as_deref() != Some("file") {
@@ -77,7 +79,7 @@ impl Uploads {
         if kind.content_type(file_name).is_none() {
             let formats = kind.extensions().join(", ");
             return Err(
-                ApiError::invalid(format!("{file_name:?} is not one of the formats of {kind}: {formats}")).see(MEDIA)
+                ApiError::invalid(format!("unsupported {kind} format {file_name:?}: expected {formats}")).see(MEDIA)
             );
         }
         if part.size == 0 {
@@ -91,20 +93,20 @@ impl Uploads {
         Ok(token)
     }
 
-    /// What a message shows of a medium, if it is one of the app's.
+    /// The message content for an upload. `None` if the upload is not the app's.
     pub(crate) fn content(&self, token: &MediaToken, app: &AppSlug, origin: &str) -> Option<MessageContent> {
         let own = self.media.get(token).filter(|medium| medium.app == *app)?;
         Some(medium(own.kind, format!("{origin}/media/{token}"), Some(own.file_name.clone()), own.size))
     }
 }
 
-/// A medium, as a message shows it.
+/// The message content for a media file.
 pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: u64) -> MessageContent {
     match kind {
         MediaKind::Image => MessageContent::Image(Image::new(link).size_bytes(size)),
         MediaKind::Voice => MessageContent::Voice(Voice::new(link).size_bytes(size)),
         MediaKind::Video => MessageContent::Video(Video::new(link).size_bytes(size)),
-        // A kind that is added later is a file until it is known here.
+        // `MediaKind` is non-exhaustive: an unknown kind is sent as a file.
         _ => {
             let file = File::new(link).size_bytes(size);
             MessageContent::File(match name {
@@ -115,11 +117,11 @@ pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: 
     }
 }
 
-/// "MB" is documented without saying which: above the greater one it is certainly too much.
+/// Checks the size. The documents do not say which "MB" they mean, so the limit is the larger one.
 fn check_size(kind: MediaKind, size: u64) -> Result<(), ApiError> {
     let most = kind.max_bytes();
     if size > most {
-        return Err(ApiError::too_large(format!("the file is larger than the {most} bytes of {kind}")).see(MEDIA));
+        return Err(ApiError::too_large(format!("the file is too large: at most {most} bytes for {kind}")).see(MEDIA));
     }
     Ok(())
 }

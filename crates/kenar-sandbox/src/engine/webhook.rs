@@ -1,22 +1,24 @@
 //! The webhooks of an add-on.
 
-/// What the platform calls on an add-on.
+/// A kind of webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Webhook {
-    /// A user opens the app.
+    /// A user opens the app ("session initialization").
+    #[doc(alias = "session initialization")]
     OpenApp,
-    /// Something happened.
+    /// An event, such as a new message.
     Event,
-    /// A user presses a button that asks the add-on what to do.
+    /// A user presses a `get_dynamic_action` button.
+    #[doc(alias = "get_dynamic_action")]
     DynamicAction,
 }
 
 impl Webhook {
-    /// All of them.
+    /// All kinds.
     pub const ALL: &'static [Self] = &[Self::OpenApp, Self::Event, Self::DynamicAction];
 
-    /// Its name in the journal, such as `webhook.event`.
+    /// The name in the journal, such as `webhook.event`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

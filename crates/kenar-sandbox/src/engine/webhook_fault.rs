@@ -1,39 +1,39 @@
-//! What goes wrong with webhooks on their way.
+//! Faults in webhooks.
 
 use std::time::Duration;
 
 use super::dialect::Dialect;
 
-/// A fault of a webhook, to be [injected](crate::Sandbox::inject) into one of the webhooks.
+/// A fault in a webhook, for [`Sandbox::inject`](crate::Sandbox::inject).
 ///
-/// What an add-on has to refuse, such as a wrong key, is checked to be refused: it goes by unnoticed by who wrote the
-/// message, and an add-on that takes it is reported as an error.
+/// An add-on must refuse some of them, such as a wrong key, with a 4xx status. Any other response is an error of the
+/// person's action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebhookFault {
-    /// It comes late, and so do the events behind it.
+    /// A late delivery, which also delays the following events.
     Delay(Duration),
-    /// It never comes.
+    /// A webhook that is never sent.
     Lost,
-    /// It comes twice; the first response counts.
+    /// A webhook that is sent twice. The first response counts.
     Duplicate,
-    /// It shows another key than the app's. An add-on has to refuse it.
+    /// A wrong identification key. The add-on must refuse it.
     WrongKey,
-    /// It shows no key. An add-on has to refuse it.
+    /// A missing identification key. The add-on must refuse it.
     NoKey,
-    /// Its body ends in the middle. An add-on has to refuse it.
+    /// A truncated body. The add-on must refuse it.
     Garbled,
-    /// It is written in another of the platform's ways.
+    /// Another wire form of the same webhook.
     Dialect(Dialect),
 }
 
-/// A fault that only an event can have, to be [injected](crate::Sandbox::inject).
+/// A fault in an event, for [`Sandbox::inject`](crate::Sandbox::inject).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventFault {
-    /// The app's next event overtakes it. Until there is one, it does not come.
+    /// An event that is held back until after the app's next event.
     OutOfOrder,
-    /// It is of a kind that no version of this crate knows.
+    /// An unknown event type.
     UnknownKind,
 }
 

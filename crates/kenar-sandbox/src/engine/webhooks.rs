@@ -1,4 +1,4 @@
-//! The webhooks that follow from what happens.
+//! The bodies of webhooks.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -10,21 +10,22 @@ use kenar::webhook::{
 
 use super::delivery::Delivery;
 use super::journal::Exchange;
+use super::people::no_app;
 use super::state::Engine;
 use super::webhook::Webhook;
 use super::world::{App, Between, ChatMessage};
 
-/// How a user opens an app.
+/// The circumstances in which a user opens an app.
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) from: OpenedFrom,
-    /// What the button carries that it is opened by.
+    /// The data of the pressed button.
     pub(crate) extra: Option<RawJson>,
-    /// The place of the message that it is opened on.
+    /// The location in the message on which the app is opened.
     pub(crate) location: Option<Location>,
 }
 
-/// Where a user opens an app.
+/// The place from which a user opens an app.
 #[derive(Debug)]
 pub(crate) enum OpenedFrom {
     Conversation(ConversationId),
@@ -32,7 +33,7 @@ pub(crate) enum OpenedFrom {
 }
 
 impl Engine {
-    /// Opening an app, in the form that the panel asks for.
+    /// The open-app request, in the version that is set for the app. `None` if the conversation does not exist.
     pub(super) fn open_app_delivery(&self, app: &App, user: &str, opening: Opening) -> Option<Delivery> {
         let from = match &opening.from {
             OpenedFrom::Conversation(id) => Some((id, &self.world.talks.get(id)?.between)),
@@ -65,7 +66,7 @@ impl Engine {
         Some(delivery)
     }
 
-    /// With the ids of both sides, and the place of a location message.
+    /// Adds the fields of version 1: the ids of both sides, and the location.
     fn in_version_1(
         &self,
         mut opened: OpenAppBuilder,
@@ -88,7 +89,7 @@ impl Engine {
         }
     }
 
-    /// With the side of the user, and where it was opened.
+    /// Adds the fields of version 2: the user's side and the source.
     fn in_version_2(&self, opened: OpenAppBuilder, user: &str, opening: &Opening) -> OpenAppBuilder {
         let side = match &opening.from {
             OpenedFrom::Conversation(id) => self.world.talks.get(id).and_then(|talk| talk.between.side_of(user)),
@@ -146,23 +147,23 @@ impl Engine {
         Some(Delivery::with_payload(app, Webhook::Event, event))
     }
 
-    /// A webhook again, as it was delivered before, to where the panel says now.
+    /// A recorded webhook with the same body, for the URL that is set now.
     pub(crate) fn redelivery(&self, number: u64) -> Result<Delivery, String> {
         let exchange = self.journal.exchanges().find(|exchange| exchange.number == number);
-        let exchange = exchange.ok_or_else(|| format!("there is no #{number} in the journal"))?;
+        let exchange = exchange.ok_or_else(|| format!("not found in the journal: #{number}"))?;
         let webhook = Webhook::ALL.iter().copied().find(|webhook| webhook.as_str() == exchange.operation);
         let (Some(webhook), Some(app)) = (webhook, &exchange.app) else {
-            return Err(format!("#{number} is no webhook"));
+            return Err(format!("not a webhook: #{number}"));
         };
         if exchange.request.len() > Exchange::MAX_BODY {
-            return Err(format!("#{number} was too large to be kept whole"));
+            return Err(format!("the body of #{number} was truncated: it is too large for redelivery"));
         }
         self.delivery_to(app, webhook, exchange.request.clone().into())
     }
 
     /// A webhook with this body.
     pub(crate) fn delivery_to(&self, app: &AppSlug, webhook: Webhook, body: Bytes) -> Result<Delivery, String> {
-        let app = self.world.apps.get(app).ok_or_else(|| format!("there is no app {app}"))?;
+        let app = self.world.apps.get(app).ok_or_else(|| no_app(app))?;
         let mut delivery = Delivery::with_body(app, webhook, body.clone());
         if let (Webhook::OpenApp, Ok(opened)) = (webhook, OpenApp::from_unverified_body(&HeaderMap::new(), &body)) {
             for (name, value) in &opened.headers() {

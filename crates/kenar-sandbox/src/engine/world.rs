@@ -1,4 +1,4 @@
-//! Who and what there is: apps, people, posts and conversations.
+//! The apps, people, posts and conversations of a sandbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use kenar::webhook::ApiVersion;
 use super::ids::Ids;
 use super::webhook::Webhook;
 
-/// A person, by the name that a test calls them.
+/// The name of a person.
 pub(crate) type Name = String;
 
-/// An app, as its owner set it up in the panel.
+/// An app with its settings in the panel.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) slug: AppSlug,
-    /// The name that users read; the slug where none was given.
+    /// The name that users see, if it is not the slug.
     pub(crate) title: Option<String>,
     pub(crate) client_secret: ClientSecret,
     pub(crate) identification_key: IdentificationKey,
@@ -37,7 +37,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// The address that a webhook is sent to.
+    /// The URL of a webhook.
     pub(super) fn url_of(&self, webhook: Webhook) -> Option<&AppUrl> {
         match webhook {
             Webhook::OpenApp => self.open_app_url.as_ref(),
@@ -46,51 +46,52 @@ impl App {
         }
     }
 
-    /// Everything that lets someone pass for the app or for Divar.
+    /// All secrets, which authenticate the app or Divar.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         let narrow = self.narrow_keys.iter().map(|(key, _)| key.expose_secret());
         let own = [self.identification_key.expose_secret(), self.client_secret.expose_secret()];
         own.into_iter().chain([self.api_key.expose_secret()]).chain(narrow)
     }
 
-    /// What users read above its messages.
+    /// The name that users see above its messages.
     pub(crate) fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(self.slug.as_str())
     }
 }
 
-/// A conversation and all that was said in it.
+/// A conversation with its messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Talk {
     pub(crate) between: Between,
     pub(crate) messages: Vec<ChatMessage>,
-    /// Who does not want to hear from the other.
+    /// The people who blocked the other side.
     pub(crate) blocked_by: BTreeSet<Name>,
 }
 
+/// The participants of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Between {
-    /// The owner of a post and someone who asks about it.
+    /// The two sides of a conversation about a post.
     Sides { post: PostToken, seller: Name, buyer: Name },
-    /// Someone and an app's chatbot.
+    /// A person and an app's chatbot.
     Chatbot { app: AppSlug, user: Name },
 }
 
-/// A message as the chat shows it: what the platform would tell of it, who wrote it, and its buttons.
+/// A message with its author and buttons.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMessage {
-    /// The message as the platform gives it to apps.
+    /// The message in the platform's form.
     pub message: Message,
-    /// Who wrote it.
+    /// The author.
     pub author: Author,
-    /// Under a message of an app's: the buttons shown to the user in whose name it was sent, or to the chatbot's user.
+    /// The buttons for the user in whose name an app sent it, or for the chatbot's user.
     pub sender_buttons: Option<ButtonGrid>,
-    /// Under a message of an app's: the buttons shown to the other side.
+    /// The buttons for the other side.
     pub receiver_buttons: Option<ButtonGrid>,
 }
 
-/// Who wrote a message.
+/// The author of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Author {
@@ -100,7 +101,7 @@ pub enum Author {
     AppFor {
         /// The app.
         app: AppSlug,
-        /// Whose access token it used.
+        /// The person whose access token it used.
         user: String,
     },
     /// An app's chatbot.
@@ -108,25 +109,25 @@ pub enum Author {
 }
 
 impl ChatMessage {
-    /// Its id.
+    /// The id.
     #[must_use]
     pub fn id(&self) -> Option<&MessageId> {
         self.message.id.as_ref()
     }
 
-    /// Its text, for a message that has one.
+    /// The text, if it is a text message.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.message.text()
     }
 
-    /// Whether an app wrote it.
+    /// Returns `true` if an app sent it.
     #[must_use]
     pub fn is_from_app(&self) -> bool {
         !matches!(self.author, Author::User(_))
     }
 
-    /// The app that wrote it.
+    /// The app that sent it.
     pub(crate) fn app(&self) -> Option<&AppSlug> {
         match &self.author {
             Author::User(_) => None,
@@ -134,7 +135,7 @@ impl ChatMessage {
         }
     }
 
-    /// The buttons that a person of the conversation sees.
+    /// The buttons that a participant sees.
     pub(crate) fn buttons_for(&self, reader: &str) -> Option<&ButtonGrid> {
         match &self.author {
             Author::User(_) => None,
@@ -158,12 +159,12 @@ impl Between {
         }
     }
 
-    /// Whether someone would talk to themselves: an owner about a post of their own.
+    /// Returns `true` if seller and buyer are the same person, which is invalid.
     pub(crate) fn is_with_oneself(&self) -> bool {
         matches!(self, Self::Sides { seller, buyer, .. } if seller == buyer)
     }
 
-    /// The side of a person of a post's conversation.
+    /// The side of a participant in a conversation about a post.
     pub(crate) fn side_of(&self, name: &str) -> Option<Side> {
         match self {
             Self::Sides { seller, .. } if seller == name => Some(Side::Supply),
@@ -195,14 +196,14 @@ impl Between {
 pub(crate) struct World {
     pub(crate) ids: Ids,
     pub(crate) apps: BTreeMap<AppSlug, App>,
-    /// People and their telephone numbers.
+    /// People and their phone numbers.
     pub(crate) people: BTreeMap<Name, String>,
     /// Posts and their owners.
     pub(crate) posts: BTreeMap<PostToken, Name>,
-    /// The titles of posts, where they were given one.
+    /// The titles of posts that have one.
     pub(crate) post_titles: BTreeMap<PostToken, String>,
     pub(crate) talks: BTreeMap<ConversationId, Talk>,
-    /// The ids of users that were chosen, by the app that knows them so.
+    /// User ids that were set explicitly, by app.
     pub(crate) user_ids: BTreeMap<AppSlug, BTreeMap<Name, UserId>>,
     last_message_at: Option<Timestamp>,
 }
@@ -241,14 +242,14 @@ impl World {
         })
     }
 
-    /// Another key of the app's, with these permissions.
+    /// A further API key of the app, with these permissions.
     pub(crate) fn api_key(&mut self, slug: &AppSlug, permissions: Vec<ApiKeyPermission>) -> ApiKey {
         let key: ApiKey = self.ids.secret("api-key");
         self.app(slug).narrow_keys.push((key.clone(), permissions));
         key
     }
 
-    /// The app whose key this is, and what the key may do.
+    /// The app of an API key, and the key's permissions.
     pub(crate) fn by_key(&self, key: &ApiKey) -> Option<(&App, &[ApiKeyPermission])> {
         self.apps.values().find_map(|app| {
             if app.api_key == *key {
@@ -259,7 +260,7 @@ impl World {
         })
     }
 
-    /// The person of this name, made with a telephone number of their own if there is none yet.
+    /// Creates the person with this name and a phone number, if there is none.
     pub(crate) fn person(&mut self, name: &str) {
         if !self.people.contains_key(name) {
             let phone = format!("0999{:07}", self.people.len().saturating_add(1));
@@ -277,16 +278,16 @@ impl World {
         post
     }
 
-    /// Gives a post another token.
+    /// Changes the token of a post.
     pub(crate) fn rename_post(&mut self, post: &PostToken, token: &PostToken) -> Result<(), String> {
         if post == token {
             return Ok(());
         }
         if token.as_str().is_empty() || self.posts.contains_key(token) {
-            return Err(format!("a post cannot have the token {token:?}: it is empty or another post's"));
+            return Err(format!("invalid post token {token:?}: it is empty or in use"));
         }
         if self.talks.values().any(|talk| talk.between.post().is_some_and(|(about, _)| about == post)) {
-            return Err(format!("the post {post} has conversations: choose its token before"));
+            return Err(format!("the post {post} already has conversations: set its token before"));
         }
         if let Some(owner) = self.posts.remove(post) {
             self.posts.insert(token.clone(), owner);
@@ -297,42 +298,42 @@ impl World {
         Ok(())
     }
 
-    /// Gives a conversation another id.
+    /// Changes the id of a conversation.
     pub(crate) fn rename_talk(&mut self, from: &ConversationId, to: &ConversationId) -> Result<(), String> {
         if from == to {
             return Ok(());
         }
         if to.as_str().is_empty() || self.talks.contains_key(to) {
-            return Err(format!("a conversation cannot have the id {to:?}: it is empty or another conversation's"));
+            return Err(format!("invalid conversation id {to:?}: it is empty or in use"));
         }
         match self.talks.remove(from) {
             Some(talk) if talk.messages.is_empty() => drop(self.talks.insert(to.clone(), talk)),
             Some(talk) => {
                 self.talks.insert(from.clone(), talk);
-                return Err("something was said in the conversation: choose its id before".to_owned());
+                return Err("the conversation already has messages: set its id before".to_owned());
             }
-            None => return Err("there is no such conversation".to_owned()),
+            None => return Err(format!("conversation not found: {from}")),
         }
         Ok(())
     }
 
-    /// What an app knows a person by.
+    /// The user id of a person in an app.
     pub(crate) fn user_id(&self, app: &AppSlug, name: &str) -> UserId {
         let chosen = self.user_ids.get(app).and_then(|ids| ids.get(name));
         chosen.cloned().unwrap_or_else(|| self.ids.user(app, name))
     }
 
-    /// Has an app know a person by this id.
+    /// Sets the user id of a person in an app.
     pub(crate) fn set_user_id(&mut self, app: &AppSlug, name: &str, id: &UserId) -> Result<(), String> {
         let other = self.known_as(app, id.as_str()).filter(|other| *other != name);
         if id.as_str().is_empty() || other.is_some() {
-            return Err(format!("{name} cannot have the id {id:?}: it is empty or another user's"));
+            return Err(format!("invalid user id {id:?} for {name}: it is empty or in use"));
         }
         self.user_ids.entry(app.clone()).or_default().insert(name.to_owned(), id.clone());
         Ok(())
     }
 
-    /// The conversation between these, made if there is none yet.
+    /// The conversation between these participants, created on first use.
     pub(crate) fn talk(&mut self, between: Between) -> ConversationId {
         if let Some((id, _)) = self.talks.iter().find(|(_, talk)| talk.between == between) {
             return id.clone();
@@ -342,12 +343,12 @@ impl World {
         id
     }
 
-    /// The person whom an app knows by this id.
+    /// The person with this user id in an app.
     pub(crate) fn known_as(&self, app: &AppSlug, id: &str) -> Option<&Name> {
         self.people.keys().find(|name| self.user_id(app, name).as_str() == id)
     }
 
-    /// Writes a message into a conversation. `None` where there is no such conversation.
+    /// Adds a message to a conversation. `None` if the conversation does not exist.
     pub(crate) fn write(
         &mut self,
         to: &ConversationId,
@@ -357,7 +358,7 @@ impl World {
         now: Timestamp,
     ) -> Option<ChatMessage> {
         let talk = self.talks.get_mut(to)?;
-        // Messages are told apart, and put in order, by their time.
+        // Times are unique and increasing, since clients identify and sort messages by them.
         let sent_at = match self.last_message_at {
             Some(last) if last >= now => last.saturating_add(std::time::Duration::from_micros(1)),
             _ => now,

@@ -1,4 +1,4 @@
-//! What the person at the page does. Each act answers with JSON: what it led to, or `error`.
+//! The acts of people on the chat page. The response of each is JSON with its result or `error`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,27 +18,27 @@ use kenar::webhook::{
     DynamicActionReply, OpenAppReply, PaymentTransaction, PostUpdateKind, TransactionKind, TransactionState,
 };
 
-/// The longest name of a person.
+/// The maximum length of a person's name, in characters.
 const MAX_NAME: usize = 40;
 
-/// What an act led to.
+/// The result of an act.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct ActResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
-    /// The text of a dynamic action's answer.
+    /// The text in the reply to a dynamic action.
     #[serde(skip_serializing_if = "Option::is_none")]
     toast: Option<String>,
     /// A page to open.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    /// A post whose page is shown.
+    /// A post to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     post: Option<PostToken>,
-    /// Whether it is the page where the post is managed.
+    /// `true` for the management page of the post.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     manage: bool,
-    /// The conversation that was begun.
+    /// The conversation that was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     chat: Option<ConversationId>,
 }
@@ -130,7 +130,7 @@ struct Numbered {
 }
 
 impl ChatPage {
-    /// Does what a path below `act/` says; none where there is no such act.
+    /// Performs an act by its path below `act/`. `None` if the act does not exist.
     pub(super) async fn act(&self, act: &str, body: &[u8]) -> Result<Option<ActResponse>, BadRequest> {
         let done = match act {
             "write" => self.write(with(body)?),
@@ -166,7 +166,7 @@ impl ChatPage {
             Said::Text(text) => MessageContent::Text(text),
             Said::Location { latitude, longitude } => {
                 if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
-                    return Err("there is no such place".to_owned());
+                    return Err("invalid location".to_owned());
                 }
                 MessageContent::Location(Some(Location { latitude, longitude }))
             }
@@ -184,7 +184,7 @@ impl ChatPage {
         Ok(ActResponse::default())
     }
 
-    /// Sends a medium: the body is its bytes, and the query says the rest.
+    /// Sends a media file. The body is the file, and the query has the other parameters.
     pub(super) fn send_medium(&self, asked: &str, content_type: &str, bytes: Bytes) -> ActResponse {
         let done = self.keep_and_send(asked, content_type, bytes);
         done.unwrap_or_else(|error| ActResponse { error: Some(error), ..ActResponse::default() })
@@ -194,7 +194,7 @@ impl ChatPage {
         let text = |name| query(asked, name).map(Cow::into_owned).unwrap_or_default();
         let (me, chat) = (text("me"), ConversationId::new(text("chat")));
         if bytes.is_empty() {
-            return Err("there is nothing in it".to_owned());
+            return Err("the file is empty".to_owned());
         }
         let shown = shown_as(content_type).unwrap_or_default();
         let (id, name) = (self.shared.platform.media.next_id(), text("name"));
@@ -209,10 +209,10 @@ impl ChatPage {
                 content
             }
             "video" if shown.starts_with("video/") => medium(MediaKind::Video),
-            // A browser's recorder may call a recording a video without pictures.
+            // Browsers may label an audio recording as video.
             "voice" if shown.starts_with("audio/") || shown.starts_with("video/") => medium(MediaKind::Voice),
             "file" => medium(MediaKind::File),
-            kind => return Err(format!("{content_type:?} cannot be sent as {kind:?}")),
+            kind => return Err(format!("unsupported content type for {kind:?}: {content_type:?}")),
         };
         let outcome = self.say(&me, &chat, content)?;
         self.shared.platform.media.keep(Medium { id, content_type: content_type.to_owned(), file_name: name, bytes });
@@ -220,18 +220,18 @@ impl ChatPage {
     }
 
     async fn open(&self, WithApp { me, chat, app }: WithApp) -> ActResult {
-        let chat = chat.ok_or("no conversation is named")?;
+        let chat = chat.ok_or("missing field `chat`")?;
         let delivery = self.shared.platform.look(|engine| engine.user_opens(&me, &app, &chat, None))?;
         self.open_by(delivery).await
     }
 
-    /// Opens an app on the page of a post.
+    /// Opens an app from the page of a post.
     async fn open_on_post(&self, OnPost { me, post, app }: OnPost) -> ActResult {
         let delivery = self.shared.platform.look(|engine| engine.user_opens_on_post(&me, &app, &post))?;
         self.open_by(delivery).await
     }
 
-    /// Follows the link to an app on the page of a post, without asking the app.
+    /// The URL of the direct link to an app on the page of a post.
     fn follow_direct_link(&self, OnPost { post, app, .. }: &OnPost) -> ActResult {
         let url = self.shared.platform.change(|engine, _| engine.direct_link(app, post))?;
         Ok(ActResponse { url: Some(url.into()), ..ActResponse::default() })
@@ -264,20 +264,23 @@ impl ChatPage {
         let mut outcome = ActResponse::default();
         match led_to {
             Press::Open(url) if matches!(url.scheme(), "http" | "https") => outcome.url = Some(url.into()),
-            Press::Open(url) => return Err(format!("{url} is no page: the chat opens http and https only")),
+            Press::Open(url) => return Err(format!("unsupported URL scheme, only http and https: {url}")),
             Press::OpenApp(delivery) => return self.open_by(delivery).await,
             Press::PostPage(post) => outcome.post = Some(post),
             Press::PostManagePage(post) => (outcome.post, outcome.manage) = (Some(post), true),
-            Press::Act(_) => return Err("a dynamic action was answered with another dynamic action".to_owned()),
+            Press::Act(_) => return Err("invalid response to a dynamic action: another dynamic action".to_owned()),
         }
         Ok(outcome)
     }
 
-    /// Begins a conversation with a chatbot; from a post's conversation with the command that says so.
+    /// Starts a conversation with a chatbot. From a post's conversation, it sends the start command.
     fn start_bot(&self, WithApp { me, chat: from, app }: WithApp) -> ActResult {
         let chat = self.shared.platform.change(|engine, _| {
-            if engine.phone_number(&me).is_none() || engine.app(&app).is_none() {
-                return Err("there is no such person or app".to_owned());
+            if engine.phone_number(&me).is_none() {
+                return Err(format!("person not found: {me}"));
+            }
+            if engine.app(&app).is_none() {
+                return Err(format!("app not found: {app}"));
             }
             engine.create_talk(Between::Chatbot { app, user: me.clone() })
         })?;
@@ -287,12 +290,12 @@ impl ChatPage {
         Ok(ActResponse { chat: Some(chat), ..ActResponse::default() })
     }
 
-    /// Begins a conversation about a post.
+    /// Starts a conversation about a post.
     fn ask_about(&self, About { me, post }: About) -> ActResult {
         let chat = self.shared.platform.change(|engine, _| {
-            let seller = engine.owner_of(&post).ok_or("there is no such post")?.to_owned();
+            let seller = engine.owner_of(&post).ok_or_else(|| format!("post not found: {post}"))?.to_owned();
             if engine.phone_number(&me).is_none() {
-                return Err("there is no such person".to_owned());
+                return Err(format!("person not found: {me}"));
             }
             engine.create_talk(Between::Sides { post, seller, buyer: me })
         })?;
@@ -313,7 +316,7 @@ impl ChatPage {
     fn new_person(&self, Named { name }: &Named) -> ActResult {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME {
-            return Err(format!("a name has 1 to {MAX_NAME} characters"));
+            return Err(format!("invalid name: expected 1 to {MAX_NAME} characters"));
         }
         self.shared.platform.change(|engine, _| engine.create_person(name));
         Ok(ActResponse::default())
@@ -321,7 +324,8 @@ impl ChatPage {
 
     fn new_post(&self, Named { name }: &Named) -> ActResult {
         let post = self.shared.platform.change(|engine, _| {
-            engine.phone_number(name).is_some().then(|| engine.create_post(name)).ok_or("there is no such person")
+            let known = engine.phone_number(name).is_some();
+            known.then(|| engine.create_post(name)).ok_or_else(|| format!("person not found: {name}"))
         })?;
         Ok(ActResponse { post: Some(post), ..ActResponse::default() })
     }
@@ -352,18 +356,18 @@ impl ChatPage {
     }
 }
 
-/// What the button at a place leads to, and whose it is. Captions need not tell buttons apart.
+/// The app and action of the button at a position. Captions need not be unique.
 fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
     let talk = engine.talk(&at.chat).filter(|talk| talk.between.includes(&at.me));
-    let talk = talk.ok_or_else(|| format!("{} is in no such conversation", at.me))?;
+    let talk = talk.ok_or_else(|| format!("conversation not found for {}: {}", at.me, at.chat))?;
     let message = talk.messages.iter().find(|message| message.id() == Some(&at.message));
-    let message = message.ok_or("the message is not in this conversation")?;
-    let app = message.app().ok_or("a person wrote the message, so it has no buttons")?;
+    let message = message.ok_or_else(|| format!("message not found in this conversation: {}", at.message))?;
+    let app = message.app().ok_or("the message has no buttons: a person sent it")?;
     let row = message.buttons_for(&at.me).and_then(|grid| grid.rows().get(at.row));
-    let button = row.and_then(|row| row.buttons().get(at.column)).ok_or("there is no button at this place")?;
+    let button = row.and_then(|row| row.buttons().get(at.column)).ok_or("button not found at this position")?;
     Ok((app.clone(), engine.follow(&at.me, app, &at.chat, &button.action)?))
 }
 
 fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
-    serde_json::from_slice(body).map_err(|error| format!("the body cannot be read: {error}").into())
+    serde_json::from_slice(body).map_err(|error| format!("invalid body: {error}").into())
 }

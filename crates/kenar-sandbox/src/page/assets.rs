@@ -1,4 +1,4 @@
-//! The files of the page, part of the program.
+//! The files of the chat page, compiled into the crate.
 
 use axum::body::Body;
 use http::{Response, StatusCode};
@@ -8,7 +8,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Name, content type and content of each.
+/// The name, content type and content of each file.
 const ASSETS: [(&str, &str, &str); 24] = [
     ("", HTML, include_str!("assets/index.html")),
     ("icon.svg", SVG, include_str!("assets/icon.svg")),

@@ -6,18 +6,17 @@ use tokio::sync::Mutex;
 use super::guard::Guard;
 use crate::shared::Shared;
 
-/// Where it is.
+/// The path of the chat page.
 pub(crate) const PATH: &str = "/chat/";
 
 pub(crate) struct ChatPage {
     pub(super) shared: Arc<Shared>,
     pub(super) guard: Guard,
     pub(super) origin: String,
-    /// Held while a session is played again.
+    /// Locked while a session is replayed.
     pub(super) playing: Mutex<()>,
 }
 
-/// Without the media, which are many bytes.
 impl fmt::Debug for ChatPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatPage").field("origin", &self.origin).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Faults, switched on and off on the page.
+//! Faults that the page switches on and off.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::platform::Platform;
 use kenar::request::Metadata;
 use kenar::{oauth, operation};
 
-/// The name of the page that touch points on a post lead to directly.
+/// The name of the Fallback URL as a target.
 const FALLBACK_URL: &str = "fallback_url";
 
-/// The name of whatever is called.
+/// The name of all calls as a target.
 const ANY_CALL: &str = "any_call";
 
-/// The longest delay, in milliseconds: a minute.
+/// The maximum delay in milliseconds (one minute).
 const MAX_DELAY: u64 = 60_000;
 
-/// What can be chosen.
+/// The available targets and wire forms.
 #[derive(Serialize)]
 pub(super) struct Choices {
     webhooks: Vec<&'static str>,
@@ -28,21 +28,21 @@ pub(super) struct Choices {
     dialects: Vec<String>,
 }
 
-/// A fault that waits.
+/// A pending fault.
 #[derive(Serialize)]
 pub(super) struct Active<'a> {
     id: u64,
     at: &'a str,
     fault: &'static str,
     told: Option<String>,
-    /// How often it strikes yet; none until it is switched off.
+    /// The remaining number of triggers; `None` is unlimited.
     left: Option<u32>,
     strikes: u32,
 }
 
 #[derive(Deserialize)]
 pub(super) struct SwitchOn {
-    /// A webhook or an operation by its name in the journal, or [`ANY_CALL`].
+    /// The name of a webhook or an operation in the journal, [`ANY_CALL`] or [`FALLBACK_URL`].
     at: String,
     fault: Chosen,
     times: Option<NonZeroU32>,
@@ -62,11 +62,11 @@ enum Chosen {
     NoResponse,
     ResponseLost,
     CutOff,
-    /// In milliseconds.
+    /// Milliseconds.
     Delay(u64),
-    /// In milliseconds.
+    /// Milliseconds.
     Slow(u64),
-    /// By its name.
+    /// The name of a wire form.
     Dialect(String),
     Lost,
     Duplicate,
@@ -89,7 +89,7 @@ impl Choices {
 }
 
 impl Active<'_> {
-    /// All of them, in the order in which they were switched on.
+    /// All pending faults, in the order of injection.
     pub(super) fn all(engine: &Engine) -> Vec<Active<'_>> {
         let faults = engine.faults();
         let active =
@@ -121,7 +121,9 @@ impl SwitchOn {
             let fault = fault.of_webhook(webhook)?;
             platform.change(|engine, _| engine.inject_on_webhook(webhook, fault, times));
         } else if at == FALLBACK_URL {
-            let Chosen::Dialect(name) = fault else { return Err("only a dialect reaches the Fallback URL".into()) };
+            let Chosen::Dialect(name) = fault else {
+                return Err("unsupported fault for the Fallback URL: use a dialect".into());
+            };
             let dialect = dialect(&name)?;
             platform.change(|engine, _| engine.inject_on_fallback_url(dialect, times));
         } else {
@@ -131,7 +133,7 @@ impl SwitchOn {
                 name if operation::ALL.iter().chain(oauth::ALL).any(|known| known.name() == name) => {
                     Target::Operation(at)
                 }
-                _ => return Err(format!("there is nothing called {at:?} that could go wrong").into()),
+                _ => return Err(format!("unknown fault target {at:?}").into()),
             };
             platform.change(|engine, _| engine.inject_on_calls(target, fault, times));
         }
@@ -148,22 +150,22 @@ impl SwitchOff {
 impl Chosen {
     fn of_call(self) -> Result<Fault, BadRequest> {
         Ok(match self {
-            Self::Status(status) => Fault::status(answerable(status)?),
-            Self::BareStatus(status) => Fault::bare_status(answerable(status)?),
+            Self::Status(status) => Fault::status(final_status(status)?),
+            Self::BareStatus(status) => Fault::bare_status(final_status(status)?),
             Self::Html => Fault::html(),
             Self::NoResponse => Fault::no_response(),
             Self::ResponseLost => Fault::response_lost(),
             Self::CutOff => Fault::cut_off(),
-            Self::Delay(millis) => Fault::delay(bearable(millis)?),
-            Self::Slow(millis) => Fault::slow(bearable(millis)?),
+            Self::Delay(millis) => Fault::delay(short_delay(millis)?),
+            Self::Slow(millis) => Fault::slow(short_delay(millis)?),
             Self::Dialect(name) => Fault::dialect(dialect(&name)?),
-            _ => return Err("this goes wrong with webhooks only".into()),
+            _ => return Err("unsupported fault for a call: it is for webhooks only".into()),
         })
     }
 
     fn of_webhook(self, webhook: Webhook) -> Result<PendingWebhookFault, BadRequest> {
         Ok(PendingWebhookFault::Webhook(match self {
-            Self::Delay(millis) => WebhookFault::Delay(bearable(millis)?),
+            Self::Delay(millis) => WebhookFault::Delay(short_delay(millis)?),
             Self::Dialect(name) => WebhookFault::Dialect(dialect(&name)?),
             Self::Lost => WebhookFault::Lost,
             Self::Duplicate => WebhookFault::Duplicate,
@@ -176,25 +178,29 @@ impl Chosen {
             Self::UnknownKind if webhook == Webhook::Event => {
                 return Ok(PendingWebhookFault::Event(EventFault::UnknownKind));
             }
-            _ => return Err(format!("this does not go wrong with {}", webhook.as_str()).into()),
+            _ => return Err(format!("unsupported fault for {}", webhook.as_str()).into()),
         }))
     }
 }
 
-/// A status that ends an exchange.
-fn answerable(status: u16) -> Result<u16, BadRequest> {
-    if (200..600).contains(&status) { Ok(status) } else { Err("a status is from 200 to 599".into()) }
+/// Checks for a final status.
+fn final_status(status: u16) -> Result<u16, BadRequest> {
+    if (200..600).contains(&status) { Ok(status) } else { Err("invalid status: expected 200 to 599".into()) }
 }
 
-fn bearable(millis: u64) -> Result<Duration, BadRequest> {
-    if millis <= MAX_DELAY { Ok(Duration::from_millis(millis)) } else { Err("a delay is a minute at most".into()) }
+fn short_delay(millis: u64) -> Result<Duration, BadRequest> {
+    if millis <= MAX_DELAY {
+        Ok(Duration::from_millis(millis))
+    } else {
+        Err("delay too long: at most one minute".into())
+    }
 }
 
 fn dialect(name: &str) -> Result<Dialect, BadRequest> {
-    Dialect::named(name).ok_or_else(|| format!("there is no dialect {name:?}").into())
+    Dialect::named(name).ok_or_else(|| format!("unknown dialect {name:?}").into())
 }
 
-/// As the journal names it.
+/// The name in the journal.
 fn name_of(dialect: &Dialect) -> String {
     dialect.to_string()
 }

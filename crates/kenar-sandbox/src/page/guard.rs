@@ -1,5 +1,7 @@
-//! Who may ask. The page is for a browser on this machine: a site elsewhere must neither read it nor drive it, also
-//! not by a name of its own that leads to `127.0.0.1`.
+//! Access control of the chat page.
+//!
+//! The page is for a browser on this machine. Other web sites must neither read nor control it, even with a host name that
+//! resolves to `127.0.0.1`.
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
@@ -7,24 +9,24 @@ use crate::names::Names;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Decides by the names of the sandbox.
+/// The access rules, based on the sandbox's host names.
 #[derive(Debug)]
 pub(super) struct Guard(Names);
 
-/// What is access for, by what could be done with it from elsewhere.
+/// The kind of a request, by the harm that another site could do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// A page, a style or a picture: nothing that another page could read, and nothing that acts.
+    /// A page, style or image, which another site can neither read nor use to act.
     Document,
-    /// What happens in the sandbox.
+    /// The sandbox's data.
     Reading,
-    /// Something that changes it.
+    /// A change in the sandbox.
     Acting,
-    /// The response on the consent page, which tests send too, without a browser.
+    /// A decision on the consent page, which tests also send without a browser.
     Consent,
 }
 
-/// Why a request is not answered.
+/// The error of a forbidden request.
 #[derive(Debug)]
 pub(super) struct Forbidden {
     pub(super) status: StatusCode,
@@ -36,7 +38,7 @@ impl Guard {
         Self(names)
     }
 
-    /// Whether a request comes from this machine's browser, and from a page of the sandbox's own where that matters.
+    /// Checks that a request comes from the sandbox's own page, if its kind requires that.
     pub(super) fn check(&self, access: Access, method: &Method, headers: &HeaderMap) -> Result<(), Forbidden> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let own_origin = |origin: &str| origin.strip_prefix("http://").is_some_and(|host| self.0.include(host));
@@ -57,7 +59,7 @@ impl Guard {
         if allowed && near {
             Ok(())
         } else {
-            let why = "only the sandbox's own page may ask this".to_owned();
+            let why = "cross-origin request: send the header `Origin` with the sandbox's own URL".to_owned();
             Err(Forbidden { status: StatusCode::FORBIDDEN, why })
         }
     }
@@ -76,7 +78,7 @@ mod tests {
     const OWN: (&str, &str) = ("origin", "http://127.0.0.1:4040");
 
     #[test]
-    fn only_the_own_origin_acts() {
+    fn only_own_origin_acts() {
         let acts = |headers: &[(&'static str, &str)]| asks(Access::Acting, &Method::POST, headers);
         assert!(acts(&[HOST, OWN]));
         assert!(acts(&[HOST, ("origin", "http://localhost:4040"), ("sec-fetch-site", "same-origin")]));
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_is_for_the_own_page_and_for_hands() {
+    fn only_own_page_or_no_site_reads() {
         let reads = |headers: &[(&'static str, &str)]| asks(Access::Reading, &Method::GET, headers);
         assert!(reads(&[HOST]) && reads(&[HOST, ("sec-fetch-site", "same-origin")]));
         assert!(reads(&[HOST, ("sec-fetch-site", "none")]));
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn permission_is_given_on_the_own_page_or_by_a_test() {
+    fn consent_comes_from_own_page_or_no_browser() {
         let decides = |headers: &[(&'static str, &str)]| asks(Access::Consent, &Method::POST, headers);
         assert!(decides(&[HOST]) && decides(&[HOST, OWN]));
         assert!(!decides(&[HOST, ("origin", "http://evil.example")]) && !decides(&[HOST, ("origin", "null")]));

@@ -1,4 +1,4 @@
-//! Server-sent events: the page is told that something changed, and asks for what it shows.
+//! Server-sent events about changes, after which the page reloads its data.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use futures_util::stream;
 use http::Response;
 use tokio::sync::watch;
 
-/// A connection whose other end is gone is found out by writing to it.
+/// The interval of keep-alive comments, which detect closed connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 struct Watched {
@@ -18,9 +18,9 @@ struct Watched {
     stopped: watch::Receiver<bool>,
 }
 
-/// One event for each change, or for many at once; ends with the sandbox.
+/// A stream with an event for each change or batch of changes. It ends when the sandbox stops.
 pub(super) fn live(mut changes: watch::Receiver<u64>, stopped: watch::Receiver<bool>) -> Response<Body> {
-    // The first event comes at once, for a page that connects again and does not know what it missed.
+    // The first event is immediate: a page that reconnects may have missed changes.
     changes.mark_changed();
     let events = stream::unfold(Watched { changes, stopped }, async |mut watched| {
         let version = watched.changed().await?;
@@ -30,10 +30,10 @@ pub(super) fn live(mut changes: watch::Receiver<u64>, stopped: watch::Receiver<b
 }
 
 impl Watched {
-    /// The version after the next change; none when the sandbox stops.
+    /// Waits for the next change and returns its version. `None` when the sandbox stops.
     async fn changed(&mut self) -> Option<u64> {
         tokio::select! {
-            // First, so that a sandbox that is busy stops as well.
+            // First, so that a busy sandbox stops too.
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => return None,
             changed = self.changes.changed() => changed.ok()?,

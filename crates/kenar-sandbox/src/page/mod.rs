@@ -1,11 +1,11 @@
-//! The chat page: Divar's side of the sandbox as a chat client in a browser.
+//! The chat page: Divar's side of the sandbox as a chat client in the browser.
 //!
-//! It is served by the sandbox itself, and needs nothing from elsewhere. What the server gives is data, and the page's
-//! script shows it as text; the policies below keep a browser from doing anything else.
+//! The sandbox serves all of it. Data comes as JSON, and the script shows it as text; content security policies enforce
+//! that.
 //!
-//! An add-on's page is shown in a frame, which may go to this machine only. That is also how the way back is noticed:
-//! an add-on sends its user to [`COMPLETION_URL`](kenar::webhook::COMPLETION_URL), the browser refuses to go there
-//! before anything leaves the machine, and tells the page, which goes back to the chat.
+//! An add-on's page is shown in a frame, which may load pages from this machine only. When the add-on redirects its user to
+//! [`COMPLETION_URL`](kenar::webhook::COMPLETION_URL), the browser blocks that navigation and reports it to the page, which
+//! returns to the chat.
 
 mod act;
 mod assets;

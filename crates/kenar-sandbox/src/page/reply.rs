@@ -1,4 +1,4 @@
-//! Responses of the page, and what all of them have.
+//! HTTP responses of the chat page.
 
 use std::borrow::Cow;
 
@@ -8,19 +8,20 @@ use serde::Serialize;
 
 use super::chat_page::PATH;
 
-/// The policies of the page. Nothing from elsewhere, no script or style within the document, no text that becomes
-/// markup; frames go to this machine, and nobody frames the page.
+/// The content security policy of the page: own files only, nothing inline, frames on loopback only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'; \
     frame-src 'self' http://127.0.0.1:* http://localhost:*";
 
-/// Like that for frames, and the way back to Divar besides. Where a frame that is refused violates both, it did not go
-/// there: not every browser tells a page where a redirect led.
+/// A policy that also allows a frame to load `COMPLETION_URL`.
+///
+/// Not every browser tells a page where a redirect led. A blocked frame that violates only `POLICY` was on its way back to
+/// Divar; one that violates both was not.
 const WIDER_POLICY: &str =
     "frame-src 'self' http://127.0.0.1:* http://localhost:* https://open-platform-redirect.divar.ir";
 
-/// Why a request cannot be done, which the page would not have sent.
+/// The error of a malformed request, which the page itself never sends.
 #[derive(Debug)]
 pub(super) struct BadRequest(pub(super) String);
 
@@ -30,7 +31,7 @@ impl<T: Into<String>> From<T> for BadRequest {
     }
 }
 
-/// A field of a query.
+/// A parameter of a query.
 pub(super) fn query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
 }
@@ -50,7 +51,7 @@ pub(super) fn json(value: &impl Serialize) -> Response<Body> {
 }
 
 pub(super) fn not_found() -> Response<Body> {
-    reply(StatusCode::NOT_FOUND, "text/plain", "there is nothing here")
+    reply(StatusCode::NOT_FOUND, "text/plain", "not found")
 }
 
 pub(super) fn bad_request(BadRequest(why): BadRequest) -> Response<Body> {
@@ -58,7 +59,7 @@ pub(super) fn bad_request(BadRequest(why): BadRequest) -> Response<Body> {
 }
 
 pub(super) fn too_large(most: usize) -> Response<Body> {
-    reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", format!("more than {most} bytes"))
+    reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", format!("the body is too large: at most {most} bytes"))
 }
 
 pub(super) fn redirect(origin: &str) -> Response<Body> {
@@ -69,7 +70,7 @@ pub(super) fn redirect(origin: &str) -> Response<Body> {
     response
 }
 
-/// The headers that every answer has.
+/// Adds the security headers of every response.
 pub(crate) fn secured(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
@@ -78,7 +79,7 @@ pub(crate) fn secured(mut response: Response<Body>) -> Response<Body> {
     }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // `no-referrer` would make forms of the consent page come from nowhere.
+        // With `no-referrer`, forms of the consent page would have the origin `null`.
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {

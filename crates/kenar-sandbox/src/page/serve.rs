@@ -1,4 +1,4 @@
-//! Answers the requests for the page and of the page.
+//! Routing of the chat page's requests.
 
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
@@ -14,21 +14,21 @@ use super::reply::{bad_request, json, not_found, query, redirect, reply, secured
 use super::view::{Messages, Overview};
 use super::wire::Line;
 
-/// A photo or a video of a person's; the platform says nothing of its size.
+/// The maximum size of a person's media file. The platform documents none.
 const MAX_MEDIUM: usize = 64 << 20;
 
-/// A session that is played again.
+/// The maximum size of a session to replay.
 const MAX_SESSION: usize = 64 << 20;
 
-/// All else that the page sends.
+/// The maximum size of any other body.
 const MAX_BODY: usize = 1 << 20;
 
-/// How many lines of the journal are given at once.
+/// The maximum number of journal lines in one response.
 const MAX_LINES: usize = 300;
 
 impl ChatPage {
-    /// Answers a request for the page or of the page's; gives back any other.
-    pub(crate) async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Request<Body>> {
+    /// Responds to a request of the chat page. Returns any other request as the error.
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Result<Response<Body>, Request<Body>> {
         let path = request.uri().path();
         let asked = match path.strip_prefix(PATH) {
             Some(_) if request.method() == Method::POST => Access::Acting,
@@ -54,10 +54,10 @@ impl ChatPage {
         let name = path.strip_prefix(PATH);
         match (&parts.method, name) {
             (&Method::GET, None) => match path.strip_prefix("/media/") {
-                Some(id) => self.shared.platform.media.answer(id, &parts.headers).map(Body::from),
+                Some(id) => self.shared.platform.media.respond(id, &parts.headers).map(Body::from),
                 None => redirect(&self.origin),
             },
-            // A page of another loopback name would not share what this one keeps for the consent page.
+            // Local storage, which the consent page reads too, is separate for each loopback name.
             (&Method::GET, Some("")) if is_other_loopback(&parts.headers) => redirect(&self.origin),
             (&Method::GET, Some("overview")) => self.overview(asked),
             (&Method::GET, Some("messages")) => self.messages(asked),
@@ -86,7 +86,7 @@ impl ChatPage {
                 (Some(_), Err(_)) => too_large(MAX_BODY),
                 (None, _) => not_found(),
             },
-            _ => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET and POST"),
+            _ => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "method not allowed: use GET or POST"),
         }
     }
 
@@ -105,7 +105,7 @@ impl ChatPage {
         })
     }
 
-    /// The lines after a number, the last ones where there are too many.
+    /// The lines after a number, at most the last `MAX_LINES`.
     fn journal(&self, asked: &str) -> Response<Body> {
         let after = query(asked, "after").and_then(|after| after.parse().ok()).unwrap_or(0);
         self.shared.platform.look(|engine| {
@@ -121,7 +121,7 @@ impl ChatPage {
     }
 }
 
-/// What the consent page needs, which is there without the chat page too.
+/// A file of the consent page, which is served even without the chat page.
 pub(crate) fn consent_asset(request: &Request<Body>) -> Option<Response<Body>> {
     let name = request.uri().path().strip_prefix(PATH)?;
     let needed = request.method() == Method::GET

@@ -1,4 +1,4 @@
-//! The session, saved and played again.
+//! Saving and replaying sessions.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -14,7 +14,7 @@ use crate::recording::{Recording, Step};
 use crate::replay::{Difference, replay};
 use kenar::model::AppSlug;
 
-/// What became of a session that was played again, for each of its apps.
+/// The result of a replay, for each app.
 #[derive(Serialize)]
 struct Played {
     apps: Vec<PlayedApp>,
@@ -23,11 +23,11 @@ struct Played {
 #[derive(Serialize)]
 struct PlayedApp {
     app: AppSlug,
-    /// How many webhooks the app was to answer, and how many calls it was to make.
+    /// The number of recorded webhooks and calls.
     webhooks: usize,
     calls: usize,
     differences: Vec<ShownDifference>,
-    /// Why it was not played to its end.
+    /// The error that ended the replay, if any.
     error: Option<String>,
 }
 
@@ -48,11 +48,11 @@ impl ChatPage {
         response
     }
 
-    /// Plays a session to the add-ons of this sandbox; one at a time, as what they do is compared.
+    /// Replays a session against the add-ons, one app after the other, since their calls are compared.
     pub(super) async fn play_session(&self, body: &[u8]) -> Result<Response<Body>, BadRequest> {
         let recording = read(body)?;
         let Ok(_playing) = self.playing.try_lock() else {
-            return Ok(reply(StatusCode::CONFLICT, "text/plain; charset=utf-8", "a session is being played already"));
+            return Ok(reply(StatusCode::CONFLICT, "text/plain; charset=utf-8", "another replay is in progress"));
         };
         let mut apps = Vec::new();
         for app in recording.steps.iter().map(Step::app).collect::<BTreeSet<_>>() {
@@ -80,7 +80,7 @@ impl From<Difference> for ShownDifference {
 }
 
 fn read(body: &[u8]) -> Result<Recording, BadRequest> {
-    let text = std::str::from_utf8(body).map_err(|_| "a session is text")?;
+    let text = std::str::from_utf8(body).map_err(|_| "invalid recording: not UTF-8")?;
     Recording::from_json(text).map_err(|error| {
         let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
         format!("{error}{why}").into()

@@ -1,4 +1,4 @@
-//! What the page shows a person: the conversations they are in, as they see them.
+//! The JSON views of the chat page, from a person's point of view.
 
 use serde::Serialize;
 
@@ -6,19 +6,19 @@ use super::faults::Active;
 use crate::engine::{self, Author, Between, ChatMessage, Engine, Talk};
 use kenar::model::{Action, Button, ButtonGrid, Message, PostToken, Side};
 
-/// How many messages are given at once.
+/// The maximum number of messages in one response.
 const MAX_MESSAGES: usize = 200;
 
-/// The people, the apps, and the conversations of one person.
+/// All people, apps and posts, and the conversations of one person.
 #[derive(Serialize)]
 pub(super) struct Overview<'a> {
     people: Vec<Person<'a>>,
     apps: Vec<ShownApp<'a>>,
     posts: Vec<ShownPost<'a>>,
     chats: Vec<ShownChat<'a>>,
-    /// The faults that are switched on.
+    /// The pending faults.
     faults: Vec<Active<'a>>,
-    /// The number of the last line of the journal.
+    /// The number of the last exchange in the journal.
     journal: u64,
 }
 
@@ -32,11 +32,11 @@ struct Person<'a> {
 struct ShownApp<'a> {
     slug: &'a str,
     title: &'a str,
-    /// Whether it is in the list of add-ons.
+    /// `true` if it can be opened from a conversation.
     opens: bool,
-    /// Whether it has a chatbot.
+    /// `true` if it has a chatbot.
     chats: bool,
-    /// Whether the page of a post links to it directly.
+    /// `true` if it has a Fallback URL.
     links: bool,
 }
 
@@ -52,7 +52,7 @@ struct ShownChat<'a> {
     id: &'a str,
     /// The slug of the app, in a chatbot's conversation.
     bot: Option<&'a str>,
-    /// The other one.
+    /// The name of the other side.
     title: &'a str,
     post: Option<&'a PostToken>,
     side: Option<Side>,
@@ -62,7 +62,7 @@ struct ShownChat<'a> {
     last: Option<Bubble<'a>>,
 }
 
-/// Messages of a conversation, from a place on.
+/// A page of messages in a conversation.
 #[derive(Serialize)]
 pub(super) struct Messages<'a> {
     from: usize,
@@ -73,12 +73,12 @@ pub(super) struct Messages<'a> {
 #[derive(Serialize)]
 struct Bubble<'a> {
     message: &'a Message,
-    /// Whether it stands on the reader's own side.
+    /// `true` if it is shown on the reader's side.
     mine: bool,
-    /// The person who wrote it, or in whose name it was written.
+    /// The person who sent it, or in whose name an app sent it.
     person: Option<&'a str>,
     app: Option<&'a str>,
-    /// What is written above it, where an app wrote it.
+    /// The app's title, shown above an app's message.
     app_title: Option<&'a str>,
     buttons: Vec<Vec<ShownButton<'a>>>,
 }
@@ -87,9 +87,9 @@ struct Bubble<'a> {
 struct ShownButton<'a> {
     caption: &'a str,
     icon: Option<&'a str>,
-    /// The name of the action on the wire.
+    /// The wire name of the action.
     action: &'static str,
-    /// Where a direct link leads, if that is a page.
+    /// The URL of a direct link, if it is a web page.
     href: Option<&'a str>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> ShownChat<'a> {
 }
 
 impl<'a> Messages<'a> {
-    /// The messages after the first `from`; the last ones where it is not said, or where there are too many.
+    /// The messages from the index `from`, or the last ones without it.
     pub(super) fn of(engine: &'a Engine, talk: &'a Talk, reader: &str, from: Option<usize>) -> Self {
         let length = talk.messages.len();
         let from = from.unwrap_or_else(|| length.saturating_sub(MAX_MESSAGES)).min(length);

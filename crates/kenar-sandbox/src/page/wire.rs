@@ -1,4 +1,4 @@
-//! What went over the wire, as the page shows it: secrets masked, and a `curl` to copy.
+//! Exchanges as the page shows them, with masked secrets and a `curl` command.
 
 use std::fmt::Write as _;
 
@@ -13,13 +13,13 @@ const OPEN_APP: &str = Webhook::OpenApp.as_str();
 const EVENT: &str = Webhook::Event.as_str();
 const DYNAMIC_ACTION: &str = Webhook::DynamicAction.as_str();
 
-/// What stands for the rest of a secret.
+/// The replacement for the rest of a secret.
 const MASK: &str = "••••";
 
-/// The parameters of queries and forms that are secrets, or as good as one while they are fresh.
+/// The parameters of queries and forms that are secret, at least for a short time.
 const SECRET_PARAMETERS: [&str; 6] = ["code", "state", "client_secret", "refresh_token", "access_token", "token"];
 
-/// One line of the panel.
+/// One line of the network panel.
 #[derive(Serialize)]
 pub(super) struct Line {
     number: u64,
@@ -35,7 +35,7 @@ pub(super) struct Line {
     response: String,
     notes: Vec<String>,
     curl: String,
-    /// Whether it is an event, which can be delivered again.
+    /// `true` for an event with a complete body.
     redeliverable: bool,
 }
 
@@ -61,14 +61,14 @@ impl Line {
     }
 }
 
-/// The command that makes the request again, with the names of the variables for what is secret.
+/// A command that repeats the request, with shell variables in place of secrets.
 fn curl(operation: &str, target: &str, body: &str, origin: &str) -> String {
     let called = target.split_once(' ').filter(|(method, _)| method.bytes().all(|byte| byte.is_ascii_uppercase()));
     let Some((method, address)) = called else { return String::new() };
     let address = if address.starts_with('/') { format!("{origin}{address}") } else { address.to_owned() };
     let mut command = format!("curl -X {method} {}", quoted(&address));
     for header in headers(operation) {
-        // Double quotes, so that the shell fills in the variable. Writing to a text cannot fail.
+        // In double quotes, the shell expands the variable. Writing to a string cannot fail.
         let _ = write!(command, " \\\n  -H \"{header}\"");
     }
     if operation == UploadMedia::METADATA.name() {
@@ -97,18 +97,17 @@ fn headers(operation: &str) -> &'static [&'static str] {
     }
 }
 
-/// Quoted for a shell: nothing in it means anything.
+/// The text in single quotes for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text with its secrets cut short: those of the sandbox's, which say what they are, wherever they stand; and the
-/// parameters that hold one.
+/// The text with masked secrets: the sandbox's own tokens and keys, and the values of secret parameters.
 fn mask(text: &str) -> String {
     mask_parameters(&mask_own(text))
 }
 
-/// `sandbox-access-token-3-0123456789abcdef`, and an upload token, which is the same in Base64.
+/// Masks tokens such as `sandbox-access-token-3-0123456789abcdef`, and upload tokens, which are the same in Base64.
 fn mask_own(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -123,7 +122,7 @@ fn mask_own(text: &str) -> String {
     masked + rest
 }
 
-/// Where the next secret of the sandbox's begins, and how long it is.
+/// The start and length of the next token or key of the sandbox.
 fn next_own(text: &str) -> Option<(usize, usize)> {
     let of_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
@@ -132,13 +131,13 @@ fn next_own(text: &str) -> Option<(usize, usize)> {
     token.into_iter().chain(upload_token).min()
 }
 
-/// The first run of these bytes that begins with a prefix.
+/// The start and length of the first run of these bytes after a prefix.
 fn run(text: &str, prefix: &str, belongs: impl Fn(u8) -> bool) -> Option<(usize, usize)> {
     let at = text.find(prefix)?;
     Some((at, text.bytes().skip(at).take_while(|byte| belongs(*byte)).count()))
 }
 
-/// The values of secret parameters in a query or a form.
+/// Masks secret parameters in a query or a form.
 fn mask_parameters(text: &str) -> String {
     text.split_inclusive(['?', '&']).map(mask_parameter).collect()
 }
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_masked_wherever_they_stand() {
+    fn secrets_are_masked_anywhere_in_a_text() {
         for (text, masked) in [
             ("nothing secret, سلام", "nothing secret, سلام"),
             (
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn command_is_quoted_and_names_its_secrets() {
+    fn curl_command_is_quoted_and_has_variables_for_secrets() {
         let command = curl(
             kenar::operation::SendBotMessage::METADATA.name(),
             "POST /v1/x",
@@ -193,6 +192,6 @@ mod tests {
         );
         let command = curl(OPEN_APP, "POST http://127.0.0.1:2/open", "{}", "http://127.0.0.1:1");
         assert!(command.contains("'http://127.0.0.1:2/open'") && command.contains("$KENAR_IDENTIFICATION_KEY"));
-        assert_eq!(curl(EVENT, "(no address)", "{}", ""), "");
+        assert_eq!(curl(EVENT, "(no URL)", "{}", ""), "");
     }
 }

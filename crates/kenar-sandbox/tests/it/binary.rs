@@ -1,4 +1,4 @@
-//! The program `kenar-sandbox`, driven from outside.
+//! The program `kenar-sandbox`, tested from outside.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kenar-sandbox");
 
-/// A command with nothing of the developer's own environment.
+/// A command without the `KENAR_` variables of the developer's environment.
 fn isolated(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KENAR_")) {
@@ -30,7 +30,7 @@ fn refused(arguments: &[&str]) -> String {
     String::from_utf8(stderr).unwrap()
 }
 
-/// A sandbox that was started with `--json`.
+/// A sandbox started with `--json`.
 struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
@@ -54,7 +54,7 @@ impl Running {
         &self.started["apps"][place]
     }
 
-    /// Sends a signal, and returns the exit code with the rest of what was printed.
+    /// Sends a signal, and returns the exit code with the rest of the output.
     #[cfg(unix)]
     fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
@@ -67,13 +67,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A file that is gone after the test.
+/// A temporary file, deleted on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -115,7 +115,7 @@ fn help_lists_every_option_and_the_environment() {
 }
 
 #[test]
-fn file_sets_everything_of_an_app() {
+fn file_sets_apps_people_and_posts() {
     let file = Scratch::new(
         "all.toml",
         r#"
@@ -171,7 +171,7 @@ fn file_sets_everything_of_an_app() {
 }
 
 #[test]
-fn keys_that_were_given_are_not_printed() {
+fn keys_that_were_set_are_not_printed() {
     let mut command = program();
     command.args(["--api-key", "given-api-key", "--identification-key", "given-identification-key"]);
     let running = Running::start(command);
@@ -181,7 +181,7 @@ fn keys_that_were_given_are_not_printed() {
 }
 
 #[test]
-fn flags_win_over_environment_and_file() {
+fn flags_override_environment_and_file() {
     let file = Scratch::new(
         "order.toml",
         "[[apps]]\nslug = \"one\"\nopen_app_url = \"http://127.0.0.1:1/a\"\nevents_url = \"http://127.0.0.1:1/a\"\n\
@@ -197,10 +197,10 @@ fn flags_win_over_environment_and_file() {
     assert_eq!(urls, ["http://127.0.0.1:1/a", "http://127.0.0.1:2/b", "http://127.0.0.1:3/c"]);
     assert_eq!(running.app(1)["slug"], "two");
     assert_eq!(running.app(1)["events_url"], "http://127.0.0.1:4/d");
-    assert_eq!(running.app(1)["open_app_url"], Value::Null, "nothing is guessed beside an address that was given");
+    assert_eq!(running.app(1)["open_app_url"], Value::Null, "no default beside a URL that is set");
 }
 
-/// The status of a request for an upload token.
+/// The status line of a request for an upload token.
 fn upload_token_status(running: &Running, key: &str) -> String {
     let host = running.started["url"].as_str().unwrap().strip_prefix("http://").unwrap();
     let mut connection = std::net::TcpStream::connect(host).unwrap();
@@ -215,7 +215,7 @@ fn upload_token_status(running: &Running, key: &str) -> String {
 }
 
 #[test]
-fn api_key_has_only_the_permissions_that_are_set() {
+fn api_key_permissions_come_from_file_and_flags() {
     let file = Scratch::new(
         "permissions.toml",
         "[[apps]]\nslug = \"bot\"\napi_key = \"bot-key\"\napi_key_permissions = [\"CHAT_BOT_SEND_MESSAGE\"]\n\
@@ -230,7 +230,7 @@ fn api_key_has_only_the_permissions_that_are_set() {
     assert!(upload_token_status(&running, "media-key").contains(" 200 "));
 }
 
-/// The status of a response to a request under a name.
+/// The status line of a request with this `Host`.
 fn status_under(host: &str, port: u16) -> String {
     let mut connection = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(connection, "GET /chat/overview HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
@@ -240,7 +240,7 @@ fn status_under(host: &str, port: u16) -> String {
 }
 
 #[test]
-fn other_names_have_to_be_asked_for() {
+fn other_host_names_must_be_allowed() {
     let mut command = program();
     command.args(["--listen", "0.0.0.0", "--host-name", "kenar"]);
     command.args(["--addon-host", "addon", "--addon-url", "http://addon:8000"]);
@@ -258,7 +258,7 @@ fn other_names_have_to_be_asked_for() {
 
 #[cfg(unix)]
 #[test]
-fn signals_end_it_with_the_session() {
+fn signal_stops_it_and_prints_the_session() {
     for signal in ["-INT", "-TERM"] {
         let saved = Scratch::new(&format!("saved{signal}.json"), "");
         let mut command = program();
@@ -278,10 +278,10 @@ fn signals_end_it_with_the_session() {
 }
 
 #[test]
-fn mistakes_are_named_and_keys_are_not_quoted() {
+fn invalid_settings_are_named_and_keys_not_quoted() {
     assert!(refused(&["--prot", "1"]).contains("--prot"));
     assert!(refused(&["--port", "65536"]).contains("--port: number too large"));
-    assert!(refused(&["--open-app-version", "3"]).contains("--open-app-version: the version is 1 or 2"));
+    assert!(refused(&["--open-app-version", "3"]).contains("--open-app-version: the version must be 1 or 2"));
     assert!(refused(&["--events-url", "http://addon.example"]).contains("http://addon.example/: must be https"));
     assert!(refused(&["--events-url", "ftp://addon.example"]).contains("--events-url: must be https"));
     assert!(refused(&["--time-limit", "0"]).contains("--time-limit"));
@@ -290,13 +290,13 @@ fn mistakes_are_named_and_keys_are_not_quoted() {
     for (name, text, line) in [
         ("padded", "[[apps]]\nslug = \"a\"\napi_key = \"hidden \"\n", "line 3: the API key begins or ends"),
         ("bare", "[[apps]]\nslug = \"a\"\nclient_secret = hidden\n", "line 3: "),
-        ("number", "[[apps]]\nslug = \"a\"\nidentification_key = 8765309\n", "line 3: a key is a string"),
+        ("number", "[[apps]]\nslug = \"a\"\nidentification_key = 8765309\n", "line 3: a key must be a string"),
         (
             "own",
             "[[posts]]\nowner = \"a\"\nconversations = [{ with = \"a\" }]\n",
-            "a cannot ask about a post of their own",
+            "invalid conversation: a owns the post",
         ),
-        ("stranger", "[[people]]\nname = \"a\"\nids = { nobody = \"1\" }\n", "an id for `nobody`"),
+        ("stranger", "[[people]]\nname = \"a\"\nids = { nobody = \"1\" }\n", "unknown app in a person's ids: `nobody`"),
         (
             "permission",
             "[[apps]]\nslug = \"a\"\napi_key_permissions = [\"CHAT_SEND\"]\n",
@@ -311,11 +311,14 @@ fn mistakes_are_named_and_keys_are_not_quoted() {
 }
 
 #[test]
-fn port_in_use_is_named_with_the_way_out() {
+fn port_in_use_is_reported_with_the_option() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let Output { status, stderr, .. } = program().args(["--port", &port]).output().unwrap();
     let why = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(1), "{why}");
-    assert!(why.contains(&format!("cannot listen on port {port}")) && why.contains("--port chooses another"), "{why}");
+    assert!(
+        why.contains(&format!("cannot listen on port {port}")) && why.contains("choose another with --port"),
+        "{why}"
+    );
 }

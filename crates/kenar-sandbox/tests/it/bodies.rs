@@ -1,4 +1,4 @@
-//! The promise: bodies are read as protobuf's JSON is, and what is odd about one is said in the journal.
+//! Promise: the sandbox reads bodies by the rules of protobuf's JSON, and notes irregularities in the journal.
 
 use crate::support::{Ask, TestResult, grant};
 use kenar::Scope;
@@ -35,7 +35,7 @@ impl Scene {
     }
 
     async fn post(&self, path: &str, body: impl Into<String>) -> (u16, Value) {
-        Ask::new(&self.sandbox, "POST", path).key(&self.app).bearer(&self.token).body(body).json_answer().await
+        Ask::new(&self.sandbox, "POST", path).key(&self.app).bearer(&self.token).body(body).json_response().await
     }
 
     async fn bot(&self, body: Value) -> (u16, Value) {
@@ -54,35 +54,41 @@ fn button(rest: Value) -> Value {
 }
 
 #[tokio::test]
-async fn list_in_place_of_an_object_is_refused() -> TestResult {
+async fn array_instead_of_object_is_refused() -> TestResult {
     let scene = scene().await;
     for path in scene.paths() {
         for body in [r#"["x",null,null]"#, r#"["x",null,null,null]"#, "[]", "\"x\"", "null", "1", "", " "] {
-            let (status, answer) = scene.post(&path, body).await;
-            assert_eq!((status, &answer["code"]), (400, &json!(3)), "{path} {body}: {answer}");
-            assert!(answer["message"].as_str().unwrap().contains("JSON object"), "{answer}");
+            let (status, response) = scene.post(&path, body).await;
+            assert_eq!((status, &response["code"]), (400, &json!(3)), "{path} {body}: {response}");
+            assert!(response["message"].as_str().unwrap().contains("expected an object"), "{response}");
         }
     }
     let link = json!(["https://addon.example/", null, null, null, null]);
     for (place, body) in [
-        ("buttons must be a JSON object, not a list", json!({ "text_message": "a", "buttons": [[]] })),
+        ("invalid type of buttons: expected an object, got an array", json!({ "text_message": "a", "buttons": [[]] })),
         (
-            "buttons.rows[0] must be a JSON object, not a list",
+            "invalid type of buttons.rows[0]: expected an object, got an array",
             json!({ "text_message": "a", "buttons": { "rows": [[[]]] } }),
         ),
-        ("buttons.rows[0].buttons[0].action must be a JSON object, not a list", button(json!({ "action": link }))),
-        ("buttons.rows[0].buttons[0].caption must be a text, not a number", button(json!({ "caption": 1 }))),
-        ("text_message must be a text, not a list", json!({ "text_message": ["a"] })),
+        (
+            "invalid type of buttons.rows[0].buttons[0].action: expected an object, got an array",
+            button(json!({ "action": link })),
+        ),
+        (
+            "invalid type of buttons.rows[0].buttons[0].caption: expected a string, got a number",
+            button(json!({ "caption": 1 })),
+        ),
+        ("invalid type of text_message: expected a string, got an array", json!({ "text_message": ["a"] })),
     ] {
-        let (status, answer) = scene.bot(body).await;
-        assert_eq!((status, answer["message"].as_str()), (400, Some(place)), "{answer}");
+        let (status, response) = scene.bot(body).await;
+        assert_eq!((status, response["message"].as_str()), (400, Some(place)), "{response}");
     }
     assert!(scene.bot.messages().is_empty());
     Ok(())
 }
 
 #[tokio::test]
-async fn refusal_names_no_type_of_this_program() -> TestResult {
+async fn error_names_no_type_of_this_crate() -> TestResult {
     let scene = scene().await;
     for path in scene.paths() {
         for body in [
@@ -94,8 +100,8 @@ async fn refusal_names_no_type_of_this_program() -> TestResult {
             button(json!({ "action": {} })),
             button(json!({ "action": { "open_server_link": { "data": 1 } } })),
         ] {
-            let (_, answer) = scene.post(&path, body.to_string()).await;
-            let message = answer["message"].as_str().unwrap_or_default();
+            let (_, response) = scene.post(&path, body.to_string()).await;
+            let message = response["message"].as_str().unwrap_or_default();
             for name in ["In`", "In,", "BotMessage", "ConversationMessage", "Button", "Action", "struct", "line 1"] {
                 assert!(!message.contains(name), "{name}: {message}");
             }
@@ -105,7 +111,7 @@ async fn refusal_names_no_type_of_this_program() -> TestResult {
 }
 
 #[tokio::test]
-async fn empty_text_and_null_mean_unset() -> TestResult {
+async fn empty_string_and_null_mean_unset() -> TestResult {
     let scene = scene().await;
     let [conversation, bot, subscriptions] = scene.paths();
     for (path, body) in [
@@ -117,10 +123,10 @@ async fn empty_text_and_null_mean_unset() -> TestResult {
         (&bot, json!({ "text_message": "سلام", "media_token": "", "buttons": null, "conversation_id": "" })),
         (&subscriptions, json!({ "event_type": "NEW_MESSAGE_ON_POST", "event_resource_id": "", "metadata": null })),
     ] {
-        let (status, answer) = scene.post(path, body.to_string()).await;
-        // A subscription to all posts needs another scope than the one that was granted.
+        let (status, response) = scene.post(path, body.to_string()).await;
+        // A subscription to all posts needs a scope that was not granted.
         let expected = if path == &subscriptions { 403 } else { 200 };
-        assert_eq!(status, expected, "{body}: {answer}");
+        assert_eq!(status, expected, "{body}: {response}");
     }
     let action =
         json!({ "open_direct_link": "https://addon.example/", "open_server_link": null, "open_post_page": null });
@@ -131,11 +137,11 @@ async fn empty_text_and_null_mean_unset() -> TestResult {
 }
 
 #[tokio::test]
-async fn button_without_a_caption_is_shown_without_one() -> TestResult {
+async fn button_without_caption_is_accepted() -> TestResult {
     let scene = scene().await;
     for rest in [json!({}), json!({ "caption": "" }), json!({ "caption": null })] {
-        let (status, answer) = scene.bot(button(rest)).await;
-        assert_eq!(status, 200, "{answer}");
+        let (status, response) = scene.bot(button(rest)).await;
+        assert_eq!(status, 200, "{response}");
         let message = scene.bot.next_message().await?;
         let caption = message.sender_buttons.as_ref().and_then(|grid| grid.buttons().next()).unwrap().caption.clone();
         assert_eq!(caption, "");
@@ -145,16 +151,12 @@ async fn button_without_a_caption_is_shown_without_one() -> TestResult {
 }
 
 #[tokio::test]
-async fn deprecated_icon_name_is_read_and_noted() -> TestResult {
+async fn deprecated_icon_name_is_accepted_with_a_note() -> TestResult {
     let scene = scene().await;
     for (rest, shown, noted) in [
-        (json!({ "icon_name": "SEND" }), Some("SEND"), "icon_name is deprecated: name the icon in icon"),
-        (
-            json!({ "icon_name": "CALL", "icon": "SEND" }),
-            Some("SEND"),
-            "icon_name is deprecated, and ignored beside icon",
-        ),
-        (json!({ "icon_name": "CALL", "icon": "" }), Some("CALL"), "icon_name is deprecated: name the icon in icon"),
+        (json!({ "icon_name": "SEND" }), Some("SEND"), "icon_name: use icon"),
+        (json!({ "icon_name": "CALL", "icon": "SEND" }), Some("SEND"), "icon_name: ignored, since icon is set"),
+        (json!({ "icon_name": "CALL", "icon": "" }), Some("CALL"), "icon_name: use icon"),
         (json!({ "icon": "SEND" }), Some("SEND"), ""),
         (json!({ "icon_name": "" }), None, ""),
     ] {
@@ -173,14 +175,14 @@ async fn deprecated_icon_name_is_read_and_noted() -> TestResult {
 async fn unknown_icons_and_fields_are_noted() -> TestResult {
     let scene = scene().await;
     assert_eq!(scene.bot(button(json!({ "icon": "None" }))).await.0, 200);
-    assert_eq!(scene.notes(), ["buttons.rows[0].buttons[0].icon \"None\" is not an icon that Divar publishes"]);
+    assert_eq!(scene.notes(), ["unknown icon \"None\" in buttons.rows[0].buttons[0].icon"]);
     assert_eq!(scene.bot(json!({ "text_message": "سلام", "butons": {} })).await.0, 200);
-    assert_eq!(scene.notes(), ["the body has the unknown field \"butons\", which is ignored"]);
+    assert_eq!(scene.notes(), ["unknown field \"butons\" in the body: ignored"]);
     Ok(())
 }
 
 #[tokio::test]
-async fn button_data_comes_back_as_it_was_sent() -> TestResult {
+async fn button_data_comes_back_unchanged() -> TestResult {
     let scene = scene().await;
     let data = r#"{"z":1.0,"a":12345678901234567890,"nested":{"":"","null":null}}"#;
     let action = format!(r#"{{"get_dynamic_action":{{"data":{data}}}}}"#);

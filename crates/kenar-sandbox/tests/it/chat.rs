@@ -1,4 +1,4 @@
-//! The promise: what is said in the chat reaches the add-on as the platform would deliver it, and nothing else does.
+//! Promise: add-ons get the chat's webhooks in the platform's form, and no others.
 
 use crate::support::{AddOn, TestResult, grant};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use kenar_sandbox::{Direction, Opened, Sandbox, User};
 use serde_json::json;
 
 #[tokio::test]
-async fn chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult {
+async fn chatbot_gets_messages_of_users_but_not_its_own() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -31,11 +31,11 @@ async fn chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult
     let chat = sara.chat_with_bot(&app);
 
     let written = sara.write(&chat, "سلام").await?;
-    let answer = chat.next_message().await?;
+    let reply = chat.next_message().await?;
     sandbox.settled().await;
 
-    assert_eq!(answer.text(), Some("سلام!"));
-    assert_eq!(answer.message.sender.kind, Some(SenderKind::Bot));
+    assert_eq!(reply.text(), Some("سلام!"));
+    assert_eq!(reply.message.sender.kind, Some(SenderKind::Bot));
     assert_eq!(
         addon.seen(),
         [json!({
@@ -50,7 +50,7 @@ async fn chatbot_is_told_what_users_write_and_not_what_it_writes() -> TestResult
 }
 
 #[tokio::test]
-async fn message_of_another_kind_arrives_as_it_is() -> TestResult {
+async fn contact_message_arrives_unchanged() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -65,7 +65,7 @@ async fn message_of_another_kind_arrives_as_it_is() -> TestResult {
 }
 
 #[tokio::test]
-async fn only_subscribers_hear_of_a_post_conversation() -> TestResult {
+async fn only_subscribers_get_new_message_events() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (subscriber, other) = (sandbox.app("reader"), sandbox.app("other"));
     let (reader, deaf) = (AddOn::of(&subscriber).await, AddOn::of(&other).await);
@@ -89,7 +89,7 @@ async fn only_subscribers_hear_of_a_post_conversation() -> TestResult {
 }
 
 #[tokio::test]
-async fn own_messages_arrive_as_bot_on_the_side_of_the_user() -> TestResult {
+async fn own_messages_arrive_as_bot_on_the_users_side() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("assistant");
     let addon = AddOn::of(&app).await;
@@ -119,7 +119,7 @@ async fn own_messages_arrive_as_bot_on_the_side_of_the_user() -> TestResult {
 }
 
 #[tokio::test]
-async fn only_texts_are_read_back_in_order() -> TestResult {
+async fn conversation_returns_only_texts_in_order() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("reader");
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
@@ -138,7 +138,7 @@ async fn only_texts_are_read_back_in_order() -> TestResult {
 }
 
 #[tokio::test]
-async fn bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult {
+async fn bot_starts_a_conversation_with_a_permitting_user() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let sara = sandbox.user("sara");
@@ -159,7 +159,7 @@ async fn bot_starts_a_conversation_with_a_user_who_allowed_it() -> TestResult {
 }
 
 #[tokio::test]
-async fn user_is_another_one_for_each_app_and_the_same_each_time() -> TestResult {
+async fn user_id_is_stable_and_differs_by_app() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (one, two) = (sandbox.app("one"), sandbox.app("two"));
     let id = sandbox.user("sara").id_for(&one);
@@ -170,7 +170,7 @@ async fn user_is_another_one_for_each_app_and_the_same_each_time() -> TestResult
 }
 
 #[tokio::test]
-async fn buttons_do_what_they_say() -> TestResult {
+async fn buttons_perform_their_actions() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
@@ -214,7 +214,7 @@ async fn buttons_do_what_they_say() -> TestResult {
 }
 
 #[tokio::test]
-async fn opening_an_app_from_a_post_conversation_says_who_and_where() -> TestResult {
+async fn open_app_names_user_post_and_conversation() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("delivery");
     let addon = AddOn::of(&app).await;
@@ -236,7 +236,7 @@ async fn opening_an_app_from_a_post_conversation_says_who_and_where() -> TestRes
 }
 
 #[tokio::test]
-async fn taking_the_access_back_ends_the_tokens_and_tells_the_app() -> TestResult {
+async fn revoking_access_ends_tokens_and_notifies_the_app() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (told, not_told) = (sandbox.app("told"), sandbox.app("not-told"));
     let (hears, deaf) = (AddOn::of(&told).await, AddOn::of(&not_told).await);
@@ -258,17 +258,18 @@ async fn taking_the_access_back_ends_the_tokens_and_tells_the_app() -> TestResul
 }
 
 #[tokio::test]
-async fn add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
+async fn failing_add_on_is_reported_with_a_transcript() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let addon = AddOn::of(&app).await;
-    addon.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
+    addon.responds_with(StatusCode::INTERNAL_SERVER_ERROR);
     let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
 
     let error = sara.write(&chat, "سلام").await.unwrap_err();
 
-    for part in ["sara wrote, but the add-on answered 500", "sara: سلام", "webhook.event ⇒ 500 POST"] {
+    let failed = "event delivery failed: the add-on responded with status 500";
+    for part in [failed, "sara: سلام", "webhook.event ⇒ 500 POST"] {
         assert!(error.to_string().contains(part), "{part:?} is not in:\n{error}");
     }
     assert_eq!(format!("{error:?}"), error.to_string());
@@ -277,19 +278,19 @@ async fn add_on_that_fails_is_reported_with_a_transcript() -> TestResult {
 }
 
 #[tokio::test]
-async fn missing_address_in_the_panel_is_named() -> TestResult {
+async fn missing_url_in_the_panel_is_named() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let sara = sandbox.user("sara");
 
     let error = sara.open_app(&sara.chat_with_bot(&app), &app).await.unwrap_err().to_string();
 
-    assert!(error.contains("bot has no address for webhook.open_app"), "{error}");
+    assert!(error.contains("no URL for webhook.open_app of the app bot"), "{error}");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_a_message_ends_at_the_time_limit() -> TestResult {
+async fn next_message_times_out() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
     let chat = sandbox.add_post(&sara).conversation_with(&ali);
@@ -297,13 +298,13 @@ async fn waiting_for_a_message_ends_at_the_time_limit() -> TestResult {
 
     let error = chat.next_message().await.unwrap_err().to_string();
 
-    assert!(error.starts_with("no message of an app's came within 5s"), "{error}");
+    assert!(error.starts_with("timed out after 5s: no message from an app"), "{error}");
     assert!(error.contains("sara (seller) and ali (buyer)") && error.contains("ali: کسی هست؟"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn message_is_waited_for() -> TestResult {
+async fn next_message_waits() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let chat = sandbox.user("sara").chat_with_bot(&app);
@@ -317,7 +318,7 @@ async fn message_is_waited_for() -> TestResult {
 }
 
 #[tokio::test]
-async fn journal_tells_what_went_over_the_wire_without_secrets() -> TestResult {
+async fn journal_lists_requests_without_secrets() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     AddOn::of(&app).await;
@@ -342,13 +343,13 @@ async fn journal_tells_what_went_over_the_wire_without_secrets() -> TestResult {
 }
 
 #[tokio::test]
-async fn sandboxes_run_side_by_side_and_end() -> TestResult {
+async fn sandboxes_run_in_parallel_and_stop() -> TestResult {
     let (one, two) = (Sandbox::builder().seed(1).start().await?, Sandbox::builder().seed(1).start().await?);
     assert_ne!(one.url(), two.url());
     let (client, still) = (one.app("bot").client(), two.app("bot").client());
     let chat = one.user("sara").chat_with_bot(&one.app("bot"));
     let same = two.user("sara").chat_with_bot(&two.app("bot"));
-    assert_eq!(chat.id(), same.id(), "the same seed and the same course of events");
+    assert_eq!(chat.id(), same.id(), "the same seed and actions");
     client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
 
     one.shutdown().await;

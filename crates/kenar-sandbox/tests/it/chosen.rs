@@ -1,4 +1,4 @@
-//! The promise: a program with fixed test data finds it, and what cannot be on Divar cannot be here.
+//! Promise: a test can choose ids, and the sandbox refuses states that Divar does not allow.
 
 use crate::support::{REDIRECT, TestResult, grant};
 use kenar::model::{ConversationId, PostToken};
@@ -6,7 +6,7 @@ use kenar::{BotMessage, ChatApi as _, ConversationMessage, Scope};
 use kenar_sandbox::Sandbox;
 
 #[tokio::test]
-async fn posts_chats_and_users_take_chosen_ids() -> TestResult {
+async fn posts_chats_and_users_accept_chosen_ids() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("app");
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
@@ -16,7 +16,7 @@ async fn posts_chats_and_users_take_chosen_ids() -> TestResult {
     sara.set_id_for(&app, "test-user")?;
     assert_eq!((post.token().as_str(), chat.id().as_str()), ("wZDwv-vo", "test-conversation"));
 
-    // Asked for again, they are the same.
+    // Later lookups return the same ones.
     assert_eq!(post.conversation_with(&ali).id(), chat.id());
     assert_eq!(sara.chat_with_bot(&app).id(), bot.id());
     assert_eq!(post.clone().with_token("wZDwv-vo")?.token(), post.token());
@@ -44,7 +44,7 @@ async fn posts_chats_and_users_take_chosen_ids() -> TestResult {
 }
 
 #[tokio::test]
-async fn chosen_id_that_is_taken_or_too_late_is_refused() -> TestResult {
+async fn used_or_late_chosen_id_is_refused() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("app");
     app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
@@ -59,7 +59,7 @@ async fn chosen_id_that_is_taken_or_too_late_is_refused() -> TestResult {
     let bot = ali.chat_with_bot(&app);
     ali.write(&bot, "سلام").await?;
     let error = bot.with_id("late").unwrap_err().to_string();
-    assert!(error.starts_with("something was said"), "{error}");
+    assert!(error.starts_with("the conversation already has messages"), "{error}");
     ali.set_id_for(&app, "user")?.set_id_for(&app, "user")?;
     assert!(sara.set_id_for(&app, "user").is_err() && sara.set_id_for(&app, "").is_err());
     sara.set_id_for(&sandbox.app("other"), "user")?;
@@ -67,7 +67,7 @@ async fn chosen_id_that_is_taken_or_too_late_is_refused() -> TestResult {
 }
 
 #[tokio::test]
-async fn owner_has_no_conversation_about_their_own_post() -> TestResult {
+async fn owner_cannot_have_a_conversation_about_own_post() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let (app, sara) = (sandbox.app("app"), sandbox.user("sara"));
     app.oauth(REDIRECT)?;
@@ -79,7 +79,7 @@ async fn owner_has_no_conversation_about_their_own_post() -> TestResult {
         sara.block(&chat).unwrap_err().to_string(),
         chat.clone().with_id("own").unwrap_err().to_string(),
     ] {
-        assert!(error.starts_with(&format!("sara owns the post {}", post.token())), "{error}");
+        assert!(error.starts_with(&format!("invalid conversation: sara owns the post {}", post.token())), "{error}");
     }
     assert!(chat.messages().is_empty() && !sandbox.transcript().contains("about post"), "{}", sandbox.transcript());
     let by = grant(&sandbox, &app, &sara, [Scope::supplier_all_conversations_message_send()]).await.access_token;

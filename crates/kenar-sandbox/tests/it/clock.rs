@@ -1,4 +1,4 @@
-//! The promise: time passes in a sandbox when the test says so, and all that the platform documents about time follows.
+//! Promise: the test controls the clock, and the documented lifetimes follow it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +19,7 @@ async fn sandbox() -> Sandbox {
 }
 
 #[tokio::test]
-async fn clock_moves_only_when_it_is_moved() {
+async fn manual_clock_moves_only_through_advance() {
     let sandbox = sandbox().await;
     assert_eq!(sandbox.now().to_string(), "2025-01-01T00:00:00Z");
     sandbox.advance(Duration::from_millis(1500));
@@ -30,7 +30,7 @@ async fn clock_moves_only_when_it_is_moved() {
 }
 
 #[tokio::test]
-async fn clock_of_the_tests_own_can_be_moved_on_too() {
+async fn custom_clock_can_be_advanced() {
     let seconds = Arc::new(AtomicI64::new(1_700_000_000));
     let clock = Arc::clone(&seconds);
     let now = move || Timestamp::from_unix_micros(clock.load(Ordering::Relaxed) * 1_000_000).unwrap();
@@ -41,7 +41,7 @@ async fn clock_of_the_tests_own_can_be_moved_on_too() {
 }
 
 #[tokio::test]
-async fn tokens_expire_by_the_clock_of_the_sandbox_on_both_sides() -> TestResult {
+async fn tokens_expire_by_the_sandbox_clock_on_both_sides() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     let tokens = grant(&sandbox, &app, &sandbox.user("sara"), [Scope::user_id(), Scope::offline_access()]).await;
@@ -64,7 +64,7 @@ async fn tokens_expire_by_the_clock_of_the_sandbox_on_both_sides() -> TestResult
 }
 
 #[tokio::test]
-async fn after_a_refresh_the_old_pair_has_two_minutes() -> TestResult {
+async fn old_tokens_work_two_minutes_after_a_refresh() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     let (client, oauth) = (app.client(), app.oauth(REDIRECT)?);
@@ -83,7 +83,7 @@ async fn after_a_refresh_the_old_pair_has_two_minutes() -> TestResult {
 }
 
 #[tokio::test]
-async fn refresh_token_has_thirty_days() -> TestResult {
+async fn refresh_token_is_valid_for_thirty_days() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     let oauth = app.oauth(REDIRECT)?;
@@ -96,7 +96,7 @@ async fn refresh_token_has_thirty_days() -> TestResult {
 }
 
 #[tokio::test]
-async fn subscription_dies_with_its_token() -> TestResult {
+async fn subscription_ends_with_its_token() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("reader");
     let addon = AddOn::of(&app).await;
@@ -122,7 +122,7 @@ async fn subscription_dies_with_its_token() -> TestResult {
 }
 
 #[tokio::test]
-async fn upload_token_has_ten_minutes() -> TestResult {
+async fn upload_token_is_valid_for_ten_minutes() -> TestResult {
     let sandbox = sandbox().await;
     let client = sandbox.client();
     for (wait, is_taken) in [(10 * MINUTE - Duration::from_micros(1), true), (10 * MINUTE, false)] {
@@ -136,7 +136,7 @@ async fn upload_token_has_ten_minutes() -> TestResult {
 }
 
 #[tokio::test]
-async fn same_seed_and_the_same_course_give_the_same_sandbox() -> TestResult {
+async fn same_seed_and_actions_give_the_same_sandbox() -> TestResult {
     async fn play(seed: u64) -> Result<String, Box<dyn std::error::Error>> {
         let sandbox = Sandbox::builder().seed(seed).manual_clock().in_process().await;
         let app = sandbox.app("app");

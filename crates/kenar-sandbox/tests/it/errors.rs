@@ -1,4 +1,4 @@
-//! The promise: what the platform would refuse, the sandbox refuses, with the status and code that go with it.
+//! Promise: the sandbox refuses what the platform refuses, with the matching status and code.
 
 use crate::support::{Ask, TestResult, grant};
 use kenar::error::{ErrorKind, RpcCode};
@@ -22,7 +22,7 @@ struct Scene {
     chat: Chat,
 }
 
-/// Sara sells, Ali asks.
+/// Sara is the seller, Ali the buyer.
 async fn scene() -> Scene {
     let sandbox = Sandbox::start().await.unwrap();
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
@@ -37,7 +37,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, i64) {
 }
 
 #[tokio::test]
-async fn key_is_needed_that_is_known_and_has_the_permission() -> TestResult {
+async fn calls_need_a_known_key_with_the_permission() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let app = sandbox.app("bot");
     let path = format!("/v1/open-platform/chat/bot/conversations/{}/messages", sara.chat_with_bot(&app).id());
@@ -76,7 +76,7 @@ async fn api_key_can_be_limited_to_some_permissions() -> TestResult {
     Ok(())
 }
 
-/// An operation of the crate's that [`kenar::ChatApi`] runs only together with the upload itself.
+/// The operation that [`kenar::ChatApi`] runs only as part of an upload.
 trait CreateUpload {
     async fn create_upload(&self, sandbox: &Sandbox) -> Result<kenar::secret::UploadToken, Error>;
 }
@@ -88,7 +88,7 @@ impl CreateUpload for kenar::Client {
 }
 
 #[tokio::test]
-async fn token_is_needed_that_is_known_and_of_the_same_app() -> TestResult {
+async fn calls_need_a_known_token_of_the_same_app() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let (app, other) = (sandbox.app("one"), sandbox.app("two"));
     let path = format!("/v2/open-platform/conversations/{}/messages", chat.id());
@@ -105,7 +105,7 @@ async fn token_is_needed_that_is_known_and_of_the_same_app() -> TestResult {
 }
 
 #[tokio::test]
-async fn any_one_of_the_scopes_is_enough_to_send_and_no_other_is() -> TestResult {
+async fn any_one_send_scope_is_enough_to_send() -> TestResult {
     let Scene { sandbox, sara, ali, post, chat } = scene().await;
     let app = sandbox.app("app");
     let client = app.client();
@@ -133,7 +133,7 @@ async fn any_one_of_the_scopes_is_enough_to_send_and_no_other_is() -> TestResult
 }
 
 #[tokio::test]
-async fn other_calls_need_their_scopes_too() -> TestResult {
+async fn other_calls_need_their_scopes() -> TestResult {
     let Scene { sandbox, sara, ali, post, chat } = scene().await;
     let app = sandbox.app("app");
     let client = app.client();
@@ -166,7 +166,7 @@ async fn other_calls_need_their_scopes_too() -> TestResult {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found() -> TestResult {
+async fn missing_resource_is_not_found() -> TestResult {
     let Scene { sandbox, sara, .. } = scene().await;
     let app = sandbox.app("app");
     let client = app.client();
@@ -189,7 +189,7 @@ async fn what_does_not_exist_is_not_found() -> TestResult {
 }
 
 #[tokio::test]
-async fn conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
+async fn conversation_kind_and_app_must_match() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let (app, other) = (sandbox.app("app"), sandbox.app("other"));
     let bot = sara.chat_with_bot(&app);
@@ -204,7 +204,7 @@ async fn conversation_is_of_its_own_kind_and_of_its_own_app() -> TestResult {
 }
 
 #[tokio::test]
-async fn bot_writes_only_to_the_user_whose_token_it_shows() -> TestResult {
+async fn bot_message_needs_the_recipients_own_token() -> TestResult {
     let Scene { sandbox, sara, ali, .. } = scene().await;
     let app = sandbox.app("app");
     let tokens = grant(&sandbox, &app, &sara, [Scope::chat_bot_user_message_send()]).await;
@@ -260,12 +260,12 @@ async fn malformed_message_is_refused() -> TestResult {
     assert_eq!(ask.bearer(tokens.access_token.expose_secret()).json(unknown_event).refusal().await, INVALID);
     assert!(chat.messages().is_empty(), "{}", chat.transcript());
     let last = sandbox.journal().pop().unwrap();
-    assert!(last.response.contains("there is no event_type NEW_MESSAGE"), "{last}");
+    assert!(last.response.contains("unknown event_type: NEW_MESSAGE"), "{last}");
     Ok(())
 }
 
 #[tokio::test]
-async fn nine_buttons_are_taken() -> TestResult {
+async fn nine_buttons_are_accepted() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let app = sandbox.app("app");
     let tokens = grant(&sandbox, &app, &sara, [Scope::conversation_send_message(chat.id())]).await;
@@ -277,7 +277,7 @@ async fn nine_buttons_are_taken() -> TestResult {
 }
 
 #[tokio::test]
-async fn blocked_recipient_is_the_documented_error() -> TestResult {
+async fn blocked_recipient_gets_status_412_and_code_9() -> TestResult {
     let Scene { sandbox, sara, ali, chat, .. } = scene().await;
     let app = sandbox.app("app");
     let client = app.client();
@@ -301,16 +301,16 @@ async fn blocked_recipient_is_the_documented_error() -> TestResult {
 }
 
 #[tokio::test]
-async fn body_without_end_is_cut_off() -> TestResult {
+async fn oversized_body_gets_status_413() -> TestResult {
     let sandbox = Sandbox::start().await?;
-    let (status, answer) =
-        Ask::new(&sandbox, "POST", "/oauth2/token").body("x".repeat((1 << 20) + 1)).json_answer().await;
-    assert_eq!((status, &answer["code"]), (413, &json!(3)), "{answer}");
+    let (status, response) =
+        Ask::new(&sandbox, "POST", "/oauth2/token").body("x".repeat((1 << 20) + 1)).json_response().await;
+    assert_eq!((status, &response["code"]), (413, &json!(3)), "{response}");
     Ok(())
 }
 
 #[tokio::test]
-async fn error_is_an_error_of_the_client() -> TestResult {
+async fn api_error_is_a_client_error_with_a_guess_note() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let nowhere = ConversationId::new("nowhere");
     let error = sandbox.app("app").client().send_bot_message(&nowhere, &BotMessage::text("سلام")).await.unwrap_err();
@@ -320,7 +320,7 @@ async fn error_is_an_error_of_the_client() -> TestResult {
 }
 
 #[tokio::test]
-async fn journal_says_what_was_wrong_and_where_it_is_documented() -> TestResult {
+async fn journal_names_the_error_and_its_documents() -> TestResult {
     let Scene { sandbox, sara, chat, .. } = scene().await;
     let app = sandbox.app("app");
     let by = grant(&sandbox, &app, &sara, [Scope::user_id()]).await.access_token;

@@ -1,5 +1,4 @@
-//! The promise: what goes wrong in the sandbox goes wrong as it would out there, and the client copes: nothing is sent
-//! twice, and what is safe to try again is tried again.
+//! Promise: injected faults behave like real ones. The client retries what is safe, and never sends a message twice.
 
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ struct Scene {
     tokens: TokenSet,
 }
 
-/// Sara sells, Ali asks, and Sara permits all.
+/// Sara is the seller, Ali the buyer, and Sara granted every scope.
 async fn scene(sandbox: Sandbox) -> Scene {
     let app = sandbox.app("app");
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
@@ -61,7 +60,7 @@ fn text() -> ConversationMessage {
 }
 
 #[tokio::test]
-async fn server_error_is_reported_for_a_send_and_retried_for_a_read() -> TestResult {
+async fn server_error_is_retried_for_reads_but_not_sends() -> TestResult {
     for Scene { sandbox, client, chat, tokens, .. } in both().await {
         for fault in [Fault::status(503), Fault::bare_status(503)] {
             let injected = sandbox.inject(fault.clone()).times(2).on::<SendMessage>();
@@ -79,7 +78,7 @@ async fn server_error_is_reported_for_a_send_and_retried_for_a_read() -> TestRes
 }
 
 #[tokio::test]
-async fn status_comes_with_its_code_or_with_nothing() -> TestResult {
+async fn status_fault_has_a_code_or_an_empty_body() -> TestResult {
     let Scene { sandbox, client, tokens, .. } = scene(Sandbox::in_process().await).await;
     for (fault, status, code) in [
         (Fault::status(403), 403, Some(RpcCode::PERMISSION_DENIED)),
@@ -100,7 +99,7 @@ async fn status_comes_with_its_code_or_with_nothing() -> TestResult {
 }
 
 #[tokio::test]
-async fn page_of_html_is_no_success() -> TestResult {
+async fn html_page_is_not_a_success() -> TestResult {
     for Scene { sandbox, client, sara, app, chat, tokens, .. } in both().await {
         sandbox.inject(Fault::html()).on::<SendMessage>();
         let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
@@ -117,7 +116,7 @@ async fn page_of_html_is_no_success() -> TestResult {
 }
 
 #[tokio::test]
-async fn message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
+async fn message_with_a_lost_response_is_not_resent() -> TestResult {
     for Scene { sandbox, client, chat, tokens, .. } in both().await {
         for (said, fault) in [(1, Fault::response_lost()), (2, Fault::cut_off())] {
             let injected = sandbox.inject(fault).always().on::<SendMessage>();
@@ -129,13 +128,13 @@ async fn message_whose_answer_is_lost_is_not_sent_twice() -> TestResult {
         }
         sandbox.inject(Fault::no_response()).on::<SendMessage>();
         client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
-        assert_eq!(chat.messages().len(), 2, "a fault keeps a call from being carried out, unless it says otherwise");
+        assert_eq!(chat.messages().len(), 2, "by default, a call with a fault is not carried out");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn read_whose_connection_breaks_is_made_again() -> TestResult {
+async fn read_with_a_closed_connection_is_retried() -> TestResult {
     for Scene { sandbox, client, tokens, .. } in both().await {
         for fault in [Fault::no_response(), Fault::cut_off()] {
             let injected = sandbox.inject(fault).times(2).on::<GetUser>();
@@ -147,7 +146,7 @@ async fn read_whose_connection_breaks_is_made_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn refresh_with_a_lost_response_is_repeated_with_the_old_token() -> TestResult {
+async fn refresh_with_a_lost_response_is_retried() -> TestResult {
     let Scene { sandbox, app, tokens, client, .. } = scene(Sandbox::in_process().await).await;
     let injected = sandbox.inject(Fault::response_lost()).on::<RefreshTokens>();
     let fresh = app.oauth(REDIRECT)?.refresh(&tokens).await?;
@@ -157,7 +156,7 @@ async fn refresh_with_a_lost_response_is_repeated_with_the_old_token() -> TestRe
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_that_is_late_is_not_waited_for() -> TestResult {
+async fn late_response_times_out() -> TestResult {
     let Scene { sandbox, client, chat, tokens, .. } = scene(Sandbox::in_process().await).await;
     sandbox.inject(Fault::delay(Duration::from_secs(3600))).on::<SendMessage>();
     let error = client.send_message(chat.id(), &text(), &tokens.access_token).await.unwrap_err();
@@ -174,7 +173,7 @@ async fn answer_that_is_late_is_not_waited_for() -> TestResult {
 }
 
 #[tokio::test]
-async fn too_many_calls_are_told_with_the_time_to_wait() -> TestResult {
+async fn rate_limit_fault_has_retry_after() -> TestResult {
     let Scene { sandbox, client, tokens, .. } = scene(Sandbox::in_process().await).await;
     let busy = Response::builder().status(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "30").body("")?;
     sandbox.inject(Fault::response(busy)).on::<GetUser>();
@@ -185,7 +184,7 @@ async fn too_many_calls_are_told_with_the_time_to_wait() -> TestResult {
 }
 
 #[tokio::test]
-async fn uploads_fail_too() -> TestResult {
+async fn upload_faults_are_reported() -> TestResult {
     for Scene { sandbox, client, .. } in both().await {
         let photo = || Media::image("a.png", MediaSource::bytes("a")).unwrap();
         sandbox.inject(Fault::bare_status(502)).times(3).on::<CreateUploadToken>();
@@ -198,7 +197,7 @@ async fn uploads_fail_too() -> TestResult {
 }
 
 #[tokio::test]
-async fn code_is_not_exchanged_twice() -> TestResult {
+async fn code_exchange_is_not_retried() -> TestResult {
     let Scene { sandbox, app, .. } = scene(Sandbox::in_process().await).await;
     let injected = sandbox.inject(Fault::status(500)).always().on::<ExchangeCode>();
     let error = app.oauth(REDIRECT)?.exchange(kenar::secret::AuthorizationCode::new("placeholder")?).await.unwrap_err();
@@ -207,13 +206,13 @@ async fn code_is_not_exchanged_twice() -> TestResult {
 }
 
 #[tokio::test]
-async fn every_dialect_of_an_answer_is_read() -> TestResult {
+async fn every_dialect_of_a_response_is_read() -> TestResult {
     let Scene { sandbox, client, app, sara, chat, post, tokens } = scene(Sandbox::in_process().await).await;
     client.send_message(chat.id(), &text(), &tokens.access_token).await?;
     let sent = chat.messages()[0].message.clone();
     let bot = sara.chat_with_bot(&app);
     for dialect in Dialect::ALL.iter().copied() {
-        // A read has nothing to give without a body, and is right to say so.
+        // A read without a body is rightly an error.
         let reads = dialect != Dialect::EmptyResponse;
         let name = format!("{dialect:?}");
         sandbox.inject(dialect).on::<SendBotMessage>();
@@ -262,19 +261,19 @@ async fn cut_connection_is_reset_rather_than_closed() -> TestResult {
     Ok(())
 }
 
-/// A refresh whose response is lost: the tokens that it gave are nobody's, and the old pair still works for a while.
+/// After a lost response to a refresh, nobody has the new tokens, and the old ones still work for a while.
 #[tokio::test]
-async fn refresh_is_carried_out_though_its_response_is_lost() -> TestResult {
+async fn refresh_with_a_lost_response_is_carried_out() -> TestResult {
     for (fault, chat_page) in [(Fault::response_lost(), false), (Fault::response_lost(), true)] {
         let sandbox = Sandbox::builder().manual_clock().chat_page(chat_page).start().await?;
         let app = sandbox.app("app");
         let old = grant(&sandbox, &app, &sandbox.user("sara"), [Scope::user_id(), Scope::offline_access()]).await;
         if chat_page {
-            // By hand, as on the page.
+            // Through the page's API.
             let body =
                 serde_json::json!({ "at": RefreshTokens::METADATA.name(), "fault": "response_lost", "times": 1 });
             let ask = Ask::new(&sandbox, "POST", "/chat/act/fault-on").header("origin", sandbox.url()).json(body);
-            assert_eq!(ask.json_answer().await, (200, serde_json::json!({})));
+            assert_eq!(ask.json_response().await, (200, serde_json::json!({})));
         } else {
             sandbox.inject(fault).on::<RefreshTokens>();
         }
@@ -286,7 +285,7 @@ async fn refresh_is_carried_out_though_its_response_is_lost() -> TestResult {
             ("redirect_uri", REDIRECT),
             ("refresh_token", old.refresh_token.as_ref().unwrap().expose_secret()),
         ];
-        let lost = Ask::new(&sandbox, "POST", "/oauth2/token").form(&fields).try_answer().await.unwrap_err();
+        let lost = Ask::new(&sandbox, "POST", "/oauth2/token").form(&fields).try_send().await.unwrap_err();
         assert_eq!(lost.kind(), TransportErrorKind::Interrupted, "{lost}");
         let exchange = sandbox.journal().pop().unwrap();
         assert_eq!(exchange.status, Some(200), "{exchange}");
@@ -296,13 +295,13 @@ async fn refresh_is_carried_out_though_its_response_is_lost() -> TestResult {
         app.client().get_user(&old.access_token).await?;
         sandbox.advance(Duration::from_secs(1));
         let error = app.client().get_user(&old.access_token).await.unwrap_err();
-        assert_eq!(error.status().unwrap().as_u16(), 401, "the refresh that was carried out retired it: {error}");
+        assert_eq!(error.status().unwrap().as_u16(), 401, "retired by the refresh that was carried out: {error}");
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_token_endpoint_refreshes_only_when_the_time_is_over() -> TestResult {
+async fn slow_refresh_is_carried_out_after_the_delay() -> TestResult {
     let sandbox = Sandbox::builder().manual_clock().in_process().await;
     let app = sandbox.app("app");
     let old = grant(&sandbox, &app, &sandbox.user("sara"), [Scope::user_id(), Scope::offline_access()]).await;
@@ -315,7 +314,7 @@ async fn slow_token_endpoint_refreshes_only_when_the_time_is_over() -> TestResul
         async move { oauth.refresh(&old).await }
     });
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!((slow.times_triggered(), sandbox.journal().len()), (1, before), "nothing is carried out yet");
+    assert_eq!((slow.times_triggered(), sandbox.journal().len()), (1, before), "not carried out yet");
     let new = refresh.await??;
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert_ne!(new.access_token, old.access_token);

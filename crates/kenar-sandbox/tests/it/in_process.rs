@@ -1,4 +1,4 @@
-//! The promise: an add-on is tested without any socket, by the same sandbox.
+//! Promise: the same sandbox tests an add-on without any socket.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use kenar::webhook::{COMPLETION_URL, DynamicActionReply, Event, Verifier};
 use kenar::{BotMessage, Button, ChatApi as _, Client, ConversationMessage, OAuthClient, Scope};
 use kenar_sandbox::{App, Sandbox};
 
-/// Runs where tokio can open no socket: whoever tried would panic.
+/// Runs on a runtime without I/O, on which opening a socket panics.
 fn without_sockets(test: impl Future<Output = TestResult>) -> TestResult {
     tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(test)
 }
@@ -27,9 +27,9 @@ struct Delivery {
 }
 
 impl Delivery {
-    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+    async fn response(&self, request: Request<Bytes>) -> Response<Bytes> {
         assert_eq!(request.headers()[header::HOST], "add-on-1.invalid");
-        assert_eq!(request.uri().authority(), None, "a server sees the path alone");
+        assert_eq!(request.uri().authority(), None, "a server receives only the path");
         match request.uri().path() {
             "/open" => {
                 let opened = self.verifier.open_app(request.headers(), request.body()).unwrap();
@@ -66,7 +66,7 @@ impl Delivery {
         });
         let url = app.set_handler(move |request| {
             let delivery = Arc::clone(&delivery);
-            async move { delivery.answer(request).await }
+            async move { delivery.response(request).await }
         });
         app.set_open_app_url(url.join(["open"])).set_dynamic_action_url(url.join(["pressed"]));
         url
@@ -74,7 +74,7 @@ impl Delivery {
 }
 
 #[test]
-fn whole_flow_goes_without_a_socket() -> TestResult {
+fn whole_flow_runs_without_a_socket() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("delivery");
@@ -113,7 +113,7 @@ fn media_are_uploaded_without_a_socket() -> TestResult {
 }
 
 #[test]
-fn client_of_the_tests_own_reaches_it_too() -> TestResult {
+fn custom_client_reaches_the_sandbox() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("bot");
@@ -129,7 +129,7 @@ fn client_of_the_tests_own_reaches_it_too() -> TestResult {
 }
 
 #[test]
-fn add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
+fn panicking_add_on_is_a_failed_response() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("bot");
@@ -154,7 +154,7 @@ fn add_on_that_panics_is_one_that_does_not_answer() -> TestResult {
 }
 
 #[test]
-fn nothing_is_answered_after_the_end() -> TestResult {
+fn stopped_sandbox_refuses_requests() -> TestResult {
     without_sockets(async {
         let sandbox = Sandbox::in_process().await;
         let app = sandbox.app("bot");

@@ -1,4 +1,4 @@
-//! The promise: what happened can be read, sent again, and sent in floods; and a test that fails prints it.
+//! Promise: the journal is readable, webhooks can be redelivered and sent in floods, and failing tests print a transcript.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use http::{Response, StatusCode};
 use kenar_sandbox::{Sandbox, User, Webhook, WebhookFault};
 
 #[tokio::test(start_paused = true)]
-async fn journal_says_how_long_the_add_on_took() -> TestResult {
+async fn journal_has_the_response_time() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("slow");
     app.set_events_url(app.set_handler(|_| async {
-        // A real wait: the journal tells real time, whatever a test's clocks say.
+        // A real wait: response times are real time, whatever the sandbox's clock shows.
         std::thread::sleep(Duration::from_millis(20));
         Response::default()
     }));
@@ -27,7 +27,7 @@ async fn journal_says_how_long_the_add_on_took() -> TestResult {
 }
 
 #[tokio::test]
-async fn webhook_is_delivered_again_to_where_the_panel_says_now() -> TestResult {
+async fn redelivery_goes_to_the_current_url() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let (old, new) = (AddOn::of(&app).await, AddOn::of(&app).await);
@@ -46,24 +46,24 @@ async fn webhook_is_delivered_again_to_where_the_panel_says_now() -> TestResult 
     assert_eq!(new.seen(), old.seen());
 
     let error = sandbox.redeliver(999).await.unwrap_err().to_string();
-    assert!(error.starts_with("there is no #999 in the journal"), "{error}");
-    new.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(error.starts_with("not found in the journal: #999"), "{error}");
+    new.responds_with(StatusCode::INTERNAL_SERVER_ERROR);
     let error = sandbox.redeliver(numbers[0]).await.unwrap_err().to_string();
-    assert!(error.starts_with("#1 was delivered again, but the add-on answered 500"), "{error}");
+    assert!(error.starts_with("redelivery of #1 failed: the add-on responded with status 500"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_no_webhook_is_not_delivered_again() -> TestResult {
+async fn only_webhooks_can_be_redelivered() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     sandbox.client().execute(&kenar::operation::CreateUploadToken).await?;
     let error = sandbox.redeliver(1).await.unwrap_err().to_string();
-    assert!(error.starts_with("#1 is no webhook"), "{error}");
+    assert!(error.starts_with("not a webhook: #1"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn flood_comes_all_at_once_and_is_counted() -> TestResult {
+async fn flood_is_concurrent_and_counted() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("bot");
     let (at_once, most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), 300);
@@ -94,13 +94,13 @@ async fn flood_comes_all_at_once_and_is_counted() -> TestResult {
     assert!((2..=64).contains(&most.load(Ordering::SeqCst)), "{most:?} at a time");
 
     let error = sara.flood(&chat, User::MAX_FLOOD + 1).await.unwrap_err().to_string();
-    assert!(error.starts_with("a flood of 10001 messages is more than 10000"), "{error}");
+    assert!(error.starts_with("too many messages in a flood: 10001, at most 10000"), "{error}");
     assert_eq!(chat.messages().len(), all);
     Ok(())
 }
 
 #[tokio::test]
-async fn flood_without_anything_is_one() -> TestResult {
+async fn empty_flood_has_no_events() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let sara = sandbox.user("sara");
     let flood = sara.flood(&sara.chat_with_bot(&sandbox.app("bot")), 0).await?;
@@ -108,7 +108,7 @@ async fn flood_without_anything_is_one() -> TestResult {
     Ok(())
 }
 
-/// Fails, for the test below to look at.
+/// Fails, so that the next test can check the output.
 #[tokio::test]
 #[ignore = "it fails on purpose"]
 async fn fails() {
@@ -122,20 +122,20 @@ async fn fails() {
 }
 
 #[test]
-fn test_that_fails_prints_the_transcript() {
+fn failing_test_prints_the_transcript() {
     let test = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "journal::fails"])
         .output()
         .unwrap();
     let output = String::from_utf8_lossy(&test.stdout);
     assert!(!test.status.success(), "{output}");
-    for expected in ["what happened in the sandbox", "sara: سلام", "→ add-on webhook.event ⇒ 200"] {
+    for expected in ["transcript of the sandbox", "sara: سلام", "→ add-on webhook.event ⇒ 200"] {
         assert!(output.contains(expected), "no {expected:?} in:\n{output}");
     }
 }
 
 #[tokio::test]
-async fn keys_and_foreign_tokens_are_not_in_the_journal() -> TestResult {
+async fn keys_and_foreign_tokens_are_redacted() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("app");
     app.set_identification_key("a-real-identification-key".parse()?);
@@ -156,7 +156,7 @@ async fn keys_and_foreign_tokens_are_not_in_the_journal() -> TestResult {
             "grant_type=refresh_token&refresh_token=some-real-token&client_secret=some-other-key".to_owned(),
         ),
     ] {
-        Ask::new(&sandbox, "POST", path).body(body).answer().await;
+        Ask::new(&sandbox, "POST", path).body(body).send().await;
     }
     let journal = format!("{:?}{}", sandbox.journal(), sandbox.transcript());
     for secret in ["some-other-key", "some-real-token", "a-real-identification-key", own.expose_secret()] {
@@ -167,25 +167,27 @@ async fn keys_and_foreign_tokens_are_not_in_the_journal() -> TestResult {
 }
 
 #[tokio::test]
-async fn body_that_is_not_json_is_cut_in_messages_and_whole_in_the_journal() -> TestResult {
+async fn non_json_body_is_truncated_in_messages_only() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("app");
     let page = format!("<!doctype html><title>Traceback</title>{}", "<p>frame</p>".repeat(1700));
-    let answer = page.clone();
+    let response = page.clone();
     app.set_events_url(app.set_handler(move |_| {
-        let body = answer.clone().into();
+        let body = response.clone().into();
         async move { Response::builder().status(500).body(body).unwrap() }
     }));
     let sara = sandbox.user("sara");
     let text = "سلام ".repeat(500);
     let error = sara.write(&sara.chat_with_bot(&app), &text).await.unwrap_err().to_string();
     assert!(
-        page.len() > 20_000 && error.contains("Traceback") && error.contains(&format!("({} bytes in all)", page.len()))
+        page.len() > 20_000
+            && error.contains("Traceback")
+            && error.contains(&format!("({} bytes in total)", page.len()))
     );
-    // The conversation and the JSON of the event hold the text, each whole.
+    // The conversation and the JSON of the event contain the full text.
     assert!(error.len() < 2 * text.len() + 2000, "{} bytes: {error}", error.len());
     let exchange = sandbox.journal().pop().unwrap();
     assert_eq!(exchange.response, page);
-    assert!(exchange.to_string().contains(text.trim()), "JSON is whole");
+    assert!(exchange.to_string().contains(text.trim()), "JSON is not truncated");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The promise: an app that calls too often is told so, by the clock of the sandbox.
+//! Promise: rate limits follow the sandbox's clock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::builder().manual_clock().in_process().await
 }
 
-/// A call that needs no permission of a user's.
+/// A call without an access token.
 async fn call(client: &Client) -> Result<(), Error> {
     client.execute(&kenar::operation::CreateUploadToken).await.map(drop)
 }
@@ -26,7 +26,7 @@ fn limited(result: Result<(), Error>) -> Option<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_no_limit_unless_one_is_set() -> TestResult {
+async fn calls_are_unlimited_by_default() -> TestResult {
     let sandbox = sandbox().await;
     let client = sandbox.client();
     for _ in 0..500 {
@@ -76,7 +76,7 @@ async fn daily_limit_ends_with_the_day_and_ignores_refusals() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_are_an_apps_own_and_not_of_the_token_endpoint() -> TestResult {
+async fn limits_are_per_app_and_not_for_tokens() -> TestResult {
     let sandbox = sandbox().await;
     let (app, other) = (sandbox.app("one"), sandbox.app("two"));
     app.set_limit_per_minute(0);
@@ -88,28 +88,28 @@ async fn limits_are_an_apps_own_and_not_of_the_token_endpoint() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_says_which_limit_it_was() -> TestResult {
+async fn response_names_the_exceeded_limit() -> TestResult {
     async fn refused(sandbox: &Sandbox, app: &App) -> (u16, serde_json::Value) {
         Ask::new(sandbox, "POST", "/experimental/open-platform/chat/upload")
             .key(app)
             .json(json!({}))
-            .json_answer()
+            .json_response()
             .await
     }
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_day(0);
-    let (status, answer) = refused(&sandbox, &app).await;
-    assert_eq!((status, &answer["code"]), (429, &json!(8)));
-    assert_eq!(answer["details"][0]["violations"][0]["subject"], "per day");
+    let (status, response) = refused(&sandbox, &app).await;
+    assert_eq!((status, &response["code"]), (429, &json!(8)));
+    assert_eq!(response["details"][0]["violations"][0]["subject"], "per day");
     app.set_limit_per_minute(0);
-    let (_, answer) = refused(&sandbox, &app).await;
-    assert_eq!(answer["message"], "the app's limit of 0 calls per minute is used up");
+    let (_, response) = refused(&sandbox, &app).await;
+    assert_eq!(response["message"], "rate limit exceeded: 0 calls per minute");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_waits_where_the_limit_ends_soon_enough() -> TestResult {
+async fn client_waits_for_a_limit_that_resets_soon() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_minute(1);
@@ -126,7 +126,7 @@ async fn client_waits_where_the_limit_ends_soon_enough() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn details_are_kept_for_whoever_looks() -> TestResult {
+async fn error_keeps_the_details_of_the_limit() -> TestResult {
     let sandbox = sandbox().await;
     let app = sandbox.app("app");
     app.set_limit_per_minute(0);

@@ -1,4 +1,4 @@
-//! The promises of the sandbox, each in a module.
+//! The tests of the sandbox, with a module for each promise.
 
 #[cfg(feature = "bin")]
 mod binary;

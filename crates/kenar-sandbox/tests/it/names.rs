@@ -1,4 +1,4 @@
-//! The promise: the sandbox answers to its own names and to no other, and its keys are nobody else's.
+//! Promise: the sandbox accepts only its own host names, and its keys are secret.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +11,7 @@ use kenar_sandbox::Sandbox;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The status that a request gets over a connection to this address.
+/// The status of a request over a connection to this address.
 async fn status(address: &str, method: &str, target: &str, hosts: &[&str]) -> u16 {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
@@ -34,7 +34,7 @@ const ROUTES: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn every_route_refuses_another_host() -> TestResult {
+async fn every_route_refuses_other_hosts() -> TestResult {
     for chat_page in [false, true] {
         let sandbox = Sandbox::builder().chat_page(chat_page).start().await?;
         let own = sandbox.url().strip_prefix("http://").unwrap().to_owned();
@@ -42,7 +42,7 @@ async fn every_route_refuses_another_host() -> TestResult {
         let foreign = format!("evil.example:{port}");
         for (method, path) in ROUTES {
             for hosts in [&[foreign.as_str()][..], &[], &[&own, &foreign], &["kenar"]] {
-                // A request without a host, or with two, is not one of HTTP/1.1.
+                // Not HTTP/1.1: a request without a `Host`, or with two.
                 let refused = status(&own, method, path, hosts).await;
                 assert!(refused == 421 || (refused == 400 && hosts.len() != 1), "{path} {hosts:?}: {refused}");
             }
@@ -57,7 +57,7 @@ async fn every_route_refuses_another_host() -> TestResult {
 }
 
 #[tokio::test]
-async fn every_own_name_reaches_the_sandbox() -> TestResult {
+async fn every_own_host_name_is_accepted() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let own = sandbox.url().strip_prefix("http://").unwrap().to_owned();
     let (_, port) = own.rsplit_once(':').unwrap();
@@ -69,7 +69,7 @@ async fn every_own_name_reaches_the_sandbox() -> TestResult {
 }
 
 #[tokio::test]
-async fn consent_page_is_recognised_under_every_own_name() -> TestResult {
+async fn consent_page_is_recognised_under_own_names() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("app");
     let oauth = app.oauth(REDIRECT)?;
@@ -87,15 +87,15 @@ async fn consent_page_is_recognised_under_every_own_name() -> TestResult {
 }
 
 #[tokio::test]
-async fn other_names_have_to_be_asked_for() -> TestResult {
+async fn other_host_names_must_be_allowed() -> TestResult {
     let builder = Sandbox::builder().listen_on(Ipv4Addr::UNSPECIFIED.into());
     let sandbox = builder.host_name("kenar").host_name("published:5050").start().await?;
     let own = sandbox.url().strip_prefix("http://").unwrap().to_owned();
     let (_, port) = own.rsplit_once(':').unwrap();
-    for (host, answered) in
+    for (host, expected) in
         [(format!("kenar:{port}"), 401), ("published:5050".to_owned(), 401), (format!("published:{port}"), 421)]
     {
-        assert_eq!(status(&own, "GET", "/v1/open-platform/users", &[&host]).await, answered, "{host}");
+        assert_eq!(status(&own, "GET", "/v1/open-platform/users", &[&host]).await, expected, "{host}");
     }
     let (sara, app) = (sandbox.user("sara"), sandbox.app("app"));
     app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
@@ -107,10 +107,10 @@ async fn other_names_have_to_be_asked_for() -> TestResult {
     Ok(())
 }
 
-/// `0.0.0.0` leads to this machine, and is no loopback address.
+/// `0.0.0.0` reaches this machine, but is not a loopback address.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn add_on_host_is_called_only_if_asked_for() -> TestResult {
+async fn add_on_host_is_called_only_if_allowed() -> TestResult {
     let addon = serve(Router::new()).await;
     let events = AppUrl::insecure(&addon.as_str().replace("127.0.0.1", "0.0.0.0"))?;
     for (asked_for, expected) in [(false, "add-on hosts"), (true, "404")] {
@@ -126,7 +126,7 @@ async fn add_on_host_is_called_only_if_asked_for() -> TestResult {
 }
 
 #[tokio::test]
-async fn keys_are_random_unless_a_seed_is_set() -> TestResult {
+async fn keys_are_random_without_a_seed() -> TestResult {
     let keys = async |seed: Option<u64>| {
         let builder = Sandbox::builder();
         let sandbox = seed.map_or(builder.clone(), |seed| builder.seed(seed)).in_process().await;

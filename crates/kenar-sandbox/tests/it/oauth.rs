@@ -1,4 +1,4 @@
-//! The promise: permission is asked for and turned into tokens as RFC 6749 and the platform's documents say.
+//! Promise: permission requests and tokens follow RFC 6749 and the platform's documents.
 
 use crate::support::{Ask, REDIRECT, TestResult, grant};
 use http::Response;
@@ -14,8 +14,8 @@ fn consent(fields: &[(&str, &str)]) -> String {
     format!("/oauth2/auth?{query}")
 }
 
-fn location(answer: &Response<bytes::Bytes>) -> Option<&str> {
-    answer.headers().get("location").map(|value| value.to_str().unwrap())
+fn location(response: &Response<bytes::Bytes>) -> Option<&str> {
+    response.headers().get("location").map(|value| value.to_str().unwrap())
 }
 
 /// An app with [`REDIRECT`] registered, and a user.
@@ -28,7 +28,7 @@ async fn scene() -> (Sandbox, App) {
 }
 
 #[tokio::test]
-async fn consent_page_is_shown_and_escapes_its_texts() -> TestResult {
+async fn consent_page_escapes_its_texts() -> TestResult {
     let (sandbox, _) = scene().await;
     sandbox.user("<b>");
     let query = [
@@ -38,9 +38,9 @@ async fn consent_page_is_shown_and_escapes_its_texts() -> TestResult {
         ("scope", "USER_ID offline_access"),
         ("state", STATE),
     ];
-    let answer = Ask::new(&sandbox, "GET", &consent(&query)).answer().await;
-    let page = std::str::from_utf8(answer.body())?;
-    assert_eq!(answer.status(), 200);
+    let response = Ask::new(&sandbox, "GET", &consent(&query)).send().await;
+    let page = std::str::from_utf8(response.body())?;
+    assert_eq!(response.status(), 200);
     for part in
         ["<code>USER_ID</code>", "<code>offline_access</code>", "<option>sara</option>", "<option>&lt;b&gt;</option>"]
     {
@@ -50,7 +50,7 @@ async fn consent_page_is_shown_and_escapes_its_texts() -> TestResult {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_an_address_that_is_not_registered() -> TestResult {
+async fn unregistered_redirect_uri_is_refused() -> TestResult {
     let (sandbox, _) = scene().await;
     for (client_id, redirect_uri) in [
         ("nobody", REDIRECT),
@@ -67,17 +67,17 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() -> TestResult {
             ("state", STATE),
         ]);
         for (method, form) in [("GET", &[][..]), ("POST", &[("user", "sara"), ("decision", "allow")][..])] {
-            let answer = Ask::new(&sandbox, method, &query).form(form).answer().await;
-            assert_eq!((answer.status().as_u16(), location(&answer)), (400, None), "{client_id} {redirect_uri}");
+            let response = Ask::new(&sandbox, method, &query).form(form).send().await;
+            assert_eq!((response.status().as_u16(), location(&response)), (400, None), "{client_id} {redirect_uri}");
         }
     }
     let journal = sandbox.journal();
-    assert!(journal[0].notes[0].to_string().contains("no app has the client_id \"nobody\""), "{}", journal[0]);
+    assert!(journal[0].notes[0].to_string().contains("unknown client_id \"nobody\""), "{}", journal[0]);
     Ok(())
 }
 
 #[tokio::test]
-async fn other_faults_are_told_to_the_app() -> TestResult {
+async fn other_errors_go_to_the_redirect_uri() -> TestResult {
     let (sandbox, _) = scene().await;
     let post = sandbox.add_post(&sandbox.user("sara"));
     let of_unknown = "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001";
@@ -86,13 +86,13 @@ async fn other_faults_are_told_to_the_app() -> TestResult {
         ("code", "USER_ID", "1234567", "invalid_state", "7 characters"),
         ("code", "USER_ID", "", "invalid_state", "0 characters"),
         ("token", "USER_ID", STATE, "unsupported_response_type", "`code`"),
-        ("code", "CHAT_CONVERSATION_REDE", STATE, "invalid_scope", "CHAT_CONVERSATION_REDE is not a scope"),
-        ("code", "CHAT_CONVERSATION_READ", STATE, "invalid_scope", "needs the id"),
-        ("code", "CHAT_MESSAGE_SEND", STATE, "invalid_scope", "needs the id"),
-        ("code", of_unknown, STATE, "invalid_scope", "no such conversation"),
-        ("code", "CHAT_POST_CONVERSATIONS_READ.nothing1", STATE, "invalid_scope", "no such post"),
+        ("code", "CHAT_CONVERSATION_REDE", STATE, "invalid_scope", "unknown scope CHAT_CONVERSATION_REDE"),
+        ("code", "CHAT_CONVERSATION_READ", STATE, "invalid_scope", "the resource id is missing"),
+        ("code", "CHAT_MESSAGE_SEND", STATE, "invalid_scope", "the resource id is missing"),
+        ("code", of_unknown, STATE, "invalid_scope", "conversation not found"),
+        ("code", "CHAT_POST_CONVERSATIONS_READ.nothing1", STATE, "invalid_scope", "post not found"),
         ("code", &with_id, STATE, "invalid_scope", "takes no id"),
-        ("code", "USER_ID__x", STATE, "invalid_scope", "not a scope"),
+        ("code", "USER_ID__x", STATE, "invalid_scope", "unknown scope"),
     ] {
         let query = consent(&[
             ("response_type", kind),
@@ -101,9 +101,9 @@ async fn other_faults_are_told_to_the_app() -> TestResult {
             ("scope", scope),
             ("state", state),
         ]);
-        let answer = Ask::new(&sandbox, "GET", &query).answer().await;
-        assert_eq!(answer.status(), 303, "{scope}");
-        let (to, query) = location(&answer).unwrap().split_once('?').unwrap();
+        let response = Ask::new(&sandbox, "GET", &query).send().await;
+        assert_eq!(response.status(), 303, "{scope}");
+        let (to, query) = location(&response).unwrap().split_once('?').unwrap();
         let fields: std::collections::BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         assert_eq!((to, fields["error"].as_str(), fields["state"].as_str()), (REDIRECT, error, state), "{scope}");
         assert!(fields["error_description"].contains(said), "{fields:?}");
@@ -112,7 +112,7 @@ async fn other_faults_are_told_to_the_app() -> TestResult {
 }
 
 #[tokio::test]
-async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
+async fn users_can_grant_only_their_own_resources() -> TestResult {
     let (sandbox, app) = scene().await;
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
     let post = sandbox.add_post(&sara);
@@ -127,15 +127,15 @@ async fn nobody_can_grant_what_is_not_theirs() -> TestResult {
     ] {
         let (url, state) = oauth.permission_url([&scope]);
         let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
-        let answer = Ask::new(&sandbox, "POST", path).form(&[("user", user), ("decision", "allow")]).answer().await;
-        let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state)?;
+        let response = Ask::new(&sandbox, "POST", path).form(&[("user", user), ("decision", "allow")]).send().await;
+        let callback = oauth.callback(location(&response).unwrap().split_once('?').unwrap().1, &state)?;
         assert_eq!(matches!(callback, Callback::Granted(_)), granted, "{user} {scope}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn decision_is_somebodys_and_one_of_two() -> TestResult {
+async fn decision_needs_a_person_and_allow_or_deny() -> TestResult {
     let (sandbox, app) = scene().await;
     let (url, state) = app.oauth(REDIRECT)?.permission_url([Scope::user_id()]);
     let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
@@ -145,9 +145,9 @@ async fn decision_is_somebodys_and_one_of_two() -> TestResult {
         &[("user", "sara"), ("decision", "perhaps")],
         &[("user", "nobody"), ("decision", "allow")],
     ] {
-        assert_eq!(Ask::new(&sandbox, "POST", path).form(form).answer().await.status(), 400, "{form:?}");
+        assert_eq!(Ask::new(&sandbox, "POST", path).form(form).send().await.status(), 400, "{form:?}");
     }
-    let denied = Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "deny")]).answer().await;
+    let denied = Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "deny")]).send().await;
     let callback = app.oauth(REDIRECT)?.callback(location(&denied).unwrap().split_once('?').unwrap().1, &state)?;
     let Callback::Denied(why) = callback else { panic!("{callback:?}") };
     assert_eq!(why.error.as_deref(), Some("access_denied"));
@@ -155,7 +155,7 @@ async fn decision_is_somebodys_and_one_of_two() -> TestResult {
 }
 
 #[tokio::test]
-async fn tokens_say_what_was_granted_and_that_they_are_the_sandboxs() -> TestResult {
+async fn tokens_have_granted_scopes_and_sandbox_prefix() -> TestResult {
     let (sandbox, app) = scene().await;
     let sara = sandbox.user("sara");
 
@@ -167,15 +167,15 @@ async fn tokens_say_what_was_granted_and_that_they_are_the_sandboxs() -> TestRes
     let long = grant(&sandbox, &app, &sara, [Scope::user_id(), Scope::offline_access()]).await;
     assert!(long.refresh_token.unwrap().expose_secret().starts_with("sandbox-refresh-token-"));
     let exchange = sandbox.journal().pop().unwrap();
-    let answer: Value = serde_json::from_str(&exchange.response)?;
-    assert_eq!(answer["expires_in"], 3600);
-    assert_eq!(answer["token_type"], "bearer");
-    assert_eq!(answer["scope"], "USER_ID offline_access");
+    let response: Value = serde_json::from_str(&exchange.response)?;
+    assert_eq!(response["expires_in"], 3600);
+    assert_eq!(response["token_type"], "bearer");
+    assert_eq!(response["scope"], "USER_ID offline_access");
     Ok(())
 }
 
 #[tokio::test]
-async fn refresh_gives_a_new_pair_while_the_old_still_works() -> TestResult {
+async fn refresh_returns_new_tokens_and_old_ones_work() -> TestResult {
     let (sandbox, app) = scene().await;
     let oauth = app.oauth(REDIRECT)?;
     let sara = sandbox.user("sara");
@@ -192,13 +192,13 @@ async fn refresh_gives_a_new_pair_while_the_old_still_works() -> TestResult {
     Ok(())
 }
 
-/// A code, and the fields that exchange it.
+/// An authorization code, and the form fields of its exchange.
 async fn code(sandbox: &Sandbox, app: &App) -> Vec<(String, String)> {
     let oauth = app.oauth(REDIRECT).unwrap();
     let (url, state) = oauth.permission_url([Scope::user_id()]);
     let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
-    let answer = Ask::new(sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
-    let callback = oauth.callback(location(&answer).unwrap().split_once('?').unwrap().1, &state).unwrap();
+    let response = Ask::new(sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).send().await;
+    let callback = oauth.callback(location(&response).unwrap().split_once('?').unwrap().1, &state).unwrap();
     let Callback::Granted(code) = callback else { panic!("{callback:?}") };
     let request = kenar::request::Operation::request(
         &oauth.app().exchange_request(code, kenar::model::Timestamp::now()),
@@ -211,11 +211,11 @@ async fn code(sandbox: &Sandbox, app: &App) -> Vec<(String, String)> {
 
 async fn exchange(sandbox: &Sandbox, fields: &[(String, String)]) -> (u16, Value) {
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    Ask::new(sandbox, "POST", "/oauth2/token").form(&fields).json_answer().await
+    Ask::new(sandbox, "POST", "/oauth2/token").form(&fields).json_response().await
 }
 
 #[tokio::test]
-async fn bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
+async fn invalid_exchange_gets_rfc_6749_errors() -> TestResult {
     let (sandbox, app) = scene().await;
     sandbox.app("other").oauth(REDIRECT)?;
     for (field, value, status, error) in [
@@ -233,9 +233,9 @@ async fn bad_exchange_is_refused_as_rfc_6749_says() -> TestResult {
         let mut fields = code(&sandbox, &app).await;
         fields.retain(|(name, _)| name != field);
         fields.extend(value.map(|value| (field.to_owned(), value.to_owned())));
-        let (got, answer) = exchange(&sandbox, &fields).await;
-        assert_eq!((got, answer["error"].as_str()), (status, Some(error)), "{field} {value:?}: {answer}");
-        assert!(answer["error_description"].is_string(), "{answer}");
+        let (got, response) = exchange(&sandbox, &fields).await;
+        assert_eq!((got, response["error"].as_str()), (status, Some(error)), "{field} {value:?}: {response}");
+        assert!(response["error_description"].is_string(), "{response}");
     }
     Ok(())
 }
@@ -247,25 +247,25 @@ async fn code_works_once_and_only_as_a_form() -> TestResult {
     let json: serde_json::Map<_, _> =
         fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
 
-    let (status, answer) = Ask::new(&sandbox, "POST", "/oauth2/token").json(json.into()).json_answer().await;
-    assert_eq!((status, answer["error"].as_str()), (400, Some("invalid_request")));
+    let (status, response) = Ask::new(&sandbox, "POST", "/oauth2/token").json(json.into()).json_response().await;
+    assert_eq!((status, response["error"].as_str()), (400, Some("invalid_request")));
 
     let (status, _) = exchange(&sandbox, &fields).await;
     assert_eq!(status, 200);
-    let (status, answer) = exchange(&sandbox, &fields).await;
-    assert_eq!((status, answer["error"].as_str()), (400, Some("invalid_grant")));
+    let (status, response) = exchange(&sandbox, &fields).await;
+    assert_eq!((status, response["error"].as_str()), (400, Some("invalid_grant")));
     Ok(())
 }
 
 #[tokio::test]
-async fn clients_own_flow_works_with_a_state_that_was_stored() -> TestResult {
+async fn client_flow_works_with_a_stored_state() -> TestResult {
     let (sandbox, app) = scene().await;
     let oauth = app.oauth(REDIRECT)?;
     let (url, state) = oauth.permission_url([Scope::user_phone()]);
     let kept = state.expose_secret().to_owned();
     let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
-    let answer = Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).answer().await;
-    let query = location(&answer).unwrap().split_once('?').unwrap().1;
+    let response = Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]).send().await;
+    let query = location(&response).unwrap().split_once('?').unwrap().1;
     let Callback::Granted(code) = oauth.callback(query, &OAuthState::restore(kept)?)? else { panic!("{query}") };
     assert!(oauth.exchange(code).await?.grants(&Scope::user_phone()));
     Ok(())

@@ -1,5 +1,4 @@
-//! The promise: the chat page does what a person would do in Divar, shows text as text, and is driven by nobody but its
-//! own page in a browser on this machine.
+//! Promise: the chat page acts like Divar, shows text as text, and accepts requests only from itself.
 
 use std::time::Duration;
 
@@ -18,18 +17,18 @@ async fn with_page() -> Sandbox {
     Sandbox::builder().chat_page(true).start().await.unwrap()
 }
 
-/// What the page's own script does.
+/// Performs an act, as the page's script does.
 async fn act(sandbox: &Sandbox, act: &str, body: Value) -> Value {
     let ask = Ask::new(sandbox, "POST", &format!("/chat/act/{act}")).header("origin", sandbox.url()).json(body);
-    let (status, outcome) = ask.json_answer().await;
+    let (status, outcome) = ask.json_response().await;
     assert_eq!(status, 200, "{act}: {outcome}");
     outcome
 }
 
 async fn get(sandbox: &Sandbox, path: &str) -> Value {
-    let (status, answer) = Ask::new(sandbox, "GET", path).json_answer().await;
+    let (status, response) = Ask::new(sandbox, "GET", path).json_response().await;
     assert_eq!(status, 200, "{path}");
-    answer
+    response
 }
 
 fn query(fields: &[(&str, &str)]) -> String {
@@ -37,28 +36,28 @@ fn query(fields: &[(&str, &str)]) -> String {
 }
 
 async fn messages(sandbox: &Sandbox, me: &User, chat: &str) -> Vec<Value> {
-    let answer = get(sandbox, &format!("/chat/messages?{}", query(&[("me", me.name()), ("chat", chat)]))).await;
-    answer["messages"].as_array().unwrap().clone()
+    let response = get(sandbox, &format!("/chat/messages?{}", query(&[("me", me.name()), ("chat", chat)]))).await;
+    response["messages"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn there_is_no_page_unless_it_is_asked_for() -> TestResult {
+async fn page_is_off_by_default() -> TestResult {
     let sandbox = Sandbox::start().await?;
     assert_eq!(sandbox.chat_page_url(), None);
     for path in ["/", "/chat/", "/chat/overview", "/chat/page.js"] {
-        assert_eq!(Ask::new(&sandbox, "GET", path).answer().await.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(Ask::new(&sandbox, "GET", path).send().await.status(), StatusCode::NOT_FOUND, "{path}");
     }
     let sandbox = with_page().await;
     assert_eq!(sandbox.chat_page_url(), Some(format!("{}/chat/", sandbox.url())));
-    assert_eq!(Ask::new(&sandbox, "GET", "/").answer().await.headers()["location"], sandbox.chat_page_url().unwrap());
+    assert_eq!(Ask::new(&sandbox, "GET", "/").send().await.headers()["location"], sandbox.chat_page_url().unwrap());
     Ok(())
 }
 
 #[tokio::test]
-async fn page_comes_whole_and_under_a_strict_policy() -> TestResult {
+async fn page_is_complete_with_a_strict_policy() -> TestResult {
     let sandbox = with_page().await;
-    let answer = Ask::new(&sandbox, "GET", "/chat/").answer().await;
-    let policies: Vec<_> = answer.headers().get_all("content-security-policy").iter().collect();
+    let response = Ask::new(&sandbox, "GET", "/chat/").send().await;
+    let policies: Vec<_> = response.headers().get_all("content-security-policy").iter().collect();
     assert!(!policies.iter().any(|policy| policy.to_str().unwrap().contains("unsafe")), "{policies:?}");
     for part in [
         "default-src 'none'",
@@ -69,9 +68,9 @@ async fn page_comes_whole_and_under_a_strict_policy() -> TestResult {
     ] {
         assert!(policies.iter().any(|policy| policy.to_str().unwrap().contains(part)), "{part}: {policies:?}");
     }
-    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
 
-    let page = String::from_utf8(answer.body().to_vec())?;
+    let page = String::from_utf8(response.body().to_vec())?;
     for inline in ["<style", " style=", " onclick=", " onload=", "javascript:", "<script>"] {
         assert!(!page.contains(inline), "{inline}");
     }
@@ -83,10 +82,10 @@ async fn page_comes_whole_and_under_a_strict_policy() -> TestResult {
     let mut seen = 0;
     while let Some(name) = names.get(seen).cloned() {
         seen += 1;
-        assert!(!name.contains("//"), "{name} is not the page's own");
-        let answer = Ask::new(&sandbox, "GET", &format!("/chat/{name}")).answer().await;
-        assert_eq!(answer.status(), 200, "{name}");
-        let text = String::from_utf8(answer.body().to_vec())?;
+        assert!(!name.contains("//"), "{name} is from elsewhere");
+        let response = Ask::new(&sandbox, "GET", &format!("/chat/{name}")).send().await;
+        assert_eq!(response.status(), 200, "{name}");
+        let text = String::from_utf8(response.body().to_vec())?;
         for markup in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "@import"] {
             assert!(!text.contains(markup), "{name} has {markup}");
         }
@@ -99,7 +98,7 @@ async fn page_comes_whole_and_under_a_strict_policy() -> TestResult {
 }
 
 #[tokio::test]
-async fn no_other_site_reads_it_or_drives_it() -> TestResult {
+async fn other_sites_cannot_read_or_act() -> TestResult {
     let sandbox = with_page().await;
     let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&sandbox.user("ali"));
     let said = json!({ "me": "ali", "chat": chat.id(), "said": { "text": "سلام" } });
@@ -113,26 +112,26 @@ async fn no_other_site_reads_it_or_drives_it() -> TestResult {
     let port = own.rsplit_once(':').unwrap().1;
     assert_eq!(status_by_host(&sandbox, &format!("localhost:{port}"), "/chat/overview?me=ali").await, "200");
     for path in ["/chat/overview?me=ali", "/chat/messages", "/chat/journal", "/chat/live"] {
-        let status = Ask::new(&sandbox, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
+        let status = Ask::new(&sandbox, "GET", path).header("sec-fetch-site", "cross-site").send().await.status();
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
     }
     let write = || Ask::new(&sandbox, "POST", "/chat/act/write").json(said.clone());
-    assert_eq!(write().answer().await.status(), StatusCode::FORBIDDEN, "from nowhere");
+    assert_eq!(write().send().await.status(), StatusCode::FORBIDDEN, "without an origin");
     for origin in ["null", &other, "http://127.0.0.1:1"] {
-        assert_eq!(write().header("origin", origin).answer().await.status(), StatusCode::FORBIDDEN, "{origin}");
+        assert_eq!(write().header("origin", origin).send().await.status(), StatusCode::FORBIDDEN, "{origin}");
     }
     let address = format!("/chat/send?{}", query(&[("me", "ali"), ("chat", chat.id().as_str()), ("kind", "file")]));
     let send = Ask::new(&sandbox, "POST", &address).header("origin", &other).body("bytes");
-    assert_eq!(send.answer().await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(send.send().await.status(), StatusCode::FORBIDDEN);
     assert_eq!(chat.messages().len(), 0, "{}", chat.transcript());
 
-    assert_eq!(write().header("origin", &own).answer().await.status(), StatusCode::OK);
+    assert_eq!(write().header("origin", &own).send().await.status(), StatusCode::OK);
     assert_eq!(chat.messages().len(), 1);
     Ok(())
 }
 
 #[tokio::test]
-async fn permission_is_not_given_by_another_site() -> TestResult {
+async fn other_sites_cannot_grant_permissions() -> TestResult {
     let sandbox = with_page().await;
     sandbox.user("sara");
     let app = sandbox.app("app");
@@ -140,36 +139,36 @@ async fn permission_is_not_given_by_another_site() -> TestResult {
     let path = url.as_str().strip_prefix(sandbox.url()).unwrap();
     let allow = || Ask::new(&sandbox, "POST", path).form(&[("user", "sara"), ("decision", "allow")]);
     for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
-        assert_eq!(allow().header("origin", origin).answer().await.status(), StatusCode::FORBIDDEN, "{origin}");
+        assert_eq!(allow().header("origin", origin).send().await.status(), StatusCode::FORBIDDEN, "{origin}");
     }
-    assert_eq!(allow().header("origin", sandbox.url()).answer().await.status(), StatusCode::SEE_OTHER);
-    assert_eq!(allow().answer().await.status(), StatusCode::SEE_OTHER, "a test, without a browser");
+    assert_eq!(allow().header("origin", sandbox.url()).send().await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(allow().send().await.status(), StatusCode::SEE_OTHER, "a test, without a browser");
 
-    let page = Ask::new(&sandbox, "GET", path).answer().await;
+    let page = Ask::new(&sandbox, "GET", path).send().await;
     let policy = page.headers()["content-security-policy"].to_str()?;
     assert!(policy.contains("frame-ancestors 'self'") && policy.contains("script-src 'self'"), "{policy}");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_said_stays_text() -> TestResult {
+async fn messages_stay_text() -> TestResult {
     let sandbox = with_page().await;
     let (sara, ali) = (sandbox.user("sara"), sandbox.user("<i>ali</i>"));
     let chat = sandbox.add_post(&sara).conversation_with(&ali);
     let text = "<script>alert(1)</script> & \"سلام\"";
     act(&sandbox, "write", json!({ "me": ali.name(), "chat": chat.id(), "said": { "text": text } })).await;
     let path = format!("/chat/messages?{}", query(&[("me", sara.name()), ("chat", chat.id().as_str())]));
-    let answer = Ask::new(&sandbox, "GET", &path).answer().await;
-    assert_eq!(answer.headers()["content-type"], "application/json");
-    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
-    let shown: Value = serde_json::from_slice(answer.body())?;
+    let response = Ask::new(&sandbox, "GET", &path).send().await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    let shown: Value = serde_json::from_slice(response.body())?;
     assert_eq!(shown["messages"][0]["message"]["text"], text);
     assert_eq!(shown["messages"][0]["person"], "<i>ali</i>");
     Ok(())
 }
 
 #[tokio::test]
-async fn each_sees_their_own_conversations_and_nobody_elses() -> TestResult {
+async fn people_see_only_their_own_conversations() -> TestResult {
     let sandbox = with_page().await;
     let [sara, ali, reza] = ["sara", "ali", "reza"].map(|name| sandbox.user(name));
     let chat = sandbox.add_post(&sara).conversation_with(&ali);
@@ -182,21 +181,21 @@ async fn each_sees_their_own_conversations_and_nobody_elses() -> TestResult {
     let overview = get(&sandbox, "/chat/overview?me=reza").await;
     assert_eq!(overview["chats"], json!([]));
     let path = format!("/chat/messages?{}", query(&[("me", reza.name()), ("chat", chat.id().as_str())]));
-    assert_eq!(Ask::new(&sandbox, "GET", &path).answer().await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(Ask::new(&sandbox, "GET", &path).send().await.status(), StatusCode::NOT_FOUND);
     let outcome = act(&sandbox, "write", json!({ "me": "reza", "chat": chat.id(), "said": { "text": "من؟" } })).await;
     assert!(outcome["error"].as_str().is_some_and(|why| why.contains("reza")), "{outcome}");
     Ok(())
 }
 
 #[tokio::test]
-async fn buttons_are_pressed_by_their_place_and_do_what_divar_does() -> TestResult {
+async fn buttons_are_pressed_by_position() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
     let ali = sandbox.user("ali");
     let chat = ali.chat_with_bot(&app);
     let post = sandbox.add_post(&sandbox.user("sara")).token().clone();
-    // Captions need not tell buttons apart: those of a game's empty squares do not.
+    // Captions need not be unique, for example on the empty squares of a game.
     let grid = ButtonGrid::from([
         ButtonRow::from([
             Button::dynamic_action("·", json!({ "at": "0" })),
@@ -228,14 +227,14 @@ async fn buttons_are_pressed_by_their_place_and_do_what_divar_does() -> TestResu
     for (row, column) in [(2, 1), (0, 2), (9, 0)] {
         assert!(act(&sandbox, "press", at(row, column)).await["error"].is_string(), "{row} {column}");
     }
-    addon.answers_with(StatusCode::INTERNAL_SERVER_ERROR);
+    addon.responds_with(StatusCode::INTERNAL_SERVER_ERROR);
     let outcome = act(&sandbox, "press", at(0, 0)).await;
     assert!(outcome["error"].as_str().is_some_and(|why| why.contains("500")), "{outcome}");
     Ok(())
 }
 
 #[tokio::test]
-async fn app_is_opened_and_its_chatbot_started_from_a_conversation() -> TestResult {
+async fn app_and_chatbot_start_from_a_conversation() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     app.set_title("افزونه");
@@ -255,7 +254,7 @@ async fn app_is_opened_and_its_chatbot_started_from_a_conversation() -> TestResu
 }
 
 #[tokio::test]
-async fn people_posts_and_conversations_are_made_on_the_page() -> TestResult {
+async fn page_creates_people_posts_and_conversations() -> TestResult {
     let sandbox = with_page().await;
     for name in ["سارا", "ali"] {
         assert_eq!(act(&sandbox, "new-person", json!({ "name": name })).await, json!({}));
@@ -308,7 +307,7 @@ async fn acts_send_post_and_payment_events() -> TestResult {
 }
 
 #[tokio::test]
-async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
+async fn media_are_shown_but_active_content_is_not() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let ali = sandbox.user("ali");
@@ -319,7 +318,7 @@ async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
         ask.header("origin", sandbox.url())
             .header("content-type", content_type)
             .body("0123456789")
-            .json_answer()
+            .json_response()
             .await
             .1
     };
@@ -342,19 +341,19 @@ async fn media_are_shown_and_what_could_run_is_a_file() -> TestResult {
         (3, "image_data", "image/png", "inline"),
     ] {
         let link = shown[place]["message"][data]["link"].as_str().unwrap().strip_prefix(sandbox.url()).unwrap();
-        let answer = Ask::new(&sandbox, "GET", link).answer().await;
-        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!((header("content-type"), &answer.body()[..]), (content_type.to_owned(), &b"0123456789"[..]));
+        let response = Ask::new(&sandbox, "GET", link).send().await;
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!((header("content-type"), &response.body()[..]), (content_type.to_owned(), &b"0123456789"[..]));
         assert!(header("content-disposition").starts_with(disposition), "{link}");
         assert!(header("content-security-policy").contains("sandbox"), "{link}");
-        let part = Ask::new(&sandbox, "GET", link).header("range", "bytes=2-4").answer().await;
+        let part = Ask::new(&sandbox, "GET", link).header("range", "bytes=2-4").send().await;
         assert_eq!((part.status().as_u16(), &part.body()[..]), (206, &b"234"[..]));
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn journal_masks_secrets_and_events_are_delivered_again() -> TestResult {
+async fn journal_masks_secrets_and_redelivers_events() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
@@ -374,7 +373,7 @@ async fn journal_masks_secrets_and_events_are_delivered_again() -> TestResult {
         let is_secret = secret.starts_with("sandbox-") || secret.starts_with("c2FuZGJveC");
         assert!(!is_secret || !text.contains(secret), "{secret} is shown");
     }
-    assert!(secrets.contains("sandbox-access-token"), "the test looks for nothing: {secrets}");
+    assert!(secrets.contains("sandbox-access-token"), "the test has no secret to look for: {secrets}");
 
     let event = lines.as_array().unwrap().iter().find(|line| line["operation"] == "webhook.event").unwrap();
     assert!(event["curl"].as_str().unwrap().contains("-H \"authorization: $KENAR_IDENTIFICATION_KEY\""), "{event}");
@@ -386,21 +385,21 @@ async fn journal_masks_secrets_and_events_are_delivered_again() -> TestResult {
         assert!(act(&sandbox, "redeliver", json!({ "number": number })).await["error"].is_string());
     }
     let after = get(&sandbox, &format!("/chat/journal?after={}", event["number"])).await;
-    assert_eq!(after.as_array().unwrap().len(), 1, "only what came after");
+    assert_eq!(after.as_array().unwrap().len(), 1, "only later exchanges");
     Ok(())
 }
 
-/// The status of a request under another name; the transports give a request the name of where they send it.
+/// The status of a request with another `Host`, which the transports cannot send.
 async fn status_by_host(sandbox: &Sandbox, host: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(sandbox.url().strip_prefix("http://").unwrap()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap().to_owned()
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    String::from_utf8_lossy(&response).split(' ').nth(1).unwrap().to_owned()
 }
 
-/// The stream of events, read as it comes.
+/// A stream of server-sent events.
 struct Live(TcpStream, String);
 
 impl Live {
@@ -412,12 +411,12 @@ impl Live {
         Self(stream, String::new())
     }
 
-    /// Reads until there were this many events; says whether the stream goes on.
+    /// Reads until there were this many events. Returns `false` at the end of the stream.
     async fn read_to(&mut self, events: usize) -> bool {
         while self.1.matches("data: ").count() < events {
             let mut buffer = [0; 4096];
             let read = tokio::time::timeout(Duration::from_secs(5), self.0.read(&mut buffer)).await;
-            match read.unwrap_or_else(|_| panic!("no event number {events} came: {:?}", self.1)).unwrap() {
+            match read.unwrap_or_else(|_| panic!("timed out before event {events}: {:?}", self.1)).unwrap() {
                 0 => return false,
                 length => self.1.push_str(&String::from_utf8_lossy(&buffer[..length])),
             }
@@ -427,26 +426,26 @@ impl Live {
 }
 
 #[tokio::test]
-async fn page_is_told_of_each_change_until_the_sandbox_stops() -> TestResult {
+async fn live_stream_reports_changes_until_the_end() -> TestResult {
     let sandbox = with_page().await;
     let ali = sandbox.user("ali");
     let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
     let mut live = Live::open(&sandbox).await;
-    assert!(live.read_to(1).await, "one comes at once");
+    assert!(live.read_to(1).await, "the first event is immediate");
     assert!(live.1.contains("content-type: text/event-stream"), "{:?}", live.1);
 
     ali.write(&chat, "سلام").await?;
     assert!(live.read_to(2).await, "the message");
     sandbox.shutdown().await;
-    assert!(!live.read_to(99).await, "it ends");
+    assert!(!live.read_to(99).await, "the stream ends");
     Ok(())
 }
 
-/// The status of something the page would not send, or of what another site sends.
+/// The status and body of any `POST` with any origin.
 async fn posts(sandbox: &Sandbox, path: &str, origin: &str, body: impl Into<String>) -> (StatusCode, String) {
     let ask = Ask::new(sandbox, "POST", path).header("origin", origin).header("content-type", "application/json");
-    let answer = ask.body(body).answer().await;
-    (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
+    let response = ask.body(body).send().await;
+    (response.status(), String::from_utf8_lossy(response.body()).into_owned())
 }
 
 async fn active(sandbox: &Sandbox) -> Vec<Value> {
@@ -454,7 +453,7 @@ async fn active(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult {
+async fn fault_is_limited_or_active_until_switched_off() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
@@ -479,7 +478,7 @@ async fn fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult
     assert!(send().await.is_err());
     assert_eq!((&active(&sandbox).await[0]["left"], &active(&sandbox).await[0]["strikes"]), (&json!(1), &json!(1)));
     assert!(send().await.is_err());
-    assert_eq!(active(&sandbox).await.len(), 1, "it struck as often as it was to");
+    assert_eq!(active(&sandbox).await.len(), 1, "it triggered twice and is gone");
     send().await?;
 
     let open = json!({ "me": "ali", "chat": chat.id(), "app": "app" });
@@ -489,14 +488,14 @@ async fn fault_is_switched_on_for_a_few_times_or_until_it_is_off() -> TestResult
     }
     assert_eq!(active(&sandbox).await[0]["strikes"], 2);
     assert_eq!(act(&sandbox, "fault-off", json!({ "id": 2 })).await, json!({}));
-    assert_eq!(act(&sandbox, "fault-off", json!({ "id": 2 })).await, json!({}), "it is off already");
+    assert_eq!(act(&sandbox, "fault-off", json!({ "id": 2 })).await, json!({}), "already off");
     assert_eq!(active(&sandbox).await, [] as [Value; 0]);
     assert_eq!(act(&sandbox, "open", open).await, json!({ "url": addon.url.join(["page"]) }));
     Ok(())
 }
 
 #[tokio::test]
-async fn every_fault_that_is_offered_can_be_switched_on() {
+async fn every_offered_fault_can_be_switched_on() {
     let sandbox = with_page().await;
     let choices = get(&sandbox, "/chat/faults").await;
     let names = |of: &str| choices[of].as_array().unwrap().clone();
@@ -531,7 +530,7 @@ async fn every_fault_that_is_offered_can_be_switched_on() {
 }
 
 #[tokio::test]
-async fn what_is_no_fault_and_no_session_is_a_bad_request() {
+async fn invalid_fault_or_session_is_a_bad_request() {
     let sandbox = with_page().await;
     let own = sandbox.url().to_owned();
     for bad in [
@@ -573,7 +572,7 @@ async fn what_is_no_fault_and_no_session_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn no_other_site_switches_faults_or_has_the_session() {
+async fn other_sites_cannot_use_faults_or_sessions() {
     let sandbox = with_page().await;
     let session = get(&sandbox, "/chat/session").await.to_string();
     let fault = json!({ "at": "any_call", "fault": "html" }).to_string();
@@ -584,24 +583,21 @@ async fn no_other_site_switches_faults_or_has_the_session() {
             assert_eq!(posts(&sandbox, path, origin, body).await.0, StatusCode::FORBIDDEN, "{path} {origin}");
         }
         for path in ["/chat/session", "/chat/faults"] {
-            let status = Ask::new(&sandbox, "GET", path).header("origin", origin).answer().await.status();
+            let status = Ask::new(&sandbox, "GET", path).header("origin", origin).send().await.status();
             assert_eq!(status, StatusCode::FORBIDDEN, "{path} {origin}");
         }
     }
     for path in ["/chat/session", "/chat/faults"] {
-        let status = Ask::new(&sandbox, "GET", path).header("sec-fetch-site", "cross-site").answer().await.status();
+        let status = Ask::new(&sandbox, "GET", path).header("sec-fetch-site", "cross-site").send().await.status();
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
         assert_eq!(status_by_host(&sandbox, "evil.example", path).await, "421", "{path}");
     }
-    assert_eq!(
-        Ask::new(&sandbox, "POST", "/chat/session").body(session).answer().await.status(),
-        StatusCode::FORBIDDEN
-    );
+    assert_eq!(Ask::new(&sandbox, "POST", "/chat/session").body(session).send().await.status(), StatusCode::FORBIDDEN);
     assert_eq!(active(&sandbox).await, [] as [Value; 0]);
 }
 
 #[tokio::test]
-async fn session_is_saved_and_played_again() -> TestResult {
+async fn session_is_saved_and_replayed() -> TestResult {
     let sandbox = with_page().await;
     let app = sandbox.app("app");
     let addon = AddOn::of(&app).await;
@@ -615,9 +611,9 @@ async fn session_is_saved_and_played_again() -> TestResult {
     let press = json!({ "me": "ali", "chat": chat.id(), "message": message, "row": 0, "column": 0 });
     act(&sandbox, "press", press).await;
 
-    let answer = Ask::new(&sandbox, "GET", "/chat/session").answer().await;
-    assert!(answer.headers()["content-disposition"].to_str()?.starts_with("attachment"));
-    let saved = String::from_utf8(answer.body().to_vec())?;
+    let response = Ask::new(&sandbox, "GET", "/chat/session").send().await;
+    assert!(response.headers()["content-disposition"].to_str()?.starts_with("attachment"));
+    let saved = String::from_utf8(response.body().to_vec())?;
     let mut webhooks_only: Value = serde_json::from_str(&saved)?;
     webhooks_only["steps"].as_array_mut().unwrap().retain(|step| step["kind"] == "webhook");
     let play = async |session: &str| {
@@ -629,7 +625,7 @@ async fn session_is_saved_and_played_again() -> TestResult {
     let seen = addon.seen().len();
     let same = json!([{ "app": "app", "webhooks": 2, "calls": 0, "differences": [], "error": null }]);
     assert_eq!(play(&webhooks_only.to_string()).await, same);
-    assert_eq!(addon.seen().len(), seen + 2, "the webhooks came again");
+    assert_eq!(addon.seen().len(), seen + 2, "the webhooks were sent again");
 
     addon.replies(DynamicActionReply::toast("نه"));
     let other = play(&webhooks_only.to_string()).await;
@@ -637,15 +633,15 @@ async fn session_is_saved_and_played_again() -> TestResult {
     assert_eq!(other[0]["differences"][0]["expected"]["body"], json!({ "text_message": "بله" }));
     assert_eq!(other[0]["differences"][0]["found"]["body"], json!({ "text_message": "نه" }));
 
-    // To nobody: the app is not in this sandbox.
+    // The app does not exist in this sandbox.
     let unknown = play(&webhooks_only.to_string().replace(r#""app":"app""#, r#""app":"nobody""#)).await;
-    assert_eq!(unknown[0]["error"], "there is no app nobody");
+    assert_eq!(unknown[0]["error"], "app not found: nobody");
     assert_eq!(play(&get(&with_page().await, "/chat/session").await.to_string()).await, json!([]));
     Ok(())
 }
 
 #[tokio::test]
-async fn call_that_does_not_come_again_is_told() -> TestResult {
+async fn missing_call_is_a_difference() -> TestResult {
     let sandbox = Sandbox::builder().chat_page(true).time_limit(Duration::from_millis(200)).start().await?;
     let app = sandbox.app("app");
     let _addon = AddOn::of(&app).await;

@@ -1,4 +1,4 @@
-//! The promise: what people do, and what becomes of posts and payments, reaches the add-on as documented.
+//! Promise: actions of people, post updates and payments reach the add-on as documented.
 
 use crate::support::{AddOn, TestResult};
 use kenar::webhook::{COMPLETION_URL, Event, PaymentTransaction, TouchPoint, TransactionState, UntrustedDirectLink};
@@ -63,13 +63,13 @@ async fn direct_link_fetches_the_page_with_post_and_return_url() -> TestResult {
     let sara = sandbox.user("sara");
     let post = sandbox.add_post(&sara);
     let error = sara.follow_direct_link(&post, &app).await.unwrap_err().to_string();
-    assert!(error.starts_with("bot has no direct link"), "{error}");
+    assert!(error.starts_with("no Fallback URL for the app bot"), "{error}");
 
     app.set_fallback_url(addon.url.join(["page"]).with_query("lang", "fa"));
     let visit = sara.follow_direct_link(&post, &app).await?;
     assert!(visit.text().starts_with("page /page?lang=fa&post_token="), "{}", visit.text());
     let link = UntrustedDirectLink::parse(visit.url().query().unwrap());
     assert_eq!((link.post_token(), link.return_url().as_str()), (Some(post.token()), COMPLETION_URL));
-    assert!(addon.seen().is_empty(), "the app is not asked");
+    assert!(addon.seen().is_empty(), "the app gets no webhook");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The promise: with `Permissions`, an add-on comes through a sandbox's hours and faults as it has to on the platform.
+//! Promise: `Permissions` survives hours and faults in the sandbox, as it must on the platform.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ struct Scene {
     subscribed: Arc<Semaphore>,
 }
 
-/// Sara permits all that is needed. The add-on subscribes again after each refresh.
+/// Sara granted all needed scopes. The add-on renews its subscription after each refresh.
 async fn scene() -> Scene {
     let sandbox = Sandbox::builder().manual_clock().in_process().await;
     let app = sandbox.app("app");
@@ -88,7 +88,7 @@ async fn day_of_calls_takes_a_refresh_each_hour() -> TestResult {
 }
 
 #[tokio::test]
-async fn events_go_on_after_a_refresh() -> TestResult {
+async fn events_continue_after_a_refresh() -> TestResult {
     let scene = scene().await;
     let addon = AddOn::of(&scene.app).await;
     let chat = scene.sandbox.add_post(&scene.sara).conversation_with(&scene.sandbox.user("ali"));
@@ -100,7 +100,7 @@ async fn events_go_on_after_a_refresh() -> TestResult {
         scene.access_token().await?;
         let subscribed = tokio::time::timeout(MINUTE, scene.subscribed.acquire()).await;
         subscribed.expect("subscribed again after the refresh")?.forget();
-        // The old subscription is over.
+        // The old subscription has ended.
         scene.sandbox.advance(2 * MINUTE);
     }
     let heard: Vec<_> = addon.seen().iter().map(|event| event["new_message"]["text"].clone()).collect();
@@ -109,12 +109,12 @@ async fn events_go_on_after_a_refresh() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_answers_do_not_cost_the_permission() -> TestResult {
+async fn lost_responses_do_not_lose_the_permission() -> TestResult {
     let scene = scene().await;
     scene.sandbox.advance(HOUR);
     let lost = scene.sandbox.inject(Fault::response_lost()).times(5).on::<RefreshTokens>();
     assert!(matches!(scene.access_token().await, Err(TokensError::Refresh(_))));
-    // Nobody asks for a while; by then the old pair is of no use.
+    // After the pause, the old tokens no longer work.
     tokio::time::sleep(MINUTE).await;
     scene.sandbox.advance(3 * MINUTE);
     assert_eq!((lost.times_triggered(), scene.refreshes()), (5, 6), "{}", scene.sandbox.transcript());
@@ -123,7 +123,7 @@ async fn lost_answers_do_not_cost_the_permission() -> TestResult {
 }
 
 #[tokio::test]
-async fn permission_that_is_taken_back_can_be_given_again() -> TestResult {
+async fn revoked_permission_can_be_granted_again() -> TestResult {
     let scene = scene().await;
     let client = scene.app.client();
     let by = scene.access_token().await?;
@@ -142,7 +142,7 @@ async fn permission_that_is_taken_back_can_be_given_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn key_without_the_permission_is_not_answered_with_refreshes() -> TestResult {
+async fn key_without_permission_causes_one_refresh() -> TestResult {
     let scene = scene().await;
     let without = scene.app.client_with_only([ApiKeyPermission::EVENTS_REGISTER_SUBSCRIPTION]);
     let mut by = scene.access_token().await?;
@@ -152,7 +152,7 @@ async fn key_without_the_permission_is_not_answered_with_refreshes() -> TestResu
     for _ in 0..5 {
         assert!(matches!(scene.replace(&by).await, Err(TokensError::RefusedAfterRefresh)));
     }
-    assert_eq!(scene.access_token().await?, by, "other calls can be made with it");
+    assert_eq!(scene.access_token().await?, by, "other calls can still use it");
     assert_eq!(scene.refreshes(), 1);
     Ok(())
 }

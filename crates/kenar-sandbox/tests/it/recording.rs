@@ -1,4 +1,4 @@
-//! The promise: a session is kept, without secrets, and shows later whether an add-on still does the same.
+//! Promise: a recorded session has no secrets, and its replay shows changes in an add-on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +12,7 @@ use kenar::{BotMessage, Button, ChatApi as _, Scope};
 use kenar_sandbox::{App, Difference, Recording, RecordingError, Sandbox, StartFrom, Webhook, WebhookFault};
 use serde_json::{Value, json};
 
-/// A chatbot that counts, with an excuse for each thing that a test wants it to do otherwise.
+/// A chatbot that counts messages, with options to behave differently.
 #[derive(Clone, Copy, Default)]
 struct Moods {
     rude: bool,
@@ -25,14 +25,14 @@ static VISITS: AtomicU64 = AtomicU64::new(0);
 
 fn bot(app: &App, moods: Moods) {
     let (verifier, client) = (app.verifier(), app.client());
-    let answer = move |request: Request<Bytes>| {
+    let response = move |request: Request<Bytes>| {
         let (verifier, client) = (verifier.clone(), client.clone());
         async move {
             let (headers, body) = (request.headers(), request.body());
             match request.uri().path() {
                 "/open" => {
                     verifier.open_app(headers, body).unwrap();
-                    // Another id each time, as an add-on should.
+                    // A new id each time, as in a real add-on.
                     let id = format!("visit-{:016x}", VISITS.fetch_add(1, Ordering::Relaxed));
                     let page = format!("https://addon.example/visits/{id}?secret=hunter2");
                     OpenAppReply::to(page.parse().unwrap()).into_http_response()
@@ -47,7 +47,7 @@ fn bot(app: &App, moods: Moods) {
                     }
                     let Event::ChatbotMessage(message) = verifier.event(headers, body).unwrap() else { panic!() };
                     let text = format!("{}!", message.text().unwrap_or("؟"));
-                    // The answer comes after the webhook's, as it should.
+                    // Sent after the response to the webhook, as in a real add-on.
                     tokio::spawn(async move {
                         let id = &message.conversation.id;
                         let button = Button::dynamic_action("این", json!({ "text": text }));
@@ -62,13 +62,13 @@ fn bot(app: &App, moods: Moods) {
             }
         }
     };
-    let url = app.set_handler(answer);
+    let url = app.set_handler(response);
     app.set_open_app_url(url.join(["open"]))
         .set_events_url(url.join(["events"]))
         .set_dynamic_action_url(url.join(["pressed"]));
 }
 
-/// A conversation with the bot, an opening and a press.
+/// A session with a message to the bot, an opened app and a pressed button.
 async fn session(seed: u64) -> Result<(Sandbox, Recording), Box<dyn std::error::Error>> {
     let sandbox = Sandbox::builder().seed(seed).manual_clock().in_process().await;
     let app = sandbox.app("bot");
@@ -88,7 +88,7 @@ async fn session(seed: u64) -> Result<(Sandbox, Recording), Box<dyn std::error::
 }
 
 async fn replay(recording: &Recording, moods: Moods) -> Result<Vec<Difference>, Box<dyn std::error::Error>> {
-    // Another seed: the ids are the recording's all the same.
+    // With another seed, the ids are still those of the recording.
     let sandbox = Sandbox::builder().seed(99).in_process().await;
     let app = sandbox.app("bot");
     bot(&app, moods);
@@ -96,7 +96,7 @@ async fn replay(recording: &Recording, moods: Moods) -> Result<Vec<Difference>, 
 }
 
 #[tokio::test]
-async fn same_add_on_does_the_same() -> TestResult {
+async fn same_add_on_has_no_differences() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let read = Recording::from_json(&recording.to_json()?)?;
     assert_eq!(read, recording);
@@ -105,7 +105,7 @@ async fn same_add_on_does_the_same() -> TestResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_does_otherwise_is_told() -> TestResult {
+async fn changed_behaviour_is_a_difference() -> TestResult {
     let (_kenar, recording) = session(1).await?;
 
     let [difference] = &replay(&recording, Moods { rude: true, ..Moods::default() }).await?[..] else { panic!() };
@@ -128,7 +128,7 @@ async fn what_it_does_otherwise_is_told() -> TestResult {
 }
 
 #[tokio::test]
-async fn people_and_what_they_said_are_there_again() -> TestResult {
+async fn restore_brings_back_people_and_messages() -> TestResult {
     let (before, recording) = session(1).await?;
     let sandbox = Sandbox::builder().seed(5).in_process().await;
     let app = sandbox.app("bot");
@@ -144,7 +144,7 @@ async fn people_and_what_they_said_are_there_again() -> TestResult {
 }
 
 #[tokio::test]
-async fn no_secret_is_kept() -> TestResult {
+async fn recording_has_no_secrets() -> TestResult {
     let (sandbox, _) = session(1).await?;
     let app = sandbox.app("bot");
     let sara = sandbox.user("sara");
@@ -165,7 +165,7 @@ async fn no_secret_is_kept() -> TestResult {
 }
 
 #[tokio::test]
-async fn recording_is_a_file_with_a_version() -> TestResult {
+async fn recording_file_has_a_version() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let path = std::env::temp_dir().join(format!("kenar-recording-{}.json", std::process::id()));
     recording.save(&path)?;
@@ -184,7 +184,7 @@ async fn recording_is_a_file_with_a_version() -> TestResult {
 }
 
 #[tokio::test]
-async fn recording_of_another_app_has_nothing_to_compare() -> TestResult {
+async fn recording_of_another_app_has_no_differences() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("another");
@@ -193,16 +193,16 @@ async fn recording_of_another_app_has_nothing_to_compare() -> TestResult {
 }
 
 #[tokio::test]
-async fn webhook_without_an_answer_is_an_error() -> TestResult {
+async fn webhook_without_a_response_is_an_error() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let sandbox = Sandbox::in_process().await;
     let error = sandbox.replay(&recording, &sandbox.app("bot")).await.unwrap_err().to_string();
-    assert!(error.contains("has no address for webhook.event"), "{error}");
+    assert!(error.contains("no URL for webhook.event"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn session_is_gone_on_with() -> TestResult {
+async fn restored_session_continues() -> TestResult {
     let (before, _) = session(1).await?;
     let chat = before.user("sara").chat_with_bot(&before.app("bot"));
     before.user("sara").block(&chat)?;

@@ -1,4 +1,4 @@
-//! What the tests of the sandbox share.
+//! Shared test code.
 #![allow(dead_code)]
 
 use std::future::Future;
@@ -32,7 +32,7 @@ pub async fn serve(router: Router) -> AppUrl {
 type Later<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 type OnEvent = Arc<dyn Fn(Event) -> Later<'static> + Send + Sync>;
 
-/// An add-on that keeps what it is sent, and answers as it is told.
+/// An add-on that records webhooks and sends prepared responses.
 #[derive(Clone)]
 pub struct AddOn {
     pub url: AppUrl,
@@ -50,7 +50,7 @@ struct Inner {
 }
 
 impl AddOn {
-    /// Serves it, and enters its addresses in the panel.
+    /// Serves the add-on, and sets its URLs in the panel.
     pub async fn of(app: &App) -> Self {
         let inner = Arc::new(Inner {
             verifier: app.verifier(),
@@ -61,7 +61,7 @@ impl AddOn {
             status: Mutex::new(StatusCode::OK),
             page: Mutex::default(),
         });
-        let url = serve(Router::new().fallback(answer).with_state(Arc::clone(&inner))).await;
+        let url = serve(Router::new().fallback(respond).with_state(Arc::clone(&inner))).await;
         app.set_open_app_url(url.join(["open"]))
             .set_events_url(url.join(["events"]))
             .set_dynamic_action_url(url.join(["pressed"]));
@@ -69,7 +69,7 @@ impl AddOn {
         Self { url, inner }
     }
 
-    /// The bodies that were sent to it, in order.
+    /// The bodies of received webhooks, in order.
     pub fn seen(&self) -> Vec<Value> {
         self.inner.seen.lock().unwrap().clone()
     }
@@ -82,7 +82,7 @@ impl AddOn {
         *self.inner.reply.lock().unwrap() = reply;
     }
 
-    pub fn answers_with(&self, status: StatusCode) {
+    pub fn responds_with(&self, status: StatusCode) {
         *self.inner.status.lock().unwrap() = status;
     }
 
@@ -91,7 +91,7 @@ impl AddOn {
     }
 }
 
-async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Response<axum::body::Body> {
+async fn respond(State(inner): State<Arc<Inner>>, request: Request) -> http::Response<axum::body::Body> {
     let (parts, body) = request.into_parts();
     if parts.method == Method::GET {
         return http::Response::new(format!("page {}", parts.uri).into());
@@ -123,7 +123,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> http::Resp
     response
 }
 
-/// A plain request to the sandbox, with nothing of the client in between.
+/// A plain HTTP request to the sandbox, without the client.
 pub struct Ask(http::Request<Body>, kenar_sandbox::SandboxTransport);
 
 impl Ask {
@@ -160,23 +160,23 @@ impl Ask {
         self.header("content-type", "application/x-www-form-urlencoded").body(form)
     }
 
-    pub async fn answer(self) -> http::Response<bytes::Bytes> {
-        self.try_answer().await.unwrap()
+    pub async fn send(self) -> http::Response<bytes::Bytes> {
+        self.try_send().await.unwrap()
     }
 
-    pub async fn try_answer(self) -> Result<http::Response<bytes::Bytes>, kenar::transport::TransportError> {
+    pub async fn try_send(self) -> Result<http::Response<bytes::Bytes>, kenar::transport::TransportError> {
         self.1.send(self.0).await
     }
 
-    /// The status, and the JSON.
-    pub async fn json_answer(self) -> (u16, Value) {
-        let answer = self.answer().await;
-        (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
+    /// The status and the JSON body.
+    pub async fn json_response(self) -> (u16, Value) {
+        let response = self.send().await;
+        (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or_default())
     }
 
     /// The status and the `google.rpc.Status` code.
     pub async fn refusal(self) -> (u16, i64) {
-        let (status, json) = self.json_answer().await;
+        let (status, json) = self.json_response().await;
         assert!(json["message"].is_string() && json["details"].is_array(), "no google.rpc.Status: {json}");
         (status, json["code"].as_i64().unwrap())
     }
@@ -184,14 +184,14 @@ impl Ask {
 
 pub const REDIRECT: &str = "http://127.0.0.1:1/oauth";
 
-/// Gives the app these scopes in the user's name, the way a browser would.
+/// Grants scopes to the app in the user's name, as a browser would.
 pub async fn grant(sandbox: &Sandbox, app: &App, user: &User, scopes: impl IntoIterator<Item = Scope>) -> TokenSet {
     let oauth = app.oauth(REDIRECT).unwrap();
     let (url, state) = oauth.permission_url(scopes);
     let url = url.as_str().strip_prefix(sandbox.url()).unwrap().to_owned();
     let form = [("user", user.name()), ("decision", "allow")];
-    let answer = Ask::new(sandbox, "POST", &url).form(&form).answer().await;
-    let to = answer.headers()["location"].to_str().unwrap();
+    let response = Ask::new(sandbox, "POST", &url).form(&form).send().await;
+    let to = response.headers()["location"].to_str().unwrap();
     let (_, query) = to.split_once('?').unwrap();
     let Callback::Granted(code) = oauth.callback(query, &state).unwrap() else { panic!("refused: {to}") };
     oauth.exchange(code).await.unwrap()

@@ -1,4 +1,4 @@
-//! The promise: media are taken in the documented formats and sizes, and are then sent by their tokens.
+//! Promise: uploads accept the documented formats and sizes, and messages refer to them by token.
 
 use crate::support::{Ask, TestResult};
 use kenar::model::{MessageContent, MessageKind};
@@ -11,7 +11,7 @@ async fn token(app: &App) -> String {
     token.expose_secret().to_owned()
 }
 
-/// One part by hand, to get it wrong.
+/// Sends a handwritten, possibly invalid part.
 async fn upload(
     sandbox: &Sandbox,
     kind: &str,
@@ -27,7 +27,7 @@ async fn upload(
         .bearer(token)
         .header("content-type", "multipart/form-data; boundary=x")
         .body(body)
-        .json_answer()
+        .json_response()
         .await
 }
 
@@ -55,7 +55,7 @@ async fn each_kind_is_uploaded_and_sent() -> TestResult {
 }
 
 #[tokio::test]
-async fn video_of_the_greatest_size_goes_through() -> TestResult {
+async fn video_of_maximum_size_is_accepted() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let source = MediaSource::bytes(vec![0; usize::try_from(MediaKind::Video.max_bytes())?]);
     sandbox.app("bot").client().upload_media(Media::video("long.mp4", source)?).await?;
@@ -65,7 +65,7 @@ async fn video_of_the_greatest_size_goes_through() -> TestResult {
 }
 
 #[tokio::test]
-async fn bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
+async fn invalid_upload_keeps_its_token_valid() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let token = token(&app).await;
@@ -80,18 +80,18 @@ async fn bad_upload_is_refused_and_its_token_stays_good() -> TestResult {
         ("voice", r#"name="file"; filename="a.m4a""#, voice + 1, 413),
         ("voice", r#"name="file"; filename="a.m4a""#, voice, 200),
     ] {
-        let (got, answer) = upload(&sandbox, kind, &token, disposition, size).await;
-        assert_eq!(got, status, "{kind} {disposition} {size}: {answer}");
-        assert_eq!(answer["status"] == "ok", status == 200, "{answer}");
+        let (got, response) = upload(&sandbox, kind, &token, disposition, size).await;
+        assert_eq!(got, status, "{kind} {disposition} {size}: {response}");
+        assert_eq!(response["status"] == "ok", status == 200, "{response}");
     }
     let not_multipart =
         Ask::new(&sandbox, "POST", "/upload/image").bearer(&token).json(serde_json::json!({})).refusal().await;
-    assert_eq!(not_multipart, (401, 16), "the token was used by the one that went through");
+    assert_eq!(not_multipart, (401, 16), "the successful upload used the token");
     Ok(())
 }
 
 #[tokio::test]
-async fn upload_needs_a_token_of_its_own() -> TestResult {
+async fn upload_needs_an_upload_token() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let app = sandbox.app("bot");
     let good = r#"name="file"; filename="a.png""#;
@@ -108,7 +108,7 @@ async fn upload_needs_a_token_of_its_own() -> TestResult {
 }
 
 #[tokio::test]
-async fn medium_is_of_the_app_that_uploaded_it() -> TestResult {
+async fn media_belong_to_the_uploading_app() -> TestResult {
     let sandbox = Sandbox::start().await?;
     let (one, two) = (sandbox.app("one"), sandbox.app("two"));
     let media = one.client().upload_media(Media::image("a.png", MediaSource::bytes("a"))?).await?;
@@ -119,7 +119,7 @@ async fn medium_is_of_the_app_that_uploaded_it() -> TestResult {
 }
 
 #[tokio::test]
-async fn link_in_a_message_leads_to_the_bytes() -> TestResult {
+async fn link_in_a_message_serves_the_file() -> TestResult {
     for sandbox in [Sandbox::in_process().await, Sandbox::start().await?] {
         let app = sandbox.app("bot");
         app.set_events_url(app.set_handler(|_| async { http::Response::default() }));
@@ -137,19 +137,22 @@ async fn link_in_a_message_leads_to_the_bytes() -> TestResult {
             assert_eq!(image.size_bytes, Some(100_000));
             let link = image.link.as_deref().unwrap();
             let path = link.strip_prefix(sandbox.url()).unwrap();
-            let answer = Ask::new(&sandbox, "GET", path).answer().await;
-            assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &content_type.parse()?));
-            assert!(*answer.body() == photo, "{} bytes", answer.body().len());
+            let response = Ask::new(&sandbox, "GET", path).send().await;
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["content-type"]),
+                (200, &content_type.parse()?)
+            );
+            assert!(*response.body() == photo, "{} bytes", response.body().len());
         }
         let last = sandbox.journal().pop().unwrap();
-        assert_eq!((last.operation, last.response.as_str()), ("media.fetch", "(100000 bytes that are not text)"));
-        assert_eq!(Ask::new(&sandbox, "GET", "/media/nothing").answer().await.status(), 404);
+        assert_eq!((last.operation, last.response.as_str()), ("media.fetch", "(100000 bytes, not UTF-8)"));
+        assert_eq!(Ask::new(&sandbox, "GET", "/media/nothing").send().await.status(), 404);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn people_send_all_that_a_message_can_hold() -> TestResult {
+async fn people_send_every_kind_of_content() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("bot");
     app.set_events_url(app.set_handler(|_| async { http::Response::default() }));

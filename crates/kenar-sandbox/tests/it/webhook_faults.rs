@@ -1,5 +1,4 @@
-//! The promise: whatever way a webhook comes, late, twice, forged or in another dialect, an add-on built on the crate
-//! reads it or refuses it, and goes on.
+//! Promise: an add-on built on the SDK handles late, duplicate, forged and differently written webhooks.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,7 +16,7 @@ use kenar::webhook::{
 use kenar::{BotMessage, Button, ChatApi as _, Scope};
 use kenar_sandbox::{App, Chat, Dialect, EventFault, Post, Sandbox, TimeForm, User, Webhook, WebhookFault};
 
-/// What an add-on read.
+/// A webhook as the add-on read it.
 #[derive(Clone, Debug, PartialEq)]
 enum Read {
     Opened(Box<OpenApp>),
@@ -25,7 +24,7 @@ enum Read {
     Pressed(DynamicAction),
 }
 
-/// An add-on in this process that keeps what it reads, and refuses what it has to.
+/// An add-on in this process that records webhooks and refuses invalid ones.
 #[derive(Clone)]
 struct AddOn {
     verifier: Verifier,
@@ -38,8 +37,8 @@ impl AddOn {
         let addon = Self { verifier: app.verifier(), read: Arc::default(), headers: Arc::default() };
         let handler = addon.clone();
         let url = app.set_handler(move |request| {
-            let answer = handler.answer(&request).unwrap_or_else(Rejection::into_http_response);
-            async move { answer }
+            let response = handler.response(&request).unwrap_or_else(Rejection::into_http_response);
+            async move { response }
         });
         app.set_open_app_url(url.join(["open"]))
             .set_events_url(url.join(["events"]))
@@ -47,7 +46,7 @@ impl AddOn {
         addon
     }
 
-    fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Rejection> {
+    fn response(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Rejection> {
         let (headers, body) = (request.headers(), request.body());
         *self.headers.lock().unwrap() = Some(headers.clone());
         match request.uri().path() {
@@ -77,7 +76,7 @@ impl AddOn {
         std::mem::take(&mut *self.read.lock().unwrap())
     }
 
-    /// The one webhook that came.
+    /// The only recorded webhook.
     fn one(&self) -> Read {
         let mut all = self.take();
         assert_eq!(all.len(), 1, "{all:?}");
@@ -126,7 +125,7 @@ async fn scene() -> Scene {
 }
 
 #[tokio::test]
-async fn what_comes_twice_is_the_same_message() -> TestResult {
+async fn duplicate_event_is_the_same_message() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     sandbox.inject(WebhookFault::Duplicate).on_webhook(Webhook::Event);
     sara.write(&bot, "سلام").await?;
@@ -139,7 +138,7 @@ async fn what_comes_twice_is_the_same_message() -> TestResult {
 }
 
 #[tokio::test]
-async fn press_comes_twice_too() -> TestResult {
+async fn dynamic_action_can_be_duplicated() -> TestResult {
     let Scene { sandbox, app, addon, sara, bot, .. } = scene().await;
     let message = BotMessage::text("؟").buttons([[Button::dynamic_action("این", serde_json::json!({ "x": "1" }))]]);
     app.client().send_bot_message(bot.id(), &message).await?;
@@ -151,7 +150,7 @@ async fn press_comes_twice_too() -> TestResult {
 }
 
 #[tokio::test]
-async fn event_is_overtaken_by_the_next_one() -> TestResult {
+async fn held_back_event_follows_the_next_one() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     sandbox.inject(EventFault::OutOfOrder).times(2).on_events();
     for text in ["یک", "دو", "سه", "چهار"] {
@@ -162,23 +161,23 @@ async fn event_is_overtaken_by_the_next_one() -> TestResult {
 }
 
 #[tokio::test]
-async fn what_is_lost_never_comes_and_is_in_the_journal() -> TestResult {
+async fn lost_webhook_is_only_in_the_journal() -> TestResult {
     let Scene { sandbox, app, addon, sara, bot, chat, .. } = scene().await;
     sandbox.inject(WebhookFault::Lost).on_webhook(Webhook::Event);
     sara.write(&bot, "سلام").await?;
     assert_eq!(addon.take(), []);
     let last = sandbox.journal().pop().unwrap();
     assert_eq!((last.operation, last.status), ("webhook.event", None));
-    assert!(last.notes.iter().any(|note| note.to_string().contains("never came")), "{last}");
+    assert!(last.notes.iter().any(|note| note.to_string().contains("not sent")), "{last}");
 
     sandbox.inject(WebhookFault::Lost).on_webhook(Webhook::OpenApp);
     let error = sara.open_app(&chat, &app).await.unwrap_err().to_string();
-    assert!(error.starts_with("a fault kept the webhook back"), "{error}");
+    assert!(error.starts_with("an injected fault held the webhook back"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_forged_or_broken_is_refused_and_nobody_notices() -> TestResult {
+async fn refused_invalid_webhook_is_not_an_error() -> TestResult {
     let Scene { sandbox, app, addon, sara, bot, chat, .. } = scene().await;
     for (fault, status) in [(WebhookFault::WrongKey, 401), (WebhookFault::NoKey, 401), (WebhookFault::Garbled, 400)] {
         sandbox.inject(fault.clone()).on_webhook(Webhook::Event);
@@ -187,37 +186,34 @@ async fn what_is_forged_or_broken_is_refused_and_nobody_notices() -> TestResult 
         assert_eq!((last.operation, last.status), ("webhook.event", Some(status)), "{last}");
         sandbox.inject(fault).on_webhook(Webhook::OpenApp);
         let error = sara.open_app(&chat, &app).await.unwrap_err().to_string();
-        assert!(error.contains("as it should"), "{error}");
+        assert!(error.contains("as it must"), "{error}");
         assert_eq!(addon.take(), []);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn add_on_that_takes_what_it_has_to_refuse_is_found_out() -> TestResult {
+async fn accepted_invalid_webhook_is_an_error() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let app = sandbox.app("careless");
     app.set_events_url(app.set_handler(|_| async { Response::default() }));
     let sara = sandbox.user("sara");
     let chat = sara.chat_with_bot(&app);
     for (fault, what) in [
-        (WebhookFault::WrongKey, "a wrong key"),
-        (WebhookFault::NoKey, "no key"),
-        (WebhookFault::Garbled, "half a body"),
+        (WebhookFault::WrongKey, "wrong key"),
+        (WebhookFault::NoKey, "missing key"),
+        (WebhookFault::Garbled, "truncated body"),
     ] {
         sandbox.inject(fault).on_webhook(Webhook::Event);
         let error = sara.write(&chat, "سلام").await.unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("has to refuse {what} with a status of the 400s, and answered 200")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("accepted a webhook with a {what}: status 200 OK instead of 4xx")), "{error}");
         assert!(error.contains("sara: سلام"), "no transcript: {error}");
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_late_comes_late_and_in_order() -> TestResult {
+async fn delayed_events_stay_in_order() -> TestResult {
     let Scene { sandbox, addon, sara, ali, bot, chat, .. } = scene().await;
     sandbox.inject(WebhookFault::Delay(Duration::from_secs(30))).on_webhook(Webhook::Event);
     let began = tokio::time::Instant::now();
@@ -230,7 +226,7 @@ async fn what_is_late_comes_late_and_in_order() -> TestResult {
 }
 
 #[tokio::test]
-async fn event_of_an_unknown_kind_is_still_answered() -> TestResult {
+async fn unknown_event_type_gets_a_response() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     sandbox.inject(EventFault::UnknownKind).on_events();
     sara.write(&bot, "سلام").await?;
@@ -242,7 +238,7 @@ async fn event_of_an_unknown_kind_is_still_answered() -> TestResult {
 }
 
 #[tokio::test]
-async fn fault_that_is_taken_away_strikes_no_more() -> TestResult {
+async fn removed_fault_never_triggers() -> TestResult {
     let Scene { sandbox, addon, sara, bot, .. } = scene().await;
     let twice = sandbox.inject(WebhookFault::Duplicate).always().on_webhook(Webhook::Event);
     for _ in 0..3 {
@@ -258,7 +254,7 @@ fn contact() -> MessageContent {
     MessageContent::Contact(Contact::new("+989990000001").name("سارا"))
 }
 
-/// Everything that an add-on is ever told, in an order; each as the add-on read it.
+/// Sends every kind of webhook, and returns them as the add-on read them.
 async fn tell_all(scene: &Scene, dialect: Option<Dialect>) -> Result<Vec<Read>, Box<dyn std::error::Error>> {
     let Scene { sandbox, app, addon, sara, ali, post, chat, bot } = scene;
     let mut injected = Vec::new();
@@ -301,7 +297,7 @@ fn message(read: &Read) -> Option<&MessageEvent> {
     }
 }
 
-/// What is the same in every dialect: which conversation, who, and what the app gave.
+/// The fields that are equal in every wire form: conversation, user and the app's data.
 fn essence(read: &Read) -> String {
     match read {
         Read::Opened(opened) => format!(
@@ -349,7 +345,7 @@ fn compare(dialect: Dialect, told: &MessageEvent, plain: &MessageEvent) {
     match dialect {
         Dialect::SentAt(TimeForm::Null | TimeForm::Missing) => assert_eq!(told.sent_at, None, "{name}"),
         Dialect::SentAt(TimeForm::Seconds | TimeForm::Millis) => {
-            // The clock stands still, and messages of one instant are a microsecond apart.
+            // With a manual clock, simultaneous messages are a microsecond apart.
             let apart = plain.sent_at.unwrap().saturating_since(told.sent_at.unwrap());
             assert!(apart < Duration::from_millis(1), "{name}");
         }
@@ -375,7 +371,7 @@ async fn each_dialect_changes_something() -> TestResult {
     tell_all(&scene, None).await?;
     plain.extend(bodies(&scene.sandbox));
     for dialect in Dialect::ALL.iter().copied() {
-        // Of answers alone, or of headers.
+        // These affect only responses or headers.
         if matches!(
             dialect,
             Dialect::PhoneNumbers | Dialect::EmptyResponse | Dialect::UnderscoreHeader | Dialect::NoVersionHeader
@@ -390,14 +386,14 @@ async fn each_dialect_changes_something() -> TestResult {
     Ok(())
 }
 
-/// What was sent to the add-on.
+/// The requests to the add-on.
 fn bodies(sandbox: &Sandbox) -> impl Iterator<Item = String> {
     let journal = sandbox.journal().into_iter();
     journal.filter(|exchange| exchange.operation.starts_with("webhook.")).map(|exchange| exchange.request)
 }
 
 #[tokio::test]
-async fn version_is_told_by_one_header_or_another_or_none() -> TestResult {
+async fn version_header_has_two_spellings_or_is_missing() -> TestResult {
     let Scene { sandbox, app, addon, sara, chat, .. } = scene().await;
     let seen = |name: &str| {
         addon.headers.lock().unwrap().as_ref().unwrap().get(name).map(|value| value.to_str().unwrap().to_owned())
@@ -423,7 +419,7 @@ async fn version_is_told_by_one_header_or_another_or_none() -> TestResult {
 }
 
 #[tokio::test]
-async fn first_version_names_both_sides_and_the_place() -> TestResult {
+async fn version_1_has_both_sides_and_the_location() -> TestResult {
     let Scene { sandbox: _kenar, app, addon, sara, ali, chat, post, bot } = scene().await;
     app.set_open_app_version(ApiVersion::V1);
     let place = Location { latitude: 35.7, longitude: 51.4 };
@@ -453,7 +449,7 @@ async fn first_version_names_both_sides_and_the_place() -> TestResult {
 }
 
 #[tokio::test]
-async fn app_is_opened_on_the_page_of_a_post() -> TestResult {
+async fn app_is_opened_from_a_post_page() -> TestResult {
     let Scene { sandbox: _kenar, app, addon, sara, ali, post, .. } = scene().await;
     for (user, side) in [(&sara, Side::Supply), (&ali, Side::Demand)] {
         user.open_app_on_post(&post, &app).await?;
@@ -465,7 +461,7 @@ async fn app_is_opened_on_the_page_of_a_post() -> TestResult {
 }
 
 #[tokio::test]
-async fn subscriber_to_all_posts_is_not_told_of_retired_ones() -> TestResult {
+async fn subscriber_to_all_posts_gets_no_retired_posts() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let (one, all) = (sandbox.app("one"), sandbox.app("all"));
     let (addon_of_one, addon_of_all) = (AddOn::of(&one), AddOn::of(&all));
@@ -495,7 +491,7 @@ async fn subscriber_to_all_posts_is_not_told_of_retired_ones() -> TestResult {
     };
     let [publish, ongoing, retire, archive] = kinds;
     let expected = [(publish.clone(), true), (ongoing.clone(), true), (retire, false), (archive, false)];
-    assert_eq!(told(&addon_of_one), expected, "of a post that is gone, the token alone is told");
+    assert_eq!(told(&addon_of_one), expected, "a removed post has only its token");
     assert_eq!(told(&addon_of_all), [(publish.clone(), true), (ongoing, true), (publish, true)]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `kenar-sandbox`: Kenar on your own machine, for add-ons in any language.
+//! `kenar-sandbox`: a local sandbox of Kenar for add-ons in any language.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use self::options::Command;
 use self::settings::Settings;
 
-/// The exit code for a command line or a configuration that cannot be used.
+/// The exit code for an invalid command line or configuration.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(Command::Print(text)) => print(&text),
         Ok(Command::Run(settings)) => run(*settings),
         Err(why) => {
-            eprintln!("kenar-sandbox: {why}\n`kenar-sandbox --help` lists the options");
+            eprintln!("kenar-sandbox: {why}\nrun `kenar-sandbox --help` for the options");
             return USAGE.into();
         }
     };
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
-    // Installed before anything is printed: a reader may send a signal at once.
+    // Before the first output: a reader may send a signal as soon as it sees it.
     let stop = signal::stop()?;
     let (json, save) = (settings.json, settings.save.clone());
     let started = setup::start(settings).await?;
@@ -56,7 +56,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     print(&if json { report::json_line(&serde_json::json!({ "session": session }))? } else { "\n".to_owned() })
 }
 
-/// Writes to standard output, which may have been closed.
+/// Writes to standard output. A closed pipe is not an error.
 fn print(text: &str) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -1,4 +1,4 @@
-//! The command line and the environment: one table of options for both.
+//! The options of the command line and the environment, in one table.
 
 use std::ffi::OsString;
 use std::fmt::{Display, Write as _};
@@ -10,7 +10,7 @@ use lexopt::Arg;
 use super::settings::{AppSettings, OpenAppVersion, PersonSettings, PostSettings, Settings, permission};
 use super::setup::SLUG;
 
-/// What the command line asks for.
+/// The action that the command line requests.
 #[derive(Debug)]
 pub(crate) enum Command {
     Run(Box<Settings>),
@@ -18,10 +18,10 @@ pub(crate) enum Command {
     Print(String),
 }
 
-/// An option: `--name` on the command line, `KENAR_SANDBOX_NAME` or `KENAR_NAME` in the environment.
+/// An option: the flag `--name`, and the variable `KENAR_SANDBOX_NAME` or `KENAR_NAME`.
 struct Opt {
     name: &'static str,
-    /// What stands for the value in the help; a switch has none.
+    /// The placeholder of the value in the help. `None` for a switch.
     value: Option<&'static str>,
     help: &'static str,
     sets: Sets,
@@ -52,98 +52,100 @@ const fn app(
 }
 
 const OPTIONS: &[Opt] = &[
-    sandbox("port", Some("PORT"), "Port; 0 for any free one [default: 4040]", |all, value| set(&mut all.port, value)),
+    sandbox("port", Some("PORT"), "Port to listen on; 0 for any free port [default: 4040]", |all, value| {
+        set(&mut all.port, value)
+    }),
     sandbox("listen", Some("ADDRESS"), "IP address to listen on, such as 0.0.0.0 [default: loopback]", |all, value| {
         set(&mut all.listen, value)
     }),
     sandbox(
         "host-name",
         Some("NAME"),
-        "Answer to this name too, such as a compose service; repeat for more",
+        "Further host name to accept, such as a Compose service; repeatable",
         |all, value| {
             all.host_names.push(value.to_owned());
             Ok(())
         },
     ),
-    sandbox("addon-host", Some("NAME"), "Call add-ons on this host over plain http; repeat for more", |all, value| {
+    sandbox("addon-host", Some("NAME"), "Further add-on host to call over plain http; repeatable", |all, value| {
         all.addon_hosts.push(value.to_owned());
         Ok(())
     }),
-    sandbox("seed", Some("NUMBER"), "Make keys, ids and tokens follow from this number", |all, value| {
+    sandbox("seed", Some("NUMBER"), "Seed of all keys, ids and tokens [default: random]", |all, value| {
         set(&mut all.seed, value)
     }),
-    sandbox("time-limit", Some("SECONDS"), "Longest wait for the add-on's response [default: 5]", |all, value| {
+    sandbox("time-limit", Some("SECONDS"), "Timeout for responses of add-ons [default: 5]", |all, value| {
         let seconds: f64 = parsed(value)?;
         all.time_limit = Some(seconds.try_into()?);
         Ok(())
     }),
-    sandbox("manual-clock", None, "Use a clock that moves only when it is told to", |all, value| {
+    sandbox("manual-clock", None, "Use a clock that moves only through `advance`", |all, value| {
         all.manual_clock = parsed(value)?;
         Ok(())
     }),
     sandbox(
         "chat-page",
         None,
-        "Serve the chat page; tests use it too [default: true; --chat-page=false]",
+        "Serve the chat page and its API for tests [default: true; --chat-page=false]",
         |all, value| set(&mut all.chat_page, value),
     ),
-    sandbox("person", Some("NAME"), "Add a person; repeat for more", |all, value| {
+    sandbox("person", Some("NAME"), "Add a person; repeatable", |all, value| {
         all.people.push(PersonSettings { name: value.to_owned(), ..PersonSettings::default() });
         Ok(())
     }),
-    sandbox("post", Some("OWNER"), "Add a post of this person; repeat for more", |all, value| {
+    sandbox("post", Some("OWNER"), "Add a post of this person; repeatable", |all, value| {
         all.posts.push(PostSettings { owner: value.to_owned(), ..PostSettings::default() });
         Ok(())
     }),
-    sandbox("restore", Some("FILE"), "Continue a saved session", |all, value| {
+    sandbox("restore", Some("FILE"), "Restore a saved session", |all, value| {
         all.restore = Some(PathBuf::from(value));
         Ok(())
     }),
-    sandbox("save", Some("FILE"), "Save the session when stopped", |all, value| {
+    sandbox("save", Some("FILE"), "Save the session to this file on exit", |all, value| {
         all.save = Some(PathBuf::from(value));
         Ok(())
     }),
-    sandbox("json", None, "Print one line of JSON at the start, and one with the session at the end", |all, value| {
+    sandbox("json", None, "Print one line of JSON when ready, and one with the session on exit", |all, value| {
         all.json = parsed(value)?;
         Ok(())
     }),
-    app("title", "TEXT", "Name that users read [default: the slug]", |app, value| set(&mut app.title, value)),
-    app("addon-url", "URL", "Base of the addresses that are not set [default: http://127.0.0.1:8080]", |app, value| {
+    app("title", "TEXT", "Name that users see [default: the slug]", |app, value| set(&mut app.title, value)),
+    app("addon-url", "URL", "Base of the URLs that are not set [default: http://127.0.0.1:8080]", |app, value| {
         set(&mut app.addon_url, value)
     }),
-    app("open-app-url", "URL", "Called when a user opens the app [default: /kenar/open]", |app, value| {
+    app("open-app-url", "URL", "Session Initialization URL [default: /kenar/open]", |app, value| {
         set(&mut app.open_app_url, value)
     }),
-    app("open-app-version", "1|2", "Version of the request that opens the app [default: 2]", |app, value| {
+    app("open-app-version", "1|2", "Version of the open-app request [default: 2]", |app, value| {
         app.open_app_version = Some(OpenAppVersion::try_from(parsed::<u8>(value)?)?);
         Ok(())
     }),
-    app("events-url", "URL", "Receives events [default: /kenar/event]", |app, value| set(&mut app.events_url, value)),
-    app("dynamic-action-url", "URL", "Asked when a user presses a button [default: /kenar/action]", |app, value| {
+    app("events-url", "URL", "URL for events [default: /kenar/event]", |app, value| set(&mut app.events_url, value)),
+    app("dynamic-action-url", "URL", "URL for dynamic actions [default: /kenar/action]", |app, value| {
         set(&mut app.dynamic_action_url, value)
     }),
-    app("fallback-url", "URL", "Page that touch points on a post link to directly", |app, value| {
+    app("fallback-url", "URL", "Fallback URL, for direct links on a post", |app, value| {
         set(&mut app.fallback_url, value)
     }),
-    app("redirect-uri", "URI", "Redirect URI; repeat for more [default: /oauth/callback]", |app, value| {
+    app("redirect-uri", "URI", "OAuth redirect URI; repeatable [default: /oauth/callback]", |app, value| {
         app.redirect_uris.push(value.to_owned());
         Ok(())
     }),
-    app("api-key", "KEY", "API key [default: a new one]", |app, value| set(&mut app.api_key, value)),
-    app("api-key-permission", "NAME", "Permission of the API key; repeat for more [default: all]", |app, value| {
+    app("api-key", "KEY", "API key [default: generated]", |app, value| set(&mut app.api_key, value)),
+    app("api-key-permission", "NAME", "Permission of the API key; repeatable [default: all]", |app, value| {
         app.api_key_permissions.get_or_insert_default().push(permission(value)?);
         Ok(())
     }),
-    app("client-secret", "SECRET", "OAuth client secret [default: a new one]", |app, value| {
+    app("client-secret", "SECRET", "OAuth client secret [default: generated]", |app, value| {
         set(&mut app.client_secret, value)
     }),
-    app("identification-key", "KEY", "Key that webhooks carry [default: a new one]", |app, value| {
+    app("identification-key", "KEY", "Identification key in webhooks [default: generated]", |app, value| {
         set(&mut app.identification_key, value)
     }),
-    app("limit-per-minute", "CALLS", "Calls of the API per minute before status 429", |app, value| {
+    app("limit-per-minute", "CALLS", "API calls per minute before status 429", |app, value| {
         set(&mut app.limit_per_minute, value)
     }),
-    app("limit-per-day", "CALLS", "Calls of the API per day before status 429", |app, value| {
+    app("limit-per-day", "CALLS", "API calls per day before status 429", |app, value| {
         set(&mut app.limit_per_day, value)
     }),
 ];
@@ -158,7 +160,7 @@ impl Opt {
     }
 }
 
-/// Reads the file, over it the environment, and over that the command line.
+/// Reads the settings. The command line overrides the environment, and the environment the file.
 pub(crate) fn read(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<OsString>,
@@ -186,8 +188,8 @@ pub(crate) fn read(
         }
     }
     let mut current = slug;
-    for (what, value) in given {
-        match what {
+    for (option, value) in given {
+        match option {
             None => {
                 settings.with_app(&value, |_| ());
                 current = Some(value);
@@ -211,7 +213,7 @@ impl Opt {
                     (Some(slug), _) => slug.to_owned(),
                     (None, []) => SLUG.to_owned(),
                     (None, [only]) => only.slug.clone(),
-                    (None, _) => return Err("there are several apps: name one by --app or KENAR_APP_SLUG".to_owned()),
+                    (None, _) => return Err("several apps: choose one with --app or KENAR_APP_SLUG".to_owned()),
                 };
                 settings.with_app(&slug, |app| set(app, value))
             }
@@ -219,12 +221,12 @@ impl Opt {
     }
 }
 
-/// The command line.
+/// The parsed command line.
 #[derive(Default)]
 struct Line {
     print: Option<String>,
     config: Option<String>,
-    /// Options with their values, in order; `--app` is none of the table.
+    /// Options with their values, in order; `None` is `--app`.
     given: Vec<(Option<&'static Opt>, String)>,
 }
 
@@ -272,14 +274,14 @@ fn set<T: FromStr<Err: Display>>(field: &mut Option<T>, value: &str) -> Result<(
 
 fn help() -> String {
     let mut help = String::from(
-        "Kenar, Divar's add-on platform, on your own machine: for add-ons in any language.\n\n\
+        "A local sandbox of Kenar, Divar's add-on platform, for add-ons in any language.\n\n\
          Usage: kenar-sandbox [OPTIONS] [--app SLUG [APP OPTIONS]]...\n\nOptions:\n",
     );
     let mut section = |title: &str, lines: &mut dyn Iterator<Item = (String, &str)>| {
         help.push_str(title);
-        for (option, what) in lines {
+        for (option, text) in lines {
             // Writing to a string cannot fail.
-            let _ = writeln!(help, "  {option:<28} {what}");
+            let _ = writeln!(help, "  {option:<28} {text}");
         }
     };
     let listed = |of_app: bool| {
@@ -290,15 +292,16 @@ fn help() -> String {
         })
     };
     let config = [("--config FILE".to_owned(), "Settings in TOML")];
-    let rest = [("-h, --help".to_owned(), "Print this"), ("-V, --version".to_owned(), "Print the version")];
-    let slug = [("--app SLUG".to_owned(), "App that the options after it are for [default: my-addon]")];
+    let rest = [("-h, --help".to_owned(), "Print this help"), ("-V, --version".to_owned(), "Print the version")];
+    let slug = [("--app SLUG".to_owned(), "App that the following options set [default: my-addon]")];
     section("", &mut config.into_iter().chain(listed(false)).chain(rest));
     section("\nApp options:\n", &mut slug.into_iter().chain(listed(true)));
     help.push_str(
-        "\nEach option is also read from the environment: --seed from KENAR_SANDBOX_SEED, --events-url from\n\
-         KENAR_EVENTS_URL, --app from KENAR_APP_SLUG. In the file they are `seed = 7` and, below `[[apps]]`,\n\
-         `events_url = \"…\"`; those that repeat are lists: people, posts, redirect_uris. The command line wins over\n\
-         the environment, and the environment over the file.\n",
+        "\nEach option is also an environment variable: KENAR_SANDBOX_SEED for --seed, KENAR_EVENTS_URL for\n\
+         --events-url, KENAR_APP_SLUG for --app. The TOML file has `seed = 7` and, below `[[apps]]`,\n\
+         `events_url = \"…\"`. Repeatable options are lists in it: `host_names`, `addon_hosts`, `redirect_uris`,\n\
+         `api_key_permissions`, and the tables `[[people]]` and `[[posts]]`. The command line overrides the\n\
+         environment, and the environment overrides the file.\n",
     );
     help
 }

@@ -1,4 +1,4 @@
-//! What the sandbox prints.
+//! The output of the program.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::settings::AddOnUrl;
 use super::setup::{Started, StartedApp};
 
-/// What to set in the add-on's environment, for people.
+/// The start-up report for people, with the variables to set in the add-on's environment.
 pub(crate) fn text(started: &Started) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -18,41 +18,41 @@ pub(crate) fn text(started: &Started) -> String {
 
 fn write_text(text: &mut String, started: &Started) -> std::fmt::Result {
     let url = &started.url;
-    writeln!(text, "Kenar's sandbox runs at {url}")?;
+    writeln!(text, "kenar-sandbox is running at {url}")?;
     if let Some(page) = started.sandbox.chat_page_url() {
-        writeln!(text, "Its chat page, for a browser on this machine: {page}")?;
+        writeln!(text, "Chat page, for a browser on this machine: {page}")?;
     }
     for app in &started.apps {
-        writeln!(text, "\nStart the add-on of `{}` with", app.slug)?;
+        writeln!(text, "\nStart the add-on `{}` with", app.slug)?;
         for (name, value) in environment(url, app) {
             match value {
                 Some(value) => writeln!(text, "  export {name}={}", quoted(value))?,
-                None => writeln!(text, "  # {name} is the one that you gave")?,
+                None => writeln!(text, "  # {name}: the value that you set")?,
             }
         }
-        writeln!(text, "The sandbox calls it at")?;
+        writeln!(text, "The sandbox calls these URLs")?;
         let webhooks = [
-            ("open the app", &app.open_app_url),
+            ("open app", &app.open_app_url),
             ("events", &app.events_url),
             ("dynamic action", &app.dynamic_action_url),
             ("fallback", &app.fallback_url),
         ];
-        for (what, url) in webhooks {
+        for (name, url) in webhooks {
             match url {
-                Some(AddOnUrl(url)) => writeln!(text, "  {what:<15} {url}")?,
-                None => writeln!(text, "  {what:<15} (not set)")?,
+                Some(AddOnUrl(url)) => writeln!(text, "  {name:<15} {url}")?,
+                None => writeln!(text, "  {name:<15} (not set)")?,
             }
         }
         for uri in &app.redirect_uris {
             writeln!(text, "  {:<15} {uri}", "redirect URI")?;
         }
     }
-    writeln!(text, "\nIt stands in for https://open-api.divar.ir, https://oauth.divar.ir and https://chat.divar.ir.")?;
-    let end = if started.is_saved { "saves the session" } else { "forgets all that was said" };
-    writeln!(text, "Ctrl-C stops it, and {end}.")
+    writeln!(text, "\nIt replaces https://open-api.divar.ir, https://oauth.divar.ir and https://chat.divar.ir.")?;
+    let end = if started.is_saved { "saves the session" } else { "discards the session" };
+    writeln!(text, "Ctrl-C stops it and {end}.")
 }
 
-/// The same for programs, in one line.
+/// The start-up report for programs: one line of JSON.
 pub(crate) fn json(started: &Started) -> Result<String, serde_json::Error> {
     let sandbox = &started.sandbox;
     json_line(&json!({ "url": started.url, "chat_page": sandbox.chat_page_url(), "apps": started.apps }))
@@ -62,7 +62,7 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<String, serde_json::Er
     Ok(serde_json::to_string(value)? + "\n")
 }
 
-/// The environment variables that the examples of the SDK read.
+/// The environment variables that the SDK's examples read.
 fn environment<'a>(url: &'a str, app: &'a StartedApp) -> [(&'static str, Option<&'a str>); 5] {
     [
         ("KENAR_SANDBOX_URL", Some(url)),
@@ -73,7 +73,7 @@ fn environment<'a>(url: &'a str, app: &'a StartedApp) -> [(&'static str, Option<
     ]
 }
 
-/// A word of a POSIX shell.
+/// The value quoted for a POSIX shell.
 fn quoted(value: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=+@,".contains(&byte);
     if !value.is_empty() && value.bytes().all(is_plain) {

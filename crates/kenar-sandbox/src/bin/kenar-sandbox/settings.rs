@@ -1,4 +1,4 @@
-//! The settings of a sandbox, as the TOML file has them.
+//! The settings of a sandbox, in the form of the TOML file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,17 +12,16 @@ use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Everything that can be set. What is left out gets its default when the sandbox starts.
+/// All settings. A missing one gets its default when the sandbox starts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) port: Option<u16>,
     pub(crate) listen: Option<IpAddr>,
     pub(crate) host_names: Vec<String>,
-    /// Hosts beyond loopback that add-ons are called on over plain `http`.
+    /// Add-on hosts beyond loopback, called over plain `http`.
     pub(crate) addon_hosts: Vec<String>,
     pub(crate) seed: Option<u64>,
-    /// In seconds.
     pub(crate) time_limit: Option<Seconds>,
     pub(crate) manual_clock: bool,
     pub(crate) chat_page: Option<bool>,
@@ -40,7 +39,7 @@ pub(crate) struct Settings {
 pub(crate) struct AppSettings {
     pub(crate) slug: String,
     pub(crate) title: Option<String>,
-    /// The base of the addresses that are not set.
+    /// The base of the URLs that are not set.
     pub(crate) addon_url: Option<AddOnUrl>,
     pub(crate) open_app_url: Option<AddOnUrl>,
     pub(crate) open_app_version: Option<OpenAppVersion>,
@@ -62,12 +61,12 @@ pub(crate) struct AppSettings {
     pub(crate) limit_per_day: Option<u32>,
 }
 
-/// A person.
+/// A person on Divar.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonSettings {
     pub(crate) name: String,
-    /// The ids that apps know them by, by slug.
+    /// The person's user ids, by app slug.
     #[serde(default)]
     pub(crate) ids: BTreeMap<String, String>,
 }
@@ -80,7 +79,7 @@ pub(crate) struct ConversationSettings {
     pub(crate) id: Option<String>,
 }
 
-/// A post, and the people who ask about it.
+/// A post with its conversations.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostSettings {
@@ -91,12 +90,12 @@ pub(crate) struct PostSettings {
     pub(crate) conversations: Vec<ConversationSettings>,
 }
 
-/// An address of an add-on. Its host is checked when all settings are known.
+/// A URL of an add-on. [`Settings::check`] checks its host when all settings are known.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub(crate) struct AddOnUrl(pub(crate) AppUrl);
 
-/// The version of the request that opens an app.
+/// The version of the open-app request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u8")]
 pub(crate) enum OpenAppVersion {
@@ -110,7 +109,7 @@ pub(crate) enum OpenAppVersion {
 pub(crate) struct Seconds(pub(crate) std::time::Duration);
 
 impl Settings {
-    /// Reads a TOML file. Errors name the place in it, and quote none of it: it may hold keys.
+    /// Reads a TOML file. Errors name the line but never quote it, since it may hold a key.
     pub(crate) fn load(path: &Path) -> Result<Self, String> {
         let place = path.display();
         let text = std::fs::read_to_string(path).map_err(|why| format!("cannot read {place}: {why}"))?;
@@ -122,7 +121,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Refuses plain `http` to a host that nobody named.
+    /// Checks what a single setting cannot: hosts, owners and slugs against each other.
     pub(crate) fn check(&self) -> Result<(), String> {
         for AddOnUrl(url) in self.apps.iter().flat_map(AppSettings::addresses) {
             let host = url.as_url().host_str().unwrap_or_default();
@@ -134,17 +133,17 @@ impl Settings {
         }
         if let Some(post) = self.posts.iter().find(|post| post.conversations.iter().any(|chat| chat.with == post.owner))
         {
-            return Err(format!("{} cannot ask about a post of their own", post.owner));
+            return Err(format!("invalid conversation: {} owns the post", post.owner));
         }
         for slug in self.people.iter().flat_map(|person| person.ids.keys()) {
             if !self.apps.iter().any(|app| app.slug == *slug) {
-                return Err(format!("a person has an id for `{slug}`, which is none of the apps"));
+                return Err(format!("unknown app in a person's ids: `{slug}`"));
             }
         }
         Ok(())
     }
 
-    /// Sets something of the app of this slug, which is added where there is none.
+    /// Changes the settings of the app with this slug, which is added on first use.
     pub(crate) fn with_app<T>(&mut self, slug: &str, set: impl FnOnce(&mut AppSettings) -> T) -> T {
         if let Some(app) = self.apps.iter_mut().find(|app| app.slug == slug) {
             return set(app);
@@ -157,7 +156,7 @@ impl Settings {
 }
 
 impl AppSettings {
-    /// The addresses that the sandbox calls, or has a browser open.
+    /// The URLs that the sandbox calls or opens in a browser.
     fn addresses(&self) -> impl Iterator<Item = &AddOnUrl> {
         let webhooks = [&self.open_app_url, &self.events_url, &self.dynamic_action_url];
         webhooks.into_iter().chain([&self.addon_url, &self.fallback_url]).flatten()
@@ -185,7 +184,7 @@ impl TryFrom<u8> for OpenAppVersion {
         match version {
             1 => Ok(Self::V1),
             2 => Ok(Self::V2),
-            _ => Err("the version is 1 or 2"),
+            _ => Err("the version must be 1 or 2"),
         }
     }
 }
@@ -196,16 +195,16 @@ impl TryFrom<f64> for Seconds {
     fn try_from(seconds: f64) -> Result<Self, &'static str> {
         match std::time::Duration::try_from_secs_f64(seconds) {
             Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err("the time limit is a positive number of seconds"),
+            _ => Err("the timeout must be a positive number of seconds"),
         }
     }
 }
 
-/// Reads a secret without its text in an error.
+/// Reads a secret. Errors never quote its text.
 fn secret<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
     match toml::Value::deserialize(deserializer)? {
         toml::Value::String(text) => text.parse().map(Some).map_err(D::Error::custom),
-        _ => Err(D::Error::custom("a key is a string")),
+        _ => Err(D::Error::custom("a key must be a string")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Starts the sandbox that the settings describe.
+//! Starts a sandbox from the settings.
 
 use std::error::Error;
 
@@ -10,25 +10,25 @@ use super::settings::{
     AddOnUrl, AppSettings, ConversationSettings, OpenAppVersion, PersonSettings, PostSettings, Settings,
 };
 
-/// The port, where none is set.
+/// The default port.
 const PORT: u16 = 4040;
 
-/// The slug of the app, where none is set.
+/// The default slug of an app.
 pub(crate) const SLUG: &str = "my-addon";
 
-/// The add-on's address, where none is set.
+/// The default base URL of an add-on.
 const ADDON_URL: &str = "http://127.0.0.1:8080";
 
-/// A sandbox that runs, and its apps.
+/// A running sandbox and its apps.
 pub(crate) struct Started {
     pub(crate) sandbox: Sandbox,
-    /// The URL by which add-ons reach it.
+    /// The sandbox's URL as add-ons reach it.
     pub(crate) url: String,
     pub(crate) apps: Vec<StartedApp>,
     pub(crate) is_saved: bool,
 }
 
-/// An app with the addresses it got. A key is present where the sandbox made it: one that was given is not repeated.
+/// An app with its effective URLs. Keys are present only if the sandbox generated them.
 #[derive(serde::Serialize)]
 pub(crate) struct StartedApp {
     pub(crate) slug: String,
@@ -73,7 +73,7 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
     if let Some(session) = &session {
         sandbox.restore(session);
     } else if settings.people.is_empty() && settings.posts.is_empty() {
-        invent(&sandbox, &apps);
+        add_samples(&sandbox, &apps);
     }
     let url = match settings.host_names.first() {
         None => sandbox.url().to_owned(),
@@ -96,7 +96,7 @@ fn add(sandbox: &Sandbox, settings: &PostSettings) -> Result<(), SandboxError> {
         post.set_title(title);
     }
     for ConversationSettings { with, id } in &settings.conversations {
-        // Asking for a conversation begins it.
+        // Creates the conversation as a side effect.
         let chat = post.conversation_with(&sandbox.user(with));
         if let Some(id) = id {
             chat.with_id(id.as_str())?;
@@ -122,10 +122,10 @@ async fn listen(settings: &Settings) -> Result<Sandbox, String> {
     }
     builder = settings.host_names.iter().fold(builder, |builder, name| builder.host_name(name));
     builder = settings.addon_hosts.iter().fold(builder, |builder, name| builder.add_on_host(name));
-    builder.start().await.map_err(|why| format!("cannot listen on port {port}: {why}; --port chooses another"))
+    builder.start().await.map_err(|why| format!("cannot listen on port {port}: {why}; choose another with --port"))
 }
 
-/// Enters an app in the panel.
+/// Sets up an app, as its owner does in the panel.
 fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box<dyn Error>> {
     let app = sandbox.app(settings.slug.as_str());
     settings.complete()?;
@@ -148,7 +148,7 @@ fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box
         });
     }
     for uri in &settings.redirect_uris {
-        app.oauth(uri).map_err(|why| format!("the redirect URI {uri}: {why}"))?;
+        app.oauth(uri).map_err(|why| format!("invalid redirect URI {uri}: {why}"))?;
     }
     if let Some(calls) = settings.limit_per_minute {
         app.set_limit_per_minute(calls);
@@ -184,7 +184,7 @@ fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box
 }
 
 impl AppSettings {
-    /// Fills in the addresses below the add-on's, and the add-on's where no address at all is set.
+    /// Fills in missing URLs below `addon_url`, which has a default if no URL at all is set.
     fn complete(&mut self) -> Result<(), Box<dyn Error>> {
         let urls = [&self.open_app_url, &self.events_url, &self.dynamic_action_url, &self.fallback_url];
         let is_bare = urls.into_iter().all(Option::is_none) && self.redirect_uris.is_empty();
@@ -200,7 +200,7 @@ impl AppSettings {
         below(&mut self.dynamic_action_url, "kenar/action");
         if self.redirect_uris.is_empty() {
             let mut url = base.join(["oauth", "callback"]).as_url().clone();
-            // The browser opens it, and knows nothing of a compose file's names. A host that is set cannot be refused.
+            // A browser opens it, and cannot resolve the host names of a Compose file. `set_host` cannot fail here.
             if AppUrl::try_from(url.clone()).is_err() {
                 let _ = url.set_host(Some("localhost"));
             }
@@ -210,8 +210,8 @@ impl AppSettings {
     }
 }
 
-/// Two people with a post between them, who know every chatbot.
-fn invent(sandbox: &Sandbox, apps: &[StartedApp]) {
+/// Adds sample data: two people, a post, its conversation, and their chats with every chatbot.
+fn add_samples(sandbox: &Sandbox, apps: &[StartedApp]) {
     let (sara, ali) = (sandbox.user("سارا"), sandbox.user("علی"));
     let _ = sandbox.add_post(&sara).set_title("دوچرخهٔ شهری").conversation_with(&ali);
     for app in apps {

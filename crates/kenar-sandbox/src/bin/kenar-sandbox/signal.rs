@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 
-/// Completes at Ctrl-C, or when a supervisor asks the process to end.
+/// Completes at Ctrl-C (`SIGINT`) or `SIGTERM`.
 #[cfg(unix)]
 pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
