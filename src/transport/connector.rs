@@ -256,6 +256,8 @@ mod tests {
         }
     }
 
+    // The API is called over `http` on the loopback interface only, where no name is looked up.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
     #[tokio::test(start_paused = true)]
     async fn call_whose_name_look_up_hangs_was_not_sent() {
         use crate::client::Retry;
@@ -265,7 +267,7 @@ mod tests {
         for limit in [200, 500, 1500, 5000].map(Duration::from_millis) {
             for retry in [Retry::default(), Retry::never()] {
                 let client = Client::builder(crate::secret::ApiKey::new("placeholder").unwrap())
-                    .base_urls(crate::request::BaseUrls::single(URLS_THAT_HANG[0]).unwrap())
+                    .base_urls(crate::request::BaseUrls::single("https://hangs.test").unwrap())
                     .transport(crate::transport::HyperTransport::builder().no_proxy().build().unwrap())
                     .retry(retry)
                     .time_limit(limit)
