@@ -257,14 +257,7 @@ impl Image {
     }
 }
 
-setters! { Image {
-    /// Sets the size in bytes.
-    size_bytes: u64,
-    /// Sets the height in pixels.
-    height_px: u64,
-    /// Sets the width in pixels.
-    width_px: u64,
-} }
+setters! { Image { size_bytes: u64, height_px: u64, width_px: u64 } }
 
 impl File {
     /// A document at this address.
@@ -274,12 +267,7 @@ impl File {
     }
 }
 
-setters! { File {
-    /// Sets the file name.
-    name: impl Into<String>,
-    /// Sets the size in bytes.
-    size_bytes: u64,
-} }
+setters! { File { name: impl Into<String>, size_bytes: u64 } }
 
 impl Voice {
     /// A voice recording at this address.
@@ -289,10 +277,7 @@ impl Voice {
     }
 }
 
-setters! { Voice {
-    /// Sets the size in bytes.
-    size_bytes: u64,
-} }
+setters! { Voice { size_bytes: u64 } }
 
 impl Video {
     /// A video at this address.
@@ -302,12 +287,7 @@ impl Video {
     }
 }
 
-setters! { Video {
-    /// Sets the address of the preview picture.
-    thumbnail_link: impl Into<String>,
-    /// Sets the size in bytes.
-    size_bytes: u64,
-} }
+setters! { Video { thumbnail_link: impl Into<String>, size_bytes: u64 } }
 
 impl Contact {
     /// A contact with this phone number.
@@ -317,10 +297,7 @@ impl Contact {
     }
 }
 
-setters! { Contact {
-    /// Sets the name.
-    name: impl Into<String>,
-} }
+setters! { Contact { name: impl Into<String> } }
 
 impl UnknownContent {
     /// Content with this kind and these fields.
@@ -330,7 +307,4 @@ impl UnknownContent {
     }
 }
 
-setters! { UnknownContent {
-    /// Sets the text.
-    text: impl Into<String>,
-} }
+setters! { UnknownContent { text: impl Into<String> } }

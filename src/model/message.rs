@@ -105,19 +105,9 @@ impl Conversation {
     }
 }
 
-setters! { Message {
-    /// Sets the id.
-    id: impl Into<MessageId>,
-    /// Sets the time of sending.
-    sent_at: Timestamp,
-} }
+setters! { Message { id: impl Into<MessageId>, sent_at: Timestamp } }
 
-setters! { Conversation {
-    /// Sets the kind.
-    kind: ConversationKind,
-    /// Sets the post.
-    post_token: impl Into<PostToken>,
-} }
+setters! { Conversation { kind: ConversationKind, post_token: impl Into<PostToken> } }
 
 impl Sender {
     /// An author of this kind, without a side.
@@ -127,10 +117,7 @@ impl Sender {
     }
 }
 
-setters! { Sender {
-    /// Sets the side.
-    side: Side,
-} }
+setters! { Sender { side: Side } }
 
 impl ConversationFields {
     /// The conversation, with `asked` as the default id.

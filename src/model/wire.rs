@@ -243,9 +243,9 @@ macro_rules! deserialize {
 
 /// Implements setters for the optional fields of a public type.
 macro_rules! setters {
-    ($name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+    ($name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         impl $name {
-            $($(#[$doc])*
+            $(#[doc = concat!("Sets `", stringify!($field), "`.")]
             #[must_use]
             pub fn $field(mut self, $field: $type) -> Self {
                 self.$field = Some($field.into());

@@ -47,12 +47,7 @@ wire! {
 
 serialize! { GetUserResponse }
 
-setters! { GetUserResponse {
-    /// Sets the user's id.
-    user_id: impl Into<UserId>,
-    /// Sets the phone number.
-    phone_number: impl Into<String>,
-} }
+setters! { GetUserResponse { user_id: impl Into<UserId>, phone_number: impl Into<String> } }
 
 impl Operation for GetUser<'_> {
     type Response = GetUserResponse;

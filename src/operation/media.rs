@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+#[cfg(feature = "tokio")]
+use http_body_util::BodyExt as _;
 
 use crate::error::BoxError;
 use crate::request::Body;
@@ -221,7 +223,13 @@ impl Media {
                 stream.take().ok_or_else(|| std::io::Error::other("the stream was already read"))
             }
             #[cfg(feature = "tokio")]
-            Inner::File(path) => Ok(Body::stream(self.source.length, file::open(path, self.source.length)?)),
+            Inner::File(path) => {
+                let (path, length) = (path.clone(), self.source.length);
+                // The inner body detects a changed length, and the outer one names the file.
+                let body = Body::stream(length, file::open(&path, length)?);
+                let named = move |why| file::error(&path, std::io::ErrorKind::InvalidData, why);
+                Ok(Body::stream(length, body.map_err(named)))
+            }
         }
     }
 }
@@ -339,75 +347,35 @@ mod reader {
 
 #[cfg(feature = "tokio")]
 mod file {
+    use std::fmt;
     use std::io::{Error, ErrorKind};
-    use std::path::{Path, PathBuf};
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
+    use std::path::Path;
 
-    use http_body::{Body, Frame};
-
-    use super::Bytes;
     use super::reader::ReaderBody;
 
-    fn error(path: &Path, error: &Error) -> Error {
-        Error::new(error.kind(), format!("{}: {error}", path.display()))
-    }
-
-    fn changed(path: &Path, before: u64) -> Error {
-        let why = format!("{}: file changed: its length is not {before} bytes any more", path.display());
-        Error::new(ErrorKind::InvalidData, why)
+    pub(super) fn error(path: &Path, kind: ErrorKind, why: impl fmt::Display) -> Error {
+        Error::new(kind, format!("{}: {why}", path.display()))
     }
 
     /// The length of a regular file. A pipe has none, and opening it could block forever.
     pub(super) async fn length(path: &Path) -> Result<u64, Error> {
-        let metadata = tokio::fs::metadata(path).await.map_err(|why| error(path, &why))?;
+        let named = |why: Error| error(path, why.kind(), why);
+        let metadata = tokio::fs::metadata(path).await.map_err(named)?;
         if !metadata.is_file() {
             let what = if metadata.is_dir() { "a directory" } else { "not a regular file" };
-            return Err(Error::new(ErrorKind::InvalidInput, format!("{}: {what}", path.display())));
+            return Err(error(path, ErrorKind::InvalidInput, what));
         }
-        tokio::fs::File::open(path).await.map_err(|why| error(path, &why))?;
+        tokio::fs::File::open(path).await.map_err(named)?;
         Ok(metadata.len())
     }
 
     /// Opens a file that was `length` bytes long; without a thread, since opening does not block for long.
-    pub(super) fn open(path: &Path, length: u64) -> Result<FileBody, Error> {
-        let metadata = std::fs::metadata(path).map_err(|why| error(path, &why))?;
+    pub(super) fn open(path: &Path, length: u64) -> Result<ReaderBody, Error> {
+        let named = |why: Error| error(path, why.kind(), why);
+        let metadata = std::fs::metadata(path).map_err(named)?;
         if !metadata.is_file() || metadata.len() != length {
-            return Err(changed(path, length));
+            return Err(error(path, ErrorKind::InvalidData, format_args!("file changed: it was {length} bytes long")));
         }
-        let file = std::fs::File::open(path).map_err(|why| error(path, &why))?;
-        let body = ReaderBody::new(tokio::fs::File::from_std(file));
-        Ok(FileBody { path: path.to_owned(), length, read: 0, body })
-    }
-
-    /// A file's body. Its errors name the path.
-    pub(super) struct FileBody {
-        path: PathBuf,
-        length: u64,
-        read: u64,
-        body: ReaderBody,
-    }
-
-    impl Body for FileBody {
-        type Data = Bytes;
-        type Error = Error;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-                Some(Err(why)) => return Poll::Ready(Some(Err(error(&self.path, &why)))),
-                Some(Ok(frame)) => Some(frame),
-                None => None,
-            };
-            let length = frame.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
-            self.read = self.read.saturating_add(length);
-            let is_as_long = if frame.is_some() { self.read <= self.length } else { self.read == self.length };
-            if !is_as_long {
-                return Poll::Ready(Some(Err(changed(&self.path, self.length))));
-            }
-            Poll::Ready(frame.map(Ok))
-        }
+        Ok(ReaderBody::new(tokio::fs::File::from_std(std::fs::File::open(path).map_err(named)?)))
     }
 }

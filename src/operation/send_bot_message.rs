@@ -70,10 +70,7 @@ wire! {
 serialize! { SendBotMessageResponse }
 deserialize! { SendBotMessageResponse }
 
-setters! { SendBotMessageResponse {
-    /// Sets the conversation.
-    conversation_id: impl Into<ConversationId>,
-} }
+setters! { SendBotMessageResponse { conversation_id: impl Into<ConversationId> } }
 
 impl Operation for SendBotMessage<'_> {
     type Response = SendBotMessageResponse;

@@ -57,12 +57,7 @@ wire! {
 serialize! { SendMessageResponse }
 deserialize! { SendMessageResponse }
 
-setters! { SendMessageResponse {
-    /// Sets the status code.
-    status: i32,
-    /// Sets the status text.
-    message: impl Into<String>,
-} }
+setters! { SendMessageResponse { status: i32, message: impl Into<String> } }
 
 impl Operation for SendMessage<'_> {
     type Response = SendMessageResponse;

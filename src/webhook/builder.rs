@@ -21,7 +21,8 @@ macro_rules! builder {
         }
 
         impl $builder {
-            $($(#[$field_doc])*
+            $(#[doc = concat!("Sets `", stringify!($field), "`.")]
+            $(#[$field_doc])*
             pub fn $field(mut self, $field: $type) -> Self {
                 let set = $crate::webhook::builder::setter!($built $field $($set)?);
                 set(&mut self.0, $field.into());

@@ -102,17 +102,12 @@ impl DynamicAction {
 builder! {
     /// Builds a [`DynamicAction`], for tests.
     DynamicActionBuilder builds DynamicAction {
-        /// Sets the place of the button.
         touch_point: TouchPoint,
-        /// Sets the post of the conversation.
         post_token: impl Into<PostToken>,
-        /// Sets the conversation of the button.
         conversation_id: impl Into<ConversationId>,
-        /// Sets the user who presses it.
         user_id: impl Into<UserId>,
-        /// Sets the side of that user.
         user_side: Side,
-        /// Sets the button's data; see [`RawJson::of`].
+        /// Make it by [`RawJson::of`].
         data: RawJson => |pressed: &mut DynamicAction, data| pressed.data = data::given(data),
     }
 }

@@ -198,15 +198,9 @@ impl AccessRevoked {
     }
 }
 
-setters! { MessageEvent {
-    /// Sets the metadata of the subscription.
-    metadata: RawJson,
-} }
+setters! { MessageEvent { metadata: RawJson } }
 
-setters! { AccessRevoked {
-    /// Sets the metadata of the subscription.
-    metadata: RawJson,
-} }
+setters! { AccessRevoked { metadata: RawJson } }
 
 /// Writes the event as Divar sends it.
 impl Serialize for Event {

@@ -62,16 +62,10 @@ impl PaymentTransaction {
 }
 
 setters! { PaymentTransaction {
-    /// Sets the service that is paid for.
     kind: TransactionKind,
-    /// Sets the cost in Iranian rials.
     cost_rials: i64,
-    /// Sets the details that your app gave with its request.
     extra_details: impl Into<String>,
-    /// Sets the app that requested it.
     app_slug: impl Into<AppSlug>,
-    /// Sets the time of its creation.
     created_at: Timestamp,
-    /// Sets the metadata of the event.
     metadata: RawJson,
 } }

@@ -68,10 +68,7 @@ impl PostUpdate {
     }
 }
 
-setters! { PostUpdate {
-    /// Sets the metadata of the subscription.
-    metadata: RawJson,
-} }
+setters! { PostUpdate { metadata: RawJson } }
 
 impl Post {
     /// A post with only a token.
@@ -82,20 +79,12 @@ impl Post {
 }
 
 setters! { Post {
-    /// Sets the slug of its category.
     category: impl Into<String>,
-    /// Sets the slug of its city.
     city: impl Into<String>,
-    /// Sets the slug of its district.
     district: impl Into<String>,
-    /// Sets whether the owner's phone number is hidden.
     is_phone_hidden: bool,
-    /// Sets whether the owner's chat assistant is on.
     supplier_chat_assistant_enabled: bool,
-    /// Sets whether users can write to the owner.
     chat_enabled: bool,
-    /// Sets the time of its first publication.
     first_published_at: Timestamp,
-    /// Sets the content.
     data: RawJson,
 } }
