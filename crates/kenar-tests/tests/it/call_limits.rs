@@ -1,5 +1,4 @@
-//! Promise: a caller's time limit always wins, and connecting has the time that it needs within it. On tokio's paused
-//! clock.
+//! Promise: a caller's timeout always applies, and connecting may use all of it. Runs on tokio's paused clock.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,22 +19,22 @@ use tokio::time::Instant;
 
 use kenar_tests::support::calls::{API_KEY, access_token, conversation};
 
-/// Connects after so many milliseconds, sends the request, and answers after so many more.
+/// A transport with delays, in milliseconds, before the connection and the response.
 #[derive(Clone, Debug)]
 struct Slow(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     connects_after: Vec<u64>,
-    answers_after: u64,
+    responds_after: u64,
     begun: u32,
     contexts: Vec<Context>,
 }
 
 impl Slow {
-    fn new(connects_after: impl Into<Vec<u64>>, answers_after: u64) -> Self {
+    fn new(connects_after: impl Into<Vec<u64>>, responds_after: u64) -> Self {
         let connects_after = connects_after.into();
-        Self(Arc::new(Mutex::new(State { connects_after, answers_after, begun: 0, contexts: Vec::new() })))
+        Self(Arc::new(Mutex::new(State { connects_after, responds_after, begun: 0, contexts: Vec::new() })))
     }
 
     fn client(&self) -> Client {
@@ -54,20 +53,20 @@ impl Slow {
 #[async_trait]
 impl HttpTransport for Slow {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
-        let (connects_after, answers_after) = {
+        let (connects_after, responds_after) = {
             let context = request.extensions().get::<Context>().unwrap();
             context.begins_when_body_is_read();
             let mut state = self.0.lock().unwrap();
             state.contexts.push(context.clone());
             let attempt = state.contexts.len() - 1;
-            (*state.connects_after.get(attempt).or(state.connects_after.last()).unwrap(), state.answers_after)
+            (*state.connects_after.get(attempt).or(state.connects_after.last()).unwrap(), state.responds_after)
         };
         tokio::time::sleep(millis(connects_after)).await;
         if !request.body().is_end_stream() {
             request.into_body().collect().await.unwrap();
         }
         self.0.lock().unwrap().begun += 1;
-        tokio::time::sleep(millis(answers_after)).await;
+        tokio::time::sleep(millis(responds_after)).await;
         Ok(Response::new(Bytes::from_static(br#"{"token":"upload-token-of-the-test","id":"m-1","status":"ok"}"#)))
     }
 }
@@ -89,7 +88,7 @@ fn media() -> Media {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit_of_the_caller_holds_for_uploads() {
+async fn caller_timeout_applies_to_uploads() {
     let token = UploadToken::new("upload-token-of-the-test").unwrap();
     for limit in [millis(200), millis(2000), millis(300_000)] {
         let slow = Slow::new([0], NEVER);
@@ -101,12 +100,12 @@ async fn limit_of_the_caller_holds_for_uploads() {
         }
     }
     let (outcome, took) = timed(Slow::new([0], NEVER).client().execute(&UploadMedia::new(&media(), &token))).await;
-    assert_eq!((outcome.unwrap_err().kind(), took), (ErrorKind::Timeout, millis(120_000)), "the default of an upload");
+    assert_eq!((outcome.unwrap_err().kind(), took), (ErrorKind::Timeout, millis(120_000)), "the default for uploads");
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_steps_of_an_upload_share_one_limit() {
-    // The token comes after 1.2 s; the upload would take as long again.
+async fn upload_steps_share_one_timeout() {
+    // The token takes 1.2 s, and so would the upload.
     let (outcome, took) =
         timed(Slow::new([0], 1200).client().with_time_limit(millis(2000)).upload_media(media())).await;
     let error = outcome.unwrap_err();
@@ -117,13 +116,13 @@ async fn both_steps_of_an_upload_share_one_limit() {
     assert_eq!(outcome.unwrap_err().operation(), "media.create_upload_token");
     assert!(took <= millis(2001), "took {took:?}");
 
-    // Without a limit of the caller, each step has its own.
+    // By default, each step has its own timeout.
     let (outcome, took) = timed(Slow::new([0], 900).client().upload_media(media())).await;
     assert!(outcome.is_ok() && took == millis(1800), "{outcome:?} after {took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn longest_limits_do_not_overflow() {
+async fn extreme_timeouts_do_not_overflow() {
     for limit in [Duration::MAX, Duration::MAX / 2, Duration::ZERO] {
         let retry = Retry::default().first_pause(Duration::MAX).max_attempts(u32::MAX);
         let client = Client::builder(ApiKey::new(API_KEY).unwrap())
@@ -140,9 +139,9 @@ async fn longest_limits_do_not_overflow() {
     }
 }
 
-/// At a round trip of 250 ms, a name look-up, TCP and TLS 1.2 take a second, and the request a quarter of one.
+/// With a round trip of 250 ms, DNS, TCP and TLS 1.2 take 1 s, and the request 250 ms.
 #[tokio::test(start_paused = true)]
-async fn round_trip_of_250_ms_is_bridged() {
+async fn round_trip_of_250_ms_is_within_the_timeout() {
     let slow = Slow::new([1000], 250);
     let (read, took) = timed(slow.client().get_user(&access_token())).await;
     assert!(read.is_ok(), "{read:?} after {took:?}");
@@ -152,17 +151,17 @@ async fn round_trip_of_250_ms_is_bridged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_that_does_not_come_about_is_tried_again() {
+async fn connection_timeout_is_retried() {
     let slow = Slow::new([NEVER, 10], 10);
     let (sent, took) = timed(slow.client().send_bot_message(&conversation(), &BotMessage::text("سلام"))).await;
     assert!(sent.is_ok(), "{sent:?} after {took:?}");
     assert_eq!((slow.attempts(), slow.begun()), (2, 1));
-    // Three quarters of 1.5 s, one pause of 50 to 100 ms, and 20 ms.
+    // Three quarters of 1.5 s, a pause of 50 to 100 ms, and 20 ms.
     assert!((millis(1195)..=millis(1247)).contains(&took), "took {took:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_attempt_connects_as_long_as_there_is_time() {
+async fn last_attempt_connects_until_the_deadline() {
     for (retry, attempts) in [(Retry::never(), 1), (Retry::default(), 2)] {
         let slow = Slow::new([NEVER], 0);
         let client =
@@ -176,15 +175,15 @@ async fn last_attempt_connects_as_long_as_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_begins_late_is_not_cut_off_early() {
-    // The request is begun before three quarters of the time, and answered after them.
+async fn late_request_has_until_the_deadline() {
+    // The request is sent before three quarters of the timeout, and the response follows later.
     let slow = Slow::new([1100], 390);
     let (sent, took) = timed(slow.client().send_bot_message(&conversation(), &BotMessage::text("سلام"))).await;
     assert!(sent.is_ok() && took == millis(1490), "{sent:?} after {took:?}");
     let (read, took) = timed(slow.client().get_user(&access_token())).await;
     assert!(read.is_ok() && took == millis(1490), "{read:?} after {took:?}");
 
-    // Once begun, it may have been processed.
+    // A request that was sent may have been processed.
     let slow = Slow::new([1100], NEVER);
     let (sent, took) = timed(slow.client().send_bot_message(&conversation(), &BotMessage::text("سلام"))).await;
     let error = sent.unwrap_err();
@@ -193,7 +192,7 @@ async fn request_that_begins_late_is_not_cut_off_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit_of_an_attempt_that_the_caller_sets_wins() {
+async fn caller_attempt_timeout_applies() {
     let slow = Slow::new([NEVER, 0], 0);
     let retry = Retry::default().attempt_limit(millis(100)).first_pause(Duration::ZERO);
     let client = Client::builder(ApiKey::new(API_KEY).unwrap()).transport(slow.clone()).retry(retry).build().unwrap();
@@ -202,7 +201,7 @@ async fn limit_of_an_attempt_that_the_caller_sets_wins() {
     assert!((millis(100)..=millis(102)).contains(&took), "took {took:?}");
 }
 
-/// A transport that neither reads the body nor says anything.
+/// A transport that never reads the body and never completes.
 #[derive(Debug)]
 struct Silent;
 
@@ -214,7 +213,7 @@ impl HttpTransport for Silent {
     }
 }
 
-/// A transport that reads the body before it connects, and keeps it.
+/// A transport that reads the body and never completes.
 #[derive(Debug)]
 struct Eager;
 
@@ -228,21 +227,21 @@ impl HttpTransport for Eager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn transport_that_says_nothing_may_have_sent() {
+async fn silent_transport_may_have_sent_the_request() {
     let client = |transport: Arc<dyn HttpTransport>| {
         Client::builder(ApiKey::new(API_KEY).unwrap()).transport(transport).build().unwrap()
     };
     let message = BotMessage::text("سلام");
     let read = client(Arc::new(Silent)).get_user(&access_token()).await.unwrap_err();
-    assert_eq!((read.kind(), read.may_have_been_processed()), (ErrorKind::Timeout, true), "no body tells");
+    assert_eq!((read.kind(), read.may_have_been_processed()), (ErrorKind::Timeout, true), "no body to track");
     let sent = client(Arc::new(Eager)).send_bot_message(&conversation(), &message).await.unwrap_err();
     assert_eq!((sent.kind(), sent.may_have_been_processed()), (ErrorKind::Timeout, true), "the body was read");
-    // Whatever it does, it cannot have sent a body that it has not read.
+    // A transport cannot have sent a body that it has not read.
     let sent = client(Arc::new(Silent)).send_bot_message(&conversation(), &message).await.unwrap_err();
     assert_eq!((sent.kind(), sent.may_have_been_processed()), (ErrorKind::Connect, false));
 }
 
-/// A transport that hands the request to a task of its own, which outlives the call.
+/// A transport that keeps the request after the call has ended.
 #[derive(Clone, Debug, Default)]
 struct Detached(Arc<Mutex<Vec<Request<Body>>>>);
 
@@ -255,7 +254,7 @@ impl HttpTransport for Detached {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_gives_nothing_after_its_call_has_ended() {
+async fn body_cannot_be_read_after_its_call() {
     let detached = Detached::default();
     let client = Client::builder(ApiKey::new(API_KEY).unwrap()).transport(detached.clone()).build().unwrap();
     let error = client.send_bot_message(&conversation(), &BotMessage::text("سلام")).await.unwrap_err();
@@ -270,7 +269,7 @@ async fn body_gives_nothing_after_its_call_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_carries_its_context() {
+async fn each_request_has_its_context() {
     let slow = Slow::new([NEVER, NEVER, 0], 0);
     let begun = Instant::now().into_std();
     slow.client()

@@ -1,4 +1,4 @@
-//! What is tried again, how often and when, on tokio's paused clock: the times are exact, and nobody waits for them.
+//! Promise: failed calls are retried as documented. Runs on tokio's paused clock, so that times are exact.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,23 +21,23 @@ use tokio::time::Instant;
 
 use kenar_tests::support::calls::{API_KEY, access_token, client, conversation};
 
-/// What happens to one request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
-enum Happens {
-    /// It is answered with this status, and a `Retry-After` where there is one.
-    Answer(u16, Option<&'static str>),
+enum Step {
+    /// A response with this status and an optional `Retry-After`.
+    Respond(u16, Option<&'static str>),
     Fail(TransportErrorKind),
-    /// Nothing, for ever.
+    /// No outcome, ever.
     Hang,
-    /// It takes so many milliseconds, and then …
-    After(u64, Box<Happens>),
+    /// Another outcome after this many milliseconds.
+    After(u64, Box<Step>),
 }
 
-impl Happens {
-    /// Whether the server may have done what was asked.
+impl Step {
+    /// Returns `true` if the server may have processed the request.
     fn may_be_processed(&self) -> bool {
         match self {
-            Self::Answer(status, _) => *status < 300 || *status >= 500,
+            Self::Respond(status, _) => *status < 300 || *status >= 500,
             Self::Fail(kind) => *kind != TransportErrorKind::Connect,
             Self::Hang => true,
             Self::After(_, then) => then.may_be_processed(),
@@ -45,31 +45,31 @@ impl Happens {
     }
 }
 
-use Happens::{Answer, Fail, Hang};
+use Step::{Fail, Hang, Respond};
 
-/// A transport to which things happen, one after the other.
+/// A transport with scripted outcomes.
 #[derive(Clone, Debug, Default)]
 struct Script(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    to_come: VecDeque<Happens>,
-    happened: Vec<Happens>,
+    remaining: VecDeque<Step>,
+    finished: Vec<Step>,
     bodies: Vec<Bytes>,
 }
 
 impl Script {
-    fn new(script: impl IntoIterator<Item = Happens>) -> Self {
-        let to_come = script.into_iter().collect();
-        Self(Arc::new(Mutex::new(State { to_come, ..State::default() })))
+    fn new(script: impl IntoIterator<Item = Step>) -> Self {
+        let remaining = script.into_iter().collect();
+        Self(Arc::new(Mutex::new(State { remaining, ..State::default() })))
     }
 
-    fn happened(&self) -> Vec<Happens> {
-        self.0.lock().unwrap().happened.clone()
+    fn finished(&self) -> Vec<Step> {
+        self.0.lock().unwrap().finished.clone()
     }
 
     fn sent(&self) -> usize {
-        self.happened().len()
+        self.finished().len()
     }
 }
 
@@ -77,16 +77,16 @@ impl Script {
 impl HttpTransport for Script {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let body = request.into_body().collect().await;
-        let mut happens = {
+        let mut step = {
             let mut state = self.0.lock().unwrap();
-            let happens = state.to_come.pop_front().expect("one request too many");
-            state.happened.push(happens.clone());
+            let step = state.remaining.pop_front().expect("a scripted outcome is left");
+            state.finished.push(step.clone());
             state.bodies.extend(body);
-            happens
+            step
         };
         loop {
-            happens = match happens {
-                Answer(status, retry_after) => {
+            step = match step {
+                Respond(status, retry_after) => {
                     let mut response = Response::new(Bytes::from_static(b"{}"));
                     *response.status_mut() = StatusCode::from_u16(status).unwrap();
                     if let Some(value) = retry_after {
@@ -96,7 +96,7 @@ impl HttpTransport for Script {
                 }
                 Fail(kind) => return Err(TransportError::new(kind)),
                 Hang => std::future::pending().await,
-                Happens::After(millis, then) => {
+                Step::After(millis, then) => {
                     tokio::time::sleep(Duration::from_millis(millis)).await;
                     *then
                 }
@@ -105,7 +105,7 @@ impl HttpTransport for Script {
     }
 }
 
-/// A call that is safe to repeat, or one that is not.
+/// An idempotent call or a send.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Call {
     Read,
@@ -118,7 +118,7 @@ struct Ran {
     took: Duration,
 }
 
-async fn run_with(retry: Retry, call: Call, script: impl IntoIterator<Item = Happens>) -> Ran {
+async fn run_with(retry: Retry, call: Call, script: impl IntoIterator<Item = Step>) -> Ran {
     let script = Script::new(script);
     let client = Client::builder(ApiKey::new(API_KEY).unwrap()).transport(script.clone()).retry(retry).build().unwrap();
     let begun = Instant::now();
@@ -131,7 +131,7 @@ async fn run_with(retry: Retry, call: Call, script: impl IntoIterator<Item = Hap
     Ran { outcome, sent: script.sent(), took: begun.elapsed() }
 }
 
-async fn run(call: Call, script: impl IntoIterator<Item = Happens>) -> Ran {
+async fn run(call: Call, script: impl IntoIterator<Item = Step>) -> Ran {
     run_with(Retry::default(), call, script).await
 }
 
@@ -139,110 +139,114 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Two pauses of 100 and 200 ms, each cut by up to half; tokio rounds a pause up to a whole millisecond.
+/// Two pauses of 100 and 200 ms, each shortened by up to half. tokio rounds up to milliseconds.
 #[track_caller]
 fn assert_two_pauses(ran: &Ran) {
     assert!((millis(150)..=millis(302)).contains(&ran.took), "took {:?}", ran.took);
 }
 
-const OK: Happens = Answer(200, None);
-const CONNECT: Happens = Fail(TransportErrorKind::Connect);
-const INTERRUPTED: Happens = Fail(TransportErrorKind::Interrupted);
+const OK: Step = Respond(200, None);
+const CONNECT: Step = Fail(TransportErrorKind::Connect);
+const INTERRUPTED: Step = Fail(TransportErrorKind::Interrupted);
 
 #[tokio::test(start_paused = true)]
-async fn unprocessed_call_is_tried_three_times_with_growing_pauses() {
+async fn unprocessed_call_has_three_attempts_with_backoff() {
     for call in [Call::Read, Call::Send] {
-        for happens in [CONNECT, Answer(429, None)] {
-            let ran = run(call, [happens.clone(), happens.clone(), happens.clone()]).await;
+        for step in [CONNECT, Respond(429, None)] {
+            let ran = run(call, [step.clone(), step.clone(), step.clone()]).await;
             let error = ran.outcome.as_ref().expect_err("a success");
-            assert_eq!((ran.sent, error.attempts()), (3, 3), "{call:?} {happens:?}");
+            assert_eq!((ran.sent, error.attempts()), (3, 3), "{call:?} {step:?}");
             assert!(!error.may_have_been_processed(), "{error}");
             assert!(error.to_string().contains("[after 3 attempts]"), "{error}");
             assert_two_pauses(&ran);
 
-            let ran = run(call, [happens.clone(), happens.clone(), OK]).await;
-            assert_eq!((ran.outcome.is_ok(), ran.sent), (true, 3), "{call:?} {happens:?}");
+            let ran = run(call, [step.clone(), step.clone(), OK]).await;
+            assert_eq!((ran.outcome.is_ok(), ran.sent), (true, 3), "{call:?} {step:?}");
             assert_two_pauses(&ran);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn processed_call_is_repeated_only_if_idempotent() {
-    for happens in
-        [Answer(500, None), Answer(502, None), Answer(503, Some("0")), INTERRUPTED, Fail(TransportErrorKind::Timeout)]
-    {
-        let script = [happens.clone(), happens.clone(), OK];
+async fn processed_call_is_retried_only_if_idempotent() {
+    for step in [
+        Respond(500, None),
+        Respond(502, None),
+        Respond(503, Some("0")),
+        INTERRUPTED,
+        Fail(TransportErrorKind::Timeout),
+    ] {
+        let script = [step.clone(), step.clone(), OK];
         let ran = run(Call::Read, script.clone()).await;
-        assert_eq!((ran.outcome.is_ok(), ran.sent), (true, 3), "{happens:?}");
+        assert_eq!((ran.outcome.is_ok(), ran.sent), (true, 3), "{step:?}");
 
         let ran = run(Call::Send, script).await;
         let error = ran.outcome.unwrap_err();
-        assert_eq!((ran.sent, error.attempts(), ran.took), (1, 1, Duration::ZERO), "{happens:?}");
-        assert!(error.may_have_been_processed(), "{happens:?}: {error}");
+        assert_eq!((ran.sent, error.attempts(), ran.took), (1, 1, Duration::ZERO), "{step:?}");
+        assert!(error.may_have_been_processed(), "{step:?}: {error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_repetition_helps_is_reported_at_once() {
+async fn permanent_failure_is_not_retried() {
     for call in [Call::Read, Call::Send] {
-        for happens in [
-            Answer(301, None),
-            Answer(400, None),
-            Answer(401, None),
-            Answer(403, None),
-            Answer(404, None),
-            Answer(408, None),
-            Answer(412, Some("0")),
+        for step in [
+            Respond(301, None),
+            Respond(400, None),
+            Respond(401, None),
+            Respond(403, None),
+            Respond(404, None),
+            Respond(408, None),
+            Respond(412, Some("0")),
             Fail(TransportErrorKind::ResponseTooLarge),
             Fail(TransportErrorKind::Other),
         ] {
-            let ran = run(call, [happens.clone(), OK]).await;
+            let ran = run(call, [step.clone(), OK]).await;
             let error = ran.outcome.unwrap_err();
-            assert_eq!((ran.sent, error.attempts(), ran.took), (1, 1, Duration::ZERO), "{call:?} {happens:?}");
-            assert_eq!(error.may_have_been_processed(), happens.may_be_processed(), "{call:?} {happens:?}");
+            assert_eq!((ran.sent, error.attempts(), ran.took), (1, 1, Duration::ZERO), "{call:?} {step:?}");
+            assert_eq!(error.may_have_been_processed(), step.may_be_processed(), "{call:?} {step:?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_waited_for_to_the_second() {
+async fn retry_after_is_waited_for_exactly() {
     for call in [Call::Read, Call::Send] {
-        let ran = run(call, [Answer(429, Some("1")), OK]).await;
+        let ran = run(call, [Respond(429, Some("1")), OK]).await;
         assert_eq!((ran.outcome.is_ok(), ran.sent, ran.took), (true, 2, millis(1000)), "{call:?}");
 
-        let ran = run(call, [Answer(429, Some("0")), Answer(429, Some("0")), OK]).await;
+        let ran = run(call, [Respond(429, Some("0")), Respond(429, Some("0")), OK]).await;
         assert_eq!((ran.outcome.is_ok(), ran.sent), (true, 3), "{call:?}");
         assert!(ran.took <= millis(2), "{call:?} took {:?}", ran.took);
     }
-    let ran = run(Call::Read, [Answer(503, Some("1")), OK]).await;
+    let ran = run(Call::Read, [Respond(503, Some("1")), OK]).await;
     assert_eq!((ran.outcome.is_ok(), ran.sent, ran.took), (true, 2, millis(1000)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_beyond_the_time_limit_is_reported_at_once() {
+async fn retry_after_beyond_the_timeout_is_not_waited_for() {
     for call in [Call::Read, Call::Send] {
         for (value, seconds) in [("2", 2), ("3600", 3600), ("18446744073709551615", u64::MAX)] {
-            let ran = run(call, [Answer(429, Some(value)), OK]).await;
+            let ran = run(call, [Respond(429, Some(value)), OK]).await;
             let error = ran.outcome.unwrap_err();
             assert!(error.is_rate_limited(), "{error}");
             assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)));
             assert_eq!((ran.sent, ran.took), (1, Duration::ZERO), "{call:?} {value}");
         }
-        // The first attempt took its share of the time.
-        let ran = run(call, [Happens::After(600, Answer(429, Some("1")).into()), OK]).await;
+        // The first attempt used a part of the timeout.
+        let ran = run(call, [Step::After(600, Respond(429, Some("1")).into()), OK]).await;
         assert_eq!((ran.outcome.is_err(), ran.sent, ran.took), (true, 1, millis(600)), "{call:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_that_hangs_ends_with_its_time() {
+async fn hanging_call_times_out() {
     let ran = run(Call::Send, [Hang, OK]).await;
     let error = ran.outcome.unwrap_err();
     assert_eq!((error.kind(), ran.sent, ran.took), (ErrorKind::Timeout, 1, millis(1500)));
     assert!(error.may_have_been_processed());
 
-    // An attempt of a call that can be repeated has a second, and the next one what is left.
+    // The first attempt of an idempotent call has one second, and the second has the rest.
     let ran = run(Call::Read, [Hang, Hang, OK]).await;
     let error = ran.outcome.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), ran.sent), (ErrorKind::Timeout, 2, 2));
@@ -252,22 +256,22 @@ async fn call_that_hangs_ends_with_its_time() {
     assert_eq!((ran.outcome.is_ok(), ran.sent), (true, 2));
     assert!((millis(1050)..=millis(1101)).contains(&ran.took), "took {:?}", ran.took);
 
-    // One that cannot be repeated is not cut off before the time is up.
-    let ran = run(Call::Send, [Happens::After(1400, OK.into())]).await;
+    // The attempt of a send has the whole timeout.
+    let ran = run(Call::Send, [Step::After(1400, OK.into())]).await;
     assert_eq!((ran.outcome.is_ok(), ran.sent, ran.took), (true, 1, millis(1400)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_that_fails_slowly_makes_no_attempt_after_its_time() {
-    let slow = |millis| Happens::After(millis, CONNECT.into());
+async fn no_attempt_begins_after_the_timeout() {
+    let slow = |millis| Step::After(millis, CONNECT.into());
     let ran = run(Call::Send, [slow(700), slow(700), OK]).await;
     assert_eq!((ran.outcome.unwrap_err().kind(), ran.sent), (ErrorKind::Connect, 2));
-    // Two attempts, and one pause of 50 to 100 ms.
+    // Two attempts and a pause of 50 to 100 ms.
     assert!((millis(1450)..=millis(1500)).contains(&ran.took), "took {:?}", ran.took);
 }
 
 #[tokio::test(start_paused = true)]
-async fn settings_are_obeyed() {
+async fn retry_settings_apply() {
     let connect = || [CONNECT, CONNECT, CONNECT, CONNECT, OK];
     let ran = run_with(Retry::never(), Call::Read, connect()).await;
     assert_eq!((ran.outcome.is_err(), ran.sent, ran.took), (true, 1, Duration::ZERO));
@@ -293,17 +297,17 @@ async fn settings_are_obeyed() {
         .unwrap();
     let begun = Instant::now();
     let error = client.send_bot_message(&conversation(), &BotMessage::text("سلام")).await.unwrap_err();
-    assert_eq!((error.kind(), begun.elapsed()), (ErrorKind::Timeout, millis(300)), "the order of the settings matters");
+    assert_eq!((error.kind(), begun.elapsed()), (ErrorKind::Timeout, millis(300)), "the order of the setters matters");
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_response_is_reported_with_what_came_before() {
-    let ran = run(Call::Read, [INTERRUPTED, CONNECT, Answer(429, None)]).await;
+async fn last_response_is_reported_with_earlier_attempts() {
+    let ran = run(Call::Read, [INTERRUPTED, CONNECT, Respond(429, None)]).await;
     let error = ran.outcome.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (429, 3));
-    assert!(error.may_have_been_processed(), "the first attempt may have been: {error}");
+    assert!(error.may_have_been_processed(), "the first attempt may have been processed: {error}");
 
-    let ran = run(Call::Read, [Answer(503, None), Answer(404, None)]).await;
+    let ran = run(Call::Read, [Respond(503, None), Respond(404, None)]).await;
     let error = ran.outcome.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts(), ran.sent), (404, 2, 2));
     assert!(error.may_have_been_processed(), "{error}");
@@ -318,8 +322,8 @@ fn upload_token() -> UploadToken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upload_from_memory_is_sent_again_whole() {
-    let script = Script::new([CONNECT, Answer(429, None), Answer(500, None)]);
+async fn upload_from_memory_is_retried_completely() {
+    let script = Script::new([CONNECT, Respond(429, None), Respond(500, None)]);
     let (media, token) = (video(MediaSource::bytes("the video")), upload_token());
     let error = client(script.clone()).execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (500, 3));
@@ -329,7 +333,7 @@ async fn upload_from_memory_is_sent_again_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upload_that_was_read_from_a_stream_is_not_sent_again() {
+async fn consumed_stream_is_not_retried() {
     let media = || video(MediaSource::reader(9, &b"the video"[..]));
     let token = upload_token();
 
@@ -338,12 +342,12 @@ async fn upload_that_was_read_from_a_stream_is_not_sent_again() {
     assert_eq!((error.kind(), error.attempts(), script.sent()), (ErrorKind::Connect, 1, 1));
     assert!(!error.may_have_been_processed());
 
-    let script = Script::new([Answer(429, Some("0")), OK]);
+    let script = Script::new([Respond(429, Some("0")), OK]);
     let error = client(script.clone()).execute(&UploadMedia::new(&media(), &token)).await.unwrap_err();
     assert!(error.is_rate_limited());
     assert_eq!((error.retry_after(), error.attempts(), script.sent()), (Some(Duration::ZERO), 1, 1));
 
-    // A second call with what was read is refused before anything is sent.
+    // A second call with the consumed stream fails without a request.
     let (media, script) = (media(), Script::new([CONNECT, OK]));
     let client = client(script.clone());
     client.execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
@@ -352,7 +356,7 @@ async fn upload_that_was_read_from_a_stream_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upload_has_minutes_and_its_token_has_not() {
+async fn upload_has_a_longer_timeout_than_its_token() {
     let (media, token) = (video(MediaSource::bytes("the video")), upload_token());
     let begun = Instant::now();
     let error = client(Script::new([Hang])).execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
@@ -364,7 +368,7 @@ async fn upload_has_minutes_and_its_token_has_not() {
     assert!(begun.elapsed() <= millis(1501), "took {:?}", begun.elapsed());
 }
 
-/// An operation that goes where it should not.
+/// An operation with any URL.
 struct To(&'static str);
 
 impl Operation for To {
@@ -385,7 +389,7 @@ impl Operation for To {
 }
 
 #[tokio::test]
-async fn no_secret_goes_to_a_foreign_host() {
+async fn credentials_are_not_sent_to_other_hosts() {
     let mock = MockTransport::new();
     let client = client(mock.clone());
     for foreign in [
@@ -404,7 +408,7 @@ async fn no_secret_goes_to_a_foreign_host() {
         let error = client.execute(&To(foreign)).await.expect_err(foreign);
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidRequest, 0), "{foreign}: {error}");
     }
-    assert!(mock.requests().is_empty(), "a request went to {:?}", mock.requests()[0].uri());
+    assert!(mock.requests().is_empty(), "a request was sent to {:?}", mock.requests()[0].uri());
 
     for own in ["https://open-api.divar.ir/v1", "https://OAUTH.divar.ir/v1", "https://chat.divar.ir/v1"] {
         mock.respond_json(200, &json!({}));
@@ -413,22 +417,22 @@ async fn no_secret_goes_to_a_foreign_host() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn call_that_is_given_up_sends_nothing_more() {
+async fn dropped_call_makes_no_further_attempt() {
     let script = Script::new([CONNECT, OK, OK]);
     let client = client(script.clone());
     let by = access_token();
-    let given_up = tokio::time::timeout(millis(10), client.execute(&GetUser::new(&by))).await;
-    assert!(given_up.is_err(), "the first pause was shorter than 50 ms");
+    let dropped = tokio::time::timeout(millis(10), client.execute(&GetUser::new(&by))).await;
+    assert!(dropped.is_err(), "the first pause was shorter than 50 ms");
     tokio::time::sleep(millis(2000)).await;
     assert_eq!(script.sent(), 1);
 }
 
-fn anything() -> impl Strategy<Value = Happens> {
-    let at_once = prop_oneof![
+fn any_step() -> impl Strategy<Value = Step> {
+    let immediate = prop_oneof![
         prop::sample::select(vec![200_u16, 204, 301, 400, 401, 404, 408, 412, 429, 429, 500, 502, 503, 504])
             .prop_flat_map(|status| {
                 prop::sample::select(vec![None, Some("0"), Some("1"), Some("2"), Some("soon")])
-                    .prop_map(move |retry_after| Answer(status, retry_after))
+                    .prop_map(move |retry_after| Respond(status, retry_after))
             }),
         prop::sample::select(vec![
             TransportErrorKind::Connect,
@@ -441,19 +445,18 @@ fn anything() -> impl Strategy<Value = Happens> {
         .prop_map(Fail),
         Just(Hang),
     ];
-    (0_u64..1200, at_once).prop_map(
+    (0_u64..1200, immediate).prop_map(
         |(millis, then)| {
-            if millis < 600 { then } else { Happens::After(millis - 600, then.into()) }
+            if millis < 600 { then } else { Step::After(millis - 600, then.into()) }
         },
     )
 }
 
 proptest! {
-    /// Whatever happens: nothing that may have been processed is sent twice, the time is kept, and what is reported is
-    /// true.
+    /// For any outcomes, no send that may have been processed is retried, the timeout holds, and the error is true.
     #[test]
-    fn nothing_is_done_twice_and_nothing_is_concealed(
-        script in prop::collection::vec(anything(), 8),
+    fn no_send_is_repeated_and_errors_are_true(
+        script in prop::collection::vec(any_step(), 8),
         call in prop::sample::select(vec![Call::Read, Call::Send]),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -469,20 +472,20 @@ proptest! {
             (outcome, begun.elapsed())
         });
 
-        let happened = transport.happened();
-        prop_assert!((1..=3).contains(&happened.len()), "{} attempts", happened.len());
+        let finished = transport.finished();
+        prop_assert!((1..=3).contains(&finished.len()), "{} attempts", finished.len());
         prop_assert!(took <= millis(1502), "took {took:?}");
-        let (_, before) = happened.split_last().unwrap();
+        let (_, before) = finished.split_last().unwrap();
         if call == Call::Send {
-            prop_assert!(before.iter().all(|happens| !happens.may_be_processed()), "sent again after {before:?}");
+            prop_assert!(before.iter().all(|step| !step.may_be_processed()), "retried after {before:?}");
         }
         if let Err(error) = outcome {
-            prop_assert_eq!(error.attempts() as usize, happened.len());
-            if happened.iter().any(Happens::may_be_processed) {
-                prop_assert!(error.may_have_been_processed(), "{}: {:?}", error, happened);
+            prop_assert_eq!(error.attempts() as usize, finished.len());
+            if finished.iter().any(Step::may_be_processed) {
+                prop_assert!(error.may_have_been_processed(), "{}: {:?}", error, finished);
             }
-            if error.kind() != ErrorKind::Timeout && !happened.iter().any(Happens::may_be_processed) {
-                prop_assert!(!error.may_have_been_processed(), "{}: {:?}", error, happened);
+            if error.kind() != ErrorKind::Timeout && !finished.iter().any(Step::may_be_processed) {
+                prop_assert!(!error.may_have_been_processed(), "{}: {:?}", error, finished);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! No secret is ever told: not by an error, whatever a server or an HTTP stack repeats, and not by `Debug`.
+//! Promise: errors and `Debug` contain no secrets, whatever a server or an HTTP stack echoes.
 
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -20,7 +20,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 
-/// The secrets of one round.
+/// Secrets for one round.
 struct Secrets {
     api_key: String,
     access_token: String,
@@ -29,7 +29,7 @@ struct Secrets {
 }
 
 impl Secrets {
-    /// The same ones in each run; of letters, digits and whatever else `pattern` has.
+    /// Random secrets that match `pattern`, equal in each run.
     fn rounds(pattern: &str, count: usize) -> Vec<Self> {
         let mut runner = TestRunner::deterministic();
         let strategy = proptest::string::string_regex(pattern).unwrap();
@@ -43,22 +43,22 @@ impl Secrets {
         [&self.api_key, &self.access_token, &self.upload_token, &self.in_body]
     }
 
-    /// Fails where `text` holds nine characters in a row of one of them.
+    /// Fails if `text` contains nine successive characters of a secret.
     #[track_caller]
     fn assert_not_in(&self, text: &str, context: &str) {
         let parts: HashSet<&[u8]> = self.all().into_iter().flat_map(|secret| secret.as_bytes().windows(9)).collect();
         if let Some(part) = text.as_bytes().windows(9).find(|part| parts.contains(part)) {
-            panic!("{context}: {:?} was told in {text}", String::from_utf8_lossy(part));
+            panic!("{context}: {:?} is in {text}", String::from_utf8_lossy(part));
         }
     }
 }
 
 type Outcome = Result<Response<Bytes>, TransportError>;
 
-/// What a server makes of a secret.
+/// A response that contains a secret.
 type Shape = fn(&str) -> Outcome;
 
-/// A transport that gives what it is made with.
+/// A transport with a fixed outcome.
 struct Echo(Box<dyn Fn() -> Outcome + Send + Sync>);
 
 impl std::fmt::Debug for Echo {
@@ -80,7 +80,7 @@ fn respond(status: u16, body: impl Into<Bytes>) -> Outcome {
     Ok(response)
 }
 
-/// An operation of the caller's, with a secret in its body and an answer that says what it met.
+/// An operation defined outside the crate, with a secret in its body, and a strict response.
 struct Exchange<'a>(&'a str);
 
 #[derive(Debug, serde::Deserialize)]
@@ -111,34 +111,34 @@ impl Operation for Exchange<'_> {
     }
 }
 
-/// All that can be read off an error.
-fn told_by(error: &Error) -> String {
-    let mut told = format!("{error}\n{error:?}\n{error:#?}\n{}\n{:?}\n", error.body_excerpt(), error.api_error());
+/// All texts of an error.
+fn texts_of(error: &Error) -> String {
+    let mut texts = format!("{error}\n{error:?}\n{error:#?}\n{}\n{:?}\n", error.body_excerpt(), error.api_error());
     match error.api_error() {
         Some(ApiError::Rpc(status)) => {
-            write!(told, "{}\n{}\n", status.message, serde_json::to_string(&status.details).unwrap()).unwrap();
+            write!(texts, "{}\n{}\n", status.message, serde_json::to_string(&status.details).unwrap()).unwrap();
         }
-        Some(ApiError::OAuth(error)) => write!(told, "{}\n{:?}\n", error.error, error.description).unwrap(),
+        Some(ApiError::OAuth(error)) => write!(texts, "{}\n{:?}\n", error.error, error.description).unwrap(),
         _ => {}
     }
     let mut source = error.source();
     while let Some(error) = source {
-        write!(told, "{error}\n{error:?}\n{error:#?}\n").unwrap();
+        write!(texts, "{error}\n{error:?}\n{error:#?}\n").unwrap();
         source = error.source();
     }
-    told
+    texts
 }
 
-/// Makes calls of every kind of credential, all of which must fail without telling a secret of their own.
-async fn assert_untold(
+/// Makes calls with each kind of credential, which must all fail with errors that contain none of their secrets.
+async fn assert_redacted(
     secrets: &Secrets,
     context: &str,
     secret_to_outcome: impl Fn(&str) -> Outcome + Clone + Send + Sync + 'static,
 ) {
-    let client = |told: &str| {
-        let (told, outcome) = (told.to_owned(), secret_to_outcome.clone());
+    let client = |secret: &str| {
+        let (secret, outcome) = (secret.to_owned(), secret_to_outcome.clone());
         Client::builder(ApiKey::new(&*secrets.api_key).unwrap())
-            .transport(Echo(Box::new(move || outcome(&told))))
+            .transport(Echo(Box::new(move || outcome(&secret))))
             .retry(Retry::never())
             .build()
             .unwrap()
@@ -149,30 +149,30 @@ async fn assert_untold(
     let to = ConversationId::new("c-1");
 
     let mut errors = Vec::new();
-    for told in [&secrets.api_key, &secrets.access_token] {
-        errors.push(client(told).execute(&GetUser::new(&by)).await.err());
-        errors.push(client(told).send_message(&to, &ConversationMessage::text("سلام"), &by).await.err());
+    for secret in [&secrets.api_key, &secrets.access_token] {
+        errors.push(client(secret).execute(&GetUser::new(&by)).await.err());
+        errors.push(client(secret).send_message(&to, &ConversationMessage::text("سلام"), &by).await.err());
     }
     errors.push(client(&secrets.api_key).send_bot_message(&to, &BotMessage::text("سلام")).await.err());
     errors.push(client(&secrets.api_key).execute(&CreateUploadToken).await.err());
-    for told in [&secrets.api_key, &secrets.upload_token] {
-        errors.push(client(told).execute(&UploadMedia::new(&media, &upload_token)).await.err());
+    for secret in [&secrets.api_key, &secrets.upload_token] {
+        errors.push(client(secret).execute(&UploadMedia::new(&media, &upload_token)).await.err());
     }
-    for told in [&secrets.api_key, &secrets.in_body] {
-        errors.push(client(told).execute(&Exchange(&secrets.in_body)).await.err());
+    for secret in [&secrets.api_key, &secrets.in_body] {
+        errors.push(client(secret).execute(&Exchange(&secrets.in_body)).await.err());
     }
     for error in errors {
-        let error = error.unwrap_or_else(|| panic!("{context}: taken for a success"));
-        secrets.assert_not_in(&told_by(&error), context);
+        let error = error.unwrap_or_else(|| panic!("{context}: success"));
+        secrets.assert_not_in(&texts_of(&error), context);
     }
 }
 
 const TOKENS: &str = "[A-Za-z0-9+/_.-]{30,80}={0,2}";
-/// Whatever a header can carry.
+/// All characters that a header may contain.
 const ANY: &str = "[!-~]{12,60}";
 
 #[tokio::test]
-async fn secret_repeated_in_an_answer_is_taken_out() {
+async fn echoed_secret_is_redacted() {
     for secrets in Secrets::rounds(TOKENS, 8).into_iter().chain(Secrets::rounds(ANY, 12)) {
         let shapes: [(&str, Shape); 9] = [
             ("rpc message", |secret| {
@@ -185,32 +185,32 @@ async fn secret_repeated_in_an_answer_is_taken_out() {
             ("OAuth", |secret| {
                 respond(400, json!({ "error": secret, "error_description": format!("not {secret}") }).to_string())
             }),
-            ("error of an unknown shape", |secret| respond(500, json!({ "error": { "said": secret } }).to_string())),
+            ("error of unknown form", |secret| respond(500, json!({ "error": { "text": secret } }).to_string())),
             ("page", |secret| respond(502, format!("<html>{secret} {secret}</html>"))),
-            ("page in place of an answer", |secret| respond(200, format!("<html>{secret}{secret}</html>"))),
-            ("text in place of an object", |secret| respond(200, json!(secret).to_string())),
-            ("object cut off", |secret| respond(200, format!("{{\"id\":{}", json!(secret)))),
+            ("page instead of a response", |secret| respond(200, format!("<html>{secret}{secret}</html>"))),
+            ("text instead of an object", |secret| respond(200, json!(secret).to_string())),
+            ("truncated object", |secret| respond(200, format!("{{\"id\":{}", json!(secret)))),
             ("list", |secret| respond(200, json!([secret]).to_string())),
         ];
         for (context, shape) in shapes {
-            assert_untold(&secrets, context, shape).await;
+            assert_redacted(&secrets, context, shape).await;
         }
     }
 }
 
 #[tokio::test]
-async fn secret_in_another_writing_is_taken_out_too() {
+async fn encoded_secret_is_redacted() {
     for secrets in Secrets::rounds(TOKENS, 16) {
-        assert_untold(&secrets, "percent-encoded", |secret| {
+        assert_redacted(&secrets, "percent-encoded", |secret| {
             let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
             respond(404, format!("no page /?token={encoded}"))
         })
         .await;
-        assert_untold(&secrets, "HTML", |secret| {
+        assert_redacted(&secrets, "HTML", |secret| {
             respond(404, secret.replace('+', "&#43;").replace('=', "&#61;").replace('/', "&#47;"))
         })
         .await;
-        assert_untold(&secrets, "JSON with escaped slashes", |secret| {
+        assert_redacted(&secrets, "JSON with escaped slashes", |secret| {
             respond(500, json!([secret]).to_string().replace('/', "\\/"))
         })
         .await;
@@ -218,21 +218,21 @@ async fn secret_in_another_writing_is_taken_out_too() {
 }
 
 #[tokio::test]
-async fn secret_that_the_excerpt_cuts_in_two_is_taken_out() {
+async fn truncated_secret_is_redacted() {
     let secrets = Secrets::rounds("[A-Za-z0-9]{60}", 1).remove(0);
     for before in (Error::MAX_EXCERPT_BYTES - 61..Error::MAX_EXCERPT_BYTES).step_by(5) {
         for status in [200, 500] {
-            assert_untold(&secrets, "cut in two", move |secret| {
+            assert_redacted(&secrets, "truncated", move |secret| {
                 respond(status, format!("{}{secret}", "-".repeat(before)))
             })
             .await;
         }
         let long = move |secret: &str| format!("{}{secret} and more", "-".repeat(before));
-        assert_untold(&secrets, "a long rpc message", move |secret| {
+        assert_redacted(&secrets, "a long rpc message", move |secret| {
             respond(401, json!({ "code": 16, "message": long(secret) }).to_string())
         })
         .await;
-        assert_untold(&secrets, "a long OAuth error", move |secret| {
+        assert_redacted(&secrets, "a long OAuth error", move |secret| {
             respond(400, json!({ "error": "invalid_grant", "error_description": long(secret) }).to_string())
         })
         .await;
@@ -240,7 +240,7 @@ async fn secret_that_the_excerpt_cuts_in_two_is_taken_out() {
 }
 
 #[tokio::test]
-async fn secret_met_by_an_outside_operation_is_redacted() {
+async fn secret_of_an_outside_operation_is_redacted() {
     for secrets in Secrets::rounds(TOKENS, 16) {
         let token = UploadToken::new(&*secrets.upload_token).unwrap();
         let media = Media::image("a.png", MediaSource::bytes("a")).unwrap();
@@ -249,13 +249,13 @@ async fn secret_met_by_an_outside_operation_is_redacted() {
 
         mock.respond_json(200, &json!({ "id": "medium", "status": secrets.upload_token }));
         let error = client.execute(&UploadMedia::new(&media, &token)).await.unwrap_err();
-        secrets.assert_not_in(&told_by(&error), "the status of an upload");
+        secrets.assert_not_in(&texts_of(&error), "the status of an upload");
 
         for body in [json!({ "lifetime": secrets.in_body }), json!({ secrets.in_body.as_str(): 1 })] {
             mock.respond_json(200, &body);
             let error = client.execute(&Exchange(&secrets.in_body)).await.unwrap_err();
             assert!(error.source().unwrap().to_string().contains("[redacted]"), "{error:?}");
-            secrets.assert_not_in(&told_by(&error), "what serde quotes");
+            secrets.assert_not_in(&texts_of(&error), "an error of serde");
         }
     }
 }
@@ -265,10 +265,10 @@ async fn secret_met_by_an_outside_operation_is_redacted() {
 struct StackError(#[source] std::io::Error);
 
 #[tokio::test]
-async fn secret_that_the_http_stack_quotes_is_taken_out() {
+async fn secret_in_a_transport_error_is_redacted() {
     for secrets in Secrets::rounds(TOKENS, 8) {
         for kind in [TransportErrorKind::Connect, TransportErrorKind::Interrupted, TransportErrorKind::Other] {
-            assert_untold(&secrets, "transport", move |secret| {
+            assert_redacted(&secrets, "transport", move |secret| {
                 let quoted = std::io::Error::other(format!("cannot send x-secret: {secret}"));
                 Err(TransportError::with_source(kind, StackError(quoted)))
             })
@@ -278,7 +278,7 @@ async fn secret_that_the_http_stack_quotes_is_taken_out() {
 }
 
 #[tokio::test]
-async fn source_without_a_secret_stays_what_it_was() {
+async fn source_without_a_secret_keeps_its_type() {
     let mock = Echo(Box::new(|| {
         Err(TransportError::with_source(TransportErrorKind::Other, StackError(std::io::Error::other("no route"))))
     }));
@@ -291,7 +291,7 @@ async fn source_without_a_secret_stays_what_it_was() {
 }
 
 #[tokio::test]
-async fn debug_tells_no_secret() {
+async fn debug_contains_no_secret() {
     let secrets = Secrets::rounds("[A-Za-z0-9]{40}", 1).remove(0);
     let mock = MockTransport::new();
     mock.respond_json(200, &json!({ "token": secrets.upload_token }));
@@ -307,7 +307,7 @@ async fn debug_tells_no_secret() {
 
     secrets.assert_not_in(&format!("{client:?} {client:#?}"), "client");
     secrets.assert_not_in(&format!("{mock:?} {mock:#?}"), "mock");
-    // The headers of the requests are marked sensitive, so that they may be printed.
+    // Header values are marked as sensitive, so `Debug` redacts them.
     let requests = mock.requests();
     assert_eq!(requests[2].headers()["x-api-key"], *secrets.api_key);
     secrets.assert_not_in(&format!("{requests:?} {requests:#?}"), "requests");
@@ -316,8 +316,8 @@ async fn debug_tells_no_secret() {
     let media = Media::image("a.png", MediaSource::bytes(secrets.in_body.clone())).unwrap();
     let upload = UploadMedia::new(&media, &upload_token);
     let body: Body = secrets.in_body.clone().into();
-    let told = format!("{:?} {upload:?} {media:?} {body:?} {:?}", GetUser::new(&by), upload.credential());
-    secrets.assert_not_in(&told, "operations and bodies");
+    let texts = format!("{:?} {upload:?} {media:?} {body:?} {:?}", GetUser::new(&by), upload.credential());
+    secrets.assert_not_in(&texts, "operations and bodies");
 
     let over_reqwest = Client::new(ApiKey::new(&*secrets.api_key).unwrap()).unwrap();
     secrets.assert_not_in(&format!("{over_reqwest:?} {over_reqwest:#?}"), "client over reqwest");

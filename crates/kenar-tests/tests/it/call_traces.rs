@@ -1,4 +1,4 @@
-//! Promise: a call is a span with the fields of OpenTelemetry's conventions for HTTP clients, and with no identifier.
+//! Promise: each call has a span with OpenTelemetry's fields for HTTP clients, without identifiers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Debug, Display};
@@ -18,7 +18,7 @@ use kenar_tests::support::calls::{API_KEY, access_token, conversation};
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// Keeps the spans and, with the span that each is in, the events.
+/// A subscriber that records spans, and events with their span.
 #[derive(Clone, Default)]
 struct Traces(Arc<Mutex<State>>);
 
@@ -86,7 +86,7 @@ impl Subscriber for Traces {
     }
 }
 
-/// Sends one message, and gives the outcome, the call's span and the events in it.
+/// Sends one message, and returns the outcome, the call's span and its events.
 async fn send_over(mock: MockTransport) -> (Result<(), Error>, Fields, Vec<Fields>) {
     let traces = Traces::default();
     let base_urls = BaseUrls::single("http://[::1]:4040").unwrap();

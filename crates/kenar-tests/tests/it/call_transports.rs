@@ -1,4 +1,4 @@
-//! The transports over hyper and over reqwest, against a server that behaves well and badly on loopback.
+//! Promise: the transports over hyper and reqwest handle correct and incorrect servers alike.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 use kenar_tests::support::calls::{ACCESS_TOKEN, API_KEY, access_token};
 use kenar_tests::support::loopback::{Server, json};
 
-/// What a call travels by.
+/// The HTTP stack of a call.
 #[derive(Clone, Copy, Debug)]
 enum Stack {
     Hyper,
@@ -41,13 +41,13 @@ impl Stack {
         }
     }
 
-    /// A client that makes one attempt.
+    /// A client with one attempt.
     fn client(self, server: &Server) -> Client {
         patient().base_urls(server.base_urls()).transport(self.transport()).retry(Retry::never()).build().unwrap()
     }
 }
 
-/// Time enough for a slow machine.
+/// A builder with a timeout for slow machines.
 fn patient() -> ClientBuilder {
     Client::builder(ApiKey::new(API_KEY).unwrap()).time_limit(std::time::Duration::from_secs(20))
 }
@@ -56,8 +56,8 @@ async fn get_user(client: &Client) -> Result<kenar::operation::GetUserResponse, 
     client.get_user(&access_token()).await
 }
 
-/// What one call makes of an answer of `bytes`, after which the server closes.
-async fn answered(stack: Stack, bytes: &[u8]) -> Result<kenar::operation::GetUserResponse, Error> {
+/// The outcome of a call whose server responds with `bytes` and closes the connection.
+async fn respond_with(stack: Stack, bytes: &[u8]) -> Result<kenar::operation::GetUserResponse, Error> {
     let server = Server::start().await;
     let client = stack.client(&server);
     let (outcome, _) = tokio::join!(get_user(&client), server.respond_once(bytes));
@@ -65,7 +65,7 @@ async fn answered(stack: Stack, bytes: &[u8]) -> Result<kenar::operation::GetUse
 }
 
 #[tokio::test]
-async fn request_goes_out_as_it_is() {
+async fn request_is_sent_unchanged() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -105,15 +105,15 @@ async fn redirect_is_not_followed() {
                 "HTTP/1.1 {status} Moved\r\nLocation: http://{}/v1/open-platform/users\r\nContent-Length: 0\r\n\r\n",
                 elsewhere.address()
             );
-            let error = answered(stack, redirect.as_bytes()).await.unwrap_err();
+            let error = respond_with(stack, redirect.as_bytes()).await.unwrap_err();
             assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Api, status));
         }
-        assert!(elsewhere.stayed_untouched(), "the secrets went to where the redirect pointed");
+        assert!(elsewhere.stayed_untouched(), "the redirect was followed");
     }
 }
 
 #[tokio::test]
-async fn answer_is_bounded_whether_its_length_is_announced_or_not() {
+async fn response_is_bounded_with_and_without_a_length() {
     for stack in Stack::ALL {
         const LIMIT: usize = 1000;
         let bounded =
@@ -128,7 +128,7 @@ async fn answer_is_bounded_whether_its_length_is_announced_or_not() {
         let until_closed = |body: &str| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}").into_bytes();
 
         for (what, allowed, too_large) in [
-            ("announced", json(&padded(LIMIT)), json(&padded(LIMIT + 1))),
+            ("content-length", json(&padded(LIMIT)), json(&padded(LIMIT + 1))),
             ("chunked", chunked(&padded(LIMIT)), chunked(&padded(LIMIT + 100))),
             ("until closed", until_closed(&padded(LIMIT)), until_closed(&padded(LIMIT + 1))),
         ] {
@@ -148,7 +148,7 @@ async fn answer_is_bounded_whether_its_length_is_announced_or_not() {
 }
 
 #[tokio::test]
-async fn answer_that_announces_too_much_is_not_waited_for() {
+async fn oversized_content_length_is_rejected_at_once() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -156,7 +156,7 @@ async fn answer_that_announces_too_much_is_not_waited_for() {
             let mut connection = server.accept().await;
             connection.request().await.unwrap();
             connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n{").await;
-            // The rest never comes; the client closes.
+            // The client closes without waiting for the rest.
             assert!(connection.request().await.is_none());
         });
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ResponseTooLarge);
@@ -164,9 +164,9 @@ async fn answer_that_announces_too_much_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn refused_connection_is_one_that_nothing_was_sent_on() {
+async fn refused_connection_was_not_processed() {
     for stack in Stack::ALL {
-        // Bound and not listening: nobody else can take the port in the meantime.
+        // Bound but not listening, so that no other process takes the port.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let base_urls = BaseUrls::single(&format!("http://{}", socket.local_addr().unwrap())).unwrap();
@@ -178,19 +178,19 @@ async fn refused_connection_is_one_that_nothing_was_sent_on() {
 }
 
 #[tokio::test]
-async fn connection_that_breaks_leaves_the_outcome_open() {
+async fn lost_connection_may_have_been_processed() {
     for stack in Stack::ALL {
         for (when, bytes) in [
-            ("before the answer", ""),
+            ("before the response", ""),
             ("in the first line", "HTTP/1.1 20"),
             ("in the headers", "HTTP/1.1 200 OK\r\nContent-Type: appl"),
             ("before the body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"),
             ("in the body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}"),
             ("between chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
             ("in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{}"),
-            ("by something else than HTTP", "hello\r\n\r\n"),
+            ("not HTTP", "hello\r\n\r\n"),
         ] {
-            let error = answered(stack, bytes.as_bytes()).await.expect_err(when);
+            let error = respond_with(stack, bytes.as_bytes()).await.expect_err(when);
             assert_eq!(error.kind(), ErrorKind::Interrupted, "{when}: {error:?}");
             assert!(error.may_have_been_processed(), "{when}");
             assert!(std::error::Error::source(&error).is_some(), "{when}");
@@ -199,7 +199,7 @@ async fn connection_that_breaks_leaves_the_outcome_open() {
 }
 
 #[tokio::test]
-async fn answer_in_pieces_becomes_one() {
+async fn response_in_chunks_is_joined() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -218,7 +218,7 @@ async fn answer_in_pieces_becomes_one() {
 }
 
 #[tokio::test]
-async fn connection_serves_one_call_after_the_other() {
+async fn connection_is_reused() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -240,7 +240,7 @@ async fn connection_serves_one_call_after_the_other() {
 }
 
 #[tokio::test]
-async fn send_on_a_kept_connection_that_breaks_is_not_repeated() {
+async fn send_on_a_lost_reused_connection_is_not_retried() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = patient().base_urls(server.base_urls()).transport(stack.transport()).build().unwrap();
@@ -254,7 +254,7 @@ async fn send_on_a_kept_connection_that_breaks_is_not_repeated() {
             let mut connection = server.accept().await;
             connection.request().await.unwrap();
             connection.write(&json("{}")).await;
-            // The second one is received whole, and processed for all the client can know.
+            // The server receives the second request completely and then closes the connection.
             connection.request().await.unwrap();
         });
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Interrupted, 1));
@@ -264,7 +264,7 @@ async fn send_on_a_kept_connection_that_breaks_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn calls_at_once_get_each_its_own_answer() {
+async fn concurrent_calls_get_their_own_responses() {
     for stack in Stack::ALL {
         let server = Server::start().await;
         let client = stack.client(&server);
@@ -295,11 +295,11 @@ async fn calls_at_once_get_each_its_own_answer() {
     }
 }
 
-/// The name of the environment variable by which the tests below tell the program they start, itself, what to do.
+/// The environment variable with the host to call, for the process that the tests below start.
 const ROLE: &str = "KENAR_TEST_HOST_BESIDE_PROXY";
 
-/// Runs one of the tests below in a process of its own, whose environment names `proxy`. `Server`s answer meanwhile; what
-/// they received is what comes back.
+/// Runs one of the tests below in its own process with `proxy` in the environment, and returns the requests that each
+/// server received.
 async fn beside_a_proxy<const N: usize>(test: &str, host: &str, proxy: &str, servers: [Server; N]) -> [Vec<String>; N] {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
@@ -311,7 +311,7 @@ async fn beside_a_proxy<const N: usize>(test: &str, host: &str, proxy: &str, ser
         .env_remove("REQUEST_METHOD");
     let received = servers.map(|server| {
         let heads = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(answer_all(server, heads.clone()));
+        tokio::spawn(respond_to_all(server, heads.clone()));
         heads
     });
     let output = tokio::task::spawn_blocking(move || child.output().unwrap()).await.unwrap();
@@ -319,12 +319,12 @@ async fn beside_a_proxy<const N: usize>(test: &str, host: &str, proxy: &str, ser
     received.map(|heads| std::mem::take(&mut *heads.lock().unwrap()))
 }
 
-async fn answer_all(server: Server, heads: Arc<Mutex<Vec<String>>>) {
+async fn respond_to_all(server: Server, heads: Arc<Mutex<Vec<String>>>) {
     loop {
         let mut connection = server.accept().await;
         let received = connection.request().await.unwrap();
         heads.lock().unwrap().push(received.head.clone());
-        // No proxy here leads anywhere.
+        // These proxies open no tunnel.
         let is_tunnel = received.head.starts_with("CONNECT ");
         connection
             .write(if is_tunnel { b"HTTP/1.1 502 Bad Gateway\r\n\r\n".to_vec() } else { json("{}") }.as_slice())
@@ -332,9 +332,9 @@ async fn answer_all(server: Server, heads: Arc<Mutex<Vec<String>>>) {
     }
 }
 
-/// A proxy that the environment names would see a local call in the clear, with its secrets.
+/// A proxy would receive local calls unencrypted, with their secrets.
 #[tokio::test]
-async fn proxies_of_the_environment_see_no_call_to_this_machine() {
+async fn environment_proxies_are_not_used_for_loopback() {
     if let Ok(host) = std::env::var(ROLE) {
         let local = || BaseUrls::single(&host).unwrap();
         let mixed = BaseUrls::new(&host, "https://oauth.kenar.example", "https://chat.kenar.example").unwrap();
@@ -343,7 +343,7 @@ async fn proxies_of_the_environment_see_no_call_to_this_machine() {
             builder().base_urls(local()).build().unwrap(),
             builder().base_urls(mixed).build().unwrap(),
             builder().base_urls(local()).transport(HyperTransport::new().unwrap()).build().unwrap(),
-            // This one does go there: the environment does name a proxy.
+            // reqwest's own settings do use the proxy, which shows that the environment has one.
             builder().base_urls(local()).transport(ReqwestTransport::new().unwrap()).build().unwrap(),
         ] {
             get_user(&client).await.unwrap();
@@ -352,14 +352,14 @@ async fn proxies_of_the_environment_see_no_call_to_this_machine() {
     }
     let (server, proxy) = (Server::start().await, Server::start().await);
     let (host, at_proxy) = (format!("http://{}", server.address()), format!("http://{}", proxy.address()));
-    let test = "proxies_of_the_environment_see_no_call_to_this_machine";
+    let test = "environment_proxies_are_not_used_for_loopback";
     let [at_server, at_proxy] = beside_a_proxy(test, &host, &at_proxy, [server, proxy]).await;
     assert_eq!((at_server.len(), at_proxy.len()), (3, 1), "{at_proxy:?}");
 }
 
-/// What is secured goes through the proxy, which learns where to and nothing else.
+/// Calls over `https` use the proxy, which learns only the host.
 #[tokio::test]
-async fn proxies_of_the_environment_are_asked_for_a_tunnel() {
+async fn environment_proxies_are_used_by_tunnel_for_https() {
     if let Ok(host) = std::env::var(ROLE) {
         let client = patient().base_urls(BaseUrls::single(&host).unwrap()).retry(Retry::never()).build().unwrap();
         let error = get_user(&client).await.unwrap_err();
@@ -369,7 +369,7 @@ async fn proxies_of_the_environment_are_asked_for_a_tunnel() {
     }
     let proxy = Server::start().await;
     let at_proxy = format!("http://user:placeholder@{}", proxy.address());
-    let test = "proxies_of_the_environment_are_asked_for_a_tunnel";
+    let test = "environment_proxies_are_used_by_tunnel_for_https";
     let [at_proxy] = beside_a_proxy(test, "https://api.kenar.example", &at_proxy, [proxy]).await;
     let [head] = at_proxy.as_slice() else { panic!("one connection: {at_proxy:?}") };
     assert!(head.starts_with("CONNECT api.kenar.example:443 HTTP/1.1\r\n"), "{head}");

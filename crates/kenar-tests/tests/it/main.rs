@@ -1,4 +1,4 @@
-//! Promises of the SDK that hold for any input, any schedule, both transports and real TLS.
+//! The SDK's promises for any input, any schedule, both transports and real TLS.
 
 mod any_bytes;
 mod call_limits;

@@ -1,5 +1,4 @@
-//! Promise: no secret shows. Not in what `Debug` prints, not in an error, not in an address, and not in what is
-//! serialised, as it is or escaped. The secrets are random, of all characters that a secret can have.
+//! Promise: no secret appears in `Debug`, errors, URLs or serialised data, in any encoding. The secrets are random.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -20,15 +19,15 @@ use kenar_tests::secrecy::{
 };
 use proptest::prelude::*;
 
-/// What the secrets are put into.
-/// What a program may do with secrets, printed.
-trait Shown {
+/// The texts that a program may print.
+trait Printed {
+    /// The `Debug` of all values that contain secrets.
     fn printed(&self) -> Vec<String>;
-    fn complaints(&self) -> Vec<String>;
+    /// The errors for malformed and misplaced secrets.
+    fn errors(&self) -> Vec<String>;
 }
 
-impl Shown for Secrets {
-    /// Everything that can be printed and holds some of them.
+impl Printed for Secrets {
     fn printed(&self) -> Vec<String> {
         let (app, base_urls, now) = (self.app(), BaseUrls::default(), Timestamp::now());
         let tokens = self.token_response().into_tokens(now);
@@ -73,26 +72,25 @@ impl Shown for Secrets {
         printed
     }
 
-    /// What is said where one of them is wrong, or in the wrong place.
-    fn complaints(&self) -> Vec<String> {
+    fn errors(&self) -> Vec<String> {
         let app = self.app();
-        let mut complaints = Vec::new();
-        let mut said = |error: &dyn StdError| complaints.push(chain(error));
+        let mut texts = Vec::new();
+        let mut add = |error: &dyn StdError| texts.push(chain(error));
         for text in [format!("{}\n", self.api_key.expose_secret()), format!("{}ä", self.code.expose_secret())] {
-            said(&ApiKey::new(text.as_str()).unwrap_err());
-            said(&text.parse::<AccessToken>().unwrap_err());
+            add(&ApiKey::new(text.as_str()).unwrap_err());
+            add(&text.parse::<AccessToken>().unwrap_err());
             if let Err(error) = OAuthState::restore(text) {
-                said(&error);
+                add(&error);
             }
         }
-        // A header that is not the key, though it is one of the secrets; and a key that is shown twice.
+        // A header with another secret, and a repeated key.
         let verifier = Verifier::new(self.identification_key.clone());
         let header = |text: &str| HeaderValue::from_str(text).unwrap();
         let wrong = HeaderMap::from_iter([(AUTHORIZATION, header(self.access_token.expose_secret()))]);
-        said(&verifier.verify(&wrong).unwrap_err());
+        add(&verifier.verify(&wrong).unwrap_err());
         let mut twice = HeaderMap::from_iter([(AUTHORIZATION, header(self.identification_key.expose_secret()))]);
         twice.append(AUTHORIZATION, header(self.identification_key.expose_secret()));
-        said(&verifier.event(&twice, b"{}").unwrap_err());
+        add(&verifier.event(&twice, b"{}").unwrap_err());
 
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let (code, state) = (encoded(self.code.expose_secret()), encoded(self.state.expose_secret()));
@@ -111,10 +109,10 @@ impl Shown for Secrets {
                 PermissionRequest::parse(&query).err().map(Into::into),
                 TokenRequest::parse(query.as_bytes()).err().map(Into::into),
             ];
-            assert!(errors.iter().flatten().count() >= 2, "{query}: hardly an error");
-            errors.iter().flatten().for_each(|error| said(&**error));
+            assert!(errors.iter().flatten().count() >= 2, "{query}: too few errors");
+            errors.iter().flatten().for_each(|error| add(&**error));
         }
-        complaints
+        texts
     }
 }
 
@@ -122,14 +120,14 @@ proptest! {
     #![proptest_config(same_cases())]
 
     #[test]
-    fn nothing_that_is_printed_shows_one(secrets in secrets()) {
+    fn debug_and_errors_contain_no_secret(secrets in secrets()) {
         let pieces = Pieces::of(secrets.all());
         secrets.printed().iter().for_each(|text| pieces.assert_not_in(text));
-        secrets.complaints().iter().for_each(|text| pieces.assert_not_in(text));
+        secrets.errors().iter().for_each(|text| pieces.assert_not_in(text));
     }
 
     #[test]
-    fn no_address_and_no_printed_request_shows_one(secrets in secrets()) {
+    fn urls_and_printed_requests_contain_no_secret(secrets in secrets()) {
         let mock = MockTransport::new();
         (0..10).for_each(|_| mock.respond_json(200, &well(&secrets)));
         let client = Client::builder(secrets.api_key.clone()).transport(mock.clone()).build().unwrap();
@@ -142,16 +140,16 @@ proptest! {
         addresses.for_each(|address| pieces.assert_not_in(&address));
         pieces.assert_not_in(&debug(&mock));
         for request in &requests {
-            // Marked as sensitive, so that whoever prints a request prints no secret of its headers.
+            // Header values are marked as sensitive.
             pieces.assert_not_in(&debug(request.headers()));
         }
-        // What is answered and not meant to be secret holds none, and can be serialised.
+        // Public responses can be serialised.
         let denied = Callback::Denied(Denial::default());
         pieces.assert_not_in(&format!("{denied:?} {}", serde_json::to_string(&GetUserResponse::default()).unwrap()));
     }
 
     #[test]
-    fn nothing_that_permissions_say_shows_one(secrets in secrets()) {
+    fn permissions_print_no_secret(secrets in secrets()) {
         let pieces = Pieces::of(secrets.all());
         for text in block_on(permissions(&secrets)) {
             pieces.assert_not_in(&text);
@@ -159,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn stored_tokens_that_cannot_be_read_show_nothing(
+    fn error_of_damaged_stored_tokens_has_no_secret(
         secrets in secrets(),
         cut in any::<prop::sample::Index>(),
         other in any::<u8>(),

@@ -1,4 +1,4 @@
-//! An operation written outside the crate gets everything that the crate's own operations have.
+//! Promise: an operation defined outside the crate has all features of the crate's own.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use tracing::{Event, Metadata as TraceMetadata, Subscriber};
 
 use kenar_tests::support::calls::{access_token, client};
 
-/// Tells a user something in a conversation: an operation that Divar does not have.
+/// A fictitious operation on a conversation.
 struct Nudge<'a> {
     conversation: &'a ConversationId,
     secret: &'a str,
@@ -61,7 +61,7 @@ impl Operation for Nudge<'_> {
     }
 }
 
-/// As [`Nudge`], but safe to repeat.
+/// Like [`Nudge`], but idempotent.
 struct Look<'a>(Nudge<'a>);
 
 impl Operation for Look<'_> {
@@ -115,7 +115,7 @@ async fn outside_operation_is_sent_as_declared() {
 }
 
 #[tokio::test]
-async fn outside_operation_tells_a_restriction() {
+async fn outside_operation_reports_a_restriction() {
     let scene = Scene::new();
     scene.mock.respond_json(412, &json!({ "code": 9, "message": "restricted" }));
     let error = scene.client.execute(&scene.nudge()).await.unwrap_err();
@@ -124,7 +124,7 @@ async fn outside_operation_tells_a_restriction() {
 }
 
 #[tokio::test]
-async fn outside_operation_tells_that_permission_is_needed() {
+async fn outside_operation_reports_a_missing_permission() {
     for status in [401, 403] {
         let scene = Scene::new();
         scene.mock.respond_json(status, &json!({}));
@@ -133,7 +133,7 @@ async fn outside_operation_tells_that_permission_is_needed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outside_operation_is_repeated_when_rate_limited() {
+async fn outside_operation_is_retried_when_rate_limited() {
     let scene = Scene::new();
     scene.mock.respond_json(429, &json!({ "code": 8, "message": "slow down" }));
     scene.mock.respond_json(200, &json!({ "user_id": "u-1" }));
@@ -149,7 +149,7 @@ async fn outside_operation_is_repeated_when_rate_limited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outside_operation_is_repeated_only_if_idempotent() {
+async fn outside_operation_is_retried_only_if_idempotent() {
     let scene = Scene::new();
     scene.mock.fail(TransportErrorKind::Interrupted);
     let error = scene.client.execute(&scene.nudge()).await.unwrap_err();
@@ -164,8 +164,8 @@ async fn outside_operation_is_repeated_only_if_idempotent() {
 #[tokio::test]
 async fn outside_operation_is_redacted() {
     let scene = Scene::new();
-    let said = format!("{SECRET} and {} are wrong", scene.by.expose_secret());
-    scene.mock.respond_json(400, &json!({ "code": 3, "message": said }));
+    let message = format!("{SECRET} and {} are wrong", scene.by.expose_secret());
+    scene.mock.respond_json(400, &json!({ "code": 3, "message": message }));
     let error = scene.client.execute(&scene.nudge()).await.unwrap_err();
     let printed = format!("{error} {error:?}");
     assert!(printed.contains("are wrong"), "{printed}");
@@ -184,7 +184,7 @@ async fn outside_operation_is_traced() {
     assert!(lines.contains("outside.nudge"), "{lines}");
 }
 
-/// A subscriber that keeps the fields of spans and events as text.
+/// A subscriber that records the fields of spans and events as text.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 

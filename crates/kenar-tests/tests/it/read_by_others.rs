@@ -1,5 +1,4 @@
-//! Promise: what the crate writes and reads is what everybody else writes and reads. Times are compared with jiff, paths
-//! with the `url` crate, which is what reqwest sends by.
+//! Promise: other libraries agree on timestamps (jiff) and paths (`url`, as in reqwest).
 
 use jiff::civil::DateTime;
 use kenar::error::ErrorKind;
@@ -12,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use url::Url;
 
-/// The same cases on each run; `PROPTEST_CASES` asks for more of them.
+/// Uses the same cases in each run. `PROPTEST_CASES` sets their number.
 fn same_cases() -> Config {
     Config { rng_seed: RngSeed::Fixed(29), failure_persistence: None, ..Config::with_cases(1024) }
 }
@@ -26,10 +25,10 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_unix_micros(micros).expect("within the years 0 to 9999")
 }
 
-/// The date and time in UTC. jiff's own instants end a day before the year 9999 does.
+/// The date and time in UTC. jiff's instants end a day before the year 9999.
 fn by_jiff(micros: i64) -> DateTime {
     let span = jiff::SignedDuration::from_micros(micros);
-    EPOCH.checked_add(span).expect("jiff counts further than the year 9999")
+    EPOCH.checked_add(span).expect("in the range of jiff's dates")
 }
 
 #[track_caller]
@@ -39,22 +38,22 @@ fn assert_agrees(micros: i64) {
     assert_eq!(text.parse(), Ok(at(micros)), "{text}");
 }
 
-/// With six digits of a second's fraction, or none.
+/// The text with six fraction digits or none.
 fn by_jiff_text(micros: i64) -> String {
     let civil = by_jiff(micros);
     if civil.subsec_nanosecond() == 0 { format!("{civil}") } else { format!("{civil:.6}") }
 }
 
 #[test]
-fn every_day_of_four_centuries_is_the_same_day() {
-    // The calendar repeats itself after that.
+fn every_day_of_four_centuries_agrees_with_jiff() {
+    // The calendar repeats after 400 years.
     for day in 0..146_097 {
         assert_agrees(day * DAY + 86_399_999_999);
     }
 }
 
 #[test]
-fn ends_and_turns_of_the_range_are_the_same() {
+fn limits_and_new_years_agree_with_jiff() {
     for micros in [FIRST, FIRST + 1, -DAY, -1_000_001, -1_000_000, -999_999, -1, 0, 1, 999_999, LAST - 1, LAST] {
         assert_agrees(micros);
     }
@@ -75,13 +74,13 @@ proptest! {
     #![proptest_config(same_cases())]
 
     #[test]
-    fn any_instant_is_written_as_jiff_writes_it(micros in FIRST..=LAST) {
+    fn any_instant_is_written_like_jiff(micros in FIRST..=LAST) {
         assert_agrees(micros);
     }
 
     #[test]
-    fn any_instant_with_any_offset_is_read_as_jiff_reads_it(
-        // jiff's instants end 26 hours sooner at either end, and ours begin with the year 0.
+    fn any_rfc_3339_text_is_parsed_like_jiff(
+        // jiff's range of instants is 26 hours shorter at either end, and ours begins with the year 0.
         micros in FIRST + 2 * DAY..LAST - 2 * DAY,
         offset_minutes in -1439_i32..=1439,
         digits in 0_usize..=9,
@@ -101,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn any_instant_passes_through_the_system_clock(micros in FIRST..=LAST) {
+    fn any_instant_converts_to_system_time_and_back(micros in FIRST..=LAST) {
         let clock = std::time::SystemTime::from(at(micros));
         prop_assert_eq!(Timestamp::from(clock), at(micros));
         if let Ok(by_jiff) = jiff::Timestamp::from_microsecond(micros) {
@@ -110,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn any_identifier_is_one_segment_to_everybody(id in prop_oneof![any::<String>(), "[ -~]{1,40}", "[./%\\\\?#]{1,6}"]) {
+    fn any_identifier_is_one_path_segment(id in prop_oneof![any::<String>(), "[ -~]{1,40}", "[./%\\\\?#]{1,6}"]) {
         let (base_urls, by) = (BaseUrls::default(), AccessToken::new("placeholder").unwrap());
         let (conversation, user) = (ConversationId::new(id.as_str()), UserId::new(id.as_str()));
         let (text, bot_text) = (ConversationMessage::text("a"), BotMessage::text("a"));
@@ -119,19 +118,19 @@ proptest! {
             (4, GetConversation::new(&conversation, &by).request(&base_urls)),
             (5, SendBotMessageToUser::new(&user, &bot_text, &by).request(&base_urls)),
         ];
-        for (place, request) in requests {
+        for (index, request) in requests {
             if matches!(id.as_str(), "" | "." | "..") {
                 prop_assert_eq!(request.unwrap_err().kind(), ErrorKind::InvalidRequest);
                 continue;
             }
             let uri = request.unwrap().uri().to_string();
             let url = Url::parse(&uri).unwrap();
-            prop_assert_eq!(url.as_str(), &uri, "another address is sent to");
+            prop_assert_eq!(url.as_str(), &uri, "the URL is not normalised");
             prop_assert_eq!((url.query(), url.fragment()), (None, None));
             let segments: Vec<_> = url.path_segments().unwrap().collect();
-            let decoded = percent_encoding::percent_decode_str(segments[place]).decode_utf8().unwrap();
+            let decoded = percent_encoding::percent_decode_str(segments[index]).decode_utf8().unwrap();
             prop_assert_eq!(&decoded, &id, "{}", uri);
-            let others = segments.iter().enumerate().filter(|(number, _)| *number != place);
+            let others = segments.iter().enumerate().filter(|(number, _)| *number != index);
             prop_assert!(others.into_iter().all(|(_, segment)| segment.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric())), "{uri}");
             prop_assert_eq!(segments.len(), uri.matches('/').count() - 2);
         }

@@ -1,5 +1,4 @@
-//! Promise: what one end of the wire writes, the other reads as the same, so that the crate, its sandbox and your tests
-//! speak of one thing. Every wire type, with any content.
+//! Promise: every wire type round-trips through JSON with any content, so that the crate and the sandbox agree.
 
 use std::fmt::Debug;
 
@@ -19,28 +18,28 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-/// The same cases on each run; `PROPTEST_CASES` asks for more of them.
+/// Uses the same cases in each run. `PROPTEST_CASES` sets their number.
 fn same_cases() -> Config {
     Config { rng_seed: RngSeed::Fixed(23), failure_persistence: None, ..Config::default() }
 }
 
-fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
-    let json = serde_json::to_string(value).unwrap_or_else(|error| panic!("{value:?} cannot be written: {error}"));
+fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let json = serde_json::to_string(value).unwrap_or_else(|error| panic!("cannot serialise {value:?}: {error}"));
     match serde_json::from_str::<T>(&json) {
-        Ok(again) => assert_eq!(again, *value, "written as {json}"),
-        Err(error) => panic!("{value:?} is written as {json}, which is not read: {error}"),
+        Ok(again) => assert_eq!(again, *value, "from {json}"),
+        Err(error) => panic!("cannot parse {json}, the JSON of {value:?}: {error}"),
     }
-    // Through a value, too: there, keys have another order, and texts cannot be borrowed.
+    // A `Value` has another order of keys, and its texts cannot be borrowed.
     let by_value: T = serde_json::from_value(serde_json::to_value(value).unwrap()).unwrap();
-    assert_eq!(by_value, *value, "through a value of {json}");
+    assert_eq!(by_value, *value, "from the value of {json}");
 }
 
-/// A text of some characters, the ones that are escaped somewhere among them. Not empty, which is no text to Divar.
+/// A text with characters that need escapes. Not empty: Divar treats an empty text as missing.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{1,12}", "[\\x00-\\x7f]{1,12}", "[\"\\\\/%+&=<>'\u{200c}\u{feff}آ🚚]{1,8}"]
 }
 
-/// A name that no enumeration knows.
+/// A name unknown to all enumerations.
 fn newer() -> impl Strategy<Value = String> {
     text().prop_map(|text| format!("NEWER_{text}"))
 }
@@ -68,9 +67,12 @@ fn json() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// JSON of any form but `null`, which is none.
+/// Any JSON except `null`, which counts as missing.
 fn raw_json() -> BoxedStrategy<RawJson> {
-    json().prop_filter("null is none", |json| !json.is_null()).prop_map(|json| RawJson::of(&json).unwrap()).boxed()
+    json()
+        .prop_filter("null counts as missing", |json| !json.is_null())
+        .prop_map(|json| RawJson::of(&json).unwrap())
+        .boxed()
 }
 
 fn data() -> impl Strategy<Value = ButtonData> {
@@ -154,7 +156,7 @@ fn sender() -> impl Strategy<Value = Sender> {
     })
 }
 
-/// The details of a medium: what of them there is.
+/// The optional details of a medium.
 fn details() -> impl Strategy<Value = ([Option<String>; 2], [Option<u64>; 3])> {
     let texts = [option::of(text()), option::of(text())];
     let numbers = [option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u64>())];
@@ -317,90 +319,90 @@ proptest! {
     #![proptest_config(same_cases())]
 
     #[test]
-    fn outgoing_messages_come_back(
+    fn outgoing_messages_round_trip(
         content in content(),
         sender_buttons in option::of(grid()),
         receiver_buttons in option::of(grid()),
     ) {
         let mut to_bot = BotMessage::text("");
         (to_bot.content, to_bot.buttons) = (content.clone(), sender_buttons.clone());
-        comes_back(&to_bot);
+        assert_round_trip(&to_bot);
         let mut message = ConversationMessage::text("");
         message.content = content;
         (message.sender_buttons, message.receiver_buttons) = (sender_buttons, receiver_buttons);
-        comes_back(&message);
+        assert_round_trip(&message);
     }
 
     #[test]
-    fn buttons_and_actions_come_back(grid in grid()) {
-        comes_back(&grid);
+    fn buttons_and_actions_round_trip(grid in grid()) {
+        assert_round_trip(&grid);
         for row in grid.rows() {
-            comes_back(row);
-            row.buttons().iter().for_each(comes_back);
-            row.buttons().iter().for_each(|button| comes_back(&button.action));
+            assert_round_trip(row);
+            row.buttons().iter().for_each(assert_round_trip);
+            row.buttons().iter().for_each(|button| assert_round_trip(&button.action));
         }
     }
 
     #[test]
-    fn messages_and_conversations_come_back(conversation in conversation(), messages in vec(message(), 0..3)) {
-        messages.iter().for_each(comes_back);
-        messages.iter().for_each(|message| comes_back(&message.sender));
-        comes_back(&conversation);
-        comes_back(&GetConversationResponse::new(conversation, messages));
+    fn messages_and_conversations_round_trip(conversation in conversation(), messages in vec(message(), 0..3)) {
+        messages.iter().for_each(assert_round_trip);
+        messages.iter().for_each(|message| assert_round_trip(&message.sender));
+        assert_round_trip(&conversation);
+        assert_round_trip(&GetConversationResponse::new(conversation, messages));
     }
 
     #[test]
-    fn events_come_back(event in event()) {
+    fn events_round_trip(event in event()) {
         let json = serde_json::to_string(&event).unwrap();
-        prop_assert_eq!(Event::from_unverified_body(json.as_bytes()).unwrap(), event.clone(), "written as {}", json);
-        comes_back_but_for_raw_json(&event);
+        prop_assert_eq!(Event::from_unverified_body(json.as_bytes()).unwrap(), event.clone(), "from {}", json);
+        assert_text_round_trip(&event);
     }
 
     #[test]
-    fn what_opens_the_app_comes_back(opened in opened()) {
+    fn opened_apps_round_trip(opened in opened()) {
         let json = serde_json::to_string(&opened).unwrap();
         let again = OpenApp::from_unverified_body(&opened.headers(), json.as_bytes()).unwrap();
-        prop_assert_eq!(again, opened, "written as {}", json);
+        prop_assert_eq!(again, opened, "from {}", json);
     }
 
     #[test]
-    fn presses_come_back(pressed in pressed()) {
+    fn presses_round_trip(pressed in pressed()) {
         let json = serde_json::to_string(&pressed).unwrap();
-        prop_assert_eq!(DynamicAction::from_unverified_body(json.as_bytes()).unwrap(), pressed, "written as {}", json);
+        prop_assert_eq!(DynamicAction::from_unverified_body(json.as_bytes()).unwrap(), pressed, "from {}", json);
     }
 
     #[test]
-    fn replies_come_back(action in option::of(action()), toast in option::of(any::<String>()), path in text()) {
+    fn replies_round_trip(action in option::of(action()), toast in option::of(any::<String>()), path in text()) {
         let reply = action.into_iter().fold(DynamicActionReply::empty(), DynamicActionReply::with_action);
-        comes_back(&toast.into_iter().fold(reply, DynamicActionReply::with_toast));
+        assert_round_trip(&toast.into_iter().fold(reply, DynamicActionReply::with_toast));
 
         let page: AppUrl = "https://addon.example".parse().unwrap();
         let page = page.join([&path]).with_query("q", &path);
-        comes_back(&page);
+        assert_round_trip(&page);
         for version in [ApiVersion::V1, ApiVersion::V2] {
-            comes_back(&OpenApp::builder().version(version).build().reply(page.clone()));
+            assert_round_trip(&OpenApp::builder().version(version).build().reply(page.clone()));
         }
     }
 
     #[test]
-    fn what_is_answered_to_calls_comes_back(
+    fn responses_round_trip(
         texts in [option::of(text()), option::of(text()), option::of(text())],
         status in any::<Option<i32>>(),
     ) {
         let [message, id, phone] = texts;
         let mut sent = SendMessageResponse::default();
         (sent.status, sent.message) = (status, message);
-        comes_back(&sent);
+        assert_round_trip(&sent);
         let mut sent = SendBotMessageResponse::default();
         sent.conversation_id = id.clone().map(ConversationId::new);
-        comes_back(&sent);
+        assert_round_trip(&sent);
         let mut user = GetUserResponse::default();
         (user.user_id, user.phone_number) = (id.map(UserId::new), phone);
-        comes_back(&user);
+        assert_round_trip(&user);
     }
 
     #[test]
-    fn subscriptions_come_back(
+    fn subscriptions_round_trip(
         event in prop_oneof![
             Just(SubscriptionEvent::NewMessageOnPost),
             Just(SubscriptionEvent::PostUpdate),
@@ -410,20 +412,20 @@ proptest! {
         metadata in option::of(btree_map(text(), text(), 0..3)),
     ) {
         let subscription = Subscription::to(event, resource.map(PostToken::new));
-        comes_back(&metadata.into_iter().fold(subscription, Subscription::metadata));
+        assert_round_trip(&metadata.into_iter().fold(subscription, Subscription::metadata));
     }
 
     #[test]
-    fn scalars_come_back(text in any::<String>(), at in instant(), place in location(), side in side()) {
-        comes_back(&ConversationId::new(text.as_str()));
-        comes_back(&Icon::named(text));
-        comes_back(&at);
-        comes_back(&place);
-        comes_back(&side);
+    fn scalars_round_trip(text in any::<String>(), at in instant(), place in location(), side in side()) {
+        assert_round_trip(&ConversationId::new(text.as_str()));
+        assert_round_trip(&Icon::named(text));
+        assert_round_trip(&at);
+        assert_round_trip(&place);
+        assert_round_trip(&side);
     }
 
     #[test]
-    fn start_commands_come_back(
+    fn start_commands_round_trip(
         point in prop_oneof![
             Just(TouchPoint::Chat), Just(TouchPoint::MyPost), Just(TouchPoint::MyDivar), Just(TouchPoint::DemandPost),
             "NEWER_[^\\s]{0,9}".prop_map(TouchPoint::Unknown),
@@ -435,7 +437,7 @@ proptest! {
     }
 
     #[test]
-    fn list_of_buttons_is_a_grid_where_it_fits(buttons in vec(button(), 0..12)) {
+    fn list_of_up_to_nine_buttons_is_a_grid(buttons in vec(button(), 0..12)) {
         let grid = ButtonGrid::try_from(buttons.clone());
         prop_assert_eq!(grid.is_ok(), (1..=9).contains(&buttons.len()));
         prop_assert_eq!(ButtonRow::try_from(buttons.clone()).is_ok(), (1..=3).contains(&buttons.len()));
@@ -448,7 +450,7 @@ proptest! {
     }
 
     #[test]
-    fn grid_of_other_measures_is_not_read(rows in vec(vec(button(), 0..5), 0..5)) {
+    fn grid_of_other_sizes_is_rejected(rows in vec(vec(button(), 0..5), 0..5)) {
         let fits = (1..=3).contains(&rows.len()) && rows.iter().all(|row| (1..=3).contains(&row.len()));
         let json = serde_json::json!({
             "rows": rows.iter().map(|row| serde_json::json!({ "buttons": row })).collect::<Vec<_>>(),
@@ -459,8 +461,8 @@ proptest! {
     }
 }
 
-/// As [`comes_back`], for what keeps JSON as its text: only a text tells what that was.
-fn comes_back_but_for_raw_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+/// Like [`assert_round_trip`], for types with `RawJson`, which only JSON text can represent.
+fn assert_text_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let json = serde_json::to_string(value).unwrap();
-    assert_eq!(serde_json::from_str::<T>(&json).unwrap(), *value, "written as {json}");
+    assert_eq!(serde_json::from_str::<T>(&json).unwrap(), *value, "from {json}");
 }

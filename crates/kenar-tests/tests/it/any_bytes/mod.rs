@@ -1,5 +1,6 @@
-//! Promise: no bytes that arrive from outside make the crate panic or break its word. The checks are those that the
-//! fuzz targets run; here they run over every fixture, over what fuzzing has found before, and over damaged forms of both.
+//! Promise: no input from outside causes a panic or breaks a promise.
+//!
+//! The fuzz targets run the same checks. Here they run on all fixtures, on earlier findings, and on mutations of both.
 
 mod checks;
 
@@ -13,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
-/// Which folders of the fixtures a check's inputs are in, beside those of its own.
+/// The fixture folders of each check, in addition to its own folders.
 const FIXTURES: &[(&str, &[&str])] = &[
     ("open_app", &["open_app"]),
     ("event", &["event"]),
@@ -26,10 +27,10 @@ const FIXTURES: &[(&str, &[&str])] = &[
     ("wire_types", &["event", "open_app", "dynamic_action", "api", "oauth"]),
 ];
 
-/// Where each check has a folder of inputs: those written for it, and those that fuzzing found.
+/// The parents of each check's own folders: inputs written by hand and found by fuzzing.
 const OWN: [&str; 2] = ["crates/kenar-tests/tests/it/any_bytes/seeds", "tests/fixtures/found"];
 
-/// The inputs of a check, by where they are.
+/// The inputs of a check by path.
 fn inputs(check: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     let folders = FIXTURES.iter().find(|(name, _)| *name == check).map_or(&[][..], |(_, folders)| folders);
     let own = OWN.map(|folder| root().join(folder).join(check));
@@ -41,12 +42,12 @@ fn inputs(check: &str) -> BTreeMap<PathBuf, Vec<u8>> {
 #[track_caller]
 fn run(name: &str, check: checks::Check, input: &[u8], what: &dyn std::fmt::Display) {
     if panic::catch_unwind(|| check(input)).is_err() {
-        panic!("{name} breaks with {what}: {:?}", String::from_utf8_lossy(input));
+        panic!("{name} fails for {what}: {:?}", String::from_utf8_lossy(input));
     }
 }
 
 #[test]
-fn every_input_that_was_written_or_found_keeps_the_promises() {
+fn every_input_passes_its_check() {
     for (name, check) in checks::ALL {
         let inputs = inputs(name);
         assert!(!inputs.is_empty(), "{name} has no inputs");
@@ -68,33 +69,33 @@ fn every_input_belongs_to_a_check() {
 }
 
 #[test]
-fn no_damage_to_an_input_breaks_a_promise() {
+fn mutated_inputs_pass_their_checks() {
     let mut random = Random(17);
     for (name, check) in checks::ALL {
         let inputs: Vec<_> = inputs(name).into_iter().collect();
         for round in 0..300 {
             let (path, input) = &inputs[random.below(inputs.len())];
             let (_, other) = &inputs[random.below(inputs.len())];
-            let damaged = random.damage(input, other);
-            run(name, *check, &damaged, &format_args!("{}, damaged in round {round}", path.display()));
+            let mutated = random.mutate(input, other);
+            run(name, *check, &mutated, &format_args!("{}, mutated in round {round}", path.display()));
         }
     }
 }
 
 fn check(name: &str) -> checks::Check {
-    checks::ALL.iter().find(|(check, _)| *check == name).expect("there is such a check").1
+    checks::ALL.iter().find(|(check, _)| *check == name).expect("the check exists").1
 }
 
 proptest! {
     #![proptest_config(Config { rng_seed: RngSeed::Fixed(17), failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn any_file_arrives_under_any_name(name in any::<String>(), bytes in vec(any::<u8>(), 0..2000)) {
+    fn any_file_name_can_be_uploaded(name in any::<String>(), bytes in vec(any::<u8>(), 0..2000)) {
         check("upload")(&[name.replace('\0', "").as_bytes(), b"\0", &bytes].concat());
     }
 
     #[test]
-    fn any_text_is_a_text(text in any::<String>(), ascii in "[ -~]{0,40}", start in "/start[ \t](CHAT|MY_POST|\\PC{0,8})\\PC{0,20}") {
+    fn any_text_passes_the_text_checks(text in any::<String>(), ascii in "[ -~]{0,40}", start in "/start[ \t](CHAT|MY_POST|\\PC{0,8})\\PC{0,20}") {
         for text in [text, ascii, start] {
             for name in ["start_command", "timestamp", "retry_after", "scope", "callback", "permission_request", "direct_link"] {
                 check(name)(text.as_bytes());
@@ -103,7 +104,7 @@ proptest! {
     }
 }
 
-/// A generator of random numbers (Marsaglia's xorshift): the same ones on each run.
+/// A deterministic random number generator (Marsaglia's xorshift).
 struct Random(u64);
 
 impl Random {
@@ -118,26 +119,26 @@ impl Random {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap()
     }
 
-    /// One to four changes: a byte, a cut, a piece twice, a piece of another input.
-    fn damage(&mut self, input: &[u8], other: &[u8]) -> Vec<u8> {
-        let mut damaged = input.to_vec();
+    /// Makes one to four changes: another byte, a removal, a repetition, or a part of another input.
+    fn mutate(&mut self, input: &[u8], other: &[u8]) -> Vec<u8> {
+        let mut mutated = input.to_vec();
         for _ in 0..=self.below(4) {
-            let (from, to) = (self.below(damaged.len() + 1), self.below(damaged.len() + 1));
+            let (from, to) = (self.below(mutated.len() + 1), self.below(mutated.len() + 1));
             let piece = from.min(to)..from.max(to);
             match self.below(5) {
-                0 if from < damaged.len() => damaged[from] = self.next().to_be_bytes()[0],
-                1 if from < damaged.len() => damaged[from] ^= 1 << self.below(8),
-                2 => drop(damaged.drain(piece)),
+                0 if from < mutated.len() => mutated[from] = self.next().to_be_bytes()[0],
+                1 if from < mutated.len() => mutated[from] ^= 1 << self.below(8),
+                2 => drop(mutated.drain(piece)),
                 3 => {
-                    let piece = damaged[piece].to_vec();
-                    damaged.splice(from..from, piece);
+                    let piece = mutated[piece].to_vec();
+                    mutated.splice(from..from, piece);
                 }
                 _ => {
                     let (begin, end) = (self.below(other.len() + 1), self.below(other.len() + 1));
-                    damaged.splice(from..from, other[begin.min(end)..begin.max(end)].to_vec());
+                    mutated.splice(from..from, other[begin.min(end)..begin.max(end)].to_vec());
                 }
             }
         }
-        damaged
+        mutated
     }
 }

@@ -1,4 +1,4 @@
-//! What is answered to a call, and what a call sends of a file's name.
+//! Checks of responses and of uploads.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 
 use super::input;
 
-/// A line with the status, lines of headers, an empty line, and the body. Without the empty line, it is all body.
-fn answer(data: &[u8]) -> Response<Bytes> {
+/// Parses a status line, header lines, an empty line and a body; without the empty line, all is body.
+fn parse(data: &[u8]) -> Response<Bytes> {
     let (head, body) = input::head_and_body(data);
     let mut lines = input::lines(head);
     let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
@@ -35,7 +35,7 @@ fn answer(data: &[u8]) -> Response<Bytes> {
 }
 
 pub fn response(data: &[u8]) {
-    let answer = answer(data);
+    let response = parse(data);
     let by = AccessToken::new("placeholder").expect("a token");
     let to = ConversationId::new("c-1");
     let text = ConversationMessage::text("سلام");
@@ -44,25 +44,25 @@ pub fn response(data: &[u8]) {
     let media = Media::image("a.png", MediaSource::bytes("a")).expect("a medium");
     let token = UploadToken::new("placeholder").expect("a token");
 
-    comes_back::<SendMessageResponse>(read(&SendMessage::new(&to, &text, &by), &answer));
-    comes_back::<SendBotMessageResponse>(read(&SendBotMessage::new(&to, &bot_text), &answer));
+    assert_round_trip::<SendMessageResponse>(read(&SendMessage::new(&to, &text, &by), &response));
+    assert_round_trip::<SendBotMessageResponse>(read(&SendBotMessage::new(&to, &bot_text), &response));
     let user = UserId::new("u-1");
-    comes_back::<SendBotMessageResponse>(read(&SendBotMessageToUser::new(&user, &bot_text, &by), &answer));
-    comes_back::<GetConversationResponse>(read(&GetConversation::new(&to, &by), &answer));
-    comes_back::<GetUserResponse>(read(&GetUser::new(&by), &answer));
-    read(&Subscribe::new(&subscription, &by), &answer);
-    read(&CreateUploadToken, &answer);
-    read(&UploadMedia::new(&media, &token), &answer);
-    if let Some(tokens) = read(&exchange(&app("placeholder"), "placeholder"), &answer) {
+    assert_round_trip::<SendBotMessageResponse>(read(&SendBotMessageToUser::new(&user, &bot_text, &by), &response));
+    assert_round_trip::<GetConversationResponse>(read(&GetConversation::new(&to, &by), &response));
+    assert_round_trip::<GetUserResponse>(read(&GetUser::new(&by), &response));
+    read(&Subscribe::new(&subscription, &by), &response);
+    read(&CreateUploadToken, &response);
+    read(&UploadMedia::new(&media, &token), &response);
+    if let Some(tokens) = read(&exchange(&app("placeholder"), "placeholder"), &response) {
         let stored = serde_json::to_string(&tokens.expose_for_storage()).expect("tokens can be stored");
-        let restored: StoredTokens = serde_json::from_str(&stored).expect("stored tokens are read");
+        let restored: StoredTokens = serde_json::from_str(&stored).expect("stored tokens can be parsed");
         assert_eq!(restored.into_tokens(), tokens);
         let _ = (tokens.is_expired(Timestamp::now()), tokens.needs_refresh(Timestamp::now()));
     }
     let refresh =
         app("placeholder").refresh_request_with(RefreshToken::new("placeholder").expect("a token"), Timestamp::now());
-    if let Some(tokens) = read(&refresh, &answer) {
-        assert!(tokens.refresh_token.is_some(), "the refresh token was lost");
+    if let Some(tokens) = read(&refresh, &response) {
+        assert!(tokens.refresh_token.is_some(), "the refresh token is missing");
     }
 }
 
@@ -74,12 +74,12 @@ fn exchange(app: &OAuthApp, code: &str) -> kenar::oauth::ExchangeCode {
     app.exchange_request(AuthorizationCode::new(code).expect("a code"), Timestamp::now())
 }
 
-/// What an operation makes of an answer, and whether its error says no more and no less than it should.
-fn read<O: Operation>(operation: &O, answer: &Response<Bytes>) -> Option<O::Response> {
-    let status = answer.status();
-    let error = match operation.response(answer.clone()) {
+/// Parses a response, and checks the error.
+fn read<O: Operation>(operation: &O, response: &Response<Bytes>) -> Option<O::Response> {
+    let status = response.status();
+    let error = match operation.response(response.clone()) {
         Ok(value) => {
-            assert!(status.is_success(), "{}: {status} was taken for a success", O::METADATA.name());
+            assert!(status.is_success(), "{}: success with {status}", O::METADATA.name());
             return Some(value);
         }
         Err(error) => error,
@@ -88,53 +88,52 @@ fn read<O: Operation>(operation: &O, answer: &Response<Bytes>) -> Option<O::Resp
     let kind = if status.is_success() { ErrorKind::UnexpectedResponse } else { ErrorKind::Api };
     assert_eq!(error.kind(), kind, "{error}");
     assert_eq!(error.api_error().is_some(), kind == ErrorKind::Api, "{error}");
-    let leaves_open = status.is_success() || status.is_server_error() || status == StatusCode::SEE_OTHER;
-    // A code may leave it open, too.
-    if leaves_open || error.rpc_code().is_none() {
-        assert_eq!(error.may_have_been_processed(), leaves_open, "{error}");
+    let is_unknown = status.is_success() || status.is_server_error() || status == StatusCode::SEE_OTHER;
+    // A gRPC code may leave the outcome unknown, too.
+    if is_unknown || error.rpc_code().is_none() {
+        assert_eq!(error.may_have_been_processed(), is_unknown, "{error}");
     }
     assert!(error.body_excerpt().len() <= Error::MAX_EXCERPT_BYTES);
     assert!(!(error.is_recipient_restricted() && error.is_rate_limited()) || error.rpc_code().is_some(), "{error}");
-    let _ = (told_by(&error), error.retry_after(), error.needs_new_permission());
+    let _ = (texts_of(&error), error.retry_after(), error.needs_new_permission());
     None
 }
 
-fn comes_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: Option<T>) {
+fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: Option<T>) {
     let Some(value) = value else { return };
-    let written = serde_json::to_string(&value).expect("what was read can be written");
+    let written = serde_json::to_string(&value).expect("a parsed value can be serialised");
     match serde_json::from_str::<T>(&written) {
-        Ok(again) => assert_eq!(again, value, "written as {written}"),
-        Err(error) => panic!("{value:?} is written as {written}, which is not read: {error}"),
+        Ok(again) => assert_eq!(again, value, "from {written}"),
+        Err(error) => panic!("cannot parse {written}, the JSON of {value:?}: {error}"),
     }
 }
 
-/// All that can be read off an error.
-fn told_by(error: &Error) -> String {
-    let mut told = format!("{error}\n{error:?}\n{error:#?}\n{}\n", error.body_excerpt());
+/// All texts of an error.
+fn texts_of(error: &Error) -> String {
+    let mut texts = format!("{error}\n{error:?}\n{error:#?}\n{}\n", error.body_excerpt());
     match error.api_error() {
         Some(ApiError::Rpc(status)) => {
             let details = serde_json::to_string(&status.details).expect("JSON can be written");
-            writeln!(told, "{}\n{details}", status.message).expect("a text can be written to");
+            writeln!(texts, "{}\n{details}", status.message).expect("writing to a `String` succeeds");
         }
         Some(ApiError::OAuth(error)) => {
-            writeln!(told, "{}\n{:?}", error.error, error.description).expect("a text can be written to");
+            writeln!(texts, "{}\n{:?}", error.error, error.description).expect("writing to a `String` succeeds");
         }
         _ => {}
     }
     let mut source = error.source();
     while let Some(error) = source {
-        writeln!(told, "{error}\n{error:?}").expect("a text can be written to");
+        writeln!(texts, "{error}\n{error:?}").expect("writing to a `String` succeeds");
         source = error.source();
     }
-    told
+    texts
 }
 
-/// Secrets with every character that is escaped somewhere. No backslash is the beginning of an escape of JSON: read as one,
-/// it would be another text.
+/// Secrets with all characters that need escapes. No backslash begins a valid escape of JSON, which would be another text.
 const SECRETS: [&str; 2] = [r#"Kq/+="7\&<'%2Fz key~1"#, r#"Tw%5C"9+\&/=Xtoken{}#?"#];
 
-/// A secret as it is, and as JSON, forms and URLs write it.
-fn spellings(secret: &str) -> [String; 5] {
+/// The encodings of a secret: none, JSON, forms and URLs.
+fn encodings(secret: &str) -> [String; 5] {
     let json = serde_json::Value::from(secret).to_string();
     let json = json[1..json.len() - 1].to_owned();
     [
@@ -146,20 +145,20 @@ fn spellings(secret: &str) -> [String; 5] {
     ]
 }
 
-/// An answer in which each of the bytes 1 to 10, tab and line break aside, stands for a spelling of a secret.
+/// Checks a response in which each byte from 1 to 10, except tab and line break, is replaced by an encoding of a secret.
 pub fn redaction(data: &[u8]) {
-    let spelled: Vec<String> = SECRETS.into_iter().flat_map(spellings).collect();
+    let encoded: Vec<String> = SECRETS.into_iter().flat_map(encodings).collect();
     let (head, body) = input::head_and_body(data);
     let mut with_secrets = if body.len() == data.len() { Vec::new() } else { [head, b"\n\n"].concat() };
     for byte in body {
-        match (*byte, usize::from(*byte).checked_sub(1).and_then(|index| spelled.get(index))) {
+        match (*byte, usize::from(*byte).checked_sub(1).and_then(|index| encoded.get(index))) {
             (b'\t' | b'\n', _) | (_, None) => with_secrets.push(*byte),
-            (_, Some(spelling)) => with_secrets.extend_from_slice(spelling.as_bytes()),
+            (_, Some(encoding)) => with_secrets.extend_from_slice(encoding.as_bytes()),
         }
     }
     let mock = MockTransport::new();
     for _ in 0..4 {
-        mock.respond(answer(&with_secrets));
+        mock.respond(parse(&with_secrets));
     }
     let [key, token] = SECRETS;
     let api_key = ApiKey::new(key).expect("a key");
@@ -175,18 +174,18 @@ pub fn redaction(data: &[u8]) {
             client.execute(&exchange(&app(key), token)).await.err(),
         ]
     });
-    // The third call shows only the key; what else it is told is not its secret.
-    let shown = [&spelled[..], &spelled[..], &spelled[..5], &spelled[..]];
-    for (error, shown) in errors.into_iter().zip(shown) {
+    // The third call sends only the key; the token is not its secret.
+    let sent = [&encoded[..], &encoded[..], &encoded[..5], &encoded[..]];
+    for (error, sent) in errors.into_iter().zip(sent) {
         let Some(error) = error else { continue };
-        let told = told_by(&error);
-        for spelling in shown {
-            assert!(!told.contains(spelling), "{spelling} is told in {told}");
+        let texts = texts_of(&error);
+        for encoding in sent {
+            assert!(!texts.contains(encoding), "{encoding} is in {texts}");
         }
     }
 }
 
-/// A line with the file's name without its ending, and the file's bytes.
+/// Checks an upload: the file name without its extension, a zero byte, and the file's bytes.
 pub fn upload(data: &[u8]) {
     let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let bytes = Bytes::copy_from_slice(data.get(end + 1..).unwrap_or_default());
@@ -194,7 +193,7 @@ pub fn upload(data: &[u8]) {
     for (kind, ending) in [(MediaKind::Image, "png"), (MediaKind::File, "PDF"), (MediaKind::Video, "mp4")] {
         let name = format!("{stem}.{ending}");
         let Ok(media) = Media::new(kind, &name, MediaSource::bytes(bytes.clone())) else {
-            assert!(bytes.is_empty(), "{name:?} was refused");
+            assert!(bytes.is_empty(), "{name:?} was rejected");
             continue;
         };
         let token = UploadToken::new("placeholder").expect("a token");
@@ -212,23 +211,23 @@ pub fn upload(data: &[u8]) {
             ((about, content_type, bytes), parts.next_field().await.expect("the end of the form").is_some())
         });
         let ([field, file_name], content_type, arrived) = parsed;
-        assert!(!more, "{name:?} makes a second part");
+        assert!(!more, "{name:?}: a second part");
         assert_eq!((field.as_deref(), content_type.as_deref()), (Some("file"), Some(media.content_type())), "{name:?}");
-        assert!(arrived == bytes, "{name:?}: other bytes arrived");
+        assert!(arrived == bytes, "{name:?}: the bytes differ");
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
         assert_eq!(media.file_name(), last, "{name:?}");
-        assert_eq!(file_name.as_deref(), Some(&*arriving_name(last)), "{name:?}");
+        assert_eq!(file_name.as_deref(), Some(&*escaped_name(last)), "{name:?}");
     }
 }
 
-/// A file's name, as a parser gives it that does not undo the escapes.
-fn arriving_name(name: &str) -> String {
-    let arriving = name.chars().map(|character| match character {
+/// The file name with its escapes, which the parser does not decode.
+fn escaped_name(name: &str) -> String {
+    let escaped = name.chars().map(|character| match character {
         '"' => "%22".to_owned(),
         control if control.is_ascii_control() => format!("%{:02X}", u32::from(control)),
         other => other.to_string(),
     });
-    arriving.collect()
+    escaped.collect()
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {

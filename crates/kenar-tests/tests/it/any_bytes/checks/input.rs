@@ -1,8 +1,8 @@
-//! How the bytes of an input become a request or an answer: as text, so that an input can be read and written by hand.
+//! Parsing of inputs into requests and responses. Inputs are text, so that they can be written by hand.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// What comes before the first empty line, and what comes after it; without one, all of it comes after.
+/// The parts before and after the first empty line; without one, all is body.
 pub fn head_and_body(data: &[u8]) -> (&[u8], &[u8]) {
     match data.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&data[..at], &data[at + 2..]),
@@ -14,7 +14,7 @@ pub fn lines(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     data.split(|byte| *byte == b'\n')
 }
 
-/// Lines of `name: value`. What can be no header is passed over.
+/// Parses lines of `name: value`, and ignores invalid ones.
 pub fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines {
@@ -28,7 +28,7 @@ pub fn headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
     headers
 }
 
-/// The query in a text: all of it, unless it is a path or a URL.
+/// The query in a query, a path or a URL.
 pub fn query_of(text: &str) -> &str {
     let text = text.split('#').next().unwrap_or_default();
     let end = text.find(['=', '&', '?']).unwrap_or(text.len());

@@ -1,5 +1,4 @@
-//! What must hold whatever bytes arrive. Each check takes any bytes and panics where a promise is broken; the fuzz
-//! targets run these same functions.
+//! Checks of promises for any bytes. A check panics if a promise is broken. The fuzz targets run the same functions.
 
 mod client;
 mod input;
@@ -9,10 +8,10 @@ mod texts;
 mod webhooks;
 mod wire;
 
-/// A promise, asked of some bytes.
+/// A check of any bytes.
 pub type Check = fn(&[u8]);
 
-/// All of them, by the names of their fuzz targets.
+/// All checks by the names of their fuzz targets.
 pub const ALL: &[(&str, Check)] = &[
     ("open_app", webhooks::open_app),
     ("event", webhooks::event),

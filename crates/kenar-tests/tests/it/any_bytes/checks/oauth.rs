@@ -1,4 +1,4 @@
-//! What comes back from the consent page, and what a stand-in for the platform is asked.
+//! Checks of OAuth callbacks, permission requests and scopes.
 
 use kenar::Scope;
 use kenar::oauth::{Callback, CallbackError, OAuthApp, OAuthState, PermissionRequest, TokenRequest};
@@ -6,7 +6,7 @@ use kenar::secret::ClientSecret;
 
 use super::input;
 
-/// The state that the fixtures have.
+/// The state in the fixtures.
 const STATE: &str = "state-placeholder-1";
 
 fn app() -> OAuthApp {
@@ -25,7 +25,7 @@ pub fn callback(data: &[u8]) {
     let read = app().callback(query, &state);
     match &read {
         Ok(callback) => {
-            assert_eq!(named("state"), [STATE], "another state was taken");
+            assert_eq!(named("state"), [STATE], "another state was accepted");
             assert_eq!(app().callback(callback.to_query(&state), &state).as_ref(), Ok(callback));
         }
         Err(CallbackError::MissingState) => assert!(named("state").is_empty()),
@@ -47,7 +47,7 @@ pub fn callback(data: &[u8]) {
         && named("state") == [STATE]
         && !only.is_empty()
     {
-        assert!(!matches!(app().callback(query, &state), Ok(Callback::Denied(_))), "a grant was read as a refusal");
+        assert!(!matches!(app().callback(query, &state), Ok(Callback::Denied(_))), "a grant was parsed as a denial");
     }
     assert_eq!(
         app().callback(format!("https://addon.example/a=b?{}#c", input::query_of(query)), &state),
@@ -65,7 +65,7 @@ pub fn permission_request(data: &[u8]) {
     if let Ok(request) = PermissionRequest::parse(query) {
         let written = request.to_query();
         assert!(written.is_ascii());
-        assert_eq!(PermissionRequest::parse(&written), Ok(request.clone()), "written as {written}");
+        assert_eq!(PermissionRequest::parse(&written), Ok(request.clone()), "from {written}");
         let debug = format!("{request:?}");
         let state = request.state.expose_secret();
         assert!(debug.contains("OAuthState([redacted])"), "{debug}");
@@ -82,11 +82,11 @@ pub fn scope(data: &[u8]) {
     let named = Scope::named(text);
     assert_eq!(named.is_ok(), is_token(text), "{text:?}");
     if let Ok(scope) = named {
-        assert_reads_back(&scope);
+        assert_round_trip(&scope);
     }
     let conversation = kenar::model::ConversationId::new(text);
     let about = Scope::conversation_send_message(&conversation);
-    assert_reads_back(&about);
+    assert_round_trip(&about);
     if is_token(text) {
         assert_eq!(about.resource(), Some(text));
         assert_eq!(Scope::with_resource("CONVERSATION_SEND_MESSAGE", text), Ok(about));
@@ -98,11 +98,11 @@ pub fn scope(data: &[u8]) {
     }
 }
 
-fn assert_reads_back(scope: &Scope) {
+fn assert_round_trip(scope: &Scope) {
     assert_eq!(scope.as_str().parse().as_ref(), Ok(scope));
-    assert_eq!(scope.as_str().split_whitespace().collect::<Vec<_>>(), [scope.as_str()], "a scope is one scope");
+    assert_eq!(scope.as_str().split_whitespace().collect::<Vec<_>>(), [scope.as_str()], "more than one scope");
     let whole = scope.resource().map_or(scope.name().to_owned(), |id| format!("{}.{id}", scope.name()));
     assert_eq!(whole, scope.as_str());
-    let json = serde_json::to_string(scope).expect("a scope can be written");
+    let json = serde_json::to_string(scope).expect("a scope can be serialised");
     assert_eq!(serde_json::from_str::<Scope>(&json).ok().as_ref(), Some(scope));
 }

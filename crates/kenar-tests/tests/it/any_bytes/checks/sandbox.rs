@@ -1,4 +1,4 @@
-//! Whatever a sandbox is asked, it answers, and as one of the answers that the platform is known or held to have.
+//! Checks that the sandbox responds to any request with a known kind of response.
 
 use std::cell::RefCell;
 
@@ -14,12 +14,12 @@ use super::input;
 
 const REDIRECT_URI: &str = "http://127.0.0.1:1/oauth";
 
-/// A sandbox, and what stands for its ids and tokens in an input.
+/// A sandbox and the placeholders of its ids and tokens.
 struct Stage {
     runtime: Runtime,
     sandbox: Sandbox,
     names: Vec<(&'static str, String)>,
-    asked: u32,
+    requests: u32,
 }
 
 impl Stage {
@@ -45,10 +45,10 @@ impl Stage {
             ];
             (sandbox, names)
         });
-        Self { runtime, sandbox, names, asked: 0 }
+        Self { runtime, sandbox, names, requests: 0 }
     }
 
-    /// What is written in an input, with the names replaced by what they stand for.
+    /// Replaces the placeholders in an input.
     fn resolve(&self, text: &[u8]) -> Vec<u8> {
         let mut resolved = Vec::with_capacity(text.len());
         let mut rest = text;
@@ -67,9 +67,9 @@ impl Stage {
         resolved
     }
 
-    /// Keeps what an answer gives, so that the next request can name it.
-    fn learn(&mut self, answer: &Response<Bytes>) {
-        if let Ok(json) = serde_json::from_slice::<serde_json::Value>(answer.body()) {
+    /// Stores tokens and ids of a response for later requests.
+    fn learn(&mut self, response: &Response<Bytes>) {
+        if let Ok(json) = serde_json::from_slice::<serde_json::Value>(response.body()) {
             let tokens = [
                 ("access_token", "{access}"),
                 ("refresh_token", "{refresh}"),
@@ -80,12 +80,12 @@ impl Stage {
                 self.names.extend(json[key].as_str().map(|value| (name, value.to_owned())));
             }
         }
-        if let Ok(json) = serde_json::from_slice::<serde_json::Value>(answer.body()) {
+        if let Ok(json) = serde_json::from_slice::<serde_json::Value>(response.body()) {
             let last = json["messages"].as_array().and_then(|messages| messages.last());
             let id = last.and_then(|message| message["message"]["id"].as_str());
             self.names.extend(id.map(|id| ("{message}", id.to_owned())));
         }
-        let code = location(answer).and_then(|to| {
+        let code = location(response).and_then(|to| {
             let query = to.split_once('?')?.1.to_owned();
             form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").map(|(_, code)| code.into_owned())
         });
@@ -93,33 +93,32 @@ impl Stage {
     }
 }
 
-/// The client secret, as a refresh shows it.
+/// The client secret, from a refresh request.
 fn secret_of(oauth: &kenar::OAuthClient) -> String {
     let refresh =
         oauth.app().refresh_request_with(RefreshToken::new("placeholder").expect("a token"), Timestamp::now());
     refresh.content_secrets()[0].to_owned()
 }
 
-fn location(answer: &Response<Bytes>) -> Option<String> {
-    answer.headers().get(header::LOCATION).map(|to| to.to_str().expect("an address is ASCII").to_owned())
+fn location(response: &Response<Bytes>) -> Option<String> {
+    response.headers().get(header::LOCATION).map(|to| to.to_str().expect("ASCII").to_owned())
 }
 
 thread_local! {
     static STAGE: RefCell<Option<Stage>> = const { RefCell::new(None) };
 }
 
-/// Requests, one after the other with a line `----` between them: a line with the method and the path, lines of headers,
-/// an empty line, and the body.
+/// Requests with a line `----` between them: each has a line with method and path, header lines, an empty line and a body.
 pub fn requests(data: &[u8]) {
     STAGE.with_borrow_mut(|stage| {
-        // What an input leaves behind is soon forgotten, so that it can be told from a fault of the next.
-        if stage.as_ref().is_some_and(|stage| stage.asked > 200) {
+        // A new sandbox from time to time keeps inputs independent.
+        if stage.as_ref().is_some_and(|stage| stage.requests > 200) {
             *stage = None;
         }
         let stage = stage.get_or_insert_with(Stage::new);
         let named = stage.names.len();
         for text in split(data).into_iter().take(8) {
-            ask(stage, text);
+            send(stage, text);
         }
         stage.names.truncate(named);
     });
@@ -136,7 +135,7 @@ fn split(data: &[u8]) -> Vec<&[u8]> {
     requests
 }
 
-fn ask(stage: &mut Stage, text: &[u8]) {
+fn send(stage: &mut Stage, text: &[u8]) {
     let (head, body) = match text.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&text[..at], &text[at + 2..]),
         None => (text, &b""[..]),
@@ -151,56 +150,56 @@ fn ask(stage: &mut Stage, text: &[u8]) {
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = input::headers(lines);
-    // Nothing else than a refusal comes of a request to nobody.
+    // A request without a host would only be rejected.
     let own = stage.resolve(b"{host}");
     if let Ok(own) = http::HeaderValue::from_bytes(&own) {
         request.headers_mut().entry(header::HOST).or_insert(own);
     }
 
-    stage.asked += 1;
-    let asked = format!("{} {}", request.method(), request.uri());
-    // A tag that no page of its own has.
+    stage.requests += 1;
+    let line = format!("{} {}", request.method(), request.uri());
+    // A tag that the sandbox's own pages do not contain.
     let has_tag = [head.as_slice(), request.body()].iter().any(|part| part.windows(4).any(|tag| tag == b"<zzz"));
     let path = request.uri().path().to_owned();
-    let is_pages = path.starts_with("/chat/")
+    let is_page = path.starts_with("/chat/")
         || path.starts_with("/media/")
         || matches!(path.as_str(), "/" | "/chat" | "/favicon.ico");
     if path == "/chat/live" {
-        // It tells of changes for as long as there are any.
+        // This response has no end.
         return;
     }
-    let answer = stage.runtime.block_on(stage.sandbox.respond(request));
+    let response = stage.runtime.block_on(stage.sandbox.respond(request));
 
-    let status = answer.status().as_u16();
-    // Whose host or origin is another's is refused before the consent page, too.
-    let is_pages = is_pages || path == "/oauth2/auth" && matches!(status, 403 | 421);
-    let told = || format!("{asked} is answered {status}: {:?}", answer.body());
+    let status = response.status().as_u16();
+    // The consent page rejects foreign hosts and origins, too.
+    let is_page = is_page || path == "/oauth2/auth" && matches!(status, 403 | 421);
+    let context = || format!("{line}: {status}: {:?}", response.body());
     let is_known = match status {
         200 | 303 | 400 | 401 | 403 | 404 | 412 | 413 | 421 | 429 | 501 => true,
-        // Of the chat page alone.
-        206 | 307 | 405 => is_pages,
+        // Only from the chat page.
+        206 | 307 | 405 => is_page,
         _ => false,
     };
-    assert!(is_known, "{}", told());
-    let header = |name: HeaderName| answer.headers().get(name).map(|value| value.to_str().expect("ASCII"));
-    if is_pages {
-        assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"), "{}", told());
-        assert!(header(header::CONTENT_SECURITY_POLICY).is_some(), "{}", told());
+    assert!(is_known, "{}", context());
+    let header = |name: HeaderName| response.headers().get(name).map(|value| value.to_str().expect("ASCII"));
+    if is_page {
+        assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"), "{}", context());
+        assert!(header(header::CONTENT_SECURITY_POLICY).is_some(), "{}", context());
     }
     match header(header::CONTENT_TYPE) {
         Some("application/json") => {
-            serde_json::from_slice::<serde_json::Value>(answer.body()).expect("JSON");
+            serde_json::from_slice::<serde_json::Value>(response.body()).expect("JSON");
         }
         Some("text/html; charset=utf-8") => {
-            let page = std::str::from_utf8(answer.body()).expect("UTF-8");
-            assert!(!has_tag || !page.contains("<zzz"), "{}", told());
+            let page = std::str::from_utf8(response.body()).expect("UTF-8");
+            assert!(!has_tag || !page.contains("<zzz"), "{}", context());
         }
-        Some(_) => assert!(is_pages, "{}", told()),
-        None => assert!(answer.body().is_empty(), "{}", told()),
+        Some(_) => assert!(is_page, "{}", context()),
+        None => assert!(response.body().is_empty(), "{}", context()),
     }
     if status == 303 {
-        let to = location(&answer).expect("a redirect goes somewhere");
-        assert!(to.starts_with(&format!("{REDIRECT_URI}?")), "{asked} sends the user to {to}");
+        let to = location(&response).expect("a redirect has a location");
+        assert!(to.starts_with(&format!("{REDIRECT_URI}?")), "{line}: redirect to {to}");
     }
-    stage.learn(&answer);
+    stage.learn(&response);
 }

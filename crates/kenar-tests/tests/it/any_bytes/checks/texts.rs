@@ -1,4 +1,4 @@
-//! Short texts: commands, times and the like.
+//! Checks of short texts.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ pub fn start_command(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let words: Vec<&str> = text.split_whitespace().collect();
     let Some(start) = StartCommand::parse(text) else {
-        assert!(words.len() < 2 || words[0] != "/start", "a command is none: {text:?}");
+        assert!(words.len() < 2 || words[0] != "/start", "a command was not parsed: {text:?}");
         return;
     };
     assert_eq!(words[0], "/start");
@@ -30,8 +30,8 @@ pub fn timestamp(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let by_jiff = text.parse::<jiff::Timestamp>().ok();
     if let Ok(read) = text.parse::<Timestamp>() {
-        assert_comes_back(read);
-        // A leap second is the next minute here, and the second before it there.
+        assert_round_trip(read);
+        // A leap second is the next second here, and the previous one in jiff.
         let is_leap = text.get(17..19) == Some("60");
         if let Some(by_jiff) = by_jiff.filter(|_| !is_leap) {
             let micros = by_jiff.as_nanosecond().div_euclid(1000);
@@ -40,17 +40,17 @@ pub fn timestamp(data: &[u8]) {
     }
     for json in [text.to_owned(), serde_json::Value::from(text).to_string()] {
         if let Ok(read) = serde_json::from_str::<Timestamp>(&json) {
-            assert_comes_back(read);
+            assert_round_trip(read);
         }
     }
 }
 
-fn assert_comes_back(at: Timestamp) {
+fn assert_round_trip(at: Timestamp) {
     let text = at.to_string();
     assert_eq!(text.parse(), Ok(at), "{text}");
-    // As a date and time in UTC: jiff's instants end 26 hours before the year 9999 does.
+    // A civil date and time: jiff's instants end 26 hours before the year 9999.
     let (civil, zone) = text.split_at(text.len() - 1);
-    let by_jiff: DateTime = civil.parse().expect("what is written is RFC 3339");
+    let by_jiff: DateTime = civil.parse().expect("RFC 3339");
     let micros = by_jiff.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_micros();
     assert_eq!((micros, zone), (at.unix_micros().into(), "Z"), "{text}");
     assert_eq!(serde_json::to_string(&at).and_then(|json| serde_json::from_str::<Timestamp>(&json)).ok(), Some(at));
@@ -67,7 +67,7 @@ pub fn retry_after(data: &[u8]) {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         assert_eq!(wait, text.parse().ok().map(Duration::from_secs), "{text:?}");
     } else if let Some(wait) = wait {
-        // A date, of which the greatest is that of the year 9999; or a number with its sign.
+        // A date up to the year 9999, or a number with a sign.
         assert!(text.starts_with('+') || wait < Duration::from_secs(300_000_000_000), "{text:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What Divar sends, or somebody who says that they are Divar.
+//! Checks of webhook requests and direct links.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -16,14 +16,14 @@ pub fn open_app(data: &[u8]) {
     let (head, body) = input::head_and_body(data);
     let headers = input::headers(input::lines(head));
     let Some(opened) = object(body, OpenApp::from_unverified_body(&headers, body)) else { return };
-    assert_is_divars(&opened.return_url());
-    assert!(opened.user_side().is_none_or(|side| !side.as_str().is_empty()), "a side without a name");
-    assert_extra_is_kept(opened.data::<Value>(), opened.data_json().map(|json| json.get()));
+    assert_is_of_divar(&opened.return_url());
+    assert!(opened.user_side().is_none_or(|side| !side.as_str().is_empty()), "an empty side");
+    assert_data_is_kept(opened.data::<Value>(), opened.data_json().map(|json| json.get()));
     let _ = format!("{opened:?}");
 
-    let written = serde_json::to_string(&opened).expect("any value can be written");
-    let again = OpenApp::from_unverified_body(&opened.headers(), written.as_bytes()).expect("what was written is read");
-    assert_eq!(again, opened, "written as {written}");
+    let written = serde_json::to_string(&opened).expect("a parsed value can be serialised");
+    let again = OpenApp::from_unverified_body(&opened.headers(), written.as_bytes()).expect("the JSON can be parsed");
+    assert_eq!(again, opened, "from {written}");
 }
 
 pub fn event(data: &[u8]) {
@@ -34,15 +34,15 @@ pub fn event(data: &[u8]) {
         assert_message_is_readable(event);
     }
 
-    let written = serde_json::to_string(&event).expect("any value can be written");
-    let again = Event::from_unverified_body(written.as_bytes()).expect("what was written is read");
-    assert_eq!(again, event, "written as {written}");
-    let by_serde: Event = serde_json::from_str(&written).expect("serde reads what was written");
-    assert_eq!(by_serde, event, "written as {written}");
+    let written = serde_json::to_string(&event).expect("a parsed value can be serialised");
+    let again = Event::from_unverified_body(written.as_bytes()).expect("the JSON can be parsed");
+    assert_eq!(again, event, "from {written}");
+    let by_serde: Event = serde_json::from_str(&written).expect("serde parses the JSON");
+    assert_eq!(by_serde, event, "from {written}");
 }
 
 fn assert_message_is_readable(event: &MessageEvent) {
-    assert!(event.text().is_none_or(|text| !text.is_empty()), "an empty text is none");
+    assert!(event.text().is_none_or(|text| !text.is_empty()), "an empty text");
     if let Some(start) = event.start_command() {
         assert_eq!(StartCommand::parse(&start.to_string()).as_ref(), Some(&start));
     }
@@ -51,25 +51,25 @@ fn assert_message_is_readable(event: &MessageEvent) {
 
 pub fn dynamic_action(data: &[u8]) {
     let Some(pressed) = object(data, DynamicAction::from_unverified_body(data)) else { return };
-    assert_extra_is_kept(pressed.data::<Value>(), pressed.data_json().map(|json| json.get()));
+    assert_data_is_kept(pressed.data::<Value>(), pressed.data_json().map(|json| json.get()));
     let _ = format!("{pressed:?}");
-    let written = serde_json::to_string(&pressed).expect("any value can be written");
-    let again = DynamicAction::from_unverified_body(written.as_bytes()).expect("what was written is read");
-    assert_eq!(again, pressed, "written as {written}");
+    let written = serde_json::to_string(&pressed).expect("a parsed value can be serialised");
+    let again = DynamicAction::from_unverified_body(written.as_bytes()).expect("the JSON can be parsed");
+    assert_eq!(again, pressed, "from {written}");
 }
 
-/// What a body was read as; none where it is no JSON object, which then must be so, and answered 400. The grammar decides,
-/// also of what no value can hold.
+/// The parsed value; `None` if the body is not a JSON object and was rejected with 400. JSON's grammar decides, even for
+/// values that `serde_json` rejects.
 fn object<T: std::fmt::Debug>(body: &[u8], read: Result<T, Rejection>) -> Option<T> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let by_serde = serde_json::from_slice::<&RawValue>(body).map(RawValue::get);
     match read {
         Ok(value) => {
-            assert!(!by_serde.is_ok_and(|json| !json.starts_with('{')), "what is no object was read as {value:?}");
+            assert!(!by_serde.is_ok_and(|json| !json.starts_with('{')), "parsed without an object: {value:?}");
             Some(value)
         }
         Err(rejection) => {
-            assert!(!by_serde.is_ok_and(|json| json.starts_with('{')), "an object was refused: {rejection:?}");
+            assert!(!by_serde.is_ok_and(|json| json.starts_with('{')), "an object was rejected: {rejection:?}");
             assert!(matches!(rejection, Rejection::NotJson(_) | Rejection::NotAnObject), "{rejection:?}");
             assert_eq!(rejection.into_http_response().status(), 400);
             None
@@ -77,11 +77,11 @@ fn object<T: std::fmt::Debug>(body: &[u8], read: Result<T, Rejection>) -> Option
     }
 }
 
-fn assert_extra_is_kept(extra: Result<Value, DataError>, json: Option<&str>) {
+fn assert_data_is_kept(extra: Result<Value, DataError>, json: Option<&str>) {
     match (extra, json) {
         (Ok(value), Some(json)) => assert_eq!(value, serde_json::from_str::<Value>(json).unwrap()),
         (Ok(value), None) => assert!(value.is_null()),
-        // JSON by its grammar, which no value can hold.
+        // Valid JSON that `serde_json` rejects.
         (Err(DataError::Mismatch { .. }), Some(json)) => assert!(serde_json::from_str::<Value>(json).is_err()),
         (Err(error), json) => panic!("{error}: {json:?}"),
     }
@@ -90,8 +90,8 @@ fn assert_extra_is_kept(extra: Result<Value, DataError>, json: Option<&str>) {
 pub fn direct_link(data: &[u8]) {
     let Ok(query) = std::str::from_utf8(data) else { return };
     let link = UntrustedDirectLink::parse(query);
-    assert_is_divars(&link.return_url());
-    assert!(link.post_token().is_none_or(|post| !post.as_str().is_empty()), "an empty post token is none");
+    assert_is_of_divar(&link.return_url());
+    assert!(link.post_token().is_none_or(|post| !post.as_str().is_empty()), "an empty post token");
     for (name, value) in link.parameters() {
         assert!(!value.is_empty(), "{name:?} has no value");
         assert!(link.parameter(name).is_some());
@@ -102,12 +102,12 @@ pub fn direct_link(data: &[u8]) {
     }
 }
 
-/// Every reader of this address, a browser's too, goes to Divar with it.
-fn assert_is_divars(url: &Url) {
+/// Checks that every URL parser, including a browser's, finds a host of Divar.
+fn assert_is_of_divar(url: &Url) {
     let text = url.as_str();
     assert_eq!(url.scheme(), "https", "{text}");
     assert_eq!((url.username(), url.password(), url.port()), ("", None, None), "{text}");
-    let host = url.host_str().expect("an address has a host");
+    let host = url.host_str().expect("a URL with a host");
     assert!(host == "divar.ir" || host.ends_with(".divar.ir"), "{text}");
     let in_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     assert!(host.bytes().all(in_name), "{text}");
@@ -117,7 +117,7 @@ fn assert_is_divars(url: &Url) {
     assert_eq!(Url::parse(text).as_ref(), Ok(url), "{text}");
 }
 
-/// Lines: the key, the previous key or nothing, `bearer` or nothing, and then the values of the `Authorization` header.
+/// Lines: the key, an optional previous key, an optional `bearer`, and values of the `Authorization` header.
 pub fn header_check(data: &[u8]) {
     let mut lines = input::lines(data);
     let mut key = || std::str::from_utf8(lines.next()?).ok().and_then(|line| IdentificationKey::new(line).ok());
@@ -141,8 +141,8 @@ pub fn header_check(data: &[u8]) {
         [] => Some("missing Authorization header"),
         [value] if !value.as_bytes().is_ascii() => Some("invalid Authorization header: not ASCII"),
         [value] => {
-            let shown = comparable(value.as_bytes());
-            let accepted = keys.iter().any(|key| comparable(key.as_bytes()) == shown);
+            let value = comparable(value.as_bytes());
+            let accepted = keys.iter().any(|key| comparable(key.as_bytes()) == value);
             (!accepted).then_some("wrong identification key in the Authorization header")
         }
         _ => Some("repeated Authorization header"),
@@ -151,14 +151,14 @@ pub fn header_check(data: &[u8]) {
         assert_eq!(rejection.status(), 401);
         rejection.to_string()
     });
-    // The texts are constants, so they cannot hold a key.
+    // The texts are constants, so they contain no key.
     assert_eq!(verified.as_ref().err().map(String::as_str), expected);
 
     let keys = vec!["IdentificationKey([redacted])"; keys.len()].join(", ");
     let rest = format!("max_body_bytes: 1048576, ignore_bearer_scheme: {ignore_scheme}");
     assert_eq!(format!("{verifier:?}"), format!("Verifier {{ keys: [{keys}], {rest} }}"));
 
-    // The three entrances ask the same.
+    // All three webhooks verify alike.
     assert_eq!(verifier.event(&headers, b"{}").is_ok(), expected.is_none());
     assert_eq!(verifier.open_app(&headers, b"{}").is_ok(), expected.is_none());
     assert_eq!(verifier.dynamic_action(&headers, b"{}").is_ok(), expected.is_none());

@@ -1,4 +1,4 @@
-//! Every wire type: what was read is written so that it is read as the same.
+//! Checks that every parsed wire type round-trips through JSON.
 
 use std::fmt::Debug;
 
@@ -17,55 +17,55 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub fn types(data: &[u8]) {
-    comes_back::<Action>(data);
-    comes_back::<ButtonData>(data);
-    comes_back::<AppUrl>(data);
-    comes_back::<BotMessage>(data);
-    comes_back::<Button>(data);
-    comes_back::<ButtonGrid>(data);
-    comes_back::<ButtonRow>(data);
-    comes_back::<Contact>(data);
-    comes_back::<Conversation>(data);
-    comes_back::<ConversationKind>(data);
-    comes_back::<ConversationMessage>(data);
-    comes_back::<File>(data);
-    comes_back::<Icon>(data);
-    comes_back::<Image>(data);
-    comes_back::<Location>(data);
-    comes_back::<Message>(data);
-    comes_back::<MessageKind>(data);
-    comes_back::<RawJson>(data);
-    comes_back::<Sender>(data);
-    comes_back::<SenderKind>(data);
-    comes_back::<Side>(data);
-    comes_back::<Timestamp>(data);
-    comes_back::<Video>(data);
-    comes_back::<Voice>(data);
-    comes_back::<Scope>(data);
-    comes_back::<StoredTokens>(data);
-    comes_back::<TokenResponse>(data);
-    comes_back::<SendBotMessageResponse>(data);
-    comes_back::<GetConversationResponse>(data);
-    comes_back::<SendMessageResponse>(data);
-    comes_back::<Subscription>(data);
-    comes_back::<GetUserResponse>(data);
-    comes_back::<DynamicAction>(data);
-    comes_back::<DynamicActionReply>(data);
-    comes_back::<Event>(data);
-    comes_back::<OpenApp>(data);
-    comes_back::<OpenAppReply>(data);
-    comes_back::<Post>(data);
+    assert_round_trip::<Action>(data);
+    assert_round_trip::<ButtonData>(data);
+    assert_round_trip::<AppUrl>(data);
+    assert_round_trip::<BotMessage>(data);
+    assert_round_trip::<Button>(data);
+    assert_round_trip::<ButtonGrid>(data);
+    assert_round_trip::<ButtonRow>(data);
+    assert_round_trip::<Contact>(data);
+    assert_round_trip::<Conversation>(data);
+    assert_round_trip::<ConversationKind>(data);
+    assert_round_trip::<ConversationMessage>(data);
+    assert_round_trip::<File>(data);
+    assert_round_trip::<Icon>(data);
+    assert_round_trip::<Image>(data);
+    assert_round_trip::<Location>(data);
+    assert_round_trip::<Message>(data);
+    assert_round_trip::<MessageKind>(data);
+    assert_round_trip::<RawJson>(data);
+    assert_round_trip::<Sender>(data);
+    assert_round_trip::<SenderKind>(data);
+    assert_round_trip::<Side>(data);
+    assert_round_trip::<Timestamp>(data);
+    assert_round_trip::<Video>(data);
+    assert_round_trip::<Voice>(data);
+    assert_round_trip::<Scope>(data);
+    assert_round_trip::<StoredTokens>(data);
+    assert_round_trip::<TokenResponse>(data);
+    assert_round_trip::<SendBotMessageResponse>(data);
+    assert_round_trip::<GetConversationResponse>(data);
+    assert_round_trip::<SendMessageResponse>(data);
+    assert_round_trip::<Subscription>(data);
+    assert_round_trip::<GetUserResponse>(data);
+    assert_round_trip::<DynamicAction>(data);
+    assert_round_trip::<DynamicActionReply>(data);
+    assert_round_trip::<Event>(data);
+    assert_round_trip::<OpenApp>(data);
+    assert_round_trip::<OpenAppReply>(data);
+    assert_round_trip::<Post>(data);
     if let Ok(grid) = serde_json::from_slice::<ButtonGrid>(data) {
         assert!((1..=3).contains(&grid.rows().len()), "{grid:?}");
         assert!(grid.rows().iter().all(|row| (1..=3).contains(&row.buttons().len())), "{grid:?}");
     }
 }
 
-fn comes_back<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
+fn assert_round_trip<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
     let Ok(value) = serde_json::from_slice::<T>(data) else { return };
-    let written = serde_json::to_string(&value).expect("what was read can be written");
+    let written = serde_json::to_string(&value).expect("a parsed value can be serialised");
     match serde_json::from_str::<T>(&written) {
-        Ok(again) => assert_eq!(again, value, "written as {written}"),
-        Err(error) => panic!("{value:?} is written as {written}, which is not read: {error}"),
+        Ok(again) => assert_eq!(again, value, "from {written}"),
+        Err(error) => panic!("cannot parse {written}, the JSON of {value:?}: {error}"),
     }
 }
