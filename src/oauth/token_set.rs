@@ -74,8 +74,12 @@ impl TokenSet {
     /// [`needs_new_permission`](crate::Error::needs_new_permission).
     #[must_use]
     pub fn needs_refresh(&self, now: Timestamp) -> bool {
-        let margin = self.lifetime.map_or(Self::REFRESH_MARGIN, |lifetime| Self::REFRESH_MARGIN.min(lifetime / 2));
-        self.is_expired(now.saturating_add(margin))
+        self.is_expired(now.saturating_add(self.refresh_margin()))
+    }
+
+    /// The time before expiry in which the access token is due for a refresh.
+    pub(crate) fn refresh_margin(&self) -> Duration {
+        self.lifetime.map_or(Self::REFRESH_MARGIN, |lifetime| Self::REFRESH_MARGIN.min(lifetime / 2))
     }
 
     /// The granted scopes, which may be fewer than requested.

@@ -11,7 +11,7 @@ use super::store::Stamp;
 use super::value::Tokens;
 use crate::error::Error;
 use crate::model::Timestamp;
-use crate::oauth::{Scope, TokenSet};
+use crate::oauth::Scope;
 use crate::secret::{AccessToken, RefreshToken};
 
 /// Tokens that were refreshed less than this ago are not refreshed for a refused call: another refresh changes nothing.
@@ -29,6 +29,9 @@ pub(super) const LAST_CHANCE: Duration = Duration::from_secs(100);
 
 /// How long nothing is begun in the background after a failure.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// How long `keep_alive` leaves a revoked permission alone. It may have been granted again elsewhere.
+const REVOKED_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What `Retry-After` is taken for at most, while a response may be lost.
 const MAX_WAIT_AFTER_LOSS: Duration = Duration::from_secs(20);
@@ -112,6 +115,19 @@ pub(super) struct Wait {
     pub(super) since: Instant,
     pub(super) until: Instant,
     pub(super) why: Error,
+}
+
+/// The reason for a flight.
+#[derive(Clone)]
+pub(super) enum Reason {
+    /// A caller needs a token.
+    Asked,
+    /// A caller's token was refused.
+    Refused(AccessToken),
+    /// Nobody asks, and the tokens may be due.
+    KeepAlive,
+    /// Nobody asks, and the owner of the lease may have died.
+    Leased,
 }
 
 /// What a caller asks for.
@@ -201,7 +217,7 @@ impl State {
         }
         let is_known_well = was_checked || now.instant.saturating_duration_since(known.checked_at) < recheck_after;
         let because = if is_known_well { Because::Due } else { Because::Unchecked };
-        if is_due(set, now.time) || self.is_maybe_rotated(token) {
+        if known.tokens.is_due(false, now.time) || self.is_maybe_rotated(token) {
             let is_usable = !set.is_expired(now.time.saturating_add(USABLE));
             return if is_usable { Answer::Meanwhile(token.clone(), because) } else { Answer::Unknown };
         }
@@ -222,12 +238,20 @@ impl State {
     }
 
     /// Whether tokens from the store must be refreshed.
-    pub(super) fn must_refresh(&self, refused: Option<&AccessToken>, now: Now) -> bool {
+    pub(super) fn must_refresh(&self, reason: &Reason, now: Now) -> bool {
         let Some(known) = &self.known else { return false };
         let token = &known.tokens.set.access_token;
-        is_due(&known.tokens.set, now.time)
+        let is_refused = matches!(reason, Reason::Refused(refused) if refused == token);
+        known.tokens.is_due(matches!(reason, Reason::KeepAlive), now.time)
             || self.is_maybe_rotated(token)
-            || refused == Some(token) && !known.is_recent(now)
+            || is_refused && !known.is_recent(now)
+    }
+
+    /// Whether `keep_alive` has something to do for a listed permission, as far as known without reading it.
+    pub(super) fn is_to_keep_alive(&self, expires_at: Timestamp, now: Now) -> bool {
+        let was_revoked = |revoked: &Revoked| now.instant.saturating_duration_since(revoked.at) < REVOKED_INTERVAL;
+        let is_known = self.known.as_ref().is_some_and(|known| known.tokens.expires_at() == expires_at);
+        !self.revoked.as_ref().is_some_and(was_revoked) && (!is_known || self.must_refresh(&Reason::KeepAlive, now))
     }
 
     fn is_maybe_rotated(&self, token: &AccessToken) -> bool {
@@ -333,9 +357,4 @@ impl Known {
             && now.time.saturating_since(self.tokens.obtained_at) < RECENT
             && now.instant.saturating_duration_since(self.seen_at) < RECENT
     }
-}
-
-/// Whether tokens are to be refreshed, or of no use and cannot be.
-fn is_due(set: &TokenSet, now: Timestamp) -> bool {
-    if set.refresh_token.is_some() { set.needs_refresh(now) } else { set.is_expired(now) }
 }

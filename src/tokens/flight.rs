@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::entry::{AFTER_FAILURE, Entry, Flight, LAST_CHANCE, Landing, Look, MaybeRotated, Revoked, Unstored, Wait};
+use super::entry::{
+    AFTER_FAILURE, Entry, Flight, LAST_CHANCE, Landing, Look, MaybeRotated, Reason, Revoked, Unstored, Wait,
+};
 use super::error::TokensError;
 use super::permissions::{Hurry, Permissions};
 use super::store::{PermissionRecord, Stamp};
 use super::value::Tokens;
 use crate::error::{BoxError, StoreError};
 use crate::redact::Secrets;
-use crate::secret::{AccessToken, RefreshToken};
+use crate::secret::RefreshToken;
 
 /// How long one refresh may take, with its repetitions: less than a lease. Nobody who answers a user waits for all of it.
 const REFRESH_LIMIT: Duration = Duration::from_secs(10);
@@ -44,20 +46,20 @@ const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_milli
 const ROUNDS: u32 = 3;
 
 impl Permissions {
-    /// The flight under way, or a new one. `recover`: somebody who had a lease may have died.
-    pub(super) fn flight(&self, entry: &Arc<Entry>, refused: Option<&AccessToken>, recover: bool) -> Flight {
+    /// The flight under way, or a new one.
+    pub(super) fn flight(&self, entry: &Arc<Entry>, reason: Reason) -> Flight {
         let (flight, landing) = entry.state().join();
         if let Some(landing) = landing {
-            let (this, entry, refused) = (self.clone(), Arc::clone(entry), refused.cloned());
-            self.spawn(async move { this.fly(&entry, landing, refused.as_ref(), recover).await });
+            let (this, entry) = (self.clone(), Arc::clone(entry));
+            self.spawn(async move { this.fly(&entry, landing, &reason).await });
         }
         flight
     }
 
-    async fn fly(&self, entry: &Arc<Entry>, landing: Landing, refused: Option<&AccessToken>, recover: bool) {
+    async fn fly(&self, entry: &Arc<Entry>, landing: Landing, reason: &Reason) {
         // Also if the store panics.
         let _then = Insist(self, entry);
-        let outcome = self.renew(entry, refused, recover).await;
+        let outcome = self.renew(entry, reason).await;
         // Under one lock, so that nobody joins a flight that is over.
         let mut state = entry.state();
         state.in_flight = None;
@@ -66,7 +68,7 @@ impl Permissions {
     }
 
     /// Learns the stored tokens, and refreshes them if they must be.
-    async fn renew(&self, entry: &Arc<Entry>, refused: Option<&AccessToken>, recover: bool) -> Result<(), TokensError> {
+    async fn renew(&self, entry: &Arc<Entry>, reason: &Reason) -> Result<(), TokensError> {
         for _ in 0..ROUNDS {
             let unstored = entry.state().unstored.clone();
             if let Some(unstored) = unstored {
@@ -77,8 +79,9 @@ impl Permissions {
             if let Some(why) = revoked {
                 return Err(TokensError::Refresh(why));
             }
-            let must_refresh = entry.state().must_refresh(refused, self.now());
-            let is_abandoned = recover && record.lease.is_some_and(|lease| self.is_abandoned(entry, lease));
+            let must_refresh = entry.state().must_refresh(reason, self.now());
+            let is_abandoned =
+                matches!(reason, Reason::Leased) && record.lease.is_some_and(|lease| self.is_abandoned(entry, lease));
             if !must_refresh && !is_abandoned {
                 return Ok(());
             }
@@ -306,7 +309,7 @@ impl Permissions {
             if !entry.state().is_at_stake() {
                 return;
             }
-            let _ = self.flight(entry, None, false).wait_for(Option::is_some).await;
+            let _ = self.flight(entry, Reason::Asked).wait_for(Option::is_some).await;
         }
         // The old tokens are of no use any more.
         let lease = {
@@ -319,7 +322,7 @@ impl Permissions {
         }
         while entry.state().is_at_stake() {
             self.pause_until(&mut hurry, self.now().instant + INSISTENCE_AFTER).await;
-            let _ = self.flight(entry, None, false).wait_for(Option::is_some).await;
+            let _ = self.flight(entry, Reason::Asked).wait_for(Option::is_some).await;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::entry::Entry;
+use super::entry::{Entry, Reason};
 use super::key::PermissionKey;
 use super::permissions::{Hook, Permissions};
 use super::store::{ListedPermission, Stamp};
@@ -21,9 +21,6 @@ const REFRESH_TOKEN_MARGIN: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// How often the store is looked through.
 const INTERVAL: Duration = Duration::from_secs(15);
-
-/// How long a revoked permission is left alone. It may have been granted again elsewhere.
-const REVOKED_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How many permissions are refreshed at the same time, and listed at once.
 const CONCURRENCY: usize = 8;
@@ -84,25 +81,34 @@ impl Permissions {
     /// Looks at leases that were not ended. The next look is long enough after this one.
     async fn recover(&self) {
         let Ok(keys) = self.bounded(self.0.store.leased(PAGE)).await else { return };
-        self.fly_all(keys, true).await;
+        self.fly_all(keys, Reason::Leased).await;
     }
 
     async fn refresh_due(&self, what: KeepAlive) {
         let mut last = None;
         loop {
             let Ok(page) = self.list(last.as_ref(), PAGE).await else { return };
-            let now = self.now().time;
-            let is_due = |permission: &&ListedPermission| match what {
-                KeepAlive::AccessTokens => permission.expires_at <= now.saturating_add(TokenSet::REFRESH_MARGIN),
+            let now = self.now();
+            let (access_margin, refresh_margin) = (TokenSet::REFRESH_MARGIN, REFRESH_TOKEN_MARGIN);
+            let may_be_due = |listed: &&ListedPermission| match what {
+                // A short-lived token has a smaller margin, which is stored with it.
+                KeepAlive::AccessTokens => listed.expires_at <= now.time.saturating_add(access_margin),
                 KeepAlive::RefreshTokens => {
-                    permission.refresh_token_expires_at() <= now.saturating_add(REFRESH_TOKEN_MARGIN)
+                    listed.refresh_token_expires_at() <= now.time.saturating_add(refresh_margin)
                 }
             };
-            let due: Vec<_> = page.iter().take_while(is_due).collect();
-            let is_last = due.len() < PAGE;
-            // What ended long ago is not asked for again and again.
-            let keys = due.into_iter().filter(|permission| permission.refresh_token_expires_at() > now);
-            self.fly_all(keys.map(|permission| permission.key.clone()).collect(), false).await;
+            let listed: Vec<_> = page.iter().take_while(may_be_due).collect();
+            let is_last = listed.len() < PAGE;
+            let is_due = |listed: &&ListedPermission| {
+                // A refresh token that expired is not sent again and again.
+                listed.refresh_token_expires_at() > now.time
+                    && self
+                        .entry(&PermissionKey::new(&*listed.key), now.instant)
+                        .state()
+                        .is_to_keep_alive(listed.expires_at, now)
+            };
+            let keys = listed.into_iter().filter(is_due).map(|listed| listed.key.clone()).collect();
+            self.fly_all(keys, Reason::KeepAlive).await;
             if is_last {
                 return;
             }
@@ -110,18 +116,14 @@ impl Permissions {
         }
     }
 
-    async fn fly_all(&self, keys: Vec<String>, recover: bool) {
+    async fn fly_all(&self, keys: Vec<String>, reason: Reason) {
         let mut flights = JoinSet::new();
         for key in keys {
             if flights.len() >= CONCURRENCY {
                 flights.join_next().await;
             }
             let entry = self.entry(&PermissionKey::new(key), self.now().instant);
-            let was_revoked = |at| self.now().instant.saturating_duration_since(at) < REVOKED_INTERVAL;
-            if !recover && entry.state().revoked.as_ref().is_some_and(|revoked| was_revoked(revoked.at)) {
-                continue;
-            }
-            let mut flight = self.flight(&entry, None, recover);
+            let mut flight = self.flight(&entry, reason.clone());
             flights.spawn(async move {
                 let _ = flight.wait_for(Option::is_some).await;
                 // In memory until the flight is over.

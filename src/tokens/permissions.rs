@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::entry::{AFTER_FAILURE, Answer, Because, Entry, Flight, Now, Wanted};
+use super::entry::{AFTER_FAILURE, Answer, Because, Entry, Flight, Now, Reason, Wanted};
 use super::error::TokensError;
 use super::key::PermissionKey;
 use super::store::{ListedPermission, PermissionStore, Stamp};
 use super::value::Tokens;
 use crate::client::{OAuthClient, Timer};
-use crate::error::BoxError;
+use crate::error::{BoxError, StoreError};
 use crate::oauth::{Scope, TokenSet};
 use crate::secret::AccessToken;
 
@@ -331,7 +331,8 @@ impl Permissions {
                     }
                     let passed = self.now().instant.saturating_duration_since(begun);
                     let patience = self.0.settings.wait_limit.saturating_sub(passed);
-                    let mut flight = self.flight(entry, wanted.refused, false);
+                    let reason = wanted.refused.map_or(Reason::Asked, |refused| Reason::Refused(refused.clone()));
+                    let mut flight = self.flight(entry, reason);
                     let outcome = match self.within(patience, flight.wait_for(Option::is_some)).await {
                         None => Err(TokensError::TimedOut),
                         Some(Err(_)) => Err(TokensError::Cancelled),
@@ -351,7 +352,7 @@ impl Permissions {
     fn flight_unless_failing(&self, entry: &Arc<Entry>) -> Option<Flight> {
         let failed_until = entry.state().failed_until;
         let is_failing = failed_until.is_some_and(|until| self.now().instant < until);
-        (!is_failing).then(|| self.flight(entry, None, false))
+        (!is_failing).then(|| self.flight(entry, Reason::Asked))
     }
 
     /// The entry of a key, in memory from now on.
@@ -376,36 +377,33 @@ impl Permissions {
         let failed = |error| self.store_error(&entry, Some(&tokens), error);
         let value = tokens.to_value().map_err(failed)?;
         let grant = Stamp::random().map_err(failed)?;
-        let look = entry.state().begin_look();
-        let outcome = self.persistently(|| self.0.store.grant(key.as_str(), grant, value.clone())).await;
-        let mut state = entry.state();
-        match outcome {
-            Ok(()) => {
-                state.end_change(look, Some(tokens), self.now().instant);
-                Ok(())
-            }
-            Err(error) => {
-                state.end_failed_change();
-                drop(state);
-                Err(self.store_error(&entry, Some(&tokens), error))
-            }
-        }
+        self.change(&entry, Some(tokens), || self.0.store.grant(key.as_str(), grant, value.clone())).await
     }
 
     async fn delete(&self, key: PermissionKey) -> Result<(), TokensError> {
         let entry = self.entry(&key, self.now().instant);
+        self.change(&entry, None, || self.0.store.delete(key.as_str())).await
+    }
+
+    /// Changes what is stored of a permission to these tokens, or to none.
+    async fn change<T, Fut>(
+        &self,
+        entry: &Entry,
+        tokens: Option<Tokens>,
+        change: impl Fn() -> Fut,
+    ) -> Result<(), TokensError>
+    where
+        Fut: Future<Output = Result<T, StoreError>>,
+    {
         let look = entry.state().begin_look();
-        let outcome = self.persistently(|| self.0.store.delete(key.as_str())).await;
-        let mut state = entry.state();
-        match outcome {
+        match self.persistently(change).await {
             Ok(_) => {
-                state.end_change(look, None, self.now().instant);
+                entry.state().end_change(look, tokens, self.now().instant);
                 Ok(())
             }
             Err(error) => {
-                state.end_failed_change();
-                drop(state);
-                Err(self.store_error(&entry, None, error))
+                entry.state().end_failed_change();
+                Err(self.store_error(entry, tokens.as_ref(), error))
             }
         }
     }

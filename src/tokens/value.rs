@@ -30,11 +30,26 @@ struct Stored {
 }
 
 impl Tokens {
+    /// The access token's expiry. It is assumed if the platform does not state it.
+    pub(super) fn expires_at(&self) -> Timestamp {
+        self.set.expires_at().unwrap_or_else(|| self.obtained_at.saturating_add(DOCUMENTED_LIFETIME))
+    }
+
+    /// Whether the tokens are due for a refresh. An assumed expiry counts only for [`KeepAlive`](super::KeepAlive): a
+    /// caller uses such a token until it is refused.
+    pub(super) fn is_due(&self, keep_alive: bool, now: Timestamp) -> bool {
+        match (&self.set.refresh_token, keep_alive) {
+            (None, true) => false,
+            (None, false) => self.set.is_expired(now),
+            (Some(_), true) => self.expires_at() <= now.saturating_add(self.set.refresh_margin()),
+            (Some(_), false) => self.set.needs_refresh(now),
+        }
+    }
+
     pub(super) fn to_value(&self) -> Result<PermissionValue, StoreError> {
         let stored =
             Stored { tokens: self.set.expose_for_storage(), obtained_at: self.obtained_at, refreshed: self.refreshed };
-        let expires_at = self.set.expires_at().unwrap_or_else(|| self.obtained_at.saturating_add(DOCUMENTED_LIFETIME));
-        Ok(PermissionValue::new(serde_json::to_vec(&stored)?, expires_at))
+        Ok(PermissionValue::new(serde_json::to_vec(&stored)?, self.expires_at()))
     }
 
     pub(super) fn from_value(value: &PermissionValue) -> Result<Self, StoreError> {

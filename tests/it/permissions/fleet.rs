@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kenar::secret::AccessToken;
 use kenar::tokens::{KeepAlive, Permissions, TokensError};
 use kenar::transport::TransportErrorKind;
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::scene::*;
@@ -16,6 +18,16 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Runs for a while, and dies.
 async fn dies_after(time: Duration, process: impl Future) {
     assert!(tokio::time::timeout(time, process).await.is_err(), "the process ended before it died");
+}
+
+/// A process that stores its new tokens, those of number 2, so late that the others take it for dead.
+async fn slow_refresh(scene: &Scene, takes: Duration) -> JoinHandle<Result<AccessToken, TokensError>> {
+    scene.gives(2);
+    scene.store.fail(Step::Replace, Failure::Slow(takes));
+    let (slow, key) = (scene.patient_process(), scene.key.clone());
+    let asker = tokio::spawn(async move { slow.access_token(&key).await });
+    scene.store.called().await;
+    asker
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,10 +71,7 @@ async fn dead_process_is_replaced_before_the_tokens_are_lost() {
     // Divar has refreshed, the process dies before it stored the tokens, and nobody asks.
     scene.gives(2);
     scene.store.fail(Step::Replace, Failure::Hang);
-    let dying = oauth(&scene.clock, &scene.mock)
-        .permissions_builder(scene.store.clone())
-        .store_time_limit(1_000_000 * SECOND)
-        .build();
+    let dying = scene.patient_process();
     let begun = Instant::now();
     dies_after(SECOND, dying.replace(&scene.key, &token(1))).await;
     scene.gives(3);
@@ -81,10 +90,7 @@ async fn dead_process_is_replaced_by_whoever_asks() {
     scene.clock.pass(HOUR).await;
     scene.gives(2);
     scene.store.fail(Step::Replace, Failure::Hang);
-    let dying = oauth(&scene.clock, &scene.mock)
-        .permissions_builder(scene.store.clone())
-        .store_time_limit(1_000_000 * SECOND)
-        .build();
+    let dying = scene.patient_process();
     dies_after(SECOND, dying.access_token(&scene.key)).await;
     scene.gives(3);
     let begun = Instant::now();
@@ -103,17 +109,7 @@ async fn dead_process_is_replaced_by_whoever_asks() {
 async fn late_process_does_not_overwrite_a_later_refresh() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
-    // The first is so slow that the second takes it for dead.
-    scene.gives(2);
-    scene.store.fail(Step::Replace, Failure::Slow(40 * SECOND));
-    let slow = oauth(&scene.clock, &scene.mock)
-        .permissions_builder(scene.store.clone())
-        .store_time_limit(1000 * SECOND)
-        .wait_limit(1000 * SECOND)
-        .build();
-    let key = scene.key.clone();
-    let slow_asker = tokio::spawn(async move { slow.access_token(&key).await });
-    scene.store.called().await;
+    let slow_asker = slow_refresh(&scene, 40 * SECOND).await;
     scene.gives(3);
     while let Err(TokensError::TimedOut) = scene.access_token().await {}
     is(scene.access_token().await, 3);
@@ -126,16 +122,7 @@ async fn late_process_does_not_overwrite_a_later_refresh() {
 async fn late_process_stores_its_tokens_if_the_later_one_has_none() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
-    scene.gives(2);
-    scene.store.fail(Step::Replace, Failure::Slow(60 * SECOND));
-    let slow = oauth(&scene.clock, &scene.mock)
-        .permissions_builder(scene.store.clone())
-        .store_time_limit(1000 * SECOND)
-        .wait_limit(1000 * SECOND)
-        .build();
-    let key = scene.key.clone();
-    let slow_asker = tokio::spawn(async move { slow.access_token(&key).await });
-    scene.store.called().await;
+    let slow_asker = slow_refresh(&scene, 60 * SECOND).await;
     // The other breaks the lease, and Divar has no tokens for it.
     for _ in 0..20 {
         scene.mock.fail(TransportErrorKind::Connect);
@@ -178,13 +165,39 @@ async fn refresh_tokens_are_kept_alive_although_nobody_asks() {
     }
     let process = scene.other_process();
     tokio::spawn(async move { process.keep_alive(KeepAlive::RefreshTokens).await });
-    let day = 24 * HOUR as u32 * SECOND;
-    tokio::time::sleep(24 * day).await;
-    scene.assert_refreshes(&[]);
-    tokio::time::sleep(2 * day).await;
+    for (days, refreshes) in [(24, &[][..]), (2, &[1]), (26, &[1, 2])] {
+        scene.clock.jump(days * 24 * HOUR);
+        tokio::time::sleep(20 * SECOND).await;
+        scene.assert_refreshes(refreshes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn short_lived_token_is_kept_alive_from_half_its_life() {
+    let scene = scene_with(json!({ "access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 60 })).await;
+    let process = scene.permissions.clone();
+    tokio::spawn(async move { process.keep_alive(KeepAlive::AccessTokens).await });
+    tokio::time::sleep(29 * SECOND).await;
+    assert_eq!(scene.store.count(Step::Read), 0, "nothing is read before the token is due");
+    scene.gives(2);
+    tokio::time::sleep(2 * SECOND).await;
     scene.assert_refreshes(&[1]);
-    tokio::time::sleep(26 * day).await;
-    scene.assert_refreshes(&[1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unstated_lifetime_counts_as_an_hour_to_keep_alive() {
+    let first = json!({ "access_token": "access-1", "refresh_token": "refresh-1" });
+    for (what, lifetime) in [(KeepAlive::AccessTokens, HOUR), (KeepAlive::RefreshTokens, 25 * 24 * HOUR)] {
+        let scene = scene_with(first.clone()).await;
+        let process = scene.other_process();
+        tokio::spawn(async move { process.keep_alive(what).await });
+        scene.clock.jump(lifetime - 80);
+        tokio::time::sleep(19 * SECOND).await;
+        scene.assert_refreshes(&[]);
+        scene.gives(2);
+        tokio::time::sleep(80 * SECOND).await;
+        scene.assert_refreshes(&[1]);
+    }
 }
 
 /// What a hook was told, and how often it is to fail.

@@ -286,6 +286,13 @@ impl Scene {
         oauth(&self.clock, &self.mock).permissions(self.store.clone())
     }
 
+    /// Another process, which gives up on nothing.
+    pub fn patient_process(&self) -> Permissions {
+        let limit = Duration::from_secs(1_000_000);
+        let builder = oauth(&self.clock, &self.mock).permissions_builder(self.store.clone());
+        builder.store_time_limit(limit).wait_limit(limit).build()
+    }
+
     /// Tokens that are issued now.
     pub fn set(&self, response: Value) -> TokenSet {
         serde_json::from_value::<TokenResponse>(response).unwrap().into_tokens(self.clock.now())
