@@ -69,7 +69,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{BoxError, StoreError};
 
@@ -143,10 +143,11 @@ impl Inbox {
         let limit = worker.settings.accept_timeout;
         let new = NewEvent::of(event, worker.settings.content_window).map_err(Unavailable::failed)?;
         worker.start();
-        let deadline = Instant::now() + limit;
+        let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let Ok(outcome) = timeout_at(deadline, worker.store.insert(new.clone())).await else {
+            let left = limit.saturating_sub(begun.elapsed());
+            let Ok(outcome) = timeout(left, worker.store.insert(new.clone())).await else {
                 return Err(Unavailable::timed_out(limit));
             };
             // A duplicate may be what an earlier attempt stored.
@@ -155,11 +156,11 @@ impl Inbox {
                 return Ok(());
             };
             trace::store_failed("insert", &*error);
-            if Instant::now() + pause >= deadline {
+            if begun.elapsed().saturating_add(pause) >= limit {
                 return Err(Unavailable::failed(error));
             }
-            sleep_until(Instant::now() + pause).await;
-            pause *= 2;
+            sleep(pause).await;
+            pause = pause.saturating_mul(2);
         }
     }
 

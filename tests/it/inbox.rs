@@ -564,6 +564,24 @@ async fn accept_is_bounded() {
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the connection broke");
 }
 
+#[tokio::test(start_paused = true)]
+async fn longest_durations_are_settings_too() {
+    const MAX: Duration = Duration::MAX;
+    let settings = InboxSettings::default()
+        .accept_timeout(MAX)
+        .handler_timeout(MAX)
+        .lease(MAX)
+        .poll_interval(MAX)
+        .retry_delay(MAX, MAX)
+        .remember(MAX)
+        .content_window(MAX);
+    let (handler, mut handled) = reporting();
+    let inbox = Inbox::with_settings(MemoryInbox::new(), settings, handler);
+    inbox.accept(&message("c-1", "m-1")).await.unwrap();
+    assert_eq!(next(&mut handled).await, "m-1");
+    settled(&inbox).await;
+}
+
 #[test]
 fn inbox_made_outside_a_runtime_begins_with_accept() {
     let (handler, mut handled) = reporting();

@@ -10,7 +10,7 @@ use kenar::model::{ConversationId, Timestamp};
 use kenar::request::BaseUrls;
 use kenar::transport::TransportError;
 use tokio::sync::watch;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::clock::SandboxClock;
 use crate::engine::Engine;
@@ -78,13 +78,13 @@ impl Platform {
     /// Waits until `look` returns a value, up to the timeout.
     pub(crate) async fn find<T>(&self, mut look: impl FnMut(&Engine) -> Option<T>) -> Option<T> {
         let mut changes = self.changes();
-        let deadline = tokio::time::Instant::now() + self.time_limit;
+        let begun = tokio::time::Instant::now();
         loop {
             changes.mark_unchanged();
             if let Some(found) = self.look(&mut look) {
                 return Some(found);
             }
-            timeout_at(deadline, changes.changed()).await.ok()?.ok()?;
+            timeout(self.time_limit.saturating_sub(begun.elapsed()), changes.changed()).await.ok()?.ok()?;
         }
     }
 

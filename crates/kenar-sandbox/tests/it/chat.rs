@@ -1,5 +1,7 @@
 //! Promise: add-ons get the chat's webhooks in the platform's form, and no others.
 
+use std::time::Duration;
+
 use crate::support::{AddOn, TestResult, grant};
 use http::StatusCode;
 use kenar::model::{Action, Contact, MessageContent, SenderKind, Side};
@@ -357,5 +359,15 @@ async fn sandboxes_run_in_parallel_and_stop() -> TestResult {
     let error = client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await.unwrap_err();
     assert_eq!(error.kind(), kenar::error::ErrorKind::Connect);
     still.send_bot_message(same.id(), &BotMessage::text("سلام")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn longest_time_limit_waits_for_a_message() -> TestResult {
+    let sandbox = Sandbox::builder().time_limit(Duration::MAX).in_process().await;
+    let app = sandbox.app("bot");
+    let chat = sandbox.user("sara").chat_with_bot(&app);
+    app.client().send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
+    assert_eq!(chat.next_message().await?.text(), Some("سلام"));
     Ok(())
 }
