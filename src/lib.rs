@@ -238,7 +238,8 @@
 //!
 //! ## WebAssembly
 //!
-//! With `default-features = false`, the crate builds for `wasm32-unknown-unknown`. `getrandom` needs its feature `js` there:
+//! With `default-features = false`, the crate builds for `wasm32-unknown-unknown`. `getrandom` needs its feature `js` there, or
+//! `custom` outside JavaScript:
 //!
 //! ```toml
 //! kenar = { version = "0.1", default-features = false }

@@ -97,8 +97,9 @@ impl Drop for Scratch {
 #[test]
 fn python_add_on_runs_against_the_binary() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/addon.py");
-    let run = isolated("python3").args([script, PROGRAM]).output();
-    let Output { status, stdout, stderr } = run.expect("python3 is needed for this test");
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    let run = isolated(python).args([script, PROGRAM]).output();
+    let Output { status, stdout, stderr } = run.expect("Python 3 is needed for this test");
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(status.success() && stdout.contains("all is well"), "{stdout}{stderr}");
 }
