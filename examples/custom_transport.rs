@@ -1,4 +1,4 @@
-//! Another HTTP stack under the client: one that your program has already. Here it is a pool of hyper's.
+//! Another HTTP client under `Client`, here hyper-util's pool.
 //!
 //! `cargo run --example custom_transport`
 
@@ -13,7 +13,7 @@ use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 use kenar::{BotMessage, ChatApi as _, Client};
 use kenar_sandbox::Sandbox;
 
-/// An HTTP client of the program's own, without TLS.
+/// The program's own HTTP client, without TLS.
 #[derive(Debug)]
 struct OwnPool(legacy::Client<HttpConnector, Body>);
 

@@ -1,4 +1,4 @@
-//! A chatbot that answers what it is told, tried against the sandbox.
+//! A chatbot that echoes its users, tried against the sandbox.
 //!
 //! `cargo run --example echo_bot`
 
@@ -14,29 +14,29 @@ use tokio::net::TcpListener;
 
 async fn event(State(client): State<Client>, event: Event) {
     if let Event::ChatbotMessage(message) = event {
-        // Divar wants its 200 at once: the answer is sent after it.
+        // In a task, so that Divar gets its 200 first.
         tokio::spawn(async move {
-            if let Err(error) = answer(&client, &message).await {
-                eprintln!("not answered: {error}");
+            if let Err(error) = reply(&client, &message).await {
+                eprintln!("no reply was sent: {error}");
             }
         });
     }
 }
 
-async fn answer(client: &Client, message: &MessageEvent) -> Result<(), Error> {
+async fn reply(client: &Client, message: &MessageEvent) -> Result<(), Error> {
     let said = match &message.content {
         MessageContent::Text(text) => format!("گفتید: {text}"),
         MessageContent::Image(_) => "عکس قشنگی است!".to_owned(),
         _ => "این را نمی‌فهمم، ولی دریافت شد.".to_owned(),
     };
-    let answer = match message.start_command() {
+    let reply = match message.start_command() {
         None => BotMessage::text(said),
         Some(start) => match start.post_token() {
             None => BotMessage::text("خوش آمدید!"),
             Some(post) => BotMessage::text("خوش آمدید!").buttons([[Button::post_page("آگهی شما", &post)]]),
         },
     };
-    client.send_bot_message(&message.conversation.id, &answer).await?;
+    client.send_bot_message(&message.conversation.id, &reply).await?;
     Ok(())
 }
 
@@ -56,8 +56,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     sara.write(&chat, "/start MY_POST QYabcdef").await?;
     chat.next_message().await?;
     sara.write(&chat, "سلام").await?;
-    let answer = chat.next_message().await?;
+    let reply = chat.next_message().await?;
     println!("{}", chat.transcript());
 
-    if answer.text() == Some("گفتید: سلام") { Ok(()) } else { Err("the bot answered something else".into()) }
+    if reply.text() == Some("گفتید: سلام") { Ok(()) } else { Err("the bot replied something else".into()) }
 }

@@ -1,6 +1,6 @@
-//! A file uploaded as a stream, and sent as a message.
+//! Uploads a file as a stream, and sends it.
 //!
-//! `cargo run --example media_upload [FILE.mp4]`: without a file, two megabytes of nothing in particular.
+//! `cargo run --example media_upload [FILE.mp4]`; without a file, it sends two megabytes of filler.
 
 use kenar::operation::{Media, MediaSource};
 use kenar::{BotMessage, ChatApi as _};
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The format and the size are checked here, before anything is sent.
     let media = match std::env::args().nth(1) {
-        // Read in pieces while it is sent: the file is never in memory as a whole.
+        // The file is never in memory as a whole.
         Some(path) => Media::video(&path, MediaSource::file(&path).await?)?,
         None => Media::video("unboxing.mp4", MediaSource::reader(2_000_000, tokio::io::repeat(7).take(2_000_000)))?,
     };

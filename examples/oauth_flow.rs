@@ -1,4 +1,4 @@
-//! Asking a user for permission, making tokens of it, keeping them good, and asking who the user is.
+//! Asks a user for permission, exchanges the code, refreshes the tokens, and reads the user.
 //!
 //! `cargo run --example oauth_flow`
 
@@ -17,13 +17,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let (client, oauth) = (app.client(), app.oauth("https://addon.example/oauth/callback")?);
     let sara = sandbox.user("sara");
 
-    // 1. Send the user's browser to the URL, and keep the state with the visit.
+    // 1. Redirect the user to the URL, and keep the state in the user's session.
     // [permission]
     let (url, state) = oauth.permission_url([Scope::user_id(), Scope::user_phone(), Scope::offline_access()]);
     // [end]
     println!("ask at      {}", url.as_str());
 
-    // 2. The user allows it, and is back at the redirect URI.
+    // 2. The user allows it, and returns to the redirect URI.
     let back = sara.visit(url.as_str()).await?.allow().await?;
     let query = back.url().query().unwrap_or_default().to_owned();
     let code = match oauth.callback(&query, &state)? {
@@ -31,11 +31,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         Callback::Denied(why) => return Err(format!("no permission: {why:?}").into()),
     };
 
-    // 3. Make tokens of the code, once, and store them: in memory here, and in `kenar-store` in a real add-on.
+    // 3. Exchange the code once, and store the tokens: in memory here, in `kenar-store` in production.
     let permissions = oauth
         .permissions_builder(MemoryPermissions::new())
         .on_refresh(|_, tokens| async move {
-            println!("refreshed   until {:?}: the time to subscribe to events again", tokens.expires_at());
+            println!("refreshed   until {:?}: subscribe to events again here", tokens.expires_at());
             Ok(())
         })
         .build();
@@ -44,18 +44,18 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let key = PermissionKey::new("sara");
     permissions.grant(&key, tokens).await?;
 
-    // 4. From here on, whoever makes a call asks for an access token that is good.
+    // 4. Ask for an access token before each call.
     let user = client.get_user(&permissions.access_token(&key).await?).await?;
     println!("user        {:?}", user.user_id);
 
-    // 5. An hour later it is another one: many ask, and there is one refresh.
+    // 5. An hour later, concurrent callers share one refresh.
     sandbox.advance(Duration::from_secs(3600));
     let (one, another) = tokio::join!(permissions.access_token(&key), permissions.access_token(&key));
     assert_eq!(one?, another?);
     client.get_user(&permissions.access_token(&key).await?).await?;
     permissions.settle().await;
 
-    // 6. A user who says no.
+    // 6. A user refuses.
     let (url, state) = oauth.permission_url([Scope::user_phone()]);
     let back = sara.visit(url.as_str()).await?.deny().await?;
     match oauth.callback(back.url().query().unwrap_or_default(), &state)? {

@@ -8,7 +8,7 @@ use kenar::model::AppUrl;
 use kenar::secret::IdentificationKey;
 use kenar::webhook::{DynamicActionReply, Event, Rejection, Verifier};
 
-/// The three webhooks of an add-on. Whatever serves HTTP can call it.
+/// The three webhooks of an add-on, for any HTTP server.
 struct Webhooks {
     verifier: Verifier,
     base: AppUrl,
@@ -33,7 +33,7 @@ impl Webhooks {
             }
             "/kenar/event" => {
                 if let Event::ChatbotMessage(message) = self.verifier.event(headers, body)? {
-                    println!("to be answered: {:?} in {}", message.text(), message.conversation.id);
+                    println!("message: {:?} in {}", message.text(), message.conversation.id);
                 }
                 Ok(Response::new(Bytes::new()))
             }

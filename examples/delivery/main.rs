@@ -1,9 +1,9 @@
 //! An add-on for two people in a chat: one orders a delivery, the other confirms the time. Nothing needs to be set:
 //!
-//! - `cargo run --example delivery` plays it against a Kenar on this machine, and tells it.
-//! - `cargo run --example delivery -- --page` lets you play both people, in a chat in the browser.
+//! - `cargo run --example delivery` plays the flow against a Kenar on this machine.
+//! - `cargo run --example delivery -- --page` lets you play both people in the browser.
 //!
-//! With `KENAR_API_KEY` and its like set, the same add-on serves the real platform; the README says how.
+//! With `KENAR_API_KEY` and the other variables set, the same add-on serves the real platform.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -46,7 +46,7 @@ fn settings(site: &Site, oauth: OAuthClient) -> Settings {
     }
 }
 
-/// The app, as its owner has set it up, with the add-on behind it.
+/// The app in the sandbox, served by the add-on.
 async fn app_of(sandbox: &Sandbox) -> Outcome<App> {
     let app = sandbox.app("delivery");
     app.set_title("ارسال کالا");
@@ -56,7 +56,7 @@ async fn app_of(sandbox: &Sandbox) -> Outcome<App> {
     Ok(app)
 }
 
-/// Two people, talking about a post.
+/// A conversation about a post.
 async fn chat_between(seller: &User, buyer: &User, sandbox: &Sandbox) -> Outcome<Chat> {
     let chat = sandbox.add_post(seller).conversation_with(buyer);
     buyer.write(&chat, "سلام، ارسال هم دارید؟").await?;
@@ -64,15 +64,15 @@ async fn chat_between(seller: &User, buyer: &User, sandbox: &Sandbox) -> Outcome
     Ok(chat)
 }
 
-/// Lets you be both people, in the browser.
+/// Serves a chat page.
 async fn let_try() -> Outcome {
     let sandbox = sandbox_with_page().await?;
     app_of(&sandbox).await?;
     chat_between(&sandbox.user("سارا"), &sandbox.user("علی"), &sandbox).await?;
-    stay(sandbox, "Be علی, and open the add-on in the chat; then be سارا, and answer.").await
+    stay(sandbox, "Be علی, and open the add-on in the chat; then be سارا, and confirm the time.").await
 }
 
-/// Plays it against the sandbox, and tells it.
+/// Plays the flow against the sandbox, step by step.
 async fn play() -> Outcome {
     let sandbox = Sandbox::start().await?;
     let app = app_of(&sandbox).await?;
@@ -84,47 +84,47 @@ async fn play() -> Outcome {
     say("opened", page.url());
     let page = page.post_form("", &[("day", "mon"), ("hours", "15-18")]).await?;
     check(page.status() == StatusCode::UNPROCESSABLE_ENTITY, "the form is shown again")?;
-    check(page.text().contains("نشانی را بنویسید"), "and says what is missing")?;
+    check(page.text().contains("نشانی را بنویسید"), "with the missing field")?;
 
-    title("2. He fills it in, is asked for permission, and refuses");
+    title("2. He completes it, is asked for permission, and refuses");
     let form = [("day", "mon"), ("hours", "15-18"), ("address", "خیابان آزادی، پلاک ۱۷")];
     let refused = page.post_form("", &form).await?.deny().await?;
-    check(refused.text().contains("تلاش دوباره"), "he can try again, or go back")?;
+    check(refused.text().contains("تلاش دوباره"), "he can try again or go back")?;
 
     title("3. He tries again, and allows it");
     let consent = page.post_form("", &form).await?;
     let back = consent.allow().await?;
     check(back.has_returned(), "he is back in Divar")?;
     let ordered = chat.next_message().await?;
-    say("written", ordered.text().unwrap_or_default().replace('\n', " / "));
+    say("message", ordered.text().unwrap_or_default().replace('\n', " / "));
 
-    title("4. He goes back in his browser, and sends the form once more");
+    title("4. He goes back in his browser and sends the form again");
     let again = page.post_form("", &form).await?;
-    check(again.status() == StatusCode::CONFLICT, "once was enough")?;
+    check(again.status() == StatusCode::CONFLICT, "a second order is refused")?;
 
-    title("5. Sara would rather have another time: a button opens the add-on for her");
+    title("5. Sara wants another time: a button opens the add-on for her");
     let other = sara.press(&ordered, "زمان دیگر").await?.page().ok_or("no page was opened")?;
     let back = other.post_form("", &[("day", "tue"), ("hours", "9-12")]).await?.allow().await?;
     check(back.has_returned(), "she is back in Divar")?;
     let proposed = chat.next_message().await?;
-    say("written", proposed.text().unwrap_or_default().replace('\n', " / "));
+    say("message", proposed.text().unwrap_or_default().replace('\n', " / "));
 
     title("6. Ali confirms it");
     let outdated = sara.press(&ordered, "تأیید زمان").await?;
     say("Sara, on the old message", outdated.toast.unwrap_or_default());
     say("Ali, on the new one", ali.press(&proposed, "تأیید زمان").await?.toast.unwrap_or_default());
     let tracked = sara.press(&proposed, "پیگیری").await?.page().ok_or("no page was opened")?;
-    check(tracked.text().contains("زمان تأیید شد"), "the page that tracks it says so")?;
+    check(tracked.text().contains("زمان تأیید شد"), "the tracking page shows it")?;
 
-    title("7. Ali blocks Sara, who proposes yet another time");
+    title("7. Ali blocks Sara, who proposes another time");
     ali.block(&chat)?;
     let other = sara.press(&ordered, "زمان دیگر").await?.page().ok_or("no page was opened")?;
     let blocked = other.post_form("", &[("day", "fri"), ("hours", "9-12")]).await?.allow().await?;
-    check(blocked.text().contains("پیام به طرف مقابل نمی‌رسد"), "she is told that it does not reach him")?;
+    check(blocked.text().contains("پیام به طرف مقابل نمی‌رسد"), "she is told that the message does not reach him")?;
     let tracked = sara.visit(tracked.url().as_str()).await?;
-    check(tracked.text().contains("زمان تأیید شد"), "and the time that was agreed on stays")?;
+    check(tracked.text().contains("زمان تأیید شد"), "the agreed time stays")?;
 
-    title("What was said");
+    title("The conversation");
     for message in chat.messages() {
         println!("   {message}");
     }

@@ -1,4 +1,4 @@
-//! What a user is told where something is in the way. Each page leads back to Divar.
+//! The pages for problems. Each leads back to Divar.
 
 use axum::http::StatusCode;
 use kenar::Error;
@@ -16,7 +16,7 @@ pub fn only_in_chats() -> Page {
     notice(StatusCode::OK, "ارسال کالا", text, &[(COMPLETION_URL, BACK)])
 }
 
-/// There is none, or it has ended by itself.
+/// The visit is unknown or has expired.
 pub fn no_visit() -> Page {
     let text = "زمان این صفحه گذشته است. افزونه را دوباره از گفت‌وگو باز کنید.";
     notice(StatusCode::GONE, "این صفحه دیگر کار نمی‌کند", text, &[(COMPLETION_URL, BACK)])
@@ -38,7 +38,7 @@ pub fn refused(visit: &Visit) -> Page {
     notice(StatusCode::FORBIDDEN, "درخواست ثبت نشد", text, &links)
 }
 
-/// One side has blocked the other.
+/// One side blocked the other.
 pub fn blocked(visit: &Visit) -> Page {
     let text = "پیام به طرف مقابل نمی‌رسد، پس درخواست ثبت نشد.";
     notice(StatusCode::CONFLICT, "این گفت‌وگو بسته است", text, &[(visit.return_url.as_str(), BACK)])
@@ -52,17 +52,17 @@ pub fn not_written(visit: &Visit, error: &Error) -> Page {
     notice(StatusCode::BAD_GATEWAY, "درخواست ثبت نشد", text, &links)
 }
 
-/// Divar may have written the message, so it must not be sent again.
+/// Divar may have processed the message, so it must not be resent.
 pub fn unsure(visit: &Visit, error: &Error) -> Page {
-    eprintln!("perhaps written: {error}");
+    eprintln!("the outcome is unknown: {error}");
     let text = "پاسخ دیوار نرسید. اگر پیام در گفت‌وگو نیست، افزونه را دوباره باز کنید.";
     notice(StatusCode::BAD_GATEWAY, "گفت‌وگو را ببینید", text, &[(visit.return_url.as_str(), BACK)])
 }
 
-/// The answer of the consent page is not for this visit, or makes no sense.
+/// The response of the consent page is not for this visit, or is malformed.
 impl From<CallbackError> for Page {
     fn from(error: CallbackError) -> Self {
-        eprintln!("no callback of ours: {error}");
+        eprintln!("not the callback of this visit: {error}");
         let text = "افزونه را دوباره از گفت‌وگو باز کنید.";
         notice(StatusCode::BAD_REQUEST, "این پاسخ برای این صفحه نیست", text, &[(COMPLETION_URL, BACK)])
     }

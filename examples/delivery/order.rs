@@ -1,4 +1,4 @@
-//! What is ordered, how it is read from a form, and the orders there are.
+//! Orders, and the form that they are read from.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::random::{NoRandomness, random_id};
 
-/// One of the answers that a form offers.
+/// One option of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Choice {
     pub value: &'static str,
@@ -33,10 +33,10 @@ pub static HOURS: [Choice; 4] = [
     Choice { value: "18-21", label: "۱۸ تا ۲۱" },
 ];
 
-/// How many characters an address may have.
+/// The maximum length of an address, in characters.
 pub const MAX_ADDRESS: usize = 300;
 
-/// When a delivery is to come.
+/// The time of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct When {
     day: &'static Choice,
@@ -49,20 +49,20 @@ impl fmt::Display for When {
     }
 }
 
-/// A delivery that one side has asked for, and the other may confirm.
+/// A delivery that one side orders and the other may confirm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Nobody can guess it, so that who has a link to the order was given it.
+    /// A secret: only people with the link can open the order.
     pub id: String,
     pub conversation: ConversationId,
     pub when: When,
     pub address: String,
-    /// Another for each time that is proposed, so that nobody confirms a time they did not see.
+    /// New for each proposed time, so that nobody confirms a time they did not see.
     pub proposal: String,
     pub is_confirmed: bool,
 }
 
-/// What a user has filled in, as it came.
+/// The form as it was sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Form {
@@ -71,7 +71,7 @@ pub struct Form {
     pub address: String,
 }
 
-/// What is wrong with a form, field by field.
+/// The mistakes of a form, by field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mistakes {
     pub day: Option<&'static str>,
@@ -79,7 +79,7 @@ pub struct Mistakes {
     pub address: Option<&'static str>,
 }
 
-/// What a user opened the add-on for.
+/// The user's purpose in opening the add-on.
 #[derive(Clone, Debug)]
 pub enum Purpose {
     NewOrder,
@@ -107,7 +107,7 @@ impl Draft {
         }
     }
 
-    /// The order that comes of it: a new one, or the same with a time that is to be confirmed anew.
+    /// A new order, or the same order with another time to confirm.
     pub fn order(self, purpose: &Purpose, conversation: &ConversationId) -> Result<Order, NoRandomness> {
         let id = match purpose {
             Purpose::NewOrder => random_id()?,
@@ -132,16 +132,16 @@ fn read_address(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// What came of confirming a time.
+/// The result of confirming a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmed {
     Now,
     Before,
-    /// Another time was proposed since, or there is no such order.
+    /// Another time was proposed since, or the order is unknown.
     Outdated,
 }
 
-/// All orders, in memory. An add-on that runs on several machines, or through restarts, keeps them in a store.
+/// All orders, in memory. An add-on in several processes, or one that must survive restarts, needs a store.
 #[derive(Default)]
 pub struct Orders(Mutex<HashMap<String, Order>>);
 
@@ -150,7 +150,7 @@ impl Orders {
         self.all().get(id).cloned()
     }
 
-    /// Keeps an order, and gives what it replaces.
+    /// Stores an order, and returns the replaced one.
     pub fn put(&self, order: Order) -> Option<Order> {
         self.all().insert(order.id.clone(), order)
     }

@@ -1,4 +1,4 @@
-//! Ids that nobody can guess.
+//! Secret ids.
 
 #[derive(Debug, thiserror::Error)]
 pub enum NoRandomness {

@@ -1,7 +1,6 @@
-//! The visits under way: a user's work in the add-on, from being opened in a conversation to going back there.
+//! The current visits. A visit lasts from opening the add-on in a conversation to returning there.
 //!
-//! A visit's id is in the address of its pages. Nobody can guess it, so a form sent to that address was filled in by who
-//! was given it: no other site can have it sent.
+//! The URLs of a visit's pages contain its id, which is secret. So another site cannot send its form.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,9 +19,9 @@ pub struct Visit {
     pub conversation: ConversationId,
     pub purpose: Purpose,
     pub return_url: Url,
-    /// What the user has filled in last.
+    /// The last form that the user sent.
     pub form: Form,
-    /// What the consent page gives back. It is one for the visit, so that a form that is sent twice leads to one answer.
+    /// One state for the visit, so that a form sent twice leads to one response.
     pub state: OAuthState,
     pub stage: Stage,
     begun: Instant,
@@ -34,18 +33,18 @@ pub enum Stage {
     Filling,
     /// The user is asked for permission.
     Asked(Draft),
-    /// The permission is being used, or was.
+    /// The permission is in use, or was used.
     Done,
 }
 
-/// All visits, in memory. An add-on that runs on several machines keeps them in a store they share.
+/// All visits, in memory. An add-on in several processes needs a shared store.
 pub struct Visits {
     all: Mutex<HashMap<String, Visit>>,
     lifetime: Duration,
 }
 
 impl Visits {
-    /// Visits that end by themselves after this time.
+    /// Visits that expire after this time.
     pub fn lasting(lifetime: Duration) -> Self {
         Self { all: Mutex::default(), lifetime }
     }
@@ -65,17 +64,17 @@ impl Visits {
         Ok(visit)
     }
 
-    /// The visit with this id; `None` where there is none, or it has ended by itself.
+    /// The visit with this id; `None` if it is unknown or has expired.
     pub fn get(&self, id: &str) -> Option<Visit> {
         self.all().get(id).filter(|visit| visit.begun.elapsed() < self.lifetime).cloned()
     }
 
-    /// Replaces what is kept of a visit.
+    /// Stores a visit.
     pub fn keep(&self, visit: Visit) {
         self.all().insert(visit.id.clone(), visit);
     }
 
-    /// Ends a visit whose user gave permission, and gives what is to be done. Only the first who asks gets it.
+    /// Ends a visit whose user gave permission, and returns the draft once.
     pub fn finish(&self, id: &str) -> Option<Draft> {
         let mut all = self.all();
         let stage = &mut all.get_mut(id)?.stage;
@@ -85,7 +84,7 @@ impl Visits {
         Some(draft)
     }
 
-    /// Lets the user try again, with another state: each is for one answer.
+    /// Lets the user try again, with a new state, since each is for one response.
     pub fn reopen(&self, id: &str) -> Result<(), NoRandomness> {
         let state = OAuthState::random()?;
         if let Some(visit) = self.all().get_mut(id) {

@@ -65,7 +65,7 @@ pub fn router(app: AddOn) -> Router {
 
 /// A user opens the add-on in a chat. The reply names the page to show.
 async fn open_app(State(app): State<AddOn>, opened: OpenApp) -> Result<OpenAppReply, StatusCode> {
-    // There is no conversation when the add-on is opened from the page of a post.
+    // Missing when the add-on is opened from the page of a post.
     let conversation = opened.conversation_id().cloned().ok_or(StatusCode::BAD_REQUEST)?;
     // [permission]
     let scope = Scope::conversation_send_message(&conversation);

@@ -94,7 +94,7 @@ fn shown(chat: &ConversationId, game: &Game) -> BotMessage {
 }
 
 fn invitation(game: &Game) -> String {
-    match game.answered() {
+    match game.last_reply() {
         None => "دوز بازی کنیم! شما ❌ هستید و من ⭕\nیک خانه را انتخاب کنید.".to_owned(),
         Some(cell) => format!("خانهٔ {} را گرفتم. نوبت شماست.", digit(cell)),
     }

@@ -1,6 +1,6 @@
-//! The rules of noughts and crosses, and a player that never loses. Nothing here knows of chats.
+//! The rules of noughts and crosses, and a player that never loses. It knows nothing of chats.
 
-/// Who a cell belongs to.
+/// The owner of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mark {
     X,
@@ -21,13 +21,13 @@ impl Mark {
 pub struct Cell(u8);
 
 impl Cell {
-    /// Row by row.
+    /// All cells, row by row.
     pub const ALL: [Self; 9] = [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7), Self(8)];
 
-    /// The centre, the corners, the edges: the order in which a player would like to have them.
+    /// The centre, the corners, then the edges: the best cells first.
     const BEST_FIRST: [Self; 9] = [Self(4), Self(0), Self(2), Self(6), Self(8), Self(1), Self(3), Self(5), Self(7)];
 
-    /// As people count them, from 1 to 9.
+    /// The number of the cell, from 1 to 9.
     pub fn number(self) -> u8 {
         self.0 + 1
     }
@@ -37,14 +37,14 @@ impl Cell {
     }
 }
 
-/// Who has which cells: a bit for each.
+/// The cells of each player, one bit per cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Board {
     x: u16,
     o: u16,
 }
 
-/// How a game ended.
+/// The result of a game.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Won(Mark),
@@ -68,7 +68,7 @@ impl Board {
         self.at(cell).is_none()
     }
 
-    /// The board after a move; `None` where the cell is taken.
+    /// The board after a move; `None` if the cell is taken.
     pub fn with(self, mark: Mark, cell: Cell) -> Option<Self> {
         self.is_free(cell).then(|| match mark {
             Mark::X => Self { x: self.x | cell.bit(), ..self },
@@ -76,7 +76,7 @@ impl Board {
         })
     }
 
-    /// How the game ended; `None` while it goes on.
+    /// The result; `None` while the game continues.
     pub fn end(self) -> Option<End> {
         let has_line = |cells: u16| LINES.iter().any(|line| cells & line == *line);
         if has_line(self.x) {
@@ -93,7 +93,7 @@ impl Board {
     }
 }
 
-/// The best move for who has the turn: wins where it can, never loses where it need not. `None` where the game is over.
+/// The best move for the player whose turn it is; `None` if the game is over.
 pub fn best_move(board: Board, mark: Mark) -> Option<Cell> {
     if board.end().is_some() {
         return None;
@@ -101,7 +101,7 @@ pub fn best_move(board: Board, mark: Mark) -> Option<Cell> {
     let mut best = None;
     for cell in Cell::BEST_FIRST {
         let Some(after) = board.with(mark, cell) else { continue };
-        // What is no better than what was found need not be known exactly.
+        // Scores below the best one need not be exact.
         let floor = best.map_or(-WORST, |(score, _)| score);
         let score = -score(after, mark.other(), -WORST, -floor);
         if best.is_none_or(|(best, _)| score > best) {
@@ -111,11 +111,11 @@ pub fn best_move(board: Board, mark: Mark) -> Option<Cell> {
     best.map(|(_, cell)| cell)
 }
 
-/// More than any score.
+/// A bound above every score.
 const WORST: i8 = 100;
 
-/// What the board is worth to who has the turn, if both play as well as they can: above zero is a win, and the more the
-/// sooner. Between `floor` and `ceiling` it is exact; this is alpha-beta search.
+/// The score of the player whose turn it is, by alpha-beta search. Positive is a win; a higher score is an earlier win. It is
+/// exact between `floor` and `ceiling`.
 fn score(board: Board, mark: Mark, mut floor: i8, ceiling: i8) -> i8 {
     match board.end() {
         Some(End::Draw) => return 0,

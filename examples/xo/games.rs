@@ -1,8 +1,7 @@
-//! The games under way, one in each conversation.
+//! The current games, one in each conversation.
 //!
-//! Divar may deliver a press or a message twice, late, or in another order. So a button carries its game and its turn,
-//! and a press counts only on the turn that it was made for; a message counts once, by its id. What is delivered again
-//! changes nothing.
+//! Divar may deliver a press or a message twice, late, or in another order. A button therefore carries its game and its
+//! turn, and a press counts only in that turn. A message counts once, by its id.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::{self, Display};
@@ -19,10 +18,10 @@ use super::game::{Board, Cell, End, Mark, best_move};
 pub const USER: Mark = Mark::X;
 pub const BOT: Mark = Mark::O;
 
-/// How many messages of a conversation are remembered.
+/// The number of remembered messages per conversation.
 const REMEMBERED: usize = 32;
 
-/// A game is its moves. Between two requests, it is the user's turn or the game is over.
+/// A game as a list of moves. Between two requests, it is the user's turn or the game is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Game {
     pub number: u64,
@@ -34,12 +33,12 @@ impl Game {
     fn new(number: u64, first: Mark) -> Self {
         let mut game = Self { number, first, moves: Vec::new() };
         if first == BOT {
-            game.answer();
+            game.reply();
         }
         game
     }
 
-    /// How many moves were made.
+    /// The number of moves so far.
     pub fn turn(&self) -> usize {
         self.moves.len()
     }
@@ -57,26 +56,26 @@ impl Game {
         self.board().end()
     }
 
-    /// The bot's last move, where it has made one.
-    pub fn answered(&self) -> Option<Cell> {
+    /// The bot's last move, if it has made one.
+    pub fn last_reply(&self) -> Option<Cell> {
         self.moves.last().copied()
     }
 
-    /// The user takes a free cell, and the bot answers.
+    /// The user takes a free cell, and the bot replies.
     pub fn play(&mut self, cell: Cell) {
         self.moves.push(cell);
-        self.answer();
+        self.reply();
     }
 
-    fn answer(&mut self) {
+    fn reply(&mut self) {
         self.moves.extend(best_move(self.board(), BOT));
     }
 }
 
-/// What a button carries, and brings back when it is pressed.
+/// The data of a button, which comes back when it is pressed.
 ///
-/// All of it is text, since Divar may give a number back as a float. The conversation is in it because Divar may leave
-/// its own `conversation_id` out.
+/// All values are strings, since Divar may return a number as a float. It includes the conversation, since Divar may omit
+/// `conversation_id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Press {
     pub chat: ConversationId,
@@ -88,30 +87,30 @@ pub struct Press {
     pub choice: Choice,
 }
 
-/// What a button stands for.
+/// The meaning of a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     Mark(Cell),
-    /// Another game, which this side begins.
+    /// Another game, begun by this player.
     Again(Mark),
 }
 
-/// What came of a press.
+/// The result of a press.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pressed {
-    /// The game went on, or another one began.
+    /// The game continues, or another one began.
     Changed(Game),
-    /// It was delivered before.
+    /// The press was delivered before.
     Repeated,
-    /// It was made on a board that is not the last one.
+    /// The press belongs to an old board.
     Stale,
-    /// The cell belongs to someone.
+    /// The cell is taken.
     Taken,
-    /// Nobody remembers such a game.
+    /// The game is unknown.
     Unknown,
 }
 
-/// All games, in memory. A bot that runs on several machines, or through restarts, keeps them in a store.
+/// All games, in memory. A bot in several processes, or one that must survive restarts, needs a store.
 pub struct Games {
     tables: Mutex<HashMap<ConversationId, Table>>,
     next_number: AtomicU64,
@@ -119,12 +118,12 @@ pub struct Games {
 
 struct Table {
     game: Game,
-    /// The last messages, by id.
+    /// The ids of the last messages.
     heard: VecDeque<MessageId>,
 }
 
 impl Default for Games {
-    /// Counts from the time, so that a button from before a restart belongs to no game.
+    /// Numbers games from the current time, so that a button from before a restart belongs to no game.
     fn default() -> Self {
         let now = Timestamp::now().unix_micros().unsigned_abs();
         Self { tables: Mutex::default(), next_number: AtomicU64::new(now) }
@@ -132,8 +131,8 @@ impl Default for Games {
 }
 
 impl Games {
-    /// The user has written. Gives the game to show: another one if they want that or there was none. `None` where
-    /// the message was heard before.
+    /// The game to show after a message: another one if the user wants that or there was none. `None` for a repeated
+    /// message.
     pub fn hear(&self, chat: &ConversationId, message: Option<&MessageId>, wants_another: bool) -> Option<Game> {
         let mut tables = self.tables();
         let table = match tables.get_mut(chat) {
@@ -155,7 +154,7 @@ impl Games {
         Some(table.game.clone())
     }
 
-    /// The user has pressed a button. The bot moves at once.
+    /// Applies a press, and the bot's move.
     pub fn press(&self, press: &Press) -> Pressed {
         let mut tables = self.tables();
         let Some(Table { game, .. }) = tables.get_mut(&press.chat) else { return Pressed::Unknown };
@@ -198,7 +197,7 @@ impl FromStr for Choice {
     fn from_str(text: &str) -> Result<Self, String> {
         let again = [Self::Again(USER), Self::Again(BOT)];
         let all = Cell::ALL.into_iter().map(Self::Mark).chain(again);
-        all.into_iter().find(|choice| choice.to_string() == text).ok_or_else(|| format!("{text:?} is no choice"))
+        all.into_iter().find(|choice| choice.to_string() == text).ok_or_else(|| format!("unknown choice: {text:?}"))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Noughts and crosses against a chatbot that never loses: nine buttons are the board. Nothing needs to be set:
 //!
-//! - `cargo run --example xo` plays a game against a Kenar on this machine, and tells it.
-//! - `cargo run --example xo -- --page` lets you play, in a chat in the browser.
+//! - `cargo run --example xo` plays a game against a Kenar on this machine.
+//! - `cargo run --example xo -- --page` lets you play in the browser.
 //!
-//! With `KENAR_API_KEY` and its like set, the same bot serves the real platform; the README says how.
+//! With `KENAR_API_KEY` and the other variables set, the same bot serves the real platform.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -27,7 +27,7 @@ async fn main() -> Outcome {
     }
 }
 
-/// The app, as its owner has set it up, with the bot behind it.
+/// The app in the sandbox, served by the bot.
 async fn app_of(sandbox: &Sandbox) -> Outcome<App> {
     let app = sandbox.app("xo");
     app.set_title("دوز");
@@ -37,7 +37,7 @@ async fn app_of(sandbox: &Sandbox) -> Outcome<App> {
     Ok(app)
 }
 
-/// Lets you play in the browser.
+/// Serves a chat page.
 async fn let_play() -> Outcome {
     let sandbox = sandbox_with_page().await?;
     let app = app_of(&sandbox).await?;
@@ -48,7 +48,7 @@ async fn let_play() -> Outcome {
     stay(sandbox, "Be one of the two, and press a cell.").await
 }
 
-/// Plays against the sandbox, and tells it.
+/// Plays against the sandbox, step by step.
 async fn play() -> Outcome {
     let sandbox = Sandbox::start().await?;
     let app = app_of(&sandbox).await?;
@@ -60,7 +60,7 @@ async fn play() -> Outcome {
     let first = chat.next_message().await?;
     check(free_cells(&first).len() == 9, "the bot showed her an empty board")?;
 
-    title("2. She plays, always on the first cell that is free");
+    title("2. She plays, always on the first free cell");
     let mut board = first.clone();
     while let Some(cell) = free_cells(&board).first() {
         let pressed = sara.press(&board, cell).await?;
@@ -69,19 +69,19 @@ async fn play() -> Outcome {
     }
     check(!board.text().unwrap_or_default().starts_with("شما بردید"), "she did not win")?;
 
-    title("3. She presses on boards of the past");
+    title("3. She presses buttons of an old board");
     let so_far = chat.messages().len();
     for cell in ["۱", "۹"] {
         say(cell, sara.press(&first, cell).await?.toast.unwrap_or_default());
     }
 
-    title("4. She wants another game, which the bot begins");
+    title("4. She asks for another game, which the bot begins");
     sara.press(&board, "دوباره، من شروع کنم").await?;
     board = chat.next_message().await?;
     check(free_cells(&board).len() == 8, "the bot has made the first move")?;
     check(chat.messages().len() == so_far + 1, "and the presses on old boards changed nothing")?;
 
-    title("What was said");
+    title("The conversation");
     for message in chat.messages() {
         println!("   {message}");
     }

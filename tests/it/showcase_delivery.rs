@@ -186,7 +186,7 @@ mod form {
         let typed = r#"</textarea><script>alert("1")</script>&amp;'"#;
         let text = page.post_form("", &[("address", typed)]).await?.text();
         assert!(!text.contains("<script"), "{text}");
-        let shown = "&lt;/textarea&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;amp;&#39;</textarea>";
+        let shown = "&lt;/textarea&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;amp;'</textarea>";
         assert!(text.contains(shown), "{text}");
         Ok(())
     }

@@ -177,7 +177,7 @@ mod state {
     fn occupied_cell_is_taken() {
         let (games, chat, game) = new_game();
         let game = changed(games.press(&press(&chat, &game, Choice::Mark(Cell::ALL[0]))));
-        for cell in [Cell::ALL[0], game.answered().unwrap()] {
+        for cell in [Cell::ALL[0], game.last_reply().unwrap()] {
             assert_eq!(games.press(&press(&chat, &game, Choice::Mark(cell))), Pressed::Taken, "{cell:?}");
         }
     }

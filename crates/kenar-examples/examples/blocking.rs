@@ -1,5 +1,5 @@
-//! Calls from a program without async, over [ureq](https://docs.rs/ureq): the operations of the crate do no I/O, so any
-//! HTTP client can send them.
+//! Calls from a program without async, over [ureq](https://docs.rs/ureq). Operations do no I/O, so any HTTP client can send
+//! them.
 //!
 //! `cargo run -p kenar-examples --example blocking`
 
@@ -14,8 +14,7 @@ use kenar::secret::ApiKey;
 use kenar::{BotMessage, Error};
 use kenar_sandbox::Sandbox;
 
-/// A blocking client. It makes one attempt: a message whose sending failed may only be sent again if
-/// [`Error::may_have_been_processed`] is `false`.
+/// A blocking client without retries. Resend a message only if [`Error::may_have_been_processed`] is `false`.
 struct Blocking {
     agent: ureq::Agent,
     base_urls: BaseUrls,
@@ -27,9 +26,9 @@ impl Blocking {
 
     fn new(base_urls: BaseUrls, api_key: ApiKey) -> Self {
         let config = ureq::Agent::config_builder()
-            // An error response is for the operation to read.
+            // The operation parses error responses.
             .http_status_as_error(false)
-            // A redirect would take the key to another host.
+            // A redirect would send the key to another host.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(Duration::from_millis(1500)));
@@ -74,7 +73,7 @@ fn secret_header(value: &str) -> Result<HeaderValue, http::header::InvalidHeader
     Ok(value)
 }
 
-/// Only a failure to connect promises that nothing was sent.
+/// Only a failed connection proves that nothing was sent.
 fn kind(error: &ureq::Error) -> ErrorKind {
     match error {
         ureq::Error::HostNotFound
@@ -104,7 +103,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let medium = client.call(&UploadMedia::new(&photo, &token))?;
     client.call(&SendBotMessage::new(chat.id(), &BotMessage::media(medium)))?;
 
-    // Errors are the ones of the async client.
+    // The errors are those of the async client.
     let wrong_key = Blocking::new(sandbox.base_urls().clone(), ApiKey::new("kenar-sandbox-key-of-nobody")?);
     let refused = wrong_key.call(&SendBotMessage::new(chat.id(), &BotMessage::text("سلام"))).unwrap_err();
     assert_eq!(refused.status(), Some(http::StatusCode::UNAUTHORIZED));

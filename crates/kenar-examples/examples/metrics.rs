@@ -1,5 +1,5 @@
-//! Counts requests by operation and status in a layer around the transport, and prints them for Prometheus. With a crate
-//! such as `metrics` or `opentelemetry`, `record` is one call of its counter.
+//! Counts requests by operation and status in a layer around the transport, and prints them for Prometheus. With the crate
+//! `metrics` or `opentelemetry`, `record` is one call of a counter.
 //!
 //! `cargo run -p kenar-examples --example metrics`
 
@@ -16,14 +16,14 @@ use kenar::transport::{HttpTransport, TransportError};
 use kenar::{BotMessage, ChatApi as _, Client};
 use kenar_sandbox::{Fault, Sandbox};
 
-/// The counters. Their labels are few: an operation's name and a status, and nothing of what was sent.
+/// The counters, labelled only by operation and status.
 #[derive(Debug, Default)]
 struct Metrics(Mutex<BTreeMap<(&'static str, String), Requests>>);
 
 #[derive(Debug, Default)]
 struct Requests {
     count: u64,
-    /// The requests that were not the first of their call.
+    /// Retries.
     resent: u64,
     time: Duration,
 }
@@ -38,7 +38,7 @@ impl Metrics {
         requests.time += time;
     }
 
-    /// The text that Prometheus reads.
+    /// The counters in the text format of Prometheus.
     fn render(&self) -> String {
         let metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
@@ -56,7 +56,7 @@ impl Metrics {
     }
 }
 
-/// Counts what goes over another transport.
+/// Counts the requests of another transport.
 #[derive(Debug)]
 struct Counted<T> {
     inner: T,
@@ -89,7 +89,7 @@ async fn story() -> Result<String, Box<dyn std::error::Error>> {
         .build()?;
 
     client.send_bot_message(chat.id(), &BotMessage::text("سلام")).await?;
-    // Divar asks to wait: the client does, and sends again.
+    // The client waits as asked, and retries.
     sandbox.inject(Fault::status(429)).on::<SendBotMessage>();
     client.send_bot_message(chat.id(), &BotMessage::text("دوباره سلام")).await?;
     Ok(metrics.render())

@@ -1,7 +1,7 @@
-//! What the example of each web framework shares: the add-on's handlers, and the visit that tries them.
+//! The handlers that all frameworks share, and the test that plays Divar's side.
 //!
-//! The add-on shows a page when it is opened from a chat and answers what its chatbot is told. A program of this package
-//! serves the two with one framework, and [`Scene::play`] plays Divar's side in the sandbox.
+//! The add-on shows a page when it is opened from a chat, and its chatbot replies. Each program of this package serves both
+//! with one framework, and [`Scene::play`] tests it in the sandbox.
 
 use std::error::Error;
 use std::net::TcpListener;
@@ -19,20 +19,20 @@ pub fn opened(opened: &OpenApp) -> OpenAppReply {
     opened.reply("https://addon.example/hello".parse::<AppUrl>().expect("a valid address"))
 }
 
-/// Answers what the chatbot is told, after Divar has had its 200.
+/// Replies as the chatbot, after the response to Divar.
 pub fn heard(client: &Client, event: Event) {
     let client = client.clone();
     if let Event::ChatbotMessage(message) = event {
         tokio::spawn(async move {
-            let answer = BotMessage::text("سلام!");
-            if let Err(error) = client.send_bot_message(&message.conversation.id, &answer).await {
-                eprintln!("not answered: {error}");
+            let reply = BotMessage::text("سلام!");
+            if let Err(error) = client.send_bot_message(&message.conversation.id, &reply).await {
+                eprintln!("no reply was sent: {error}");
             }
         });
     }
 }
 
-/// A sandbox, an app in it, and the address where the add-on is to be served.
+/// A sandbox, its app, and the port for the add-on.
 #[derive(Debug)]
 pub struct Scene {
     sandbox: Sandbox,
@@ -41,11 +41,11 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Starts a sandbox, with the add-on's addresses in its panel.
+    /// Starts a sandbox, and enters the add-on's addresses.
     pub async fn start() -> Outcome<Self> {
         let sandbox = Sandbox::start().await?;
         let app = sandbox.app("delivery");
-        // A framework that opens its port by itself is told a free one.
+        // Some frameworks open the port themselves, so this chooses a free one.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let base: AppUrl = format!("http://127.0.0.1:{port}").parse()?;
         app.set_open_app_url(base.join(["open"]));
@@ -71,13 +71,13 @@ impl Scene {
         self.app.client()
     }
 
-    /// Opens the add-on and writes to its chatbot, as a user does; a caller without the key is turned away.
+    /// Opens the add-on and writes to its chatbot as a user, then sends requests that must be rejected.
     pub async fn play(self) -> Outcome {
         self.is_served().await?;
         let (sara, ali) = (self.sandbox.user("sara"), self.sandbox.user("ali"));
         let chat = self.sandbox.add_post(&sara).conversation_with(&ali);
         let page = ali.open_app(&chat, &self.app).await;
-        // The page is not of this machine, so the sandbox does not fetch it: its address is all that is asked for.
+        // The page is not on this machine, so the sandbox does not fetch it, and only its URL is checked.
         let shown = page.map_or_else(|error| error.to_string(), |page| page.url().to_string());
         if !shown.contains("https://addon.example/hello") {
             return Err(format!("opening the add-on showed {shown}").into());
@@ -86,13 +86,13 @@ impl Scene {
         let bot = ali.chat_with_bot(&self.app);
         ali.write(&bot, "hello").await?;
         if bot.next_message().await?.text() != Some("سلام!") {
-            return Err("the chatbot answered something else".into());
+            return Err("the chatbot replied something else".into());
         }
 
         for (key, status) in [("a guess", 401), (self.app.identification_key().expose_secret(), 400)] {
-            let answered = self.post("not JSON", key).await?;
-            if answered != status {
-                return Err(format!("{answered} in place of {status}").into());
+            let found = self.post("not JSON", key).await?;
+            if found != status {
+                return Err(format!("status {found} instead of {status}").into());
             }
         }
         println!("{}", self.sandbox.transcript());
@@ -107,10 +107,10 @@ impl Scene {
             }
             tokio::time::sleep(std::time::Duration::from_millis(25)).await;
         }
-        Err("nothing is served".into())
+        Err("the framework does not listen".into())
     }
 
-    /// Posts a body as Divar would, and gives the status of the response.
+    /// Posts a body to the URL for events, and returns the status.
     async fn post(&self, body: &'static str, key: &str) -> Outcome<u16> {
         use kenar::transport::{HttpTransport as _, HyperTransport};
         let request = http::Request::post(format!("http://127.0.0.1:{}/event", self.port))

@@ -1,4 +1,4 @@
-//! hyper alone: an `http::Request` in, an `http::Response` out.
+//! hyper: an `http::Request` in, an `http::Response` out.
 
 use std::convert::Infallible;
 

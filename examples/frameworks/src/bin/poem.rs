@@ -1,4 +1,4 @@
-//! Poem: its headers are those of `http`, so the verifier takes them as they are.
+//! Poem: it uses the headers of `http`, which the verifier takes.
 
 use kenar::webhook::Rejection;
 use kenar::{Client, Verifier};
@@ -9,7 +9,7 @@ use poem::web::Data;
 use poem::{Body, EndpointExt as _, IntoResponse as _, Response, Route, Server, handler, post};
 
 // [glue]
-/// A response of the SDK, as one of Poem's.
+/// Converts the SDK's response to Poem's.
 fn answer(response: Result<http::Response<bytes::Bytes>, Rejection>) -> Response {
     let (parts, body) = response.unwrap_or_else(Rejection::into_http_response).into_parts();
     let response = Response::builder().status(parts.status).body(body);

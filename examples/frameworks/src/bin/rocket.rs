@@ -1,5 +1,5 @@
-//! Rocket: its headers are its own, so the verifier takes the values of `Authorization`. The form of an opening is told
-//! by its body.
+//! Rocket: its headers have their own type, so the verifier takes the values of `Authorization`. The body tells the version
+//! of the request that opens the app.
 
 use kenar::webhook::{Rejection, WebhookHeaders};
 use kenar::{Client, Verifier};

@@ -1,4 +1,4 @@
-//! Salvo: its headers are those of `http`, so the verifier takes them as they are.
+//! Salvo: it uses the headers of `http`, which the verifier takes.
 
 use kenar::webhook::Rejection;
 use kenar::{Client, Verifier};
@@ -7,7 +7,7 @@ use salvo::conn::TcpListener;
 use salvo::{Depot, Listener as _, Request, Response, Router, Server, affix_state, handler};
 
 // [glue]
-/// Writes a response of the SDK as one of Salvo's.
+/// Writes the SDK's response into Salvo's.
 fn answer(to: &mut Response, response: Result<http::Response<bytes::Bytes>, Rejection>) {
     let (parts, body) = response.unwrap_or_else(Rejection::into_http_response).into_parts();
     to.status_code(parts.status);

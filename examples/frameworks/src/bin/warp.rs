@@ -1,4 +1,4 @@
-//! warp: its headers are those of `http`, so the verifier takes them as they are.
+//! warp: it uses the headers of `http`, which the verifier takes.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -14,18 +14,18 @@ async fn main() -> Outcome {
     // [glue]
     let post = warp::post().and(warp::header::headers_cloned());
     let post = post.and(warp::body::content_length_limit(1 << 20)).and(warp::body::bytes());
-    let answer = |response: Result<Response<Bytes>, Rejection>| {
+    let respond = |response: Result<Response<Bytes>, Rejection>| {
         response.unwrap_or_else(Rejection::into_http_response).map(|body| body.to_vec())
     };
     // [end]
     let open = {
         let verifier = verifier.clone();
         warp::path("open").and(post.clone()).map(move |headers: HeaderMap, body: WarpBytes| {
-            answer(verifier.open_app(&headers, &body).map(|app| opened(&app).into_http_response()))
+            respond(verifier.open_app(&headers, &body).map(|app| opened(&app).into_http_response()))
         })
     };
     let event = warp::path("event").and(post).map(move |headers: HeaderMap, body: WarpBytes| {
-        answer(verifier.event(&headers, &body).map(|event| {
+        respond(verifier.event(&headers, &body).map(|event| {
             heard(&client, event);
             Response::new(Bytes::new())
         }))
