@@ -1,10 +1,16 @@
-//! Promise: links to anchors in the guide resolve. Rustdoc checks only the page of a link.
+//! Promise: links to anchors in the guide resolve, and READMEs link only to the web or into their package.
+//!
+//! Rustdoc checks only the page of a link.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const FRONT_PAGE: &str = "src/guide/README.md";
+
+/// The directories of the published crates.
+const PUBLISHED: [&str; 3] = [".", "crates/kenar-sandbox", "crates/kenar-store"];
 
 /// Collects the Rust and Markdown files below a directory.
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -59,4 +65,46 @@ fn glossary_is_in_alphabetical_order() {
     let words: Vec<_> = front_page.lines().filter_map(|line| line.strip_prefix("- <a id=")).collect();
     let shown = words.iter().filter_map(|word| word.split("**").nth(1)).map(str::to_lowercase);
     assert!(shown.clone().is_sorted(), "not in alphabetical order: {:?}", shown.collect::<Vec<_>>());
+}
+
+/// The files that `cargo package` takes from a directory.
+fn packaged(directory: &Path) -> BTreeSet<String> {
+    let mut list = Command::new(env!("CARGO"));
+    list.args(["package", "--list", "--allow-dirty", "--offline"]).current_dir(directory);
+    let listed = list.output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    String::from_utf8(listed.stdout).unwrap().lines().map(|file| file.replace('\\', "/")).collect()
+}
+
+/// The links of a README that lead neither to the web, nor to a heading, nor into the package.
+fn broken<'a>(readme: &'a str, files: &BTreeSet<String>) -> Vec<&'a str> {
+    let headings: BTreeSet<_> = readme
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')))
+        .map(|heading| heading.to_lowercase().replace(' ', "-"))
+        .collect();
+    let leads = |link: &str| match link.strip_prefix('#') {
+        Some(heading) => headings.contains(heading),
+        None => link.starts_with("https://") || files.contains(link.split('#').next().unwrap()),
+    };
+    linked(readme, "](").filter(|link| !leads(link)).collect()
+}
+
+#[test]
+fn readme_links_stay_in_the_package() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for directory in PUBLISHED.map(|directory| root.join(directory)) {
+        let readme = fs::read_to_string(directory.join("README.md")).unwrap();
+        let files = packaged(&directory);
+        assert!(files.contains("README.md"), "no README in the package of {}", directory.display());
+        assert_eq!(broken(&readme, &files), [""; 0], "broken links in the README of {}", directory.display());
+    }
+}
+
+#[test]
+fn broken_readme_links_are_found() {
+    let files = BTreeSet::from(["LICENSE-MIT".to_owned()]);
+    let readme =
+        "# One Two\n[a](LICENSE-MIT) [b](#one-two) [c](https://docs.rs/kenar) [d](examples/xo/main.rs) [e](#three)";
+    assert_eq!(broken(readme, &files), ["examples/xo/main.rs", "#three"]);
 }
