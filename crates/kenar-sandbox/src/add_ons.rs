@@ -61,7 +61,7 @@ impl Handler {
         Self(Arc::new(move |request| Box::pin(handle(request))))
     }
 
-    /// Serves a request in a separate task, so that a panic in the add-on stays there.
+    /// Serves a request in a separate task, which isolates panics of the add-on.
     pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         let (parts, body) = as_received(request).into_parts();
         let body = body

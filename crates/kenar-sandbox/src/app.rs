@@ -52,7 +52,7 @@ impl App {
         &self.slug
     }
 
-    /// Sets the name shown above its messages and on the consent page; the slug by default.
+    /// Sets the name that users see, above messages and on the consent page. By default, the slug.
     pub fn set_title(&self, title: impl Into<String>) -> &Self {
         let title = title.into();
         self.set(Setting::Title(title));

@@ -26,7 +26,9 @@ impl User {
     /// The number of concurrent events in a flood.
     const AT_ONCE: usize = 64;
 
-    /// Sends many numbered texts, and delivers their events concurrently, 64 at a time and in any order.
+    /// Sends many numbered texts, and delivers their events concurrently.
+    ///
+    /// Up to 64 events are in progress at a time, in any order.
     ///
     /// Divar may suspend an add-on whose 99th-percentile response time exceeds two seconds:
     ///

@@ -1,4 +1,4 @@
-//! A local sandbox of Kenar, Divar's add-on platform, for testing add-ons without an account or network access.
+//! A local sandbox of Kenar, Divar's add-on platform, for tests without account or network.
 //!
 //! It is an HTTP server on `127.0.0.1` that implements the documented platform: the API with its permissions, scopes and
 //! errors, the [consent page](https://docs.rs/kenar/latest/kenar/guide/index.html#consent-page), the token endpoint and

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use kenar::request::Body;
 use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 
-/// A client that opens a connection for each request and has no TLS, so that a sandbox starts fast.
+/// A client with a connection per request and without TLS, so that a sandbox starts fast.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loopback {
     /// The allowed hosts beyond loopback.
@@ -72,7 +72,7 @@ fn interrupted(error: hyper::Error) -> TransportError {
     TransportError::with_source(TransportErrorKind::Interrupted, error)
 }
 
-/// The request as a server receives it, with the host in a header and only the path in the target.
+/// The request as a server receives it: the host in a header, the path as target.
 pub(crate) fn as_received<B>(mut request: Request<B>) -> Request<B> {
     let uri = request.uri().clone();
     if let Some(host) = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {

@@ -41,7 +41,7 @@ impl Names {
         self.0.iter().any(|own| own.eq_ignore_ascii_case(authority))
     }
 
-    /// Returns `true` if the request's only `Host`, and the host in its target if any, are names of the sandbox.
+    /// Returns `true` if the request's only `Host` and any host in its target are accepted.
     pub(crate) fn are_addressed(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

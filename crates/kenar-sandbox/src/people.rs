@@ -144,7 +144,9 @@ impl User {
         self.send(chat, MessageContent::Contact(Contact::new(phone).name(name))).await
     }
 
-    /// Opens an app from a conversation: calls its Session Initialization URL, and loads the page in the response.
+    /// Opens an app from a conversation, and loads the page in its response.
+    ///
+    /// The request goes to the app's Session Initialization URL.
     ///
     /// # Errors
     ///
@@ -183,7 +185,7 @@ impl User {
         self.open(delivery.map_err(|why| self.shared.platform.error(why, None))?, None).await
     }
 
-    /// Opens the app's Fallback URL from the page of a post, with the post in its query.
+    /// Opens the app's Fallback URL from the page of a post, whose token is in the query.
     ///
     /// # Errors
     ///
@@ -304,7 +306,9 @@ impl User {
         self.shared.outbox.all_taken(results, "event delivery failed: ", None)
     }
 
-    /// Blocks the other side of a conversation: nobody can send there, and apps get status 412 with code 9.
+    /// Blocks the other side of a conversation.
+    ///
+    /// After that, nobody can send there, and apps get status 412 with code 9.
     ///
     /// # Errors
     ///

@@ -134,7 +134,7 @@ impl Sandbox {
         server::respond_in_memory(Arc::clone(&self.shared), self.page.clone(), request).await
     }
 
-    /// Sends a webhook again, by its [number](Exchange::number) in the journal, to the URL that is set now.
+    /// Sends a webhook again, by its [number](Exchange::number), to the current URL.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl Sandbox {
         replay(&self.shared, recording, app.slug()).await
     }
 
-    /// Injects a fault: a [`Fault`] into a call, a [`WebhookFault`] into a webhook, an [`EventFault`] into an event.
+    /// Injects a fault into a call ([`Fault`]), a webhook ([`WebhookFault`]) or an event ([`EventFault`]).
     ///
     /// It triggers once by default. Faults for the same target trigger in the order of injection.
     ///
@@ -263,7 +263,9 @@ impl SandboxBuilder {
         Ok(sandbox)
     }
 
-    /// Loopback is `127.0.0.1` and, if available, `[::1]`: some clients resolve `localhost` to only one of them.
+    /// The listeners on the set address, or on `127.0.0.1` and, if available, `[::1]`.
+    ///
+    /// Some clients resolve `localhost` to only one of the two.
     async fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
         let address = self.listen_on.unwrap_or(Ipv4Addr::LOCALHOST.into());
         let first = TcpListener::bind(SocketAddr::new(address, self.port)).await?;

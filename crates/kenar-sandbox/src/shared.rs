@@ -41,7 +41,7 @@ impl Shared {
         (Self { platform, outbox, add_ons, transport, queue, loopback }, queued)
     }
 
-    /// Returns `true` for a URL that the browser may load: the sandbox, an add-on in this process, or this machine.
+    /// Returns `true` for URLs of the sandbox, of an add-on in this process, or on this machine.
     pub(crate) fn reaches(&self, uri: &Uri) -> bool {
         self.transport.is_in_process(uri) || self.add_ons.at(uri).is_some() || self.loopback.reaches(uri)
     }

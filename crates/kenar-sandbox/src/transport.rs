@@ -17,7 +17,9 @@ use crate::router;
 /// The base URL of a sandbox without a port. Names below `.invalid` never resolve (RFC 6761).
 pub(crate) const IN_PROCESS: &str = "https://kenar.invalid";
 
-/// An [`HttpTransport`] to a sandbox, over loopback or in the process, that reaches no other host.
+/// An [`HttpTransport`] to a sandbox, over loopback or in the process.
+///
+/// Requests to other hosts than loopback and allowed add-on hosts fail.
 ///
 /// [`App::client`](crate::App::client) already uses it. For your own [`Client`](kenar::Client):
 /// `Client::builder(app.api_key()).base_urls(sandbox.base_urls().clone()).transport(sandbox.transport())`.

@@ -236,7 +236,7 @@ impl Visit {
     }
 }
 
-/// Returns `true` if the attribute deletes the cookie: `Max-Age` of 0 or less, or `Expires` in the past.
+/// Returns `true` for an attribute that deletes the cookie: `Max-Age` up to 0, or a past `Expires`.
 fn deletes_cookie(attribute: &str) -> bool {
     let Some((name, value)) = attribute.split_once('=') else { return false };
     match name.trim().to_ascii_lowercase().as_str() {

@@ -140,7 +140,7 @@ fn list(of: Shape, json: &RawValue, place: &str, notes: &mut Vec<String>) -> Res
     Ok(format!("[{}]", items?.join(",")))
 }
 
-/// Clears a button, whose caption may be missing and whose icon may have its deprecated name.
+/// Clears a button. Its caption may be missing, and its icon may have the deprecated name.
 fn button(json: &RawValue, place: &str, notes: &mut Vec<String>) -> Result<String, String> {
     let mut set = members(json, BUTTON, place, notes)?;
     if let Some(deprecated) = set.remove("icon_name") {

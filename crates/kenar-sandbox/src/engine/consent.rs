@@ -17,7 +17,7 @@ use super::world::App;
 
 /// An error in a permission request.
 enum ConsentError {
-    /// Shown on a page, since a redirect is impossible: the app or the redirect URI is unknown.
+    /// Shown on a page: without a known app and redirect URI, no redirect is possible.
     Page(String),
     /// Sent to the redirect URI.
     Back { redirect_uri: String, state: Option<String>, error: &'static str, why: String },

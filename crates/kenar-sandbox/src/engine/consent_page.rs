@@ -4,7 +4,7 @@ use kenar::oauth::Scope;
 use kenar::request::ScopeKind;
 use maud::{DOCTYPE, Markup, Render, html};
 
-/// The content security policy: only the sandbox's own style and script, and frames only on loopback.
+/// The content security policy: only own style and script, and frames only on loopback.
 ///
 /// It has no `form-action`, since the form redirects to the add-on, and the add-on may redirect again.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \

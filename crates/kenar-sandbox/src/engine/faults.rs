@@ -77,7 +77,7 @@ impl Fault {
         Self { carried_out: true, ..Self::new(Effect::Real) }.delayed(delay)
     }
 
-    /// A slow server: the call is carried out after the delay, unless the client disconnects before.
+    /// A slow server, which carries out the call after the delay unless the client disconnects.
     #[must_use]
     pub fn slow(wait: Duration) -> Self {
         Self { wait, carried_out: true, ..Self::new(Effect::Real) }
@@ -328,7 +328,7 @@ impl Faults {
     }
 }
 
-/// Carries out a call unless the fault prevents it, and applies the fault to the response.
+/// Carries out a call if its fault allows that, and applies the fault to the response.
 pub(super) fn faulty(fault: Option<Fault>, carry_out: impl FnOnce() -> Reply) -> Reply {
     match fault {
         None => carry_out(),

@@ -8,7 +8,7 @@ use kenar::model::{AppSlug, ConversationId, MessageId, PostToken, Timestamp, Use
 use kenar::secret::InvalidSecret;
 use uuid::Uuid;
 
-/// The offset of the UUID epoch (1582-10-15) from the Unix epoch, in units of 100 ns.
+/// The time from the UUID epoch (1582-10-15) to the Unix epoch, in 100 ns.
 const GREGORIAN_TO_UNIX: i64 = 0x01b2_1dd2_1381_4000;
 
 /// A generator of identifiers, keys and tokens.
@@ -29,7 +29,7 @@ enum Secrets {
 }
 
 impl Ids {
-    /// A generator whose output depends only on the seed and the order of calls, or is random without a seed.
+    /// A generator. With a seed, its output depends only on the order of calls; otherwise, it is random.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         let ids = fastrand::Rng::with_seed(seed.unwrap_or_else(system_random));
         let secrets = match seed {
@@ -49,9 +49,9 @@ impl Ids {
         self.user_seed = seed;
     }
 
-    /// A token of eight or nine characters with one `-` or `_`, as seen on the platform.
+    /// A post token of eight or nine characters, as seen on the platform.
     ///
-    /// Every token has one, so that a route pattern that rejects these characters fails in the sandbox.
+    /// Each has one `-` or `_`, so that a route pattern without these characters fails in the sandbox.
     pub(crate) fn post(&mut self) -> PostToken {
         let length = if self.ids.u8(..8) == 0 { 9 } else { 8 };
         let mark = self.ids.usize(1..length - 1);

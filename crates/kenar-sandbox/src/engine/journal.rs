@@ -104,7 +104,7 @@ impl fmt::Display for Exchange {
     }
 }
 
-/// A body for `Display`: JSON in full, anything else truncated, such as the debug page of a web framework.
+/// A body for `Display`: JSON in full, anything else (such as a debug page) truncated.
 fn shown(body: &str) -> Cow<'_, str> {
     let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
     match body.char_indices().nth(Exchange::MAX_SHOWN) {

@@ -12,7 +12,7 @@ pub enum Note {
     Documents(&'static str),
     /// An undocumented part of the response, which the sandbox guesses.
     Guess(&'static str),
-    /// Any other note: the reason for an error, or a deprecated or ignored part of the request.
+    /// Any other note, such as the reason for an error or a deprecated field.
     Remark(String),
 }
 

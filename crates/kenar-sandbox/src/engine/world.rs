@@ -85,7 +85,7 @@ pub struct ChatMessage {
     pub message: Message,
     /// The author.
     pub author: Author,
-    /// The buttons for the user in whose name an app sent it, or for the chatbot's user.
+    /// The buttons for the person in whose name an app sent it, or the chatbot's user.
     pub sender_buttons: Option<ButtonGrid>,
     /// The buttons for the other side.
     pub receiver_buttons: Option<ButtonGrid>,

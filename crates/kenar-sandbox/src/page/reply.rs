@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::chat_page::PATH;
 
-/// The content security policy of the page: own files only, nothing inline, frames on loopback only.
+/// The content security policy: own files only, nothing inline, frames on loopback only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'; \

@@ -48,7 +48,7 @@ impl ChatPage {
         response
     }
 
-    /// Replays a session against the add-ons, one app after the other, since their calls are compared.
+    /// Replays a session against its apps, one after the other, since their calls are compared.
     pub(super) async fn play_session(&self, body: &[u8]) -> Result<Response<Body>, BadRequest> {
         let recording = read(body)?;
         let Ok(_playing) = self.playing.try_lock() else {

@@ -102,7 +102,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text with masked secrets: the sandbox's own tokens and keys, and the values of secret parameters.
+/// The text with the sandbox's tokens and keys, and the values of secret parameters, masked.
 fn mask(text: &str) -> String {
     mask_parameters(&mask_own(text))
 }

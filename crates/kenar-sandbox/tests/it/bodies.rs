@@ -1,4 +1,4 @@
-//! Promise: the sandbox reads bodies by the rules of protobuf's JSON, and notes irregularities in the journal.
+//! Promise: the sandbox parses bodies as protobuf's JSON, and notes irregularities in the journal.
 
 use crate::support::{Ask, TestResult, grant};
 use kenar::Scope;

@@ -1,4 +1,4 @@
-//! Promise: a test can choose ids, and the sandbox refuses states that Divar does not allow.
+//! Promise: a test can choose ids, and the sandbox refuses impossible states.
 
 use crate::support::{REDIRECT, TestResult, grant};
 use kenar::model::{ConversationId, PostToken};

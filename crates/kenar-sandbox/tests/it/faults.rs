@@ -261,7 +261,7 @@ async fn cut_connection_is_reset_rather_than_closed() -> TestResult {
     Ok(())
 }
 
-/// After a lost response to a refresh, nobody has the new tokens, and the old ones still work for a while.
+/// Tests that the old tokens still work for a while after a lost response to a refresh.
 #[tokio::test]
 async fn refresh_with_a_lost_response_is_carried_out() -> TestResult {
     for (fault, chat_page) in [(Fault::response_lost(), false), (Fault::response_lost(), true)] {

@@ -1,4 +1,4 @@
-//! Promise: the journal is readable, webhooks can be redelivered and sent in floods, and failing tests print a transcript.
+//! Promise: the journal is readable, webhooks can be repeated, and failing tests print a transcript.
 
 use std::process::Command;
 use std::sync::Arc;

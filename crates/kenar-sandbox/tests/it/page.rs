@@ -1,4 +1,4 @@
-//! Promise: the chat page acts like Divar, shows text as text, and accepts requests only from itself.
+//! Promise: the page acts like Divar, shows text as text, and accepts only its own requests.
 
 use std::time::Duration;
 

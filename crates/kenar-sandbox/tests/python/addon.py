@@ -1,4 +1,4 @@
-"""An add-on in Python's standard library alone, and a test of it against `kenar-sandbox`.
+"""An add-on that uses only Python's standard library, and its test against `kenar-sandbox`.
 
 Usage: python3 addon.py PATH_OF_KENAR_SANDBOX
 """
@@ -19,7 +19,7 @@ TIMEOUT = 20
 
 
 def request(method, url, headers={}, body=None):
-    """One HTTP request, without following redirects: the status, the headers and the body."""
+    """Sends an HTTP request without following redirects. Returns the status, the headers and the body."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=TIMEOUT)
     path = address.path + ("?" + address.query if address.query else "")
@@ -31,7 +31,7 @@ def request(method, url, headers={}, body=None):
 
 
 def call(method, url, headers={}, body=None):
-    """A request with a JSON body, and the JSON of its response."""
+    """Sends a request with a JSON body, and returns the JSON of its response."""
     headers = {"Content-Type": "application/json", **headers}
     status, _, text = request(method, url, headers, json.dumps(body).encode())
     assert status == 200, (method, url, status, text)
@@ -42,7 +42,7 @@ def call(method, url, headers={}, body=None):
 
 
 class AddOn(BaseHTTPRequestHandler):
-    """Writes into the conversation it was opened in, and has a chatbot that says everything back."""
+    """Sends a message into the conversation in which it was opened, and runs an echo bot."""
 
     kenar = app = old = url = None
     visits = {}
@@ -50,7 +50,7 @@ class AddOn(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        # As the platform's documents have it: the key is the whole value of the header.
+        # The identification key is the whole value of the header, without a scheme.
         app = self.old if self.path.startswith("/old/") else self.app
         if not hmac.compare_digest(self.headers.get("Authorization", ""), app["identification_key"]):
             return self.respond(401)
@@ -67,7 +67,7 @@ class AddOn(BaseHTTPRequestHandler):
             self.respond(200, {"text_message": f"order {told['extra_data']['order']} confirmed"})
         elif self.path == "/kenar/event":
             self.respond(200, {})
-            # Divar wants a response within two seconds, so the work comes after it.
+            # Divar expects a response within two seconds, so the work is done after it.
             work = threading.Thread(target=self.reply_to, args=[told], daemon=True)
             self.threads.append(work)
             work.start()
@@ -166,15 +166,15 @@ class AddOn(BaseHTTPRequestHandler):
 
 
 class Divar:
-    """The people of the sandbox, who do what the chat page can do."""
+    """The people of the sandbox. They can do what the chat page can do."""
 
     def __init__(self, url):
         self.url = url
 
-    def act(self, act, **what):
-        led_to = call("POST", f"{self.url}/chat/act/{act}", {"Origin": self.url}, what)
-        assert "error" not in led_to, (act, what, led_to)
-        return led_to
+    def act(self, act, **body):
+        result = call("POST", f"{self.url}/chat/act/{act}", {"Origin": self.url}, body)
+        assert "error" not in result, (act, body, result)
+        return result
 
     def overview(self, me):
         return json.loads(request("GET", f"{self.url}/chat/overview?{urlencode({'me': me})}")[2])
@@ -184,7 +184,7 @@ class Divar:
         return json.loads(request("GET", f"{self.url}/chat/messages?{query}")[2])["messages"]
 
     def wait_for(self, me, chat, count):
-        """The messages of a conversation, once there are so many. Each change is an event of the stream."""
+        """Waits until a conversation has `count` messages. The stream has an event for each change."""
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=TIMEOUT)
         connection.request("GET", "/chat/live")
@@ -245,7 +245,7 @@ def version_1_and_fallback_url(divar, app):
 
 
 def expiry(divar, app):
-    """Codes live for ten minutes at most, which pass at once."""
+    """An authorization code expires when the clock advances."""
     chat = next(chat["id"] for chat in divar.overview("علی")["chats"] if chat["side"] == "DEMAND")
     consent = request("GET", divar.act("open", me="علی", chat=chat, app=app)["url"])[1]["Location"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -184,7 +184,7 @@ fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box
 }
 
 impl AppSettings {
-    /// Fills in missing URLs below `addon_url`, which has a default if no URL at all is set.
+    /// Fills in missing URLs below `addon_url`, which itself defaults only if no URL is set.
     fn complete(&mut self) -> Result<(), Box<dyn Error>> {
         let urls = [&self.open_app_url, &self.events_url, &self.dynamic_action_url, &self.fallback_url];
         let is_bare = urls.into_iter().all(Option::is_none) && self.redirect_uris.is_empty();

@@ -1,9 +1,9 @@
-// A message as the chat shows it: what was said, who said it, and the buttons under it.
+// Messages in the chat, with their author and buttons.
 
 import { avatar, icon, label, make } from "./dom.js";
 import { duration, number, size, t, time } from "./words.js";
 
-/** What a picture of Divar's is drawn as here, by what its name holds. */
+/** The page's icons for Divar's icon names, by parts of the names. */
 const PICTURES = [
   [/SEND/, "send"],
   [/CHECK|VERIFIED|THUMB_UP/, "check"],
@@ -40,7 +40,7 @@ const ACTIONS = {
   open_post_manage_page: "edit",
 };
 
-/** A message as one line, for the list of conversations. */
+/** Summarises a message in one line, for the list of conversations. */
 export function summary({ message, mine }) {
   const { type } = message;
   const said =
@@ -57,7 +57,7 @@ export function summary({ message, mine }) {
 
 export const sentAt = (bubble) => new Date(bubble.message.sent_at ?? 0);
 
-/** `press` is called with the row, the column, the button pressed and its element. */
+/** Creates a message. `press` is called with the row, the column, the pressed button and its element. */
 export function bubble(shown, { follows, press }) {
   const { message, mine, app_title: app } = shown;
   const kind = (message.type ?? "unknown").toLowerCase();
@@ -109,7 +109,7 @@ function content(message) {
   }
 }
 
-/** Text, with the addresses in it as links. */
+/** Creates a text with its URLs as links. */
 function text(said) {
   const paragraph = make("p", { class: "text", dir: "auto" });
   const address = /https?:\/\/[^\s<>"'«»]+[^\s<>"'«».,;:!?؟،؛)]/g;
@@ -125,7 +125,7 @@ function text(said) {
   return paragraph;
 }
 
-/** The address, if it is one that may be opened. */
+/** The parsed URL, if it is http or https. */
 export function page(address) {
   const url = URL.parse?.(address) ?? tryUrl(address);
   return url && (url.protocol === "http:" || url.protocol === "https:") ? url : null;
@@ -147,7 +147,7 @@ export function outward(address, caption, className = "button") {
   );
 }
 
-/** Where a medium can be fetched: only here, since the page fetches nothing from elsewhere. */
+/** The link to a media file, if it is on this origin: the page loads nothing from elsewhere. */
 const own = (link) => (page(link ?? "")?.origin === location.origin ? link : null);
 
 function missing(link) {
@@ -174,7 +174,7 @@ function recording({ link, size_bytes: bytes }) {
   return player(link, bytes);
 }
 
-/** A recording with a button and a line to move along. */
+/** Creates an audio player with a button and a seek bar. */
 export function player(link, bytes) {
   const audio = make("audio", { src: link, preload: "metadata" });
   const button = make("button", { type: "button", class: "play" });
@@ -220,7 +220,7 @@ function file({ link, name, size_bytes: bytes }) {
   return card;
 }
 
-/** A place, without a map: the page has none, and asks nobody for one. */
+/** Creates a location without a map, since the page loads nothing from elsewhere. */
 export function place(at) {
   if (!at) return make("p", { class: "text missing" }, icon("info"), t("gone"));
   const { latitude, longitude } = at;

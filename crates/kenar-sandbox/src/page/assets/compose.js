@@ -1,4 +1,4 @@
-// What is sent besides text: photos, recordings, files, places and contacts.
+// Sending photos, recordings, files, locations and contacts.
 
 import { avatar, dialogue, find, icon, make, menu, toast } from "./dom.js";
 import { place, player } from "./bubble.js";
@@ -19,7 +19,7 @@ const PLACES = [
   { fa: "آرامگاه حافظ، شیراز", en: "Tomb of Hafez, Shiraz", latitude: 29.62544, longitude: 52.55836 },
 ];
 
-/** `current` gives who and where: `{ me, chat, people }`. */
+/** Sets up attachments. `current` returns `{ me, chat, people }`. */
 export function setUp(current) {
   const popover = find("attach");
   menu(popover, () =>
@@ -57,7 +57,7 @@ function offer(event, data, current) {
   media(current(), kind, file);
 }
 
-/** The end of a dialogue: sends, and closes where that went well. */
+/** The footer of a dialog, which sends and closes on success. */
 function footer(dialog, ready) {
   const button = make(
     "button",
@@ -187,7 +187,7 @@ function recorderButton(choose) {
   return button;
 }
 
-/** Something to send for who has nothing at hand. */
+/** Generators of sample files, by kind. */
 const SAMPLES = {
   image() {
     const canvas = make("canvas", { width: 640, height: 420 });

@@ -1,4 +1,4 @@
-// In the chat page's frame it is known who is asked: the page leaves the name where its frames find it, tab by tab.
+// In the frame of the chat page, the person is known: the page stores the name in the tab's session storage.
 const select = document.querySelector("select[name=user]");
 const me = (() => {
   try {

@@ -1,8 +1,8 @@
-// Building the page. Text goes in as text: nothing here, nor anywhere, makes markup of it.
+// Building the page. Text is always inserted as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element. A property with a dash is an attribute, `on…` a listener, `class` the class; nothing is left out. */
+/** Creates an element. `on…` adds a listener; a name with a dash sets an attribute; empty values are skipped. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -16,7 +16,7 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** One of the symbols of the document. */
+/** Creates an icon from a symbol of the document. */
 export function icon(name, className = "icon") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", className);
@@ -29,21 +29,21 @@ export function icon(name, className = "icon") {
 
 export const find = (id) => document.getElementById(id);
 
-/** Puts an icon into a button, and its name where it is read out and shown on hovering. */
+/** Gives a button an icon, with its name for screen readers and as a tooltip. */
 export function label(button, iconName, name, shown) {
   button.replaceChildren(icon(iconName), ...(shown ? [make("span", {}, shown)] : []));
   button.title = name;
   button.setAttribute("aria-label", name);
 }
 
-/** The first letter of a name on a tone of its own. */
+/** Creates an avatar: the first letter of a name on a colour derived from it. */
 export function avatar(name, iconName) {
   const tone = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 8, 7);
   const inside = iconName ? icon(iconName) : ([...name.trim()][0] ?? "?").toLocaleUpperCase();
   return make("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, inside);
 }
 
-/** Makes the children of a list those of `items`: what did not change stays, with its focus. */
+/** Updates the children of a list to `items`. Unchanged children stay, with their focus. */
 export function list(parent, items, keyOf, build) {
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const children = items.map((item) => {
@@ -64,7 +64,7 @@ export function list(parent, items, keyOf, build) {
   if (!same) parent.replaceChildren(...children);
 }
 
-/** A popover at its button. */
+/** Sets up a popover menu next to its button. */
 export function menu(popover, build) {
   popover.addEventListener("beforetoggle", (event) => {
     if (event.newState === "open") popover.replaceChildren(...build().filter(Boolean));
@@ -93,7 +93,7 @@ function place(popover, anchor) {
   popover.style.top = `${top}px`;
 }
 
-/** Moves the focus among the buttons, or the like, of a list. */
+/** Moves the focus up or down in a list. */
 export function step(event, parent, selector = "button:not(:disabled)") {
   const buttons = [...parent.querySelectorAll(selector)];
   const at = buttons.indexOf(document.activeElement);
@@ -102,7 +102,7 @@ export function step(event, parent, selector = "button:not(:disabled)") {
   buttons[(at + (event.key === "ArrowDown" ? 1 : buttons.length - 1)) % buttons.length].focus();
 }
 
-/** A modal dialogue, gone once it is closed. */
+/** Opens a modal dialog, which is removed when it closes. */
 export function dialogue(title, closeName, ...content) {
   const close = make("button", { type: "button", class: "tool", onclick: () => dialog.close() });
   label(close, "close", closeName);
@@ -121,7 +121,7 @@ export function dialogue(title, closeName, ...content) {
   return dialog;
 }
 
-/** A text that goes by itself. */
+/** Shows a text that disappears by itself. */
 export function toast(text, kind = "plain") {
   if (!text) return;
   const shown = make("div", { class: `toast ${kind}`, dir: "auto" }, text);
@@ -129,7 +129,7 @@ export function toast(text, kind = "plain") {
   for (const same of [...toasts.children].filter((old) => old.textContent === text)) same.remove();
   toasts.append(shown);
   while (toasts.children.length > 2) toasts.firstChild.remove();
-  // Shown anew, it is above a dialogue that was opened since.
+  // Shown again, so that it is above a dialog that was opened since.
   if (toasts.matches(":popover-open")) toasts.hidePopover();
   toasts.showPopover();
   setTimeout(() => shown.remove(), kind === "bad" ? 9000 : 4000);

@@ -1,4 +1,4 @@
-// Faults: switched on in a dialogue, listed in the panel while they wait, and switched off there.
+// Faults: a dialog switches them on, and the panel lists pending ones and switches them off.
 
 import { dialogue, find, icon, label, list, make, toast } from "./dom.js";
 import { act, choices } from "./server.js";
@@ -9,7 +9,7 @@ const WEBHOOK = "webhook";
 const EVENT = "webhook.event";
 const FALLBACK_URL = "fallback_url";
 
-/** What can go wrong: each a name, with what it does, and which of the inputs it needs. */
+/** The faults, each with a name, its value and the inputs that it needs. */
 const FAULTS = [
   { name: "status", with: [CALL], needs: "status" },
   { name: "bare_status", with: [CALL], needs: "status" },
@@ -33,7 +33,7 @@ let active = [];
 
 const keyOf = (fault) => String(fault.id);
 
-/** Shows the faults that are switched on. */
+/** Shows the pending faults. */
 export function show(faults) {
   active = faults;
   const parent = find("faults");
@@ -41,12 +41,12 @@ export function show(faults) {
   const hadFocus = parent.contains(document.activeElement);
   list(parent, active, keyOf, item);
   parent.hidden = active.length === 0;
-  // The one that had it is gone.
+  // The focused element was removed.
   if (hadFocus && !parent.contains(document.activeElement))
     (parent.querySelector("button") ?? document.querySelector("[data-does=faults]")).focus();
 }
 
-/** The list, for a panel that is built anew. */
+/** Creates the list, for a new panel. */
 export function build() {
   const parent = make("ul", { id: "faults", class: "faults", "aria-label": t("faults_on"), "aria-live": "polite" });
   parent.hidden = active.length === 0;
@@ -80,7 +80,7 @@ function item(fault) {
   );
 }
 
-/** A name in the journal stays as it is. */
+/** The translated name of a target. Names in the journal stay untranslated. */
 const at = (name) => (name === "any_call" ? t(name) : make("bdi", { class: "name", dir: "ltr" }, name));
 
 async function switchOff({ id }) {
@@ -88,7 +88,7 @@ async function switchOff({ id }) {
   if (error) toast(error, "bad");
 }
 
-/** The dialogue that switches one on. */
+/** Opens the dialog that switches on a fault. */
 export async function open() {
   let known;
   try {
@@ -120,7 +120,7 @@ export async function open() {
     settle();
   }
 
-  /** What is not needed is neither shown nor checked. */
+  /** Inputs that are not needed are neither shown nor validated. */
   function settle() {
     for (const [name, [element, field]] of Object.entries(inputs)) {
       field.hidden = name !== needed();

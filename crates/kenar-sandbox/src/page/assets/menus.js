@@ -1,11 +1,11 @@
-// The menus: who you are, the add-ons, and what else there is to a conversation.
+// The menus: people, add-ons, and more actions on a conversation.
 
 import { avatar, copy, find, icon, make, menu, toast } from "./dom.js";
 import { t } from "./words.js";
 
 /**
- * `now` gives `{ me, overview, chat }`, the open conversation whole. `acts` are what the page does: `become`, `doing`,
- * which tells of an error, and `lead`, which goes where an act led.
+ * Sets up the menus. `now` returns `{ me, overview, chat }`, where `chat` is the open conversation. `acts` are functions of
+ * the page: `become`, `doing`, which shows an error, and `lead`, which shows the result of an act.
  */
 export function setUp(now, acts) {
   menu(find("people"), () => people(now(), acts));

@@ -1,4 +1,4 @@
-// The page: who you are, your conversations, and the one that is open.
+// The page: the current person, their conversations, and the open one.
 
 import { avatar, find, icon, label, list, make, step, toast } from "./dom.js";
 import * as server from "./server.js";
@@ -13,17 +13,17 @@ import { day, number, remember, switchLanguage, t, time, translate } from "./wor
 
 const state = { me: null, chat: null, overview: null, bubbles: [], from: 0 };
 
-/** How much was read of each conversation, by each person. */
+/** The number of read messages, by person and conversation. */
 const read = new Map();
 
 const chatOf = (id) => state.overview?.chats.find((chat) => chat.id === id);
 
-// What is shown, and when.
+// Loading and showing data.
 
 let refreshing = false;
 let stale = false;
 
-/** Fetches what changed and shows it; once more, where something changed meanwhile. */
+/** Loads and shows changes, again if something changed meanwhile. */
 async function refresh() {
   stale = true;
   if (refreshing) return;
@@ -84,7 +84,7 @@ function isAtEnd() {
   return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
 }
 
-/** Who reads the last messages goes on to see them when the keyboard of a telephone opens, or the window is resized. */
+/** Keeps the last messages visible when a phone's keyboard opens or the window is resized. */
 function keepEnd() {
   const scroll = find("scroll");
   let atEnd = true;
@@ -110,7 +110,7 @@ async function fetchEarlier() {
   find("earlier").hidden = start === 0;
 }
 
-/** The sandbox that is there again may be another one, in which other things were said. */
+/** After reconnecting, the sandbox may be another one with other conversations. */
 function forget() {
   [state.bubbles, state.from] = [[], 0];
   find("messages").replaceChildren();
@@ -124,7 +124,7 @@ function showAll() {
   show(state.bubbles, undefined);
 }
 
-/** Appends messages, with the days between them. */
+/** Appends messages, with separators between days. */
 function show(fresh, before) {
   const messages = find("messages");
   for (const shown of fresh) {
@@ -242,15 +242,15 @@ function renderChat() {
   );
 }
 
-// What you do.
+// Actions.
 
 function become(name) {
   visit.close();
   [state.me, state.chat, state.bubbles, state.from] = [name, null, [], 0];
   try {
-    sessionStorage.setItem("kenar.me", name); // where the consent page looks, in the frame
+    sessionStorage.setItem("kenar.me", name); // for the consent page in the frame
   } catch {
-    // Without storage the consent page asks.
+    // Without storage, the consent page asks for the person.
   }
   toAddress();
 }
@@ -274,7 +274,7 @@ function closeChat() {
     ?.focus();
 }
 
-/** The address says who and where, so that a tab for each person can be kept. */
+/** The URL contains the person and the conversation, so that each person can have a tab. */
 function toAddress() {
   const parts = { as: state.me, chat: state.chat };
   const given = Object.entries(parts).filter(([, value]) => value);
@@ -310,7 +310,7 @@ async function press(shown, row, column, button) {
   lead(outcome, shown.app_title ?? "");
 }
 
-/** Goes where an act led. */
+/** Shows the result of an act. */
 function lead(outcome, title) {
   if (outcome.url) visit.open(outcome.url, title);
   if (outcome.post) {
@@ -339,7 +339,7 @@ function write(event) {
   });
 }
 
-/** The field is as high as what is written, up to a few lines, and goes its way; an empty one goes that of its placeholder. */
+/** Fits the height of the field to its text, up to a few lines, and sets its direction. */
 function fit() {
   const text = find("text");
   text.dir = text.value ? "auto" : document.documentElement.dir;
@@ -347,7 +347,7 @@ function fit() {
   text.style.height = `${Math.min(text.scrollHeight, 140)}px`;
 }
 
-// Setting up.
+// Setup.
 
 const THEMES = ["auto", "light", "dark"];
 const theme = () => document.documentElement.dataset.theme ?? "auto";
@@ -363,13 +363,13 @@ function nextTheme() {
 function toggleWire() {
   const panel = find("wire");
   panel.hidden = !panel.hidden;
-  // Over the chat it is closed to read on, which says nothing of the panel beside it.
+  // Closing it over the chat does not change the choice for the panel beside the chat.
   if (wide.matches) remember("wire", panel.hidden ? "closed" : "open");
   names();
   (panel.hidden ? find("wire-toggle") : panel.querySelector("button")).focus();
 }
 
-/** The names of all that is in the document from the beginning. */
+/** Labels the static elements of the document. */
 function names() {
   translate();
   const language = find("language");
@@ -454,7 +454,7 @@ function wireWasOpen() {
   }
 }
 
-/** Wide enough for the panel beside the chat. Narrower, it lies over the chat, so that it opens only when it is asked for. */
+/** Matches windows with room for the panel beside the chat. Otherwise it covers the chat, and opens only on demand. */
 const wide = matchMedia("(min-width: 1100px)");
 const showWire = () => {
   find("wire").hidden = !(wide.matches && wireWasOpen());

@@ -1,39 +1,39 @@
-// The sandbox, as the page asks it.
+// Requests of the page to the sandbox.
 
 async function get(path, parameters) {
-  const answer = await fetch(`${path}?${new URLSearchParams(parameters)}`);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
+  const response = await fetch(`${path}?${new URLSearchParams(parameters)}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
 }
 
 export const overview = (me) => get("overview", { me });
 export const messages = (me, chat, from) => get("messages", from === undefined ? { me, chat } : { me, chat, from });
 export const journal = (after) => get("journal", { after });
 
-/** What faults can be aimed at, and the dialects. */
+/** The available fault targets and wire forms. */
 export const choices = () => get("faults");
 
-/** Posts something. The answer says what came of it, or why nothing did in `error`. */
+/** Sends a POST request. Returns its result, or an object with `error`. */
 async function post(path, type, body) {
   try {
-    const answer = await fetch(path, { method: "POST", headers: { "content-type": type }, body });
-    return answer.ok ? await answer.json() : { error: await answer.text() };
+    const response = await fetch(path, { method: "POST", headers: { "content-type": type }, body });
+    return response.ok ? await response.json() : { error: await response.text() };
   } catch (error) {
     return { error: String(error) };
   }
 }
 
-/** Does something. */
+/** Performs an act. */
 export const act = (name, body) => post(`act/${name}`, "application/json", JSON.stringify(body));
 
-/** Plays a saved session to the add-ons. */
+/** Replays a saved session against the add-ons. */
 export const play = (file) => post("session", "application/json", file);
 
 /** Sends a photo, a video, a recording or a file. */
 export const send = (parameters, blob) =>
   post(`send?${new URLSearchParams(parameters)}`, blob.type || "application/octet-stream", blob);
 
-/** Calls `changed` at each change, and `connected` with whether the sandbox is there. */
+/** Calls `changed` after each change, and `connected` with the state of the connection. */
 export function live(changed, connected) {
   const source = new EventSource("live");
   source.addEventListener("message", changed);

@@ -1,16 +1,16 @@
-// The session: saved as a file, and played again to the add-ons.
+// Saving and replaying sessions.
 
 import { dialogue, icon, make } from "./dom.js";
 import { play } from "./server.js";
 import { number, t } from "./words.js";
 import { indented } from "./wire.js";
 
-/** The browser keeps it as it keeps any file. */
+/** Downloads the session as a file. */
 export function save() {
   make("a", { href: "session", download: "kenar-session.json" }).click();
 }
 
-/** The dialogue that asks for a session, and says what came of it. */
+/** Opens the dialog that replays a session and shows the result. */
 export function load() {
   const outcome = make("div", { id: "session-outcome", class: "outcome", role: "status" });
   const input = make("input", { type: "file", accept: ".json,application/json", hidden: true });
@@ -23,7 +23,7 @@ export function load() {
   input.addEventListener("change", async () => {
     const [file] = input.files;
     if (!file) return;
-    input.value = ""; // so that the same one can be chosen again
+    input.value = ""; // so that the same file can be chosen again
     choose.disabled = true;
     outcome.replaceChildren(make("p", { class: "dialogue-hint" }, t("session_plays")));
     const played = await play(file);

@@ -1,4 +1,4 @@
-// What opens over the page: beginning a conversation, and a post.
+// Dialogs: a new conversation, and a post.
 
 import { avatar, dialogue, icon, make } from "./dom.js";
 import { t } from "./words.js";
@@ -11,13 +11,13 @@ const row = (picture, name, told, does, more = {}) =>
     make("span", { class: "menu-text" }, make("bdi", {}, name), told && make("small", {}, told)),
   );
 
-/** What people call a post. */
+/** The title of a post. */
 export function postTitle({ posts }, token) {
   const post = posts.find((known) => known.token === token);
   return post?.title ?? (post ? t("post_of", { name: post.owner }) : t("post", { token }));
 }
 
-/** Who to talk to. */
+/** Opens the dialog for a new conversation. */
 export function chooseChat({ me, overview }, { bot, ask, post }) {
   const go = (does) => () => {
     dialog.close();
@@ -73,7 +73,7 @@ export function chooseChat({ me, overview }, { bot, ask, post }) {
   );
 }
 
-/** A post, or where it is managed, with the add-ons that can be opened there. */
+/** Opens the dialog of a post or its management page, with the add-ons that can be opened there. */
 export function showPost({ post: token, manage }, { me, overview }, { ask, open, link }) {
   const owner = overview.posts.find((post) => post.token === token)?.owner;
   const leave = (does) => () => {

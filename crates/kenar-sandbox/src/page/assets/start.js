@@ -1,11 +1,11 @@
-// Before anything is painted: the language and the theme that were chosen last.
+// Restores the chosen language and theme before the first paint.
 (() => {
   const root = document.documentElement;
   const chosen = (name) => {
     try {
       return localStorage.getItem(`kenar.${name}`);
     } catch {
-      return null; // Storage is switched off in this browser.
+      return null; // This browser has no storage.
     }
   };
   const language = chosen("language") === "en" ? "en" : "fa";

@@ -1,13 +1,13 @@
-// The pages of add-ons, in a frame over the chat, and the way back.
+// The pages of add-ons, in a frame over the chat, and the return to the chat.
 
 import { find, label, make, toast } from "./dom.js";
 import { outward, page } from "./bubble.js";
 import { t } from "./words.js";
 
-/** Where add-ons send their users when they are done. */
+/** The origin of the URL to which add-ons return their users. */
 const COMPLETION = "https://open-platform-redirect.divar.ir";
 
-/** What only the wider of the page's two policies allows. */
+/** Matches a policy that allows the return URL: the wider of the page's two policies. */
 const isWider = (policy) => policy.includes(COMPLETION);
 
 let opener = null;
@@ -15,7 +15,7 @@ let address = null;
 
 export const isOpen = () => !find("visit").hidden;
 
-/** Shows a page: in the frame, if it is of this machine, else as a link. */
+/** Shows a page in the frame if it is on this machine, and as a link otherwise. */
 export function open(link, title) {
   const url = page(link);
   if (!url) return toast(t("not_a_page"), "bad");
@@ -38,7 +38,7 @@ const isOfThisMachine = ({ protocol, hostname }) =>
 function load() {
   const frame = make("iframe", {
     title: t("visit"),
-    // It keeps its own origin, and cannot take the whole page away.
+    // The frame keeps its origin, but cannot navigate the top page.
     sandbox:
       "allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-modals allow-downloads",
     referrerPolicy: "no-referrer",
@@ -71,7 +71,7 @@ export function close() {
   opener = null;
 }
 
-/** The frame was kept from leaving this machine: on its way back to Divar, or to somewhere else. */
+/** Handles a blocked navigation of the frame: a return to Divar, or any other page. */
 function left(to) {
   if (!isOpen()) return;
   if (to === null) {
@@ -84,7 +84,7 @@ function left(to) {
   notice.replaceChildren(make("span", {}, t("leaves")), " ", to ? outward(to, to, "link") : "");
 }
 
-/** What names the page holds, again after the language was switched. */
+/** Updates the labels after a change of language. */
 export function translate() {
   label(find("visit-back"), "back", t("back_to_chat"), t("back_to_chat"));
   label(find("visit-reload"), "refresh", t("reload"));
@@ -94,8 +94,8 @@ export function setUp() {
   find("visit-back").addEventListener("click", close);
   find("visit-reload").addEventListener("click", () => address && isOfThisMachine(address) && load());
 
-  // A frame that may not go where it is going violates the narrower of two policies, or both. The way back to Divar
-  // violates only the one. Not every browser says where a redirect led, so that is not relied upon.
+  // A blocked navigation violates the narrower of two policies, or both. The return to Divar violates only the narrower
+  // one. The blocked URL is not used, since not every browser reports where a redirect led.
   let violated = [];
   document.addEventListener("securitypolicyviolation", (event) => {
     if (event.effectiveDirective !== "frame-src") return;

@@ -1,4 +1,4 @@
-// The panel that shows each request and its answer.
+// The network panel, with all requests and responses.
 
 import { copy, find, icon, label, list, make, step, toast } from "./dom.js";
 import * as faults from "./faults.js";
@@ -6,7 +6,7 @@ import * as session from "./session.js";
 import { act, journal } from "./server.js";
 import { exactTime, t } from "./words.js";
 
-/** How many lines are shown. */
+/** The maximum number of lines. */
 const MOST = 300;
 
 const FILTERS = {
@@ -16,13 +16,13 @@ const FILTERS = {
   wire_failed: (line) => !line.success,
 };
 
-/** What can be done with a line: each a name, an icon, for which lines, and what it does. */
+/** The actions on a line, each with a name, an icon, a condition and a function. */
 const ACTIONS = [
   { name: "copy_curl", icon: "copy", fits: (line) => line.curl, does: (line) => copy(line.curl, t("copied")) },
   { name: "redeliver", icon: "refresh", fits: (line) => line.redeliverable, does: redeliver },
 ];
 
-/** What can be done with all of them. */
+/** The actions on all lines. */
 const TOOLS = [
   { name: "faults", icon: "bolt", does: faults.open },
   { name: "session_save", icon: "save", does: session.save },
@@ -35,7 +35,7 @@ let last = 0;
 let cleared = 0;
 let filter = "wire_all";
 
-/** Fetches what is new. `failed` is called with each event that an add-on did not take. */
+/** Loads new lines. `failed` is called with each event that an add-on did not accept. */
 export async function refresh(upTo, failed) {
   if (upTo === last) return;
   const first = last === 0;
@@ -47,7 +47,7 @@ export async function refresh(upTo, failed) {
   if (!first) fresh.filter((line) => line.operation === "webhook.event" && !line.success).forEach(failed);
 }
 
-/** Begins anew, with another sandbox at the same address perhaps. */
+/** Starts again, perhaps with another sandbox at the same URL. */
 export function forget() {
   [lines, last, cleared] = [[], 0, 0];
 }
@@ -140,7 +140,7 @@ function headline(line) {
     make(
       "span",
       { class: line.success ? "status good" : "status bad", dir: "ltr" },
-      line.status ? String(line.status) : t("no_answer"),
+      line.status ? String(line.status) : t("no_response"),
     ),
     make("span", { class: "line-told", dir: "ltr" }, told(line)),
   );
@@ -182,7 +182,7 @@ function part(name, text) {
   );
 }
 
-/** JSON with line breaks, and otherwise as it was written: numbers and escapes too. */
+/** Indents JSON. Numbers and escapes stay as written. */
 export function indented(text) {
   try {
     JSON.parse(text);
