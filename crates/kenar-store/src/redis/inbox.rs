@@ -17,25 +17,6 @@ fn script(own: &str) -> Script {
     Script::new(&format!("{SHARED}{own}"))
 }
 
-/// The most frequent one does without what the others share, and asks for the time only where a lane was empty.
-static INSERT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local key, lifetime = KEYS[1], ARGV[1]
-        if lifetime == '' then
-            if not redis.call('SET', key, '', 'NX') then return 0 end
-        elseif lifetime == '0' then
-            if redis.call('EXISTS', key) == 1 then return 0 end
-        elseif not redis.call('SET', key, '', 'NX', 'PX', lifetime) then
-            return 0
-        end
-        if redis.call('RPUSH', KEYS[2], ARGV[2]) == 1 then
-            local time = redis.call('TIME')
-            redis.call('ZADD', KEYS[3], time[1] .. string.format('%06d', time[2]), ARGV[3])
-        end
-        return 1",
-    )
-});
-
 static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     script(
         "local claimed = {}
@@ -167,15 +148,7 @@ impl Redis {
 #[async_trait]
 impl InboxStore for Redis {
     async fn insert(&self, event: NewEvent) -> Result<Insertion, StoreError> {
-        let lifetime = event.key_lifetime.map(|lifetime| milliseconds(lifetime).to_string()).unwrap_or_default();
-        let mut call = INSERT.prepare_invoke();
-        call.key(self.key(&format!("inbox:key:{}", event.key)))
-            .key(self.key(&format!("inbox:lane:{}", event.lane)))
-            .key(self.key("inbox:due"))
-            .arg(lifetime)
-            .arg(record(&event))
-            .arg(&*event.lane);
-        Ok(if self.yes_or_no(&call).await? { Insertion::Stored } else { Insertion::Duplicate })
+        Ok(self.insert_event(event).await?)
     }
 
     async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError> {
@@ -249,7 +222,7 @@ impl InboxStore for Redis {
 }
 
 /// The record of an event, accepted now.
-fn record(event: &NewEvent) -> Vec<u8> {
+pub(super) fn record(event: &NewEvent) -> Vec<u8> {
     let accepted_at = Timestamp::now().unix_micros().max(0);
     let lives = u8::from(event.key_lifetime.is_some());
     let mut record = format!("{accepted_at}:{lives}:{}:{}", event.key.len(), event.key).into_bytes();
@@ -278,7 +251,7 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     microseconds(duration).div_ceil(1000)
 }
 

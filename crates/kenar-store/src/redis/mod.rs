@@ -1,6 +1,7 @@
 //! Redis: one multiplexed connection, and Lua scripts for what must be atomic.
 
 mod inbox;
+mod insert;
 mod permissions;
 mod quota;
 
@@ -41,6 +42,8 @@ pub struct Redis {
     prefix: Arc<str>,
     /// Where the server is, without the password.
     address: Arc<ConnectionAddr>,
+    /// Shared by those with the same prefix.
+    insertions: Arc<insert::Insertions>,
 }
 
 const FAILED: &str = "Redis failed";
@@ -73,13 +76,13 @@ impl Redis {
             .set_number_of_retries(3);
         let client = Client::open(info).map_err(cannot)?;
         let connection = ConnectionManager::new_with_config(client, config).await.map_err(cannot)?;
-        Ok(Self { connection, prefix: "{kenar}:".into(), address })
+        Ok(Self { connection, prefix: "{kenar}:".into(), address, insertions: Arc::default() })
     }
 
     /// Sets the name that all keys begin with, `kenar` by default: one for each app that shares a Redis.
     #[must_use]
     pub fn with_prefix(self, name: &str) -> Self {
-        Self { prefix: format!("{{{name}}}:").into(), ..self }
+        Self { prefix: format!("{{{name}}}:").into(), insertions: Arc::default(), ..self }
     }
 
     /// The name of a key, with the prefix.
@@ -105,7 +108,7 @@ pub(crate) fn failed(error: redis::RedisError) -> Error {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection: _, prefix, address } = self;
+        let Self { connection: _, prefix, address, insertions: _ } = self;
         f.debug_struct("Redis")
             .field("address", &format_args!("{address}"))
             .field("prefix", prefix)
