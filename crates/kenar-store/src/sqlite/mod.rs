@@ -4,6 +4,8 @@ mod connection;
 mod inbox;
 mod permissions;
 mod quota;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::fmt;
