@@ -4,6 +4,7 @@
 mod encrypted;
 mod inbox;
 mod permissions;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 mod processes;
 mod quota;
 #[cfg(feature = "redis")]

@@ -2,10 +2,15 @@
 //!
 //! Four processes share a store. The short form runs with every test; `.ci/deep` runs the long one.
 
+mod children;
 mod fleet;
+mod grant_worker;
+mod grants;
 mod log;
+mod place;
 #[cfg(feature = "sqlite")]
 mod small_disk;
+mod token_endpoint;
 mod worker;
 
 use std::time::Duration;
@@ -46,11 +51,36 @@ fn long() -> Plan {
     }
 }
 
+fn few_grants() -> grants::Plan {
+    grants::Plan {
+        permissions: 40,
+        steps: 25,
+        pace: Duration::from_millis(200),
+        fault_interval: Duration::from_millis(300),
+        faults: 20,
+        limit: Duration::from_secs(120),
+        seed: 3,
+    }
+}
+
+fn many_grants() -> grants::Plan {
+    grants::Plan {
+        permissions: 100,
+        steps: 200,
+        pace: Duration::from_millis(300),
+        fault_interval: Duration::from_millis(500),
+        faults: 200,
+        limit: Duration::from_secs(400),
+        seed: 4,
+    }
+}
+
+/// Runs a proof over Redis, which is killed and cut off.
 #[cfg(feature = "redis")]
-fn redis(plan: &Plan) {
+fn redis(prove: impl FnOnce(&str, fleet::Fault<'_>)) {
     let mut server = crate::support::RedisServer::start();
     let url = server.url();
-    fleet::prove(plan, &url, &mut |chance| {
+    prove(&url, &mut |chance| {
         if chance % 2 == 0 {
             server.kill();
             server.start_again();
@@ -60,25 +90,13 @@ fn redis(plan: &Plan) {
     });
 }
 
-#[cfg(feature = "redis")]
-#[test]
-fn redis_loses_nothing_when_processes_die() {
-    redis(&short());
-}
-
-#[cfg(feature = "redis")]
-#[test]
-#[ignore = "20,000 events: .ci/deep runs it"]
-fn redis_loses_nothing_of_20_000_events() {
-    redis(&long());
-}
-
+/// Runs a proof over an SQLite file that others lock, on a disk that is full at times.
 #[cfg(feature = "sqlite")]
-fn sqlite(plan: &Plan) {
+fn sqlite(prove: impl FnOnce(&str, fleet::Fault<'_>)) {
     let disk = small_disk::SmallDisk::new();
     let path = disk.path().join("addon.db");
     let _ = std::fs::File::create(&path);
-    fleet::prove(plan, &format!("sqlite:{}", path.display()), &mut |chance| {
+    prove(&format!("sqlite:{}", path.display()), &mut |chance| {
         if chance % 2 == 0 {
             // Longer than an acceptance waits.
             hold_lock(&path, Duration::from_millis(400));
@@ -99,15 +117,54 @@ fn hold_lock(path: &std::path::Path, duration: Duration) {
     }
 }
 
+#[cfg(feature = "redis")]
+#[test]
+fn redis_loses_nothing_when_processes_die() {
+    redis(|place, fault| fleet::prove(&short(), place, fault));
+}
+
+#[cfg(feature = "redis")]
+#[test]
+#[ignore = "20,000 events: .ci/deep runs it"]
+fn redis_loses_nothing_of_20_000_events() {
+    redis(|place, fault| fleet::prove(&long(), place, fault));
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn sqlite_loses_nothing_when_processes_die() {
-    sqlite(&short());
+    sqlite(|place, fault| fleet::prove(&short(), place, fault));
 }
 
 #[cfg(feature = "sqlite")]
 #[test]
 #[ignore = "20,000 events: .ci/deep runs it"]
 fn sqlite_loses_nothing_of_20_000_events() {
-    sqlite(&long());
+    sqlite(|place, fault| fleet::prove(&long(), place, fault));
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn redis_loses_no_grant_when_processes_die() {
+    redis(|place, fault| grants::prove(&few_grants(), place, fault));
+}
+
+#[cfg(feature = "redis")]
+#[test]
+#[ignore = "20,000 calls: .ci/deep runs it"]
+fn redis_loses_no_grant_of_thousands() {
+    redis(|place, fault| grants::prove(&many_grants(), place, fault));
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_loses_no_grant_when_processes_die() {
+    sqlite(|place, fault| grants::prove(&few_grants(), place, fault));
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+#[ignore = "20,000 calls: .ci/deep runs it"]
+fn sqlite_loses_no_grant_of_thousands() {
+    sqlite(|place, fault| grants::prove(&many_grants(), place, fault));
 }

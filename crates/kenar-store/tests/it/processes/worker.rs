@@ -7,18 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kenar::error::StoreError;
-use kenar::inbox::{Delivery, Inbox, InboxSettings, InboxStore};
+use kenar::inbox::{Delivery, Inbox, InboxSettings};
 use kenar::webhook::ReceivedEvent;
 
+use super::children::{MARK, NAME, lines_of_stdin};
+use super::place::{STORE, Store};
 use super::random;
 
-pub const STORE: &str = "KENAR_TEST_STORE";
 pub const LOG: &str = "KENAR_TEST_LOG";
-pub const WORKER: &str = "KENAR_TEST_WORKER";
 pub const LEASE: &str = "KENAR_TEST_LEASE_MS";
-
-/// What a worker says begins with this, to tell it from what the test harness prints.
-pub const MARK: &str = "> ";
 
 /// The tests start the test binary again with this test and the variables above.
 #[test]
@@ -28,34 +25,16 @@ fn worker_process() {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(run(&place));
 }
 
-/// Opens a store, however long that takes: the server may be down, the file locked, the disk full.
-pub async fn open(place: &str) -> Arc<dyn InboxStore> {
-    loop {
-        let opened: Result<Arc<dyn InboxStore>, kenar_store::Error> = match place.strip_prefix("sqlite:") {
-            #[cfg(feature = "sqlite")]
-            Some(path) => kenar_store::Sqlite::open(path).await.map(|store| Arc::new(store) as _),
-            #[cfg(feature = "redis")]
-            None => kenar_store::Redis::connect(place).await.map(|store| Arc::new(store) as _),
-            #[allow(unreachable_patterns)]
-            _ => panic!("{place} needs a feature"),
-        };
-        match opened {
-            Ok(store) => return store,
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
-}
-
 async fn run(place: &str) {
     let variable = |name: &str| std::env::var(name).unwrap();
-    let log = Arc::new(Log::open(variable(LOG).as_ref(), variable(WORKER)));
+    let log = Arc::new(Log::open(variable(LOG).as_ref(), variable(NAME)));
     let settings = InboxSettings::default()
         .accept_timeout(Duration::from_millis(300))
         .lease(Duration::from_millis(variable(LEASE).parse().unwrap()))
         .poll_interval(Duration::from_millis(100))
         .retry_delay(Duration::from_millis(20), Duration::from_millis(200))
         .max_attempts(1000);
-    let inbox = Inbox::with_settings(open(place).await, settings, move |delivery: Delivery| {
+    let inbox = Inbox::with_settings(Store::open(place).await.inbox(), settings, move |delivery: Delivery| {
         let log = Arc::clone(&log);
         async move { handle(&log, &delivery).await }
     });
@@ -90,18 +69,6 @@ fn event(id: &str) -> ReceivedEvent {
     let message = format!(r#"{{"id":"{id}","conversation":{{"id":"{conversation}"}},"type":"TEXT","text":"سلام"}}"#);
     ReceivedEvent::from_unverified_body(format!(r#"{{"type":"NEW_CHATBOT_MESSAGE","new_chatbot_message":{message}}}"#))
         .unwrap()
-}
-
-fn lines_of_stdin() -> tokio::sync::mpsc::UnboundedReceiver<String> {
-    let (sender, lines) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    lines
 }
 
 /// A file that all workers append to. A line is one write, so the lines of all processes are in order.
