@@ -43,13 +43,12 @@ use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use actix_web::web::{self, Data};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, Responder, ResponseError};
 use bytes::Bytes;
 
 use crate::oauth::{CallbackError, CallbackQuery};
-use crate::webhook::respond::{JSON, TEXT};
 use crate::webhook::{
     DynamicAction, DynamicActionReply, Event, OpenApp, OpenAppReply, ReceivedEvent, Rejection, Verifier, WebhookHeaders,
 };
@@ -57,8 +56,8 @@ use crate::webhook::{
 impl<'a> From<&'a HeaderMap> for WebhookHeaders<'a> {
     fn from(headers: &'a HeaderMap) -> Self {
         let version = headers.get("api-version").or_else(|| headers.get("api_version"));
-        Self::new(headers.get_all(AUTHORIZATION).map(actix_web::http::header::HeaderValue::as_bytes))
-            .with_api_version(version.map(actix_web::http::header::HeaderValue::as_bytes))
+        Self::new(headers.get_all(AUTHORIZATION).map(HeaderValue::as_bytes))
+            .with_api_version(version.map(HeaderValue::as_bytes))
     }
 }
 
@@ -114,48 +113,46 @@ impl FromRequest for CallbackQuery {
     }
 }
 
-/// Converts the status, since actix-web uses an older `http`.
-fn response(status: http::StatusCode, content_type: &'static str, body: Bytes) -> HttpResponse {
-    let status = StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    if !body.is_empty() {
-        response.content_type(content_type);
+/// Converts a response, since actix-web uses an older `http`.
+fn response(response: http::Response<Bytes>) -> HttpResponse {
+    let (parts, body) = response.into_parts();
+    let mut response = HttpResponse::build(status(parts.status));
+    if let Some(content_type) = parts.headers.get(http::header::CONTENT_TYPE) {
+        response.content_type(content_type.as_bytes());
     }
     response.body(body)
 }
 
-impl Responder for OpenAppReply {
-    type Body = BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        response(self.status(), JSON, self.body())
-    }
+fn status(status: http::StatusCode) -> StatusCode {
+    StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-impl Responder for DynamicActionReply {
-    type Body = BoxBody;
+macro_rules! responders {
+    ($($reply:ident)*) => {$(
+        impl Responder for $reply {
+            type Body = BoxBody;
 
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        response(self.status(), if self.check().is_ok() { JSON } else { TEXT }, self.body())
-    }
+            fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+                response(self.into_http_response())
+            }
+        }
+    )*};
 }
+
+responders!(OpenAppReply DynamicActionReply);
 
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        status(self.status())
     }
 
     fn error_response(&self) -> HttpResponse {
-        response(self.status(), TEXT, self.body())
+        response(self.clone().into_http_response())
     }
 }
 
 impl ResponseError for CallbackError {
     fn status_code(&self) -> StatusCode {
         StatusCode::BAD_REQUEST
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        response(http::StatusCode::BAD_REQUEST, TEXT, self.to_string().into())
     }
 }

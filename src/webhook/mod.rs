@@ -45,11 +45,9 @@ mod event;
 mod event_source;
 mod headers;
 mod open_app;
-#[cfg(any(feature = "axum", feature = "tower"))]
-mod receive;
 mod received_event;
 mod rejection;
-pub(crate) mod respond;
+mod respond;
 mod return_url;
 mod start_command;
 mod verifier;

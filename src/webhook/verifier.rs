@@ -147,6 +147,26 @@ impl Verifier {
         Ok(())
     }
 
+    /// Verifies the key, then reads the body.
+    #[cfg(any(feature = "axum", feature = "tower"))]
+    pub(crate) async fn receive<B>(&self, headers: WebhookHeaders<'_>, body: B) -> Result<Bytes, Rejection>
+    where
+        B: http_body::Body<Error: Into<crate::error::BoxError>>,
+    {
+        use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+        self.verify(headers)?;
+        // Reject by `Content-Length` without reading.
+        if body.size_hint().lower() > self.body_limit() as u64 {
+            return Err(self.too_large());
+        }
+        match Limited::new(body, self.body_limit()).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),
+            Err(error) => Err(Rejection::Unreadable(error.to_string())),
+        }
+    }
+
     #[cfg(any(feature = "axum", feature = "actix", feature = "tower"))]
     pub(crate) fn body_limit(&self) -> usize {
         self.max_body_bytes
