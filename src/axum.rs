@@ -7,16 +7,13 @@
 //! The [`Verifier`] comes from the router's state, which is a `Verifier` or implements `FromRef` for it.
 //!
 //! ```
-//! use axum::{Router, extract::State, routing::{get, post}};
-//! use kenar::{DynamicAction, Event, OAuthClient, OpenApp};
+//! use axum::{Router, routing::post};
 //! use kenar::axum::AppState;
-//! use kenar::model::AppUrl;
-//! use kenar::oauth::CallbackQuery;
+//! use kenar::{DynamicAction, Event, OpenApp};
 //! use kenar::webhook::{DynamicActionReply, OpenAppReply, Rejection};
 //!
 //! async fn open_app(opened: OpenApp) -> OpenAppReply {
-//!     let page: AppUrl = "https://addon.example/order".parse().unwrap();
-//!     opened.reply(page)
+//!     opened.reply("https://addon.example/order".parse().unwrap())
 //! }
 //!
 //! async fn event(event: Event) {
@@ -32,24 +29,8 @@
 //!     Router::new().route("/open", post(open_app)).route("/event", post(event)).route("/action", post(pressed));
 //! ```
 //!
-//! [`CallbackQuery`] extracts the query of the OAuth callback. Check it against the state in the user's session:
-//!
-//! ```
-//! use axum::{Extension, http::StatusCode};
-//! use kenar::OAuthClient;
-//! use kenar::oauth::{CallbackError, CallbackQuery, OAuthState};
-//!
-//! async fn callback(
-//!     Extension(oauth): Extension<OAuthClient>, Extension(state): Extension<OAuthState>, query: CallbackQuery,
-//! ) -> Result<StatusCode, CallbackError> {
-//!     match oauth.callback(&query, &state)?.granted() { // an error responds 400
-//!         Ok(code) => drop(tokio::spawn(async move { oauth.exchange(code).await })),
-//!         Err(denial) => println!("{denial}"),
-//!     }
-//!     Ok(StatusCode::OK)
-//! }
-//! # let _: axum::routing::MethodRouter = axum::routing::get(callback);
-//! ```
+//! [`CallbackQuery`] extracts the query of the OAuth callback, for [`OAuthClient::callback`](crate::OAuthClient::callback).
+//! A [`CallbackError`] responds 400.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! The parameters of a query or form, each at most once (RFC 6749, sections 3.1 and 3.2).
+//! Query and form parameters, each at most once (RFC 6749, sections 3.1 and 3.2).
 
 use std::borrow::Cow;
 

@@ -102,7 +102,7 @@ impl PermissionRequest {
     /// The metadata of the consent page.
     pub const METADATA: Metadata = Metadata::get("oauth.ask_consent", "/oauth2/auth").on(Host::OAuth);
 
-    /// Reads the query of the consent page, or the path or absolute URL that contains it.
+    /// Reads the query of the consent page, or the path or URL with it.
     ///
     /// Unknown parameters are ignored.
     ///

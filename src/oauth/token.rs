@@ -132,9 +132,9 @@ impl Operation for RefreshTokens {
     }
 }
 
-/// A request to the token endpoint (RFC 6749, sections 4.1.3 and 6), for a stand-in for the platform.
+/// A request to the token endpoint (RFC 6749, sections 4.1.3 and 6).
 ///
-/// An app uses [`OAuthApp::exchange_request`] and [`OAuthApp::refresh_request`].
+/// For a stand-in for the platform; an app uses [`OAuthApp::exchange_request`] and [`OAuthApp::refresh_request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenRequest {

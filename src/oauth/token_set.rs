@@ -104,16 +104,6 @@ impl TokenSet {
 }
 
 /// A [`TokenSet`] that serialises with its tokens, in JSON or another self-describing format.
-///
-/// ```
-/// # fn store(tokens: &kenar::oauth::TokenSet) -> Result<(), serde_json::Error> {
-/// use kenar::oauth::StoredTokens;
-///
-/// let row = serde_json::to_string(&tokens.expose_for_storage())?;
-/// let restored = serde_json::from_str::<StoredTokens>(&row)?.into_tokens();
-/// assert_eq!(&restored, tokens);
-/// # Ok(()) }
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredTokens(TokenSet);
 

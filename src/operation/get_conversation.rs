@@ -120,7 +120,7 @@ impl ObjectSlot for Messages {
 }
 
 impl HistoryFields {
-    /// Fills in the conversation of messages that do not name it, and its own id from the request.
+    /// Fills in missing conversations of messages, and a missing id of the conversation itself.
     fn history(self, asked: &ConversationId) -> GetConversationResponse {
         let conversation = self.conversation.unwrap_or_default().or(asked);
         let mut messages = self.messages.read;

@@ -103,7 +103,7 @@ impl MediaKind {
         self.formats().iter().map(|(extension, _)| *extension).collect()
     }
 
-    /// The content type for a file name, or `None` if Divar does not accept its extension.
+    /// The content type for a file name, or `None` if its extension is not accepted.
     #[must_use]
     pub fn content_type(self, file_name: &str) -> Option<&'static str> {
         let (_, extension) = file_name.rsplit_once('.')?;
@@ -311,7 +311,7 @@ mod reader {
 
     use super::Bytes;
 
-    /// Large, because each read of a file costs a switch of threads; small enough for many uploads at once.
+    /// Large, since each read of a file switches threads; small enough for many concurrent uploads.
     const CHUNK: usize = 64 * 1024;
 
     /// A reader as a request body.
@@ -369,7 +369,7 @@ mod file {
         Ok(metadata.len())
     }
 
-    /// Opens a file that was `length` bytes long; without a thread, since opening does not block for long.
+    /// Opens a file that was `length` bytes long. Opening is fast, so it needs no thread.
     pub(super) fn open(path: &Path, length: u64) -> Result<ReaderBody, Error> {
         let named = |why: Error| error(path, why.kind(), why);
         let metadata = std::fs::metadata(path).map_err(named)?;

@@ -32,7 +32,9 @@ impl<'a> SendBotMessage<'a> {
     }
 }
 
-/// Sends a chatbot message to a user, who need not have written to the chatbot before.
+/// Sends a chatbot message to a user.
+///
+/// The user need not have written to the chatbot before.
 ///
 /// The response contains the conversation's id. Store it with the user's id: chatbot events name only the conversation,
 /// so nothing else tells you later who wrote.

@@ -12,7 +12,7 @@ use crate::request::{
 };
 use crate::secret::AccessToken;
 
-/// Sends a message into a post's conversation on behalf of the user who granted the token.
+/// Sends a message into a post's conversation on behalf of a user.
 ///
 /// Both sides see the text; each side sees its own buttons. Divar creates a missing conversation. Subscribers receive the
 /// message as an event, with the sender kind [`Bot`](crate::model::SenderKind::Bot) and that user's side.

@@ -47,6 +47,7 @@ pub struct Subscription {
     #[serde(rename = "event_type")]
     pub event: SubscriptionEvent,
     /// The post; `None` or an empty token for all posts of the user.
+    #[doc(alias = "event_resource_id")]
     #[serde(rename = "event_resource_id", skip_serializing_if = "Option::is_none")]
     pub resource: Option<PostToken>,
     /// Your own data, which Divar returns with each event.

@@ -145,8 +145,9 @@ impl Multipart {
     }
 }
 
-/// Percent-encodes quotation marks and line breaks, as browsers do (HTML, "multipart form data"), and the other control
-/// characters, which no header may contain.
+/// Percent-encodes quotation marks and line breaks as browsers do (HTML, "multipart form data").
+///
+/// Other control characters too, which headers must not contain.
 fn escape_file_name(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for character in name.chars() {

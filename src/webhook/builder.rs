@@ -1,6 +1,6 @@
 //! Builders of webhook requests, for tests.
 
-/// Declares a builder with a setter for each `Option` field of that name; after `=>`, a function sets any other field.
+/// Declares a builder with setters of `Option` fields. After `=>`, a function sets any other field.
 macro_rules! builder {
     (
         $(#[$doc:meta])*

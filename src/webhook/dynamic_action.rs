@@ -147,6 +147,7 @@ pub struct DynamicActionReply {
 
 impl DynamicActionReply {
     /// Shows a short text to the user.
+    #[doc(alias = "text_message")]
     #[must_use]
     pub fn toast(text: impl Into<String>) -> Self {
         Self::empty().with_toast(text)

@@ -58,7 +58,7 @@ impl Rejection {
         read.map_err(Self::not_json)?.ok_or(Self::NotAnObject)
     }
 
-    /// 401 for a missing or wrong key, 413 for a body that is too large, 400 otherwise.
+    /// The status: 401 for the key, 413 for the size, 400 otherwise.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {

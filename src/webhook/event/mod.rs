@@ -48,12 +48,7 @@ open_enum! {
 /// }"#;
 /// // In a handler: verifier.event(&headers, body)?
 /// let Event::ChatbotMessage(message) = Event::from_unverified_body(body)? else { panic!() };
-/// assert_eq!(message.conversation.id.as_str(), "c-1");
 /// assert_eq!(message.start_command().unwrap().touch_point, TouchPoint::MyPost);
-///
-/// let newer = Event::from_unverified_body(br#"{ "type": "NEWER_THAN_THIS_CRATE", "count": 42 }"#)?;
-/// let Event::Unknown(event) = newer else { panic!() };
-/// assert_eq!(event.raw.parse::<serde_json::Value>().unwrap()["count"], 42);
 /// # Ok::<(), kenar::webhook::Rejection>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

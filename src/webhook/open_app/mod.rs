@@ -1,6 +1,5 @@
 //! The request to open your app, in both versions, and the reply.
 
-mod builder;
 mod reply;
 mod wire;
 
@@ -8,12 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::builder::builder;
 use super::{DataError, Rejection, WebhookHeaders, data, return_url};
 use crate::model::open_enum::open_enum;
 use crate::model::wire::{serialize, wire};
 use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId, lenient};
 
-pub use builder::OpenAppBuilder;
 pub use reply::OpenAppReply;
 use wire::OpenAppFields;
 
@@ -41,9 +40,9 @@ pub enum ApiVersion {
 }
 
 wire! {
-    /// The request that Divar sends when a user opens your app; [`reply`](Self::reply) with the page to open.
+    /// The request that Divar sends when a user opens your app.
     ///
-    /// The guide describes [the flow](crate::guide::open_app).
+    /// [`reply`](Self::reply) with the page to open. The guide describes [the flow](crate::guide::open_app).
     ///
     /// ```
     /// use http::HeaderMap;
@@ -160,7 +159,7 @@ impl OpenApp {
         self.demand.as_ref()?.id.as_ref()
     }
 
-    /// The side of the user who opened the app; in version 1 derived from the ids.
+    /// The side of that user, in version 1 derived from the ids.
     #[must_use]
     pub fn user_side(&self) -> Option<&Side> {
         self.user_side.as_ref().or_else(|| {
@@ -201,10 +200,9 @@ impl OpenApp {
         self.data.as_ref()
     }
 
-    /// The URL that returns the user to Divar: the given one if it is safe, or else
-    /// [`COMPLETION_URL`](super::COMPLETION_URL).
+    /// The URL that returns the user to Divar.
     ///
-    /// A safe URL is `https` on `divar.ir` or a subdomain, on the default port and without credentials. This prevents open
+    /// The given one if it is safe, or else [`COMPLETION_URL`](super::COMPLETION_URL). A safe URL is `https` on `divar.ir` or a subdomain, on the default port and without credentials. This prevents open
     /// redirects.
     #[doc(alias = "completion_url")]
     #[doc(alias = "callback_url")]
@@ -234,6 +232,30 @@ impl OpenApp {
             headers.insert(API_VERSION, HeaderValue::from_static("2"));
         }
         headers
+    }
+}
+
+builder! {
+    /// Builds an [`OpenApp`], for tests.
+    OpenAppBuilder builds OpenApp {
+        /// Version 2 by default.
+        version: ApiVersion => |opened: &mut OpenApp, version| opened.version = version,
+        source: Source,
+        post_token: impl Into<PostToken>,
+        conversation_id: impl Into<ConversationId>,
+        user_id: impl Into<UserId>,
+        /// Only in version 1.
+        peer_id: impl Into<UserId>,
+        /// Only in version 1.
+        supplier_id: impl Into<UserId> => |opened: &mut OpenApp, id| opened.supplier = Some(Party { id: Some(id) }),
+        /// Only in version 1.
+        demand_id: impl Into<UserId> => |opened: &mut OpenApp, id| opened.demand = Some(Party { id: Some(id) }),
+        /// Only in version 2.
+        user_side: Side,
+        /// Make it by [`RawJson::of`].
+        data: RawJson => |opened: &mut OpenApp, data| opened.data = data::given(data),
+        location: Location,
+        return_url: impl Into<String>,
     }
 }
 

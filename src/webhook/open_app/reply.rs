@@ -65,7 +65,7 @@ impl Serialize for OpenAppReply {
     }
 }
 
-/// Not lenient like the reading of webhooks, so that a test learns why its URL is invalid.
+/// Read strictly, so that a test learns why its URL is invalid.
 #[derive(serde::Deserialize)]
 struct ReplyFields {
     status: Option<IgnoredAny>,

@@ -88,7 +88,7 @@ impl Fields for Wrapper {
 }
 
 impl Wrapper {
-    /// The wrapper, if the JSON is an object with one or both of its keys and no other.
+    /// The wrapper, if the JSON is an object with only its keys.
     fn of(json: &RawJson) -> Option<Self> {
         let wrapper: Self = lenient::from_slice(json.get().as_bytes()).ok()??;
         ((wrapper.has_provider_data || wrapper.has_location) && !wrapper.has_others).then_some(wrapper)
