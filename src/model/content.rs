@@ -249,43 +249,25 @@ wire! {
 serialize! { Image File Voice Video Contact }
 deserialize! { Image File Voice Video Contact }
 
-impl Image {
-    /// A picture at this address.
-    #[must_use]
-    pub fn new(link: impl Into<String>) -> Self {
-        Self { link: Some(link.into()), ..Self::default() }
-    }
+macro_rules! with_link {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// A medium with this download address.
+            #[must_use]
+            pub fn new(link: impl Into<String>) -> Self {
+                Self { link: Some(link.into()), ..Self::default() }
+            }
+        }
+    )*};
 }
+
+with_link! { Image File Voice Video }
 
 setters! { Image { size_bytes: u64, height_px: u64, width_px: u64 } }
 
-impl File {
-    /// A document at this address.
-    #[must_use]
-    pub fn new(link: impl Into<String>) -> Self {
-        Self { link: Some(link.into()), ..Self::default() }
-    }
-}
-
 setters! { File { name: impl Into<String>, size_bytes: u64 } }
 
-impl Voice {
-    /// A voice recording at this address.
-    #[must_use]
-    pub fn new(link: impl Into<String>) -> Self {
-        Self { link: Some(link.into()), ..Self::default() }
-    }
-}
-
 setters! { Voice { size_bytes: u64 } }
-
-impl Video {
-    /// A video at this address.
-    #[must_use]
-    pub fn new(link: impl Into<String>) -> Self {
-        Self { link: Some(link.into()), ..Self::default() }
-    }
-}
 
 setters! { Video { thumbnail_link: impl Into<String>, size_bytes: u64 } }
 

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -371,21 +372,21 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut next = map.next_key_seed(Key)?;
+        let mut next = map.next_key()?;
         let object = match self.0 {
-            Slot::Object(object) if next.as_deref() != Some(NUMBER) => object,
+            Slot::Object(object) if !matches!(&next, Some(Key(key)) if key == NUMBER) => object,
             slot => {
                 let mut number = None;
-                while let Some(key) = next {
+                while let Some(Key(key)) = next {
                     let is_number = key == NUMBER;
                     map.next_value_seed(Reader(if is_number { Slot::Scalar(&mut number) } else { Slot::Ignored }))?;
-                    next = map.next_key_seed(Key)?;
+                    next = map.next_key()?;
                 }
                 return Reader(slot).set_number(number);
             }
         };
         let fields = object.begin();
-        while let Some(key) = next {
+        while let Some(Key(key)) = next {
             match fields.slot(&key) {
                 Slot::Ignored => drop(map.next_value::<IgnoredAny>()?),
                 Slot::Json(place) => {
@@ -400,7 +401,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 }
                 slot => map.next_value_seed(Reader(slot))?,
             }
-            next = map.next_key_seed(Key)?;
+            next = map.next_key()?;
         }
         object.end();
         Ok(())
@@ -414,35 +415,9 @@ fn raw_json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<RawJson>, A::E
 }
 
 /// A key, borrowed from the input unless it contains escapes.
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text))
-    }
-}
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;

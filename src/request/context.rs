@@ -109,17 +109,10 @@ impl Context {
             Reading::Part => PARTLY_READ,
             Reading::All => READ,
         };
-        let mut now = self.progress();
-        loop {
-            match now {
-                STOPPED => return false,
-                _ if now >= to => return true,
-                _ => match self.0.progress.compare_exchange_weak(now, to, Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => return true,
-                    Err(other) => now = other,
-                },
-            }
-        }
+        // `STOPPED` is the greatest.
+        let advanced = |now| (now < to).then_some(to);
+        let before = self.0.progress.fetch_update(Ordering::AcqRel, Ordering::Acquire, advanced);
+        before != Err(STOPPED)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -133,17 +126,11 @@ impl Context {
 
     /// Ends the call, so that no more of the body can be read, and returns the part that may have been sent.
     pub(crate) fn stop(&self) -> Sent {
-        let mut now = self.progress();
-        loop {
-            let sent = match now {
-                WAITING => Sent::Nothing,
-                PARTLY_READ | STOPPED => Sent::Part,
-                _ => return Sent::MaybeAll,
-            };
-            match self.0.progress.compare_exchange_weak(now, STOPPED, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return sent,
-                Err(other) => now = other,
-            }
+        let stopped = |now| matches!(now, WAITING | PARTLY_READ).then_some(STOPPED);
+        match self.0.progress.fetch_update(Ordering::AcqRel, Ordering::Acquire, stopped) {
+            Ok(WAITING) => Sent::Nothing,
+            Ok(_) | Err(STOPPED) => Sent::Part,
+            Err(_) => Sent::MaybeAll,
         }
     }
 

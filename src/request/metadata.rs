@@ -13,13 +13,10 @@ use crate::error::About;
 /// of operations with it.
 ///
 /// ```
-/// use kenar::request::{ApiKeyPermission, Metadata, ScopeKind};
-///
+/// # use kenar::request::{ApiKeyPermission, Metadata, ScopeKind};
 /// const GET_USER: Metadata = Metadata::get("user.get", "/v1/open-platform/users")
 ///     .with_permission(ApiKeyPermission::USER_RETRIEVE)
 ///     .for_user(&[ScopeKind::USER_ID, ScopeKind::USER_PHONE]);
-///
-/// assert!(GET_USER.is_idempotent());
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Metadata {

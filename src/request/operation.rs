@@ -100,20 +100,10 @@ impl<'a> PathParameters<'a> {
     }
 }
 
-macro_rules! from_arrays {
-    ($($length:literal: [$($name:ident),*],)*) => {$(
-        impl<'a> From<[&'a str; $length]> for PathParameters<'a> {
-            fn from([$($name),*]: [&'a str; $length]) -> Self {
-                let mut values = [$(Some($name)),*].into_iter();
-                Self { values: std::array::from_fn(|_| values.next().flatten()) }
-            }
-        }
-    )*};
-}
-
-from_arrays! {
-    1: [a],
-    2: [a, b],
-    3: [a, b, c],
-    4: [a, b, c, d],
+impl<'a, const N: usize> From<[&'a str; N]> for PathParameters<'a> {
+    fn from(values: [&'a str; N]) -> Self {
+        const { assert!(N <= 4, "a path has at most four parameters") };
+        let mut values = values.into_iter();
+        Self { values: std::array::from_fn(|_| values.next()) }
+    }
 }

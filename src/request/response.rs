@@ -1,24 +1,6 @@
 //! Parsing of responses, for your own [`Operation::read`](crate::request::Operation::read).
 //!
 //! The status alone does not prove a success: for unknown paths, Divar's front ends send `200` with an HTML page.
-//!
-//! ```
-//! use kenar::model::UserId;
-//! use kenar::request::response::{self, UnexpectedResponse};
-//!
-//! #[derive(serde::Deserialize)]
-//! struct Found { user_id: UserId }
-//!
-//! fn found(response: &http::Response<bytes::Bytes>) -> Result<UserId, UnexpectedResponse> {
-//!     response::json::<Found>(response).map(|found| found.user_id)
-//! }
-//!
-//! let response = http::Response::new(r#"{ "user_id": "u-1" }"#.into());
-//! assert_eq!(found(&response).unwrap(), UserId::new("u-1"));
-//!
-//! // An HTML page with status 200.
-//! assert!(found(&http::Response::new("<!doctype html>".into())).is_err());
-//! ```
 
 use std::time::{Duration, SystemTime};
 
