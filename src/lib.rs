@@ -178,6 +178,8 @@
 //! | lose no event when the process dies | [`crash`] | [`inbox`] |
 //! | stay within the app's quota | | [`quota`] |
 //! | handle errors | [`errors`](guide::errors) | [`Error`] |
+//! | try it on the real platform | [`test_app`](guide::test_app) | |
+//! | port a Python add-on | [`from_python`](guide::from_python) | |
 //! | test an add-on | [`testing`] | [`kenar-sandbox`] |
 //! | call an endpoint that the crate lacks | | [`request`] |
 //! | use another HTTP stack | | [`transport`] |
