@@ -1,4 +1,5 @@
 //! Promise: stopped sandboxes leak nothing. A single test, since it measures the whole process.
+#![cfg(target_os = "linux")]
 
 #[path = "../../kenar-tests/tests/allocation_support/live_bytes.rs"]
 mod live_bytes;
@@ -67,7 +68,6 @@ async fn held(tasks: usize) -> (usize, usize, isize) {
     (metrics.num_alive_tasks(), sockets(), LIVE_BYTES.load(Ordering::Relaxed))
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn thousand_sandboxes_leak_nothing() {
     let began = std::time::Instant::now();

@@ -33,6 +33,7 @@ fn refused(arguments: &[&str]) -> String {
 /// A sandbox started with `--json`.
 struct Running {
     child: Child,
+    #[cfg_attr(windows, expect(dead_code, reason = "kept open, and read only when a signal has stopped the child"))]
     out: BufReader<std::process::ChildStdout>,
     started: Value,
 }

@@ -2,10 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::support::{REDIRECT, TestResult, serve};
-use axum::Router;
+use crate::support::{REDIRECT, TestResult};
 use kenar::Scope;
-use kenar::model::{AppUrl, MessageContent};
+use kenar::model::MessageContent;
 use kenar::request::BaseUrls;
 use kenar_sandbox::Sandbox;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -111,8 +110,8 @@ async fn other_host_names_must_be_allowed() -> TestResult {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn add_on_host_is_called_only_if_allowed() -> TestResult {
-    let addon = serve(Router::new()).await;
-    let events = AppUrl::insecure(&addon.as_str().replace("127.0.0.1", "0.0.0.0"))?;
+    let addon = crate::support::serve(axum::Router::new()).await;
+    let events = kenar::model::AppUrl::insecure(&addon.as_str().replace("127.0.0.1", "0.0.0.0"))?;
     for (asked_for, expected) in [(false, "add-on hosts"), (true, "404")] {
         let builder = Sandbox::builder();
         let sandbox = if asked_for { builder.add_on_host("0.0.0.0") } else { builder }.start().await?;
