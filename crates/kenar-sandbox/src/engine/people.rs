@@ -13,7 +13,7 @@ use super::delivery::Delivery;
 use super::dialect::Dialect;
 use super::state::Engine;
 use super::webhooks::{OpenedFrom, Opening};
-use super::world::{Author, Between, ChatMessage};
+use super::world::{Author, Between, ChatMessage, no_app};
 
 /// The action of a pressed button.
 #[derive(Debug)]
@@ -199,10 +199,6 @@ impl Engine {
             None => Err(no_conversation(conversation)),
         }
     }
-}
-
-pub(super) fn no_app(slug: &AppSlug) -> String {
-    format!("app not found: {slug}")
 }
 
 pub(super) fn no_conversation(id: &ConversationId) -> String {

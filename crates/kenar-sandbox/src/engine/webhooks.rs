@@ -10,10 +10,9 @@ use kenar::webhook::{
 
 use super::delivery::Delivery;
 use super::journal::Exchange;
-use super::people::no_app;
 use super::state::Engine;
 use super::webhook::Webhook;
-use super::world::{App, Between, ChatMessage};
+use super::world::{App, Between, ChatMessage, no_app};
 
 /// The circumstances in which a user opens an app.
 #[derive(Debug)]

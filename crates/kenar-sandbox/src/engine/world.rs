@@ -378,3 +378,7 @@ impl World {
         Some(message)
     }
 }
+
+pub(super) fn no_app(slug: &AppSlug) -> String {
+    format!("app not found: {slug}")
+}
