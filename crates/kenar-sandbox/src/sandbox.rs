@@ -89,7 +89,7 @@ impl Sandbox {
         self.shared.platform.base_urls.api().as_str()
     }
 
-    /// The URL of the chat page. `None` if it is not [enabled](SandboxBuilder::chat_page), or without a port.
+    /// The URL of the chat page, if it is [enabled](SandboxBuilder::chat_page) and the sandbox has a port.
     #[must_use]
     pub fn chat_page_url(&self) -> Option<String> {
         self.page.as_ref().map(|_| format!("{}{}", self.url(), page::PATH))
@@ -100,7 +100,9 @@ impl Sandbox {
         App::new(Arc::clone(&self.shared), slug.into())
     }
 
-    /// The client of the app `addon`, for tests in which the app does not matter. Others use [`App::client`].
+    /// The client of the app `addon`, for tests in which the app does not matter.
+    ///
+    /// For another app, use [`App::client`].
     #[must_use]
     pub fn client(&self) -> Client {
         self.app("addon").client()

@@ -53,8 +53,8 @@ impl Pressed {
 
 /// A page in the person's browser.
 ///
-/// The browser keeps cookies and follows redirects. It runs no scripts, and loads pages from this machine only: it stops at
-/// any other URL without loading it.
+/// The browser keeps cookies and follows redirects, but runs no scripts. It loads pages from this machine and from
+/// [allowed add-on hosts](crate::SandboxBuilder::add_on_host), and stops at any other URL without loading it.
 #[derive(Clone)]
 pub struct Visit {
     shared: Arc<Shared>,

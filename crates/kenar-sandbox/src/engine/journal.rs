@@ -26,8 +26,8 @@ pub struct Exchange {
     pub direction: Direction,
     /// The operation, such as `conversation.send_message` or `webhook.event`, or `unknown`.
     ///
-    /// It is the [`name`](kenar::request::Metadata::name) of an API operation, `oauth.decide_consent`, or the name of a
-    /// [`Webhook`](crate::Webhook).
+    /// It is the [`name`](kenar::request::Metadata::name) of an API operation, the name of a [`Webhook`](crate::Webhook), or
+    /// one of the sandbox's own, such as `oauth.decide_consent`.
     pub operation: &'static str,
     /// The app that made or received the request, if known.
     pub app: Option<AppSlug>,

@@ -57,7 +57,7 @@ impl ChatPage {
                 Some(id) => self.shared.platform.media.respond(id, &parts.headers).map(Body::from),
                 None => redirect(&self.origin),
             },
-            // Local storage, which the consent page reads too, is separate for each loopback name.
+            // Web storage, which the consent page reads too, is separate for each loopback name.
             (&Method::GET, Some("")) if is_other_loopback(&parts.headers) => redirect(&self.origin),
             (&Method::GET, Some("overview")) => self.overview(asked),
             (&Method::GET, Some("messages")) => self.messages(asked),
