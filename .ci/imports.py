@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up. A module imports only from its own floor and those below (ARCHITECTURE.md).
 FLOORS = [
-    ["env", "error", "secret", "redact"],
+    ["env", "error", "secret", "redact", "shared"],
     ["request", "model"],
     ["operation", "oauth", "webhook"],
     ["transport"],

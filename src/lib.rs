@@ -294,6 +294,7 @@ pub mod quota;
 mod redact;
 pub mod request;
 pub mod secret;
+mod shared;
 #[cfg(feature = "test-util")]
 pub mod testing;
 #[cfg(feature = "tokio")]

@@ -1,6 +1,3 @@
-use std::fmt::Debug;
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use super::Client;
@@ -12,136 +9,89 @@ use crate::operation::{
     UploadMedia,
 };
 use crate::secret::AccessToken;
+use crate::shared::shared;
 
-/// The chat API of Kenar, as a trait: hold it as `Arc<dyn ChatApi>`, wrap it to count or to log, or give your tests a
-/// double. [`Client`] is the implementation that sends.
-///
-/// Each method is one [operation](crate::operation), where its permission and its scope stand. All of them fail with
-/// what [`Error`] tells apart.
-///
-/// ```
-/// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
-/// use async_trait::async_trait;
-/// use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
-/// use kenar::model::{ConversationId, MediaToken, UserId};
-/// use kenar::operation::*;
-/// use kenar::secret::AccessToken;
-///
-/// /// Counts the messages sent into conversations, and passes everything on.
-/// #[derive(Debug)]
-/// struct Counted { inner: Arc<dyn ChatApi>, sent: AtomicU64 }
-///
-/// #[async_trait]
-/// impl ChatApi for Counted {
-///     async fn send_message(
-///         &self, to: &ConversationId, message: &ConversationMessage, by: &AccessToken,
-///     ) -> Result<SendMessageResponse, Error> {
-///         self.sent.fetch_add(1, Ordering::Relaxed);
-///         self.inner.send_message(to, message, by).await
-///     }
-///     // … and so on.
-/// #   async fn get_conversation(&self, id: &ConversationId, by: &AccessToken) -> Result<GetConversationResponse, Error> { self.inner.get_conversation(id, by).await }
-/// #   async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message(to, message).await }
-/// #   async fn send_bot_message_to_user(&self, to: &UserId, message: &BotMessage, by: &AccessToken) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message_to_user(to, message, by).await }
-/// #   async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> { self.inner.upload_media(media).await }
-/// #   async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> { self.inner.subscribe(to, by).await }
-/// #   async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> { self.inner.get_user(by).await }
-/// }
-/// ```
-///
-/// For a test, `kenar::testing` has a recording fake that fails as Divar does, with the feature `test-util`.
-///
-/// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
-#[async_trait]
-pub trait ChatApi: Debug + Send + Sync {
-    /// Writes a message into a post's conversation, in the name of the user who granted the token: [`SendMessage`].
-    async fn send_message(
-        &self,
-        to: &ConversationId,
-        message: &ConversationMessage,
-        by: &AccessToken,
-    ) -> Result<SendMessageResponse, Error>;
-
-    /// Reads a conversation's text messages: [`GetConversation`].
-    async fn get_conversation(
-        &self,
-        conversation: &ConversationId,
-        by: &AccessToken,
-    ) -> Result<GetConversationResponse, Error>;
-
-    /// Writes a message of your chatbot into one of its conversations: [`SendBotMessage`].
-    async fn send_bot_message(
-        &self,
-        to: &ConversationId,
-        message: &BotMessage,
-    ) -> Result<SendBotMessageResponse, Error>;
-
-    /// Writes a message of your chatbot to the user who granted the token: [`SendBotMessageToUser`].
-    async fn send_bot_message_to_user(
-        &self,
-        to: &UserId,
-        message: &BotMessage,
-        by: &AccessToken,
-    ) -> Result<SendBotMessageResponse, Error>;
-
-    /// Uploads a medium, for a message to show: [`CreateUploadToken`], then [`UploadMedia`].
+shared! {
+    /// The chat API of Kenar, as a trait: hold it as `Arc<dyn ChatApi>`, wrap it to count or to log, or give your tests a
+    /// double. [`Client`] is the implementation that sends.
     ///
-    /// A time limit of the client holds for both together.
-    async fn upload_media(&self, media: Media) -> Result<MediaToken, Error>;
+    /// Each method is one [operation](crate::operation), where its permission and its scope stand. All of them fail with
+    /// what [`Error`] tells apart.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// use async_trait::async_trait;
+    /// use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
+    /// use kenar::model::{ConversationId, MediaToken, UserId};
+    /// use kenar::operation::*;
+    /// use kenar::secret::AccessToken;
+    ///
+    /// /// Counts the messages sent into conversations, and passes everything on.
+    /// #[derive(Debug)]
+    /// struct Counted { inner: Arc<dyn ChatApi>, sent: AtomicU64 }
+    ///
+    /// #[async_trait]
+    /// impl ChatApi for Counted {
+    ///     async fn send_message(
+    ///         &self, to: &ConversationId, message: &ConversationMessage, by: &AccessToken,
+    ///     ) -> Result<SendMessageResponse, Error> {
+    ///         self.sent.fetch_add(1, Ordering::Relaxed);
+    ///         self.inner.send_message(to, message, by).await
+    ///     }
+    ///     // … and so on.
+    /// #   async fn get_conversation(&self, id: &ConversationId, by: &AccessToken) -> Result<GetConversationResponse, Error> { self.inner.get_conversation(id, by).await }
+    /// #   async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message(to, message).await }
+    /// #   async fn send_bot_message_to_user(&self, to: &UserId, message: &BotMessage, by: &AccessToken) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message_to_user(to, message, by).await }
+    /// #   async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> { self.inner.upload_media(media).await }
+    /// #   async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> { self.inner.subscribe(to, by).await }
+    /// #   async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> { self.inner.get_user(by).await }
+    /// }
+    /// ```
+    ///
+    /// For a test, `kenar::testing` has a recording fake that fails as Divar does, with the feature `test-util`.
+    ///
+    /// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
+    pub trait ChatApi: Debug + Send + Sync {
+        /// Writes a message into a post's conversation, in the name of the user who granted the token: [`SendMessage`].
+        async fn send_message(
+            &self,
+            to: &ConversationId,
+            message: &ConversationMessage,
+            by: &AccessToken,
+        ) -> Result<SendMessageResponse, Error>;
 
-    /// Has events of a user's posts delivered to your add-on: [`Subscribe`].
-    async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error>;
+        /// Reads a conversation's text messages: [`GetConversation`].
+        async fn get_conversation(
+            &self,
+            conversation: &ConversationId,
+            by: &AccessToken,
+        ) -> Result<GetConversationResponse, Error>;
 
-    /// Asks who granted a token: [`GetUser`].
-    async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error>;
-}
+        /// Writes a message of your chatbot into one of its conversations: [`SendBotMessage`].
+        async fn send_bot_message(
+            &self,
+            to: &ConversationId,
+            message: &BotMessage,
+        ) -> Result<SendBotMessageResponse, Error>;
 
-#[async_trait]
-impl<T: ChatApi + ?Sized> ChatApi for Arc<T> {
-    async fn send_message(
-        &self,
-        to: &ConversationId,
-        message: &ConversationMessage,
-        by: &AccessToken,
-    ) -> Result<SendMessageResponse, Error> {
-        (**self).send_message(to, message, by).await
-    }
+        /// Writes a message of your chatbot to the user who granted the token: [`SendBotMessageToUser`].
+        async fn send_bot_message_to_user(
+            &self,
+            to: &UserId,
+            message: &BotMessage,
+            by: &AccessToken,
+        ) -> Result<SendBotMessageResponse, Error>;
 
-    async fn get_conversation(
-        &self,
-        conversation: &ConversationId,
-        by: &AccessToken,
-    ) -> Result<GetConversationResponse, Error> {
-        (**self).get_conversation(conversation, by).await
-    }
+        /// Uploads a medium, for a message to show: [`CreateUploadToken`], then [`UploadMedia`].
+        ///
+        /// A time limit of the client holds for both together.
+        async fn upload_media(&self, media: Media) -> Result<MediaToken, Error>;
 
-    async fn send_bot_message(
-        &self,
-        to: &ConversationId,
-        message: &BotMessage,
-    ) -> Result<SendBotMessageResponse, Error> {
-        (**self).send_bot_message(to, message).await
-    }
+        /// Has events of a user's posts delivered to your add-on: [`Subscribe`].
+        async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error>;
 
-    async fn send_bot_message_to_user(
-        &self,
-        to: &UserId,
-        message: &BotMessage,
-        by: &AccessToken,
-    ) -> Result<SendBotMessageResponse, Error> {
-        (**self).send_bot_message_to_user(to, message, by).await
-    }
-
-    async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
-        (**self).upload_media(media).await
-    }
-
-    async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {
-        (**self).subscribe(to, by).await
-    }
-
-    async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> {
-        (**self).get_user(by).await
+        /// Asks who granted a token: [`GetUser`].
+        async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error>;
     }
 }
 

@@ -1,64 +1,63 @@
 //! What an inbox needs of the place where its events are kept.
 
-use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::NewEvent;
 use crate::error::StoreError;
 use crate::model::Timestamp;
+use crate::shared::shared;
 
-/// A durable queue of events, shared by any number of processes, for an [`Inbox`](super::Inbox).
-///
-/// The crate has [`MemoryInbox`](super::MemoryInbox); `kenar-store` has SQLite and Redis. Test a store of your
-/// own with `kenar_store::conformance::check_inbox`.
-///
-/// Events of one lane form a queue. Its first event, the head, is the only one that can be claimed. A claim is a lease:
-/// until it ends, nobody else can claim the lane. Each claim gets a greater [`fence`](Ticket::fence); what is done
-/// with the ticket of an earlier claim has no effect and returns `false`. A lease that has ended keeps its ticket valid
-/// until the lane is claimed again.
-///
-/// Each method is one atomic step, and is durable when it returns. Durations are measured by the store's own clock. An
-/// error leaves open whether the step was taken: the inbox repeats it.
-#[async_trait]
-pub trait InboxStore: Debug + Send + Sync + 'static {
-    /// Appends an event to its lane, unless its key is known.
-    async fn insert(&self, event: NewEvent) -> Result<Insertion, StoreError>;
+shared! {
+    /// A durable queue of events, shared by any number of processes, for an [`Inbox`](super::Inbox).
+    ///
+    /// The crate has [`MemoryInbox`](super::MemoryInbox); `kenar-store` has SQLite and Redis. Test a store of your
+    /// own with `kenar_store::conformance::check_inbox`.
+    ///
+    /// Events of one lane form a queue. Its first event, the head, is the only one that can be claimed. A claim is a lease:
+    /// until it ends, nobody else can claim the lane. Each claim gets a greater [`fence`](Ticket::fence); what is done
+    /// with the ticket of an earlier claim has no effect and returns `false`. A lease that has ended keeps its ticket valid
+    /// until the lane is claimed again.
+    ///
+    /// Each method is one atomic step, and is durable when it returns. Durations are measured by the store's own clock. An
+    /// error leaves open whether the step was taken: the inbox repeats it.
+    pub trait InboxStore: Debug + Send + Sync + 'static {
+        /// Appends an event to its lane, unless its key is known.
+        async fn insert(&self, event: NewEvent) -> Result<Insertion, StoreError>;
 
-    /// Leases up to `limit` lanes that are free and due, the longest due first, and returns their heads.
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError>;
+        /// Leases up to `limit` lanes that are free and due, the longest due first, and returns their heads.
+        async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError>;
 
-    /// Renews a lease: it ends `lease` from now.
-    async fn extend(&self, ticket: &Ticket, lease: Duration) -> Result<bool, StoreError>;
+        /// Renews a lease: it ends `lease` from now.
+        async fn extend(&self, ticket: &Ticket, lease: Duration) -> Result<bool, StoreError>;
 
-    /// Removes a handled event from its lane, body and all, and frees the lane. A key without a
-    /// [lifetime](NewEvent::key_lifetime) of its own is known for `remember` from now.
-    async fn complete(&self, ticket: &Ticket, remember: Duration) -> Result<bool, StoreError>;
+        /// Removes a handled event from its lane, body and all, and frees the lane. A key without a
+        /// [lifetime](NewEvent::key_lifetime) of its own is known for `remember` from now.
+        async fn complete(&self, ticket: &Ticket, remember: Duration) -> Result<bool, StoreError>;
 
-    /// Frees the lane and makes its head due after `delay`. `reason` says why it was not handled.
-    async fn postpone(&self, ticket: &Ticket, delay: Duration, reason: &str) -> Result<bool, StoreError>;
+        /// Frees the lane and makes its head due after `delay`. `reason` says why it was not handled.
+        async fn postpone(&self, ticket: &Ticket, delay: Duration, reason: &str) -> Result<bool, StoreError>;
 
-    /// Moves the head of the lane to the dead letters and frees the lane. Its key remains known.
-    async fn bury(&self, ticket: &Ticket, reason: &str) -> Result<bool, StoreError>;
+        /// Moves the head of the lane to the dead letters and frees the lane. Its key remains known.
+        async fn bury(&self, ticket: &Ticket, reason: &str) -> Result<bool, StoreError>;
 
-    /// Lists the dead letters in the order in which they died, from the one after `after`.
-    async fn dead_letters(&self, after: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
+        /// Lists the dead letters in the order in which they died, from the one after `after`.
+        async fn dead_letters(&self, after: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, StoreError>;
 
-    /// Moves a dead letter back into its lane, with no attempts counted: behind the head, if there is one.
-    async fn revive(&self, id: &str) -> Result<bool, StoreError>;
+        /// Moves a dead letter back into its lane, with no attempts counted: behind the head, if there is one.
+        async fn revive(&self, id: &str) -> Result<bool, StoreError>;
 
-    /// Deletes a dead letter; its key is then known for `remember`.
-    async fn discard(&self, id: &str, remember: Duration) -> Result<bool, StoreError>;
+        /// Deletes a dead letter; its key is then known for `remember`.
+        async fn discard(&self, id: &str, remember: Duration) -> Result<bool, StoreError>;
 
-    /// Forgets keys whose time is over, and shortens what is due or leased for longer than `longest` from now: a clock
-    /// was set back. Called once a minute or so.
-    async fn sweep(&self, longest: Duration) -> Result<(), StoreError>;
+        /// Forgets keys whose time is over, and shortens what is due or leased for longer than `longest` from now: a clock
+        /// was set back. Called once a minute or so.
+        async fn sweep(&self, longest: Duration) -> Result<(), StoreError>;
 
-    /// Counts what is stored.
-    async fn counts(&self) -> Result<InboxCounts, StoreError>;
+        /// Counts what is stored.
+        async fn counts(&self) -> Result<InboxCounts, StoreError>;
+    }
 }
 
 /// What came of an insertion.
@@ -156,52 +155,5 @@ impl InboxCounts {
     #[must_use]
     pub fn new(pending: u64, dead_letters: u64) -> Self {
         Self { pending, dead_letters }
-    }
-}
-
-#[async_trait]
-impl<S: InboxStore + ?Sized> InboxStore for Arc<S> {
-    async fn insert(&self, event: NewEvent) -> Result<Insertion, StoreError> {
-        (**self).insert(event).await
-    }
-
-    async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError> {
-        (**self).claim(limit, lease).await
-    }
-
-    async fn extend(&self, ticket: &Ticket, lease: Duration) -> Result<bool, StoreError> {
-        (**self).extend(ticket, lease).await
-    }
-
-    async fn complete(&self, ticket: &Ticket, remember: Duration) -> Result<bool, StoreError> {
-        (**self).complete(ticket, remember).await
-    }
-
-    async fn postpone(&self, ticket: &Ticket, delay: Duration, reason: &str) -> Result<bool, StoreError> {
-        (**self).postpone(ticket, delay, reason).await
-    }
-
-    async fn bury(&self, ticket: &Ticket, reason: &str) -> Result<bool, StoreError> {
-        (**self).bury(ticket, reason).await
-    }
-
-    async fn dead_letters(&self, after: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        (**self).dead_letters(after, limit).await
-    }
-
-    async fn revive(&self, id: &str) -> Result<bool, StoreError> {
-        (**self).revive(id).await
-    }
-
-    async fn discard(&self, id: &str, remember: Duration) -> Result<bool, StoreError> {
-        (**self).discard(id, remember).await
-    }
-
-    async fn sweep(&self, longest: Duration) -> Result<(), StoreError> {
-        (**self).sweep(longest).await
-    }
-
-    async fn counts(&self) -> Result<InboxCounts, StoreError> {
-        (**self).counts().await
     }
 }

@@ -1,67 +1,67 @@
 //! What permissions need of the place where they are kept.
 
 use std::fmt;
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretSlice};
 
 use crate::error::StoreError;
 use crate::model::Timestamp;
+use crate::shared::shared;
 
-/// A durable map from keys to permissions, shared by any number of processes, for [`Permissions`](super::Permissions).
-///
-/// The crate has [`MemoryPermissions`](super::MemoryPermissions); `kenar-store` has SQLite and Redis. Test a store
-/// of your own with `kenar_store::conformance::check_permissions`.
-///
-/// Each method is one atomic step, and is durable when it returns. An error leaves open whether the step was taken: it is
-/// repeated with the same arguments, and the step is then not taken twice. Stores need no clock: who waits for somebody
-/// else's lease measures the time and then names the lease that it [breaks](Self::lease). Values are opaque.
-///
-/// [`Permissions`](super::Permissions) bounds every call by
-/// [a time limit](super::PermissionsBuilder::store_time_limit) and drops it then.
-#[async_trait]
-pub trait PermissionStore: Debug + Send + Sync + 'static {
-    /// Reads a permission; `None` if there is none.
-    async fn read(&self, key: &str) -> Result<Option<PermissionRecord>, StoreError>;
-
-    /// Stores a permission in place of any other, and ends the lease of that.
+shared! {
+    /// A durable map from keys to permissions, shared by any number of processes, for [`Permissions`](super::Permissions).
     ///
-    /// Does nothing if the stored permission has the same `grant`: the step was taken before, and the tokens may have been
-    /// refreshed since.
-    async fn grant(&self, key: &str, grant: Stamp, value: PermissionValue) -> Result<(), StoreError>;
+    /// The crate has [`MemoryPermissions`](super::MemoryPermissions); `kenar-store` has SQLite and Redis. Test a store
+    /// of your own with `kenar_store::conformance::check_permissions`.
+    ///
+    /// Each method is one atomic step, and is durable when it returns. An error leaves open whether the step was taken: it is
+    /// repeated with the same arguments, and the step is then not taken twice. Stores need no clock: who waits for somebody
+    /// else's lease measures the time and then names the lease that it [breaks](Self::lease). Values are opaque.
+    ///
+    /// [`Permissions`](super::Permissions) bounds every call by
+    /// [a time limit](super::PermissionsBuilder::store_time_limit) and drops it then.
+    pub trait PermissionStore: Debug + Send + Sync + 'static {
+        /// Reads a permission; `None` if there is none.
+        async fn read(&self, key: &str) -> Result<Option<PermissionRecord>, StoreError>;
 
-    /// Takes the lease of a permission if it is free, is `lease` already, or is `broken`. Returns the permission as it
-    /// is then: who finds `lease` in it has the lease.
-    async fn lease(
-        &self,
-        key: &str,
-        lease: Stamp,
-        broken: Option<Stamp>,
-    ) -> Result<Option<PermissionRecord>, StoreError>;
+        /// Stores a permission in place of any other, and ends the lease of that.
+        ///
+        /// Does nothing if the stored permission has the same `grant`: the step was taken before, and the tokens may have been
+        /// refreshed since.
+        async fn grant(&self, key: &str, grant: Stamp, value: PermissionValue) -> Result<(), StoreError>;
 
-    /// Replaces the value of a permission whose lease is still `lease`, and returns `true`; else `false`. Ends the lease
-    /// unless `keep_lease`. The grant remains.
-    async fn replace(
-        &self,
-        key: &str,
-        lease: Stamp,
-        value: PermissionValue,
-        keep_lease: bool,
-    ) -> Result<bool, StoreError>;
+        /// Takes the lease of a permission if it is free, is `lease` already, or is `broken`. Returns the permission as it
+        /// is then: who finds `lease` in it has the lease.
+        async fn lease(
+            &self,
+            key: &str,
+            lease: Stamp,
+            broken: Option<Stamp>,
+        ) -> Result<Option<PermissionRecord>, StoreError>;
 
-    /// Ends a lease that is still `lease`.
-    async fn release(&self, key: &str, lease: Stamp) -> Result<(), StoreError>;
+        /// Replaces the value of a permission whose lease is still `lease`, and returns `true`; else `false`. Ends the lease
+        /// unless `keep_lease`. The grant remains.
+        async fn replace(
+            &self,
+            key: &str,
+            lease: Stamp,
+            value: PermissionValue,
+            keep_lease: bool,
+        ) -> Result<bool, StoreError>;
 
-    /// Deletes a permission; `true` if there was one.
-    async fn delete(&self, key: &str) -> Result<bool, StoreError>;
+        /// Ends a lease that is still `lease`.
+        async fn release(&self, key: &str, lease: Stamp) -> Result<(), StoreError>;
 
-    /// Lists up to `limit` permissions in the order of their expiry, then key, from the one after `after`.
-    async fn list(&self, after: Option<&ListedPermission>, limit: usize) -> Result<Vec<ListedPermission>, StoreError>;
+        /// Deletes a permission; `true` if there was one.
+        async fn delete(&self, key: &str) -> Result<bool, StoreError>;
 
-    /// Lists the keys of up to `limit` permissions that are leased, in any order.
-    async fn leased(&self, limit: usize) -> Result<Vec<String>, StoreError>;
+        /// Lists up to `limit` permissions in the order of their expiry, then key, from the one after `after`.
+        async fn list(&self, after: Option<&ListedPermission>, limit: usize) -> Result<Vec<ListedPermission>, StoreError>;
+
+        /// Lists the keys of up to `limit` permissions that are leased, in any order.
+        async fn leased(&self, limit: usize) -> Result<Vec<String>, StoreError>;
+    }
 }
 
 /// A random number that names a grant or a lease.
@@ -197,51 +197,5 @@ impl ListedPermission {
     #[must_use]
     pub fn new(key: impl Into<String>, expires_at: Timestamp) -> Self {
         Self { expires_at, key: key.into() }
-    }
-}
-
-#[async_trait]
-impl<S: PermissionStore + ?Sized> PermissionStore for Arc<S> {
-    async fn read(&self, key: &str) -> Result<Option<PermissionRecord>, StoreError> {
-        (**self).read(key).await
-    }
-
-    async fn grant(&self, key: &str, grant: Stamp, value: PermissionValue) -> Result<(), StoreError> {
-        (**self).grant(key, grant, value).await
-    }
-
-    async fn lease(
-        &self,
-        key: &str,
-        lease: Stamp,
-        broken: Option<Stamp>,
-    ) -> Result<Option<PermissionRecord>, StoreError> {
-        (**self).lease(key, lease, broken).await
-    }
-
-    async fn replace(
-        &self,
-        key: &str,
-        lease: Stamp,
-        value: PermissionValue,
-        keep_lease: bool,
-    ) -> Result<bool, StoreError> {
-        (**self).replace(key, lease, value, keep_lease).await
-    }
-
-    async fn release(&self, key: &str, lease: Stamp) -> Result<(), StoreError> {
-        (**self).release(key, lease).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<bool, StoreError> {
-        (**self).delete(key).await
-    }
-
-    async fn list(&self, after: Option<&ListedPermission>, limit: usize) -> Result<Vec<ListedPermission>, StoreError> {
-        (**self).list(after, limit).await
-    }
-
-    async fn leased(&self, limit: usize) -> Result<Vec<String>, StoreError> {
-        (**self).leased(limit).await
     }
 }
