@@ -11,7 +11,7 @@ use crate::request::{BaseUrl, BaseUrls};
 use crate::secret::{ApiKey, is_of_sandbox};
 use crate::transport::HttpTransport;
 
-/// Sets up a [`Client`].
+/// A builder of a [`Client`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,22 +40,22 @@ pub struct ClientBuilder {
     time_limit: Option<Duration>,
 }
 
-/// Why a client could not be set up.
+/// The error for a client that cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientSetupError {
-    /// No transport was given, and the crate was built without the feature `hyper`, which the features for TLS turn on.
-    #[error("no transport: give one, or build with the feature `rustls`")]
+    /// No transport was set, and the feature `hyper`, which the TLS features enable, is off.
+    #[error("no transport: set one, or enable the feature `rustls`")]
     NoTransport,
-    /// The crate's own transport could not be set up.
-    #[error("the transport cannot be set up")]
+    /// The default transport cannot be set up.
+    #[error("cannot set up the transport")]
     Transport(#[source] BoxError),
     /// The API key cannot be sent in a header.
-    #[error("the API key cannot be sent in a header")]
+    #[error("invalid API key: it cannot be sent in a header")]
     ApiKey,
-    /// The API key is one of `kenar-sandbox`, and the base URL is Divar's own.
+    /// The API key is from `kenar-sandbox`, and the base URL is Divar's.
     #[error(
-        "the API key is one of kenar-sandbox and unknown to Divar: set the sandbox's base URL, or the key from Kenar's panel"
+        "invalid API key: Divar does not know kenar-sandbox's keys; set the sandbox's base URL or use a key from the panel"
     )]
     SandboxKey,
 }
@@ -73,12 +73,11 @@ impl ClientBuilder {
         }
     }
 
-    /// Takes the API key from the variable `KENAR_API_KEY`, and a sandbox to call in place of Divar from
-    /// `KENAR_SANDBOX_URL`, if it is set.
+    /// Reads the API key from `KENAR_API_KEY` and, if it is set, the base URL of a sandbox from `KENAR_SANDBOX_URL`.
     ///
     /// # Errors
     ///
-    /// [`EnvError`], if a variable is not set or cannot be used.
+    /// [`EnvError`] if a variable is missing or invalid.
     pub fn from_env() -> Result<Self, EnvError> {
         let builder = Self::new(env::required("KENAR_API_KEY")?);
         let sandbox = env::optional::<BaseUrl>("KENAR_SANDBOX_URL")?;
@@ -88,56 +87,55 @@ impl ClientBuilder {
         })
     }
 
-    /// Sends to other hosts than Divar's: a sandbox, or a gateway of yours.
+    /// Sets other base URLs than Divar's: those of a sandbox or your gateway.
     pub fn base_urls(mut self, base_urls: BaseUrls) -> Self {
         self.base_urls = base_urls;
         self
     }
 
-    /// Sends over another HTTP stack than hyper.
+    /// Sets another transport than the default one over hyper.
     pub fn transport(mut self, transport: impl HttpTransport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Waits by another timer than tokio's.
+    /// Sets another timer than tokio's.
     ///
-    /// Without the feature `tokio` and without a timer, a client cannot wait: it makes one attempt, with no time limit
-    /// but the transport's own.
+    /// Without a timer and without the feature `tokio`, a client makes one attempt and has no time limit but the
+    /// transport's.
     pub fn timer(mut self, timer: impl Timer) -> Self {
         self.timer = Some(Arc::new(timer));
         self
     }
 
-    /// Tells the time by another clock than the system's, as a test does: when the tokens of an
-    /// [`OAuthClient`](super::OAuthClient) expire is counted by it.
+    /// Sets another clock than the system's, for tests. The expiry of tokens is counted by it.
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);
         self
     }
 
-    /// The time limit of a whole call, attempts and pauses together: by default 1.5 seconds, and
+    /// Limits a whole call, with its attempts and pauses: 1.5 seconds by default, and
     /// [120 seconds](crate::request::Operation::time_limit) for an upload.
     ///
-    /// A limit that you set holds for every call, uploads included. [`Client::with_time_limit`] gives a client with
-    /// another one, for a single call or a part of the program.
+    /// A limit that you set applies to every call, uploads included. [`Client::with_time_limit`] sets another for a
+    /// single call.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
     }
 
-    /// How often and when to try again.
+    /// Sets the retries.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The client.
+    /// Creates the client.
     ///
     /// # Errors
     ///
-    /// [`ClientSetupError`], if there is no transport; if TLS or the proxy of the environment cannot be set up and one
-    /// of the base URLs is `https`; or if the API key is one of the sandbox and the base URLs are Divar's.
+    /// [`ClientSetupError`] for each of its reasons. TLS and the environment's proxy are set up only if one of the base
+    /// URLs is `https`.
     pub fn build(self) -> Result<Client, ClientSetupError> {
         if self.base_urls.api().is_divars() && is_of_sandbox(self.api_key.expose_secret()) {
             return Err(ClientSetupError::SandboxKey);

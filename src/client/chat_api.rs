@@ -12,11 +12,10 @@ use crate::secret::AccessToken;
 use crate::shared::shared;
 
 shared! {
-    /// The chat API of Kenar, as a trait: hold it as `Arc<dyn ChatApi>`, wrap it to count or to log, or give your tests a
-    /// double. [`Client`] is the implementation that sends.
+    /// Kenar's chat API. [`Client`] implements it; your tests and wrappers can, too.
     ///
-    /// Each method is one [operation](crate::operation), where its permission and its scope stand. All of them fail with
-    /// what [`Error`] tells apart.
+    /// Hold it as `Arc<dyn ChatApi>`. Each method is one [operation](crate::operation), whose page states its permission
+    /// and scope.
     ///
     /// ```
     /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -26,7 +25,7 @@ shared! {
     /// use kenar::operation::*;
     /// use kenar::secret::AccessToken;
     ///
-    /// /// Counts the messages sent into conversations, and passes everything on.
+    /// /// Counts the messages sent into conversations.
     /// #[derive(Debug)]
     /// struct Counted { inner: Arc<dyn ChatApi>, sent: AtomicU64 }
     ///
@@ -48,11 +47,11 @@ shared! {
     /// }
     /// ```
     ///
-    /// For a test, `kenar::testing` has a recording fake that fails as Divar does, with the feature `test-util`.
+    /// For tests, `kenar::testing` (feature `test-util`) has a recording fake that fails as Divar does.
     ///
-    /// Methods that later versions add have a default body, so that an implementation of yours goes on compiling.
+    /// Methods added in later versions will have a default body, so that your implementation still compiles.
     pub trait ChatApi: Debug + Send + Sync {
-        /// Writes a message into a post's conversation, in the name of the user who granted the token: [`SendMessage`].
+        /// Sends a message into a post's conversation for the user who granted the token: [`SendMessage`].
         async fn send_message(
             &self,
             to: &ConversationId,
@@ -60,21 +59,21 @@ shared! {
             by: &AccessToken,
         ) -> Result<SendMessageResponse, Error>;
 
-        /// Reads a conversation's text messages: [`GetConversation`].
+        /// Returns a conversation's text messages: [`GetConversation`].
         async fn get_conversation(
             &self,
             conversation: &ConversationId,
             by: &AccessToken,
         ) -> Result<GetConversationResponse, Error>;
 
-        /// Writes a message of your chatbot into one of its conversations: [`SendBotMessage`].
+        /// Sends a message of your chatbot into one of its conversations: [`SendBotMessage`].
         async fn send_bot_message(
             &self,
             to: &ConversationId,
             message: &BotMessage,
         ) -> Result<SendBotMessageResponse, Error>;
 
-        /// Writes a message of your chatbot to the user who granted the token: [`SendBotMessageToUser`].
+        /// Sends a message of your chatbot to the user who granted the token: [`SendBotMessageToUser`].
         async fn send_bot_message_to_user(
             &self,
             to: &UserId,
@@ -82,15 +81,15 @@ shared! {
             by: &AccessToken,
         ) -> Result<SendBotMessageResponse, Error>;
 
-        /// Uploads a medium, for a message to show: [`CreateUploadToken`], then [`UploadMedia`].
+        /// Uploads a medium to send in messages: [`CreateUploadToken`], then [`UploadMedia`].
         ///
-        /// A time limit of the client holds for both together.
+        /// A time limit set on the client applies to both together.
         async fn upload_media(&self, media: Media) -> Result<MediaToken, Error>;
 
-        /// Has events of a user's posts delivered to your add-on: [`Subscribe`].
+        /// Subscribes your add-on to events of a user's posts: [`Subscribe`].
         async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error>;
 
-        /// Asks who granted a token: [`GetUser`].
+        /// Returns the user who granted a token: [`GetUser`].
         async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error>;
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::model::Timestamp;
 
-/// What tells the time of day: the system's clock, or that of a test.
+/// A source of the time of day: the system's clock, or a test's.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -18,7 +18,7 @@ impl Clock {
 }
 
 impl Default for Clock {
-    /// The system's.
+    /// The system's clock.
     fn default() -> Self {
         Self::new(Timestamp::now)
     }

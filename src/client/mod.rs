@@ -1,4 +1,4 @@
-//! The client: sends operations over a transport, with retries, time limits and redaction.
+//! A client that sends operations over a transport, with retries, time limits and redaction.
 //!
 //! # Traces
 //!
@@ -57,8 +57,7 @@ pub use timer::TokioTimer;
 
 /// A client of Kenar's API. Cheap to clone; the clones share their connections.
 ///
-/// Its calls are the methods of [`ChatApi`], so that code can be written against `Arc<dyn ChatApi>` and given a double
-/// or a wrapper; [`execute`](Self::execute) runs any other [`Operation`].
+/// Its calls are the methods of the trait [`ChatApi`]. [`execute`](Self::execute) sends any other [`Operation`].
 ///
 /// ```
 /// use kenar::Client;
@@ -69,7 +68,7 @@ pub use timer::TokioTimer;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # Time and repetition
+/// # Time limits and retries
 ///
 /// Divar may suspend an add-on whose 99th-percentile response time exceeds 2 seconds. So a call is limited to
 /// 1.5 seconds, attempts and pauses included; see [`ClientBuilder::time_limit`].
@@ -79,41 +78,38 @@ pub use timer::TokioTimer;
 /// | in a handler that must respond within 2 s | 1.5 s (the default) | 5 s (the default) |
 /// | in a handler, as one of two calls | 0.75 s each | the default |
 /// | in a background job | 10 to 30 s | the default |
-/// | in a background job behind a poor line or a slow proxy | 60 s | 15 s |
+/// | in a background job over a poor line or a slow proxy | 60 s | 15 s |
 /// | an upload | 120 s (its default) | the default |
 ///
-/// An attempt never waits longer for a connection than three quarters of the call's remaining time, so that another
-/// one can follow. With 1.5 s, that is enough for a new connection where a round trip takes up to 250 ms (a name
-/// look-up, TCP, TLS 1.2 and the request take five), and for falling back from IPv6 to IPv4 up to 200 ms. With 10 s,
-/// it is enough up to 1 s.
+/// An attempt waits for a connection for at most three quarters of the call's remaining time, so that another one can
+/// follow. A limit of 1.5 s is enough for a new connection with round trips of up to 250 ms (a name look-up, TCP, TLS
+/// 1.2 and the request take five), or 200 ms with a fallback from IPv6 to IPv4. A limit of 10 s is enough up to 1 s.
 ///
 /// Messages carry no idempotency key, so a request that Divar may have processed is never resent:
 ///
 /// | failure | read, refresh | send, subscribe, upload |
 /// |---|---|---|
-/// | no connection, or no request begun | again | again |
-/// | 429 | again, after `Retry-After` or a pause | again, after `Retry-After` or a pause |
-/// | 5xx | again, after `Retry-After` or a pause | reported |
-/// | timed out, connection lost | again | reported; again if the body was still being sent |
+/// | cannot connect, or no request begun | retried | retried |
+/// | 429 | retried after `Retry-After` or a pause | retried after `Retry-After` or a pause |
+/// | 5xx | retried after `Retry-After` or a pause | reported |
+/// | timed out, connection lost | retried | reported; retried if the body was still being sent |
 /// | anything else | reported | reported |
 ///
-/// A medium from a reader or a stream can be read only once, so its upload is not repeated at all; one from memory or from
-/// a file is. [`Error::may_have_been_processed`] tells whether a failed call may have been processed.
+/// An upload from a reader or a stream is never retried, because it can be read only once.
+/// [`Error::may_have_been_processed`] tells whether Divar may have processed a failed call.
 ///
 /// # Several runtimes
 ///
-/// A connection belongs to the tokio runtime that it was made on. Connections whose runtime was shut down are not used
-/// again. While another runtime exists but does not run, such as a `current_thread` runtime outside `block_on`, its
-/// idle connections look usable: a call that is given one ends as [`ErrorKind::Connect`] or connects again, and nothing
-/// is sent twice. A runtime that is shut down during a call loses it ([`ErrorKind::Interrupted`]). So give each
-/// runtime that comes and goes a client of its own.
+/// A connection belongs to the tokio runtime that made it, and is not reused once that runtime is shut down. The idle
+/// connections of a runtime that exists but does not run, such as a `current_thread` runtime outside `block_on`, look
+/// usable. A call that gets one fails with [`ErrorKind::Connect`] or connects again; nothing is sent twice. A call during
+/// which its runtime is shut down fails with [`ErrorKind::Interrupted`]. Give each short-lived runtime its own client.
 ///
-/// # Dropping a call
+/// # Cancellation
 ///
-/// A call that is dropped before it is ready stops where it is: what was sent may be processed all the same, and nobody
-/// is told. Web frameworks drop a handler when the browser goes away. So run what must not be lost in a task of its own
-/// (`tokio::spawn(…).await`): an exchange, whose code works once, a refresh, whose new tokens are the only ones
-/// (`tokens::Permissions` does so itself), and a message that you keep account of.
+/// Dropping a call's future cancels it, but Divar may still process what was sent. Web frameworks drop a handler when the
+/// browser disconnects. Run what must not be lost in its own task (`tokio::spawn(…).await`): a code exchange, since the
+/// code works once; a refresh, unless `tokens::Permissions` does it; a message that you keep a record of.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -127,46 +123,47 @@ struct Inner {
     api_key_header: HeaderValue,
     user_agent: HeaderValue,
     retry: Retry,
-    /// The limit that the caller set.
+    /// Set by the caller.
     time_limit: Option<Duration>,
 }
 
-/// Of a call without a limit of its own.
+/// The default of operations without their own time limit.
 const TIME_LIMIT: Duration = Duration::from_millis(1500);
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Client {
-    /// A client of the platform, over hyper, with the usual settings.
+    /// Creates a client over hyper with the default settings.
     ///
     /// # Errors
     ///
-    /// Where the HTTP stack cannot be set up.
+    /// If the HTTP stack cannot be set up.
     #[cfg(feature = "hyper")]
     pub fn new(api_key: ApiKey) -> Result<Self, ClientSetupError> {
         Self::builder(api_key).build()
     }
 
-    /// A client as the [environment](crate::env) describes it: by `KENAR_API_KEY`, and `KENAR_SANDBOX_URL` if it is set.
+    /// Creates a client from the [environment](crate::env): `KENAR_API_KEY` and, if it is set, `KENAR_SANDBOX_URL`.
     ///
     /// # Errors
     ///
-    /// [`EnvError`], if a variable is not set or cannot be used, or the HTTP stack cannot be set up.
+    /// [`EnvError`] if a variable is missing or invalid, or the HTTP stack cannot be set up.
     #[cfg(feature = "hyper")]
     pub fn from_env() -> Result<Self, EnvError> {
         ClientBuilder::from_env()?.build().map_err(|error| EnvError::Setup(error.into()))
     }
 
-    /// Sets a client up.
+    /// Returns a builder for other settings.
+    #[doc(alias = "X-API-Key")]
     pub fn builder(api_key: ApiKey) -> ClientBuilder {
         ClientBuilder::new(api_key)
     }
 
-    /// Runs an operation: one of the crate's, or one of yours for an endpoint that the crate lacks.
+    /// Sends an operation: one of the crate's, or your own for an endpoint that the crate lacks.
     ///
     /// # Errors
     ///
-    /// Whatever went wrong, after the attempts that were safe to make.
+    /// The failure of the last attempt that was safe to make.
     pub async fn execute<O: Operation>(&self, operation: &O) -> Result<O::Response, Error> {
         let credential = operation.credential();
         let call = retry::Call {
@@ -187,9 +184,9 @@ impl Client {
         outcome.map_err(|error| self.redacted(error, operation, credential)).inspect_err(|error| span.failed(error))
     }
 
-    /// The same client with another time limit, over the same connections. It holds for uploads as well.
+    /// Returns a client with another time limit, uploads included, over the same connections.
     ///
-    /// Where a handler makes several calls, give each what is left of the handler's time.
+    /// If a handler makes several calls, give each the handler's remaining time.
     #[must_use]
     pub fn with_time_limit(&self, limit: Duration) -> Self {
         let mut inner = Inner::clone(&self.0);
@@ -201,7 +198,7 @@ impl Client {
         self.0.timer.as_deref().map(Timer::now)
     }
 
-    /// A client with what is left of this one's time limit, where it has one.
+    /// A client with the rest of this one's time limit.
     fn with_limit_since(&self, begun: Option<Instant>) -> Self {
         match (self.0.time_limit, self.instant(), begun) {
             (Some(limit), Some(now), Some(begun)) => {
@@ -211,7 +208,7 @@ impl Client {
         }
     }
 
-    /// Where its calls go.
+    /// The base URLs of its requests.
     #[must_use]
     pub fn base_urls(&self) -> &BaseUrls {
         &self.0.base_urls
@@ -230,10 +227,10 @@ impl Client {
         let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::METADATA.name(), why);
         let mut request = operation.request(&self.0.base_urls)?;
         if !self.0.base_urls.include(request.uri()) {
-            return Err(invalid("the request would take a secret to a host that is not one of the client's"));
+            return Err(invalid("the URL is not below one of the client's base URLs, so no secret is sent to it"));
         }
         if goes_to_divar(request.uri()) && self.secrets(operation, credential).into_iter().any(is_of_sandbox) {
-            return Err(invalid("a key or token of kenar-sandbox is unknown to Divar: set the sandbox's base URL"));
+            return Err(invalid("a key or token of kenar-sandbox cannot be used at Divar: set the sandbox's base URL"));
         }
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, self.0.user_agent.clone());
@@ -248,7 +245,7 @@ impl Client {
         Ok(request)
     }
 
-    /// What a call may tell nobody but the host that it goes to.
+    /// The secrets that only the host of the request may see.
     fn secrets<'a, O: Operation>(&'a self, operation: &'a O, credential: Credential<'a>) -> Vec<&'a str> {
         let mut secrets = operation.content_secrets();
         secrets.push(self.0.api_key.expose_secret());

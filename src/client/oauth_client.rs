@@ -6,7 +6,7 @@ use crate::oauth::{Callback, CallbackError, OAuthApp, OAuthState, PermissionUrl,
 use crate::request::Operation as _;
 use crate::secret::AuthorizationCode;
 
-/// The whole OAuth flow of your app: an [`OAuthApp`], and a [`Client`] that sends. Made by [`Client::oauth`].
+/// Your app's OAuth flow: an [`OAuthApp`] with a [`Client`]. Created by [`Client::oauth`].
 ///
 /// ```no_run
 /// # use kenar::{OAuthClient, Scope};
@@ -19,11 +19,11 @@ use crate::secret::AuthorizationCode;
 /// keep_with_the_visit(state_to_keep);
 /// redirect(url.as_str());
 ///
-/// // … and when the user is back at the redirect URI:
+/// // When the user is back at the redirect URI:
 /// if let Callback::Granted(code) = oauth.callback(query, &state)? {
 ///     let tokens = oauth.exchange(code).await?;
 ///     assert!(tokens.grants(&Scope::conversation_send_message(&conversation)));
-///     store(tokens.expose_for_storage()); // or grant them to `permissions`, which keeps them good
+///     store(tokens.expose_for_storage()); // or `permissions.grant(…)`, which also refreshes them
 /// }
 /// # Ok(()) }
 /// ```
@@ -34,7 +34,7 @@ pub struct OAuthClient {
 }
 
 impl Client {
-    /// The OAuth flow of an app, over this client's connections, hosts and time limits.
+    /// Returns the OAuth flow of an app over this client's connections, hosts and time limits.
     #[must_use]
     pub fn oauth(&self, app: OAuthApp) -> OAuthClient {
         OAuthClient { app, client: self.clone() }
@@ -42,14 +42,17 @@ impl Client {
 }
 
 impl OAuthClient {
-    /// Where to send the user to be asked for permission, and the state to check the answer with:
-    /// [`OAuthApp::permission_url`] for the client's hosts.
+    /// Returns the URL of the consent page, and the state to check the callback with.
+    ///
+    /// See [`OAuthApp::permission_url`].
+    #[doc(alias = "authorize")]
     pub fn permission_url<S: Borrow<Scope>>(&self, scopes: impl IntoIterator<Item = S>) -> (PermissionUrl, OAuthState) {
         self.app.permission_url(self.client.base_urls(), scopes)
     }
 
-    /// Where to send the user with a state of your own, such as the one that the visit has already: a form that is sent
-    /// twice then leads to one answer.
+    /// Returns the URL of the consent page with your own state, such as one that the user's visit already has.
+    ///
+    /// A form that is submitted twice then leads to one callback.
     #[must_use]
     pub fn permission_url_with_state<S: Borrow<Scope>>(
         &self,
@@ -59,33 +62,35 @@ impl OAuthClient {
         self.app.permission_request(scopes, state).url(self.client.base_urls())
     }
 
-    /// Reads the query with which a user came back, or the URL that it is in: [`OAuthApp::callback`].
+    /// Reads the callback's query or URL: [`OAuthApp::callback`].
     ///
     /// # Errors
     ///
-    /// [`CallbackError`], where the query cannot be believed or used.
+    /// [`CallbackError`] if the query is forged or malformed.
     pub fn callback(&self, query: impl AsRef<str>, state: &OAuthState) -> Result<Callback, CallbackError> {
         self.app.callback(query, state)
     }
 
-    /// Makes tokens of a code, which works once. Run it in a task of its own: a handler that is dropped in the middle
-    /// leaves the code used up and the tokens lost.
+    /// Exchanges an authorization code, which works once, for tokens.
+    ///
+    /// Run it in its own task: a handler that is dropped meanwhile loses the tokens, and the code is used up.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid_grant`] where the code is used up, too old, or was asked for with another redirect URI.
+    /// [`Error::is_invalid_grant`] if the code was used, is too old, or was requested with another redirect URI.
     pub async fn exchange(&self, code: AuthorizationCode) -> Result<TokenSet, Error> {
         self.client.execute(&self.app.exchange_request(code, self.client.now())).await
     }
 
-    /// Makes new tokens of old ones; [`TokenSet`] says what to mind. A refresh that fails is safe to try again within
-    /// two minutes, and is tried again by itself where the time allows. Run it in a task of its own: a handler that is
-    /// dropped in the middle loses the new tokens. With the feature `tokio`, `permissions` does all of this for you.
+    /// Exchanges the refresh token for new tokens; see [`TokenSet`].
+    ///
+    /// A failed refresh is safe to repeat within two minutes, and is retried within the time limit. Run it in its own
+    /// task: a handler that is dropped meanwhile loses the new tokens. `permissions` (feature `tokio`) does all of this.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid_grant`] where the refresh token is too old, replaced or taken back;
-    /// [`ErrorKind::InvalidRequest`] where there is none in the set.
+    /// [`Error::is_invalid_grant`] if the refresh token is too old, replaced or revoked; [`ErrorKind::InvalidRequest`]
+    /// if the set has none.
     pub async fn refresh(&self, tokens: &TokenSet) -> Result<TokenSet, Error> {
         let refresh = self
             .app
@@ -94,13 +99,11 @@ impl OAuthClient {
         self.client.execute(&refresh).await
     }
 
-    /// The client that sends.
     #[cfg(feature = "tokio")]
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The same flow with another time limit for each call.
     #[cfg(feature = "tokio")]
     pub(crate) fn with_time_limit(&self, limit: std::time::Duration) -> Self {
         Self { app: self.app.clone(), client: self.client.with_time_limit(limit) }

@@ -11,14 +11,14 @@ use crate::error::{Attempts, Error, ErrorKind};
 use crate::request::{Body, Context, response};
 use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 
-/// How often and when a call is tried again, where that is safe.
+/// The number and timing of the attempts of a call that is [safe to retry](super::Client#time-limits-and-retries).
 ///
-/// The pause before an attempt is `Retry-After`, where Divar sent one, else one that doubles from attempt to attempt and
-/// is cut by up to half at random, so that clients that failed together do not come back together. An attempt that
-/// would have less than 150 ms, or an eighth of a shorter time limit, is not made.
+/// The pause before an attempt is Divar's `Retry-After`, or else doubles with each attempt and is shortened by up to half
+/// at random, so that clients that failed together do not return together. An attempt is not made if it would have less
+/// than 150 ms, or less than an eighth of a shorter time limit.
 ///
-/// An attempt that has no connection after three quarters of the remaining time ends, and the next one connects again.
-/// The last attempt has all the remaining time.
+/// An attempt without a connection after three quarters of the remaining time ends, and the next one connects again. The
+/// last attempt has all the remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     max_attempts: u32,
@@ -33,43 +33,41 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// One attempt, whatever happens.
+    /// One attempt.
     #[must_use]
     pub fn never() -> Self {
         Self::default().max_attempts(1)
     }
 
-    /// How many attempts a call has at most: 3 unless said otherwise; 0 counts as 1.
+    /// Limits the attempts of a call: 3 by default; 0 counts as 1.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The pause before the second attempt: 100 ms unless said otherwise.
+    /// Sets the pause before the second attempt: 100 ms by default.
     #[must_use]
     pub fn first_pause(mut self, pause: Duration) -> Self {
         self.first_pause = pause;
         self
     }
 
-    /// The time limit of one attempt of a call that can be repeated.
+    /// Limits one attempt of a call that is safe to retry.
     ///
-    /// By default, two thirds of the call's limit; an attempt that takes more than a third to connect has the remaining
-    /// time.
-    ///
-    /// A call that cannot be repeated has no such limit: cutting an attempt off would only leave its outcome unknown.
+    /// The default is two thirds of the call's limit, or all the remaining time for an attempt that takes more than a
+    /// third to connect. Other calls have no such limit, because ending an attempt would leave its outcome unknown.
     #[must_use]
     pub fn attempt_limit(mut self, limit: Duration) -> Self {
         self.attempt_limit = Some(limit);
         self
     }
 
-    /// The pause before the attempt after number `attempt`, cut at random by up to half.
+    /// The pause after an attempt, shortened at random by up to half.
     fn pause(&self, attempt: u32) -> Duration {
         let doubled = self.longest_pause(attempt);
         let mut random = [0; 2];
-        // Without randomness the pause is the whole one.
+        // Without randomness, the pause is not shortened.
         let cut = getrandom::getrandom(&mut random).map_or(0, |()| u32::from(u16::from_be_bytes(random)));
         doubled.saturating_sub((doubled / 2 / (1 << 16)).saturating_mul(cut))
     }
@@ -79,21 +77,20 @@ impl Retry {
     }
 }
 
-/// What an attempt after the first one must have left of the time, unless the time limit is short itself.
+/// The least remaining time for an attempt after the first, unless the time limit itself is short.
 const MIN_ATTEMPT: Duration = Duration::from_millis(150);
 
-/// One call, as the attempts see it.
 pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
     pub(super) idempotent: bool,
     pub(super) time_limit: Duration,
-    /// Builds the request, anew for each attempt. Fails the second time where a stream has been read.
+    /// Builds the request of each attempt. Fails the second time if its body was a stream.
     pub(super) request: &'a (dyn Fn() -> Result<Request<Body>, Error> + Sync),
 }
 
 type Outcome = Result<Response<Bytes>, TransportError>;
 
-/// Makes the attempts that are safe to make. Gives Divar's last answer, whatever its status, and what the attempts were.
+/// Makes the attempts that are safe. Returns the last response, whatever its status.
 pub(super) async fn run(
     transport: &dyn HttpTransport,
     timer: Option<&dyn Timer>,
@@ -106,7 +103,7 @@ pub(super) async fn run(
     let outcome = run.attempt(first, 1).await;
     let (outcome, attempts) = match pause_after(&outcome, run.call.idempotent) {
         None => (outcome, Attempts { count: 1, processed_before: false }),
-        // Boxed, since few calls come here and each would carry the room for it.
+        // Boxed, because few calls get here and each would reserve the space.
         Some(_) => Box::pin(run.repeat(outcome)).await,
     };
     match outcome {
@@ -136,7 +133,7 @@ impl Run<'_> {
         outcome
     }
 
-    /// Makes attempts after the first one, until one's outcome stands.
+    /// Makes attempts after the first one, until an outcome is final.
     async fn repeat(&self, mut outcome: Outcome) -> (Outcome, Attempts) {
         let mut attempts = Attempts { count: 1, processed_before: false };
         while let Some(next) = self.next_request(&outcome, attempts.count).await {
@@ -147,7 +144,7 @@ impl Run<'_> {
         (outcome, attempts)
     }
 
-    /// What to send once more, after the pause that goes before it; `None` where the outcome stands.
+    /// Pauses and returns the next request; `None` if the outcome is final.
     async fn next_request(&self, outcome: &Outcome, attempts: u32) -> Option<Request<Body>> {
         let timer = self.timer?;
         let asked = pause_after(outcome, self.call.idempotent)?;
@@ -155,7 +152,7 @@ impl Run<'_> {
             return None;
         }
         let pause = asked.unwrap_or_else(|| self.retry.pause(attempts));
-        // A stream that was read cannot be built again: what happened to it stands.
+        // A stream that was read cannot be sent again, so its outcome is final.
         let next = (self.call.request)().ok()?;
         if !self.is_enough(self.left().saturating_sub(pause)) {
             return None;
@@ -195,21 +192,20 @@ impl Run<'_> {
         }
     }
 
-    /// An attempt that is cut short would only make a known outcome unknown.
+    /// Too short an attempt would only turn a known outcome into an unknown one.
     fn is_enough(&self, left: Duration) -> bool {
         left >= (self.call.time_limit / 8).min(MIN_ATTEMPT) && !left.is_zero()
     }
 }
 
-/// `None` where the outcome stands; else the pause before the next attempt, where Divar asked for one.
+/// `None` if the outcome is final; otherwise the pause that Divar asked for, if any.
 fn pause_after(outcome: &Outcome, idempotent: bool) -> Option<Option<Duration>> {
     match outcome {
-        Ok(response) => pause_after_answer(response, idempotent),
+        Ok(response) => pause_after_response(response, idempotent),
         Err(error) => pause_after_failure(error, idempotent),
     }
 }
 
-/// Of an outcome after which there is another attempt.
 fn may_have_been_processed(outcome: &Outcome) -> bool {
     match outcome {
         Ok(response) => response.status().is_server_error(),
@@ -217,7 +213,7 @@ fn may_have_been_processed(outcome: &Outcome) -> bool {
     }
 }
 
-fn pause_after_answer(response: &Response<Bytes>, idempotent: bool) -> Option<Option<Duration>> {
+fn pause_after_response(response: &Response<Bytes>, idempotent: bool) -> Option<Option<Duration>> {
     let again = match response.status() {
         StatusCode::TOO_MANY_REQUESTS => true,
         status => status.is_server_error() && idempotent,
@@ -247,24 +243,24 @@ fn failure(operation: &'static str, error: TransportError) -> Error {
     Error::new(kind, operation, error).unsent(unsent)
 }
 
-/// The time limits of one attempt, each counted from its beginning.
+/// The time limits of one attempt, from its beginning.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// When to look whether the request was begun.
+    /// The first check whether the request was begun.
     look: Duration,
-    /// Until when the request must have been begun.
+    /// The latest beginning of the request.
     connect: Duration,
-    /// Of the attempt as a whole, where its request was begun at the first look.
+    /// The whole attempt, if the request was begun at the first check.
     attempt: Duration,
-    /// What is left of the call.
+    /// The remaining time of the call.
     left: Duration,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("timed out after {0:?}, before the request was begun")]
+#[error("timed out after {0:?}: the request was not sent")]
 struct NotBegun(Duration);
 
-/// What `work` gives, or a failure once one of the limits has passed.
+/// Runs `work` within the limits.
 async fn within<T>(
     timer: Option<&dyn Timer>,
     mut limits: Limits,
@@ -286,7 +282,7 @@ async fn within<T>(
             let next = if context.may_have_begun() {
                 limits.attempt
             } else if passed < limits.connect {
-                // What connecting took is not counted against the attempt.
+                // The time to connect does not count against the attempt.
                 limits.attempt = limits.left;
                 limits.connect
             } else if context.stop_unless_begun() {

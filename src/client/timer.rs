@@ -3,25 +3,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-/// A way to wait, for a [`Client`](crate::Client) on a runtime of yours.
+/// A timer for pauses and time limits, for a [`Client`](crate::Client) on any runtime.
 ///
-/// The crate itself runs on no runtime. With the feature `tokio`, clients use `TokioTimer` unless told otherwise.
+/// With the feature `tokio`, the default is `TokioTimer`.
 pub trait Timer: Debug + Send + Sync + 'static {
-    /// Becomes ready once `duration` has passed.
+    /// Completes once `duration` has passed.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// The clock that `sleep` goes by.
+    /// The time on the clock that `sleep` uses.
     fn now(&self) -> Instant {
         Instant::now()
     }
 }
 
-/// Waits on tokio's clock, the paused one of its tests too.
+/// A timer on tokio's clock, including the paused clock of tests.
 ///
 /// # Panics
 ///
-/// `sleep` panics outside a tokio runtime, as tokio's own does: on another runtime, give the client
-/// [another timer](crate::client::ClientBuilder::timer).
+/// `sleep` panics outside a tokio runtime: set [another timer](crate::client::ClientBuilder::timer) there.
 #[cfg(feature = "tokio")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioTimer;

@@ -1,7 +1,6 @@
 //! Traces of calls, with the feature `tracing`: a span per call and an event per attempt.
 //!
-//! They hold operations, hosts, statuses and counts: no identifier, secret or body. The span's fields are those of
-//! OpenTelemetry's semantic conventions for HTTP clients, for which the path is the template of the operation.
+//! They contain no identifier, secret or body. The fields follow OpenTelemetry's semantic conventions for HTTP clients.
 
 use std::future::Future;
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub(super) struct CallSpan {
 impl CallSpan {
     pub(super) fn new(operation: &Metadata, base_url: &BaseUrl) -> Self {
         use tracing::field::Empty;
-        // The names with a dot are OpenTelemetry's, the first three those of `tracing-opentelemetry`.
+        // `otel.*` are names of `tracing-opentelemetry`.
         let span = tracing::info_span!(
             "call",
             otel.name = %operation,
@@ -52,7 +51,7 @@ impl CallSpan {
         Self { span }
     }
 
-    /// Does the work of the call within the span.
+    /// Runs the call within the span.
     pub(super) fn around<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
         tracing::Instrument::instrument(call, self.span.clone())
     }
@@ -76,7 +75,7 @@ impl CallSpan {
         };
     }
 
-    /// The conventions count only what was sent again.
+    /// The conventions count only resends.
     fn attempts(&self, attempts: u32) {
         if attempts > 1 {
             self.span.record("http.request.resend_count", attempts.saturating_sub(1));
@@ -114,15 +113,15 @@ impl CallSpan {
     pub(super) fn failed(&self, _: &Error) {}
 }
 
-/// One attempt and what came of it, at the level `DEBUG`.
+/// An attempt and its outcome, at the level `DEBUG`.
 #[cfg(feature = "tracing")]
 pub(super) fn attempt(operation: &'static str, number: u32, outcome: &Result<Response<Bytes>, TransportError>) {
     match outcome {
         Ok(response) => {
             let status = response.status().as_u16();
-            tracing::debug!(operation, attempt = number, status, "Divar answered");
+            tracing::debug!(operation, attempt = number, status, "response received");
         }
-        Err(error) => tracing::debug!(operation, attempt = number, failure = %error.kind(), "no answer"),
+        Err(error) => tracing::debug!(operation, attempt = number, failure = %error.kind(), "attempt failed"),
     }
 }
 

@@ -53,7 +53,7 @@ impl HyperTransportBuilder {
 
     /// The time limit of making a connection, from the name look-up to the end of the TLS handshake: by default 5 seconds.
     ///
-    /// A client waits [less](crate::Client#time-and-repetition) where the call's own limit is shorter.
+    /// A client waits [less](crate::Client#time-limits-and-retries) where the call's own limit is shorter.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.0.connect_timeout = limit;
         self

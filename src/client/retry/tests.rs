@@ -3,7 +3,7 @@ use super::*;
 const LIMIT: Duration = Duration::from_millis(1500);
 
 #[test]
-fn pauses_double_and_are_cut_by_half_at_most() {
+fn pauses_double_and_are_shortened_by_half_at_most() {
     let retry = Retry::default().first_pause(Duration::from_millis(100));
     for (attempt, whole) in [(1, 100), (2, 200), (3, 400), (u32::MAX, u64::MAX)] {
         let whole = Duration::from_millis(whole);
@@ -13,7 +13,7 @@ fn pauses_double_and_are_cut_by_half_at_most() {
 }
 
 #[tokio::test]
-async fn without_a_timer_there_is_one_attempt() {
+async fn call_without_a_timer_has_one_attempt() {
     let transport = crate::transport::MockTransport::new();
     transport.fail(TransportErrorKind::Connect);
     transport.respond_json(200, &serde_json::json!({}));
@@ -30,7 +30,7 @@ struct Late(std::sync::Mutex<Duration>);
 
 impl Timer for Late {
     fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-        // Only pauses are asked to pass here; the alarms of attempts are longer and are never waited for.
+        // Oversleeps only in pauses. The limits of attempts are longer, and are never reached here.
         *self.0.lock().unwrap() += if duration < Duration::from_millis(500) { duration * 20 } else { Duration::ZERO };
         Box::pin(std::future::ready(()))
     }
@@ -42,7 +42,7 @@ impl Timer for Late {
 }
 
 #[tokio::test]
-async fn no_attempt_begins_after_the_time_is_up() {
+async fn no_attempt_begins_after_the_time_limit() {
     let transport = crate::transport::MockTransport::new();
     transport.fail(TransportErrorKind::Connect);
     transport.respond_json(200, &serde_json::json!({}));

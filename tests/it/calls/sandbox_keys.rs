@@ -52,7 +52,7 @@ async fn sandbox_tokens_are_not_sent_to_divar() {
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
         assert!(!error.may_have_been_processed());
         let source = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(source, "a key or token of kenar-sandbox is unknown to Divar: set the sandbox's base URL");
+        assert_eq!(source, "a key or token of kenar-sandbox cannot be used at Divar: set the sandbox's base URL");
     }
     assert!(mock.requests().is_empty(), "a request was sent");
 
