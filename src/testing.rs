@@ -1,7 +1,7 @@
-//! A recording fake of [`ChatApi`] for the tests of your add-on, and Divar's failures to give it.
+//! A recording fake of [`ChatApi`] for your tests, and Divar's failures.
 //!
-//! For a test of a whole flow, in which Divar opens your add-on and delivers events, use the crate `kenar-sandbox`. For a
-//! test of what is sent over HTTP, use [`MockTransport`](crate::transport::MockTransport).
+//! To test a whole flow with webhooks, use the crate `kenar-sandbox`. To test the HTTP requests, use
+//! [`MockTransport`](crate::transport::MockTransport).
 //!
 //! ```
 //! use kenar::model::ConversationId;
@@ -9,7 +9,7 @@
 //! use kenar::testing::{Call, Failure, FakeChatApi};
 //! use kenar::{BotMessage, ChatApi};
 //!
-//! /// The code under test: returns whether the user was told.
+//! /// The code under test: returns `true` if the user was told.
 //! async fn tell(api: &dyn ChatApi, to: &ConversationId) -> Result<bool, kenar::Error> {
 //!     match api.send_bot_message(to, &BotMessage::text("سلام")).await {
 //!         Err(error) if error.is_recipient_restricted() => Ok(false),
@@ -57,11 +57,10 @@ use crate::request::{BaseUrls, Metadata, Operation};
 use crate::secret::AccessToken;
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// A [`ChatApi`] without a network: records each call and gives the response prepared for it.
+/// A [`ChatApi`] that records each call and returns a prepared response.
 ///
-/// A call with no response prepared succeeds: a message is sent, a conversation has no messages, a user has granted no
-/// scope, and a medium is `media-1`. A request that cannot be built fails as it does with a [`Client`](crate::Client).
-/// Clones share their calls and responses.
+/// Without a prepared response a call succeeds: a conversation has no messages, a user granted no scopes, and the medium
+/// is `media-1`. An invalid request fails as with a [`Client`](crate::Client). Clones share their state.
 #[derive(Clone, Default)]
 pub struct FakeChatApi(Arc<Mutex<State>>);
 
@@ -77,7 +76,7 @@ enum Prepared {
     Failure(Failure),
 }
 
-/// One call of a [`FakeChatApi`]: the operation with all of its arguments.
+/// A call of a [`FakeChatApi`]: the operation with its arguments.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Call {
@@ -89,7 +88,7 @@ pub enum Call {
     SendBotMessage(SendBotMessage<'static>),
     /// [`ChatApi::send_bot_message_to_user`].
     SendBotMessageToUser(SendBotMessageToUser<'static>),
-    /// [`ChatApi::upload_media`]. The content has not been read.
+    /// [`ChatApi::upload_media`]. The content was not read.
     UploadMedia(Arc<Media>),
     /// [`ChatApi::subscribe`].
     Subscribe(Subscribe<'static>),
@@ -97,9 +96,9 @@ pub enum Call {
     GetUser(GetUser<'static>),
 }
 
-/// A failure of a call, as Divar or the network causes it.
+/// A failure of a call at Divar or in the network.
 ///
-/// Statuses other than 412 are not documented by the platform; the gRPC codes are those that belong to them.
+/// Divar documents only the status 412. The gRPC codes of the others are the usual ones.
 #[derive(Clone, Debug)]
 pub struct Failure(Cause);
 
@@ -110,13 +109,13 @@ enum Cause {
 }
 
 impl FakeChatApi {
-    /// A fake on which every call succeeds.
+    /// Creates a fake whose calls succeed.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Prepares the JSON of a success for the next call of an operation. Several are given in their order.
+    /// Queues the JSON of a success for the next call of an operation.
     ///
     /// ```
     /// # use kenar::testing::FakeChatApi;
@@ -134,20 +133,20 @@ impl FakeChatApi {
         self.prepare::<O>(Prepared::Success(json));
     }
 
-    /// Prepares a failure for the next call of an operation.
+    /// Queues a failure for the next call of an operation.
     ///
     /// An upload is two operations, [`CreateUploadToken`] and [`UploadMedia`], and either can fail.
     pub fn fail_next<O: Operation>(&self, failure: Failure) {
         self.prepare::<O>(Prepared::Failure(failure));
     }
 
-    /// The calls so far, in their order, with those that failed.
+    /// The calls so far, failed ones included.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
     }
 
-    /// The calls so far, which are then forgotten.
+    /// Returns the calls so far and forgets them.
     #[must_use]
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.state().calls)
@@ -161,7 +160,6 @@ impl FakeChatApi {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the call of an operation that can be built, and responds.
     fn call<O: Operation>(&self, operation: &O, call: Call) -> Result<O::Response, Error> {
         self.state().calls.push(call);
         operation.request(&BaseUrls::default())?;
@@ -179,14 +177,14 @@ impl FakeChatApi {
 }
 
 impl Failure {
-    /// The recipient blocked the sender or is banned: 412 with code 9, as the platform documents it.
+    /// The recipient blocked the sender or is banned: 412 with code 9, as Divar documents.
     #[must_use]
     pub fn recipient_restricted() -> Self {
         let message = "message delivery failed due to recipient's restriction";
         Self::status(StatusCode::PRECONDITION_FAILED, RpcCode::FAILED_PRECONDITION, message)
     }
 
-    /// The API key or the access token is not valid: 401 with code 16.
+    /// The API key or access token is invalid: 401 with code 16.
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::status(StatusCode::UNAUTHORIZED, RpcCode::UNAUTHENTICATED, "unauthenticated")
@@ -198,7 +196,7 @@ impl Failure {
         Self::status(StatusCode::FORBIDDEN, RpcCode::PERMISSION_DENIED, "permission denied")
     }
 
-    /// A limit is reached: 429 with code 8 and `Retry-After`, rounded up to whole seconds.
+    /// A rate limit is exceeded: 429 with code 8 and `Retry-After`, rounded up to seconds.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
@@ -209,7 +207,7 @@ impl Failure {
         failure
     }
 
-    /// Divar is not available: 503 with code 14. The request may have been processed.
+    /// Divar is unavailable: 503 with code 14. The request may have been processed.
     #[must_use]
     pub fn unavailable() -> Self {
         Self::status(StatusCode::SERVICE_UNAVAILABLE, RpcCode::UNAVAILABLE, "unavailable")
@@ -227,19 +225,19 @@ impl Failure {
         Self(Cause::Transport(TransportErrorKind::Interrupted))
     }
 
-    /// There was no connection. The request was not sent.
+    /// The connection failed. The request was not sent.
     #[must_use]
     pub fn cannot_connect() -> Self {
         Self(Cause::Transport(TransportErrorKind::Connect))
     }
 
-    /// Any response: an error, or a success that cannot be understood, such as a front end's HTML page.
+    /// Any response: an error, or an unexpected success such as an HTML page.
     #[must_use]
     pub fn response(response: Response<Bytes>) -> Self {
         Self(Cause::Response(response))
     }
 
-    /// The error of an operation that failed so, for a double of your own.
+    /// Returns the error of an operation, for your own test double.
     ///
     /// ```
     /// use kenar::operation::SendMessage;
@@ -253,7 +251,7 @@ impl Failure {
     pub fn error(&self, operation: &Metadata) -> Error {
         match &self.0 {
             Cause::Response(response) => response::success(operation, response).err().unwrap_or_else(|| {
-                UnexpectedResponse::new("not the response expected").into_error(operation, response.status())
+                UnexpectedResponse::new("not the expected response").into_error(operation, response.status())
             }),
             Cause::Transport(kind) => {
                 let source = TransportError::new(*kind);
@@ -322,7 +320,7 @@ impl ChatApi for FakeChatApi {
 
     async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
         let media = Arc::new(media);
-        // The request is not built: it would use up a medium that can be read only once.
+        // The request is not built, because that can consume the medium.
         self.state().calls.push(Call::UploadMedia(media.clone()));
         let token = self.respond(&CreateUploadToken, json!({ "token": "upload-token" }))?;
         self.respond(&UploadMedia::new(&media, &token), json!({ "id": "media-1" }))

@@ -1,4 +1,4 @@
-//! What is stored of an event: its bytes, what it is known by, and what it is kept in order with.
+//! Stored events: the JSON, the deduplication key and the lane.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde_json::Error as JsonError;
 use crate::model::Message;
 use crate::webhook::{Event, ReceivedEvent};
 
-/// An event that an [`Inbox`](super::Inbox) accepts, and the bytes it stores.
+/// An event that an [`Inbox`](super::Inbox) accepts, and its JSON.
 ///
-/// Implemented for [`ReceivedEvent`], which has the bytes that Divar sent, and for [`Event`], which is written as JSON
-/// again: the handler gets an equal event, without the keys that this version of the crate does not know.
+/// A [`ReceivedEvent`] has the bytes that Divar sent. An [`Event`] is serialised again, without the keys that this
+/// version of the crate does not know.
 pub trait AcceptedEvent: Sync {
     /// The event.
     fn event(&self) -> &Event;
@@ -20,7 +20,7 @@ pub trait AcceptedEvent: Sync {
     ///
     /// # Errors
     ///
-    /// If the event cannot be written as JSON.
+    /// If the event cannot be serialised.
     fn body(&self) -> Result<Bytes, JsonError>;
 }
 
@@ -44,35 +44,34 @@ impl AcceptedEvent for ReceivedEvent {
     }
 }
 
-/// An event to be stored.
+/// An event to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewEvent {
-    /// The deduplication key: the message id, or a hash of the content where there is none.
+    /// The deduplication key: the message id, or else a hash of the content.
     pub key: String,
-    /// How long the key is known after the event is stored; `None` for as long as the event is remembered.
+    /// The lifetime of the key, from when the event is stored. `None`: as long as the event is remembered.
     pub key_lifetime: Option<Duration>,
-    /// The lane: events of one lane are handled one at a time, in the order in which they were stored.
+    /// The lane. Its events are handled one at a time, in the order in which they were stored.
     pub lane: String,
     /// The JSON of the event.
     pub body: Bytes,
 }
 
 impl NewEvent {
-    /// An event with a key that is known for as long as the event is remembered.
+    /// Creates an event whose key is known as long as the event is remembered.
     #[must_use]
     pub fn new(key: impl Into<String>, lane: impl Into<String>, body: impl Into<Bytes>) -> Self {
         Self { key: key.into(), key_lifetime: None, lane: lane.into(), body: body.into() }
     }
 
-    /// Forgets the key this long after the event is stored, handled or not.
+    /// Sets the lifetime of the key.
     #[must_use]
     pub fn key_lifetime(mut self, lifetime: Duration) -> Self {
         self.key_lifetime = Some(lifetime);
         self
     }
 
-    /// What an inbox stores of an event.
     pub(super) fn of(event: &(impl AcceptedEvent + ?Sized), content_window: Duration) -> Result<Self, JsonError> {
         let body = event.body()?;
         let event = event.event();
@@ -93,13 +92,13 @@ fn message(event: &Event) -> Option<&Message> {
     }
 }
 
-/// Two events with one key count as one, so the hash must be one that nobody can find a collision of.
+/// A collision would lose an event, so the hash is a cryptographic one.
 fn content_key(body: &[u8]) -> String {
     let hash = hmac_sha256::Hash::hash(body);
     hash.iter().fold(String::from("content:"), |key, byte| key + &format!("{byte:02x}"))
 }
 
-/// What the event is about, where the order of events about it matters.
+/// The subject of an event, if the order of its events matters.
 fn lane(event: &Event) -> Option<String> {
     match event {
         Event::NewMessage(event) | Event::ChatbotMessage(event) => {

@@ -17,33 +17,32 @@ use crate::model::Timestamp;
 
 /// An [`InboxStore`] in memory, for tests and for events that may be lost with the process.
 ///
-/// It orders, deduplicates and retries as the durable stores of `kenar-store` do. It holds all pending events and dead
-/// letters, and the keys of handled events, without a bound.
+/// It keeps the same contract as the durable stores of `kenar-store`. Its memory is not bounded.
 #[derive(Default)]
 pub struct MemoryInbox(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Known keys, and until when; `None` for as long as the event is here.
+    /// Known keys and their expiry; `None` while the event is stored.
     keys: HashMap<String, Option<Instant>>,
     lanes: HashMap<String, Lane>,
-    /// The lanes by when they are due or their lease ends.
+    /// The lanes, by when they are due or their lease ends.
     due: BTreeMap<Turn, String>,
     dead: BTreeMap<u64, Dead>,
-    /// The last number given out: of turns, claims and dead letters.
+    /// The last number of a turn, claim or dead letter.
     last: u64,
 }
 
-/// When a lane's turn is; of two at the same instant, the first that asked.
+/// When a lane is due, and a number that orders lanes due at the same instant.
 type Turn = (Instant, u64);
 
 /// A lane that is not empty.
 struct Lane {
     events: VecDeque<Record>,
     turn: Turn,
-    /// The number of the claim, while there is one.
+    /// The number of the current claim.
     claim: Option<u64>,
-    /// How many times the head was claimed.
+    /// The claims of the head.
     attempts: u32,
 }
 
@@ -63,7 +62,7 @@ struct Dead {
 }
 
 impl MemoryInbox {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -88,14 +87,13 @@ impl State {
         }
     }
 
-    /// Forgets a key after `remember`, unless it has a lifetime of its own.
+    /// Forgets a key after `remember`, unless it has its own lifetime.
     fn remember(&mut self, record: &Record, remember: Duration) {
         if !record.has_lifetime {
             self.keys.insert(record.key.clone(), Some(later(remember)));
         }
     }
 
-    /// Moves the turn of a lane.
     fn schedule(&mut self, name: &str, at: Instant) {
         let turn = (at, self.next());
         if let Some(lane) = self.lanes.get_mut(name) {
@@ -105,7 +103,7 @@ impl State {
         }
     }
 
-    /// Adds to a lane: as the last, or behind the head.
+    /// Appends to a lane, or inserts behind its head.
     fn add(&mut self, name: String, record: Record, behind_head: bool) {
         if let Some(lane) = self.lanes.get_mut(&name) {
             if behind_head {
@@ -124,7 +122,7 @@ impl State {
         self.lanes.get_mut(&ticket.id).filter(|lane| lane.claim == Some(ticket.fence))
     }
 
-    /// Takes the head out of its lane, which is free then.
+    /// Removes the head of a lane and frees the lane.
     fn take(&mut self, ticket: &Ticket) -> Option<(Record, u32)> {
         let lane = self.claimed(ticket)?;
         let record = lane.events.pop_front()?;
@@ -154,7 +152,7 @@ impl State {
 
 fn later(duration: Duration) -> Instant {
     let now = Instant::now();
-    // A year is for ever here.
+    // If it overflows, a year.
     now.checked_add(duration).or_else(|| now.checked_add(Duration::from_secs(365 * 86_400))).unwrap_or(now)
 }
 

@@ -1,7 +1,7 @@
-//! Events that survive: stored before they are answered, and handled until they succeed.
+//! A durable queue of events: stored before the response to Divar, and handled until they succeed.
 //!
-//! Divar sends an event once and documents no redelivery: an event that was answered 200 and then lost is lost for
-//! good. An [`Inbox`] stores it first.
+//! Divar documents no redelivery, so an event that is lost after the response 200 is lost for good. An [`Inbox`] stores
+//! it first.
 //!
 //! ```
 //! use axum::extract::{FromRef, State};
@@ -20,7 +20,7 @@
 //! }
 //!
 //! async fn handle(event: Event) -> Result<(), Error> {
-//!     // As long as you like: Divar has its 200.
+//!     // It may take long: Divar has its 200.
 //! #   let _ = event;
 //!     Ok(())
 //! }
@@ -39,21 +39,21 @@
 //!
 //! # Guarantees
 //!
-//! - **At least once.** The handler gets an accepted event until it returns `Ok`, in whichever process runs. An error, a
-//!   panic and a timeout are failures: the event is retried after a growing delay. After
+//! - **At-least-once delivery.** The handler gets an accepted event until it returns `Ok`, in any process. After an
+//!   error, a panic or a timeout, the event is retried with a growing delay. After
 //!   [`max_attempts`](InboxSettings::max_attempts) it becomes a [dead letter](Inbox::dead_letters).
-//! - **In order within a conversation**, in parallel across conversations. The order is that of acceptance. While an event
-//!   waits for its retry, the later ones of its conversation wait too. Post updates, revocations and payments are
-//!   ordered by post, user and payment.
-//! - **Deduplicated** by message id, or for a [minute](InboxSettings::content_window) by content where there is none.
-//! - **A process that dies is replaced.** Another one takes over its events when their [lease](InboxSettings::lease)
-//!   ends. The handler then sees an event again that it had begun: [`Delivery::attempt`] is greater than 1. The outcome of
-//!   a process that lost its lease is ignored.
+//! - **Ordered by acceptance within a conversation**, parallel across conversations. While an event waits for its retry,
+//!   the later ones of its conversation wait too. Post updates, revocations and payments are ordered by post, user and
+//!   payment.
+//! - **Deduplicated** by message id; events without one by content, for a [minute](InboxSettings::content_window).
+//! - **Failover.** If a process dies, another one takes over its events when their [lease](InboxSettings::lease) ends.
+//!   The handler then gets an event again that was begun: [`Delivery::attempt`] is greater than 1. The outcome of a
+//!   process that lost its lease is ignored.
 //!
 //! # Personal data
 //!
-//! Events hold what people wrote. The event is deleted from the store when it is handled; only its message id is kept,
-//! for [7 days](InboxSettings::remember). A dead letter is kept until you [retry](Inbox::retry_dead_letter) or
+//! Events contain people's messages. A handled event is deleted from the store; only its message id is kept, for
+//! [7 days](InboxSettings::remember). A dead letter is kept until you [retry](Inbox::retry_dead_letter) or
 //! [drop](Inbox::drop_dead_letter) it.
 
 mod event;
@@ -84,8 +84,9 @@ use worker::Worker;
 
 /// A queue of events between Divar's webhook and your handler. Cheap to clone.
 ///
-/// The [module](self) describes what it guarantees. Events are handled while a clone of the inbox exists, and until
-/// [`drain`](Self::drain).
+/// See the [module](self) for its guarantees. Events are handled until [`drain`](Self::drain), or until the last clone is
+/// dropped.
+#[doc(alias("idempotency", "deduplication"))]
 #[derive(Clone)]
 pub struct Inbox(Arc<Owner>);
 
@@ -101,8 +102,8 @@ impl Drop for Owner {
 impl Inbox {
     /// Creates an inbox with the default [settings](InboxSettings).
     ///
-    /// The handler takes an [`Event`](crate::Event), or a [`Delivery`] to see the attempt too. Events that are in the store
-    /// already are handled at once; outside a tokio runtime, from the first [`accept`](Self::accept).
+    /// The handler takes an [`Event`](crate::Event), or a [`Delivery`] with the attempt's number. Stored events are handled
+    /// from now on; outside a tokio runtime, from the first [`accept`](Self::accept).
     pub fn new<A, F, Fut, T, E>(store: impl InboxStore, handler: F) -> Self
     where
         A: From<Delivery>,
@@ -113,7 +114,7 @@ impl Inbox {
         Self::with_settings(store, InboxSettings::default(), handler)
     }
 
-    /// Creates an inbox with these settings.
+    /// Creates an inbox with other settings.
     pub fn with_settings<A, F, Fut, T, E>(store: impl InboxStore, settings: InboxSettings, handler: F) -> Self
     where
         A: From<Delivery>,
@@ -131,13 +132,13 @@ impl Inbox {
         Self(Arc::new(Owner(worker)))
     }
 
-    /// Stores an event, unless it is stored or handled already. Answer 200 when it returns `Ok`.
+    /// Stores an event, unless it is a duplicate. Respond 200 after `Ok`.
     ///
-    /// A failing store is tried again until [`accept_timeout`](InboxSettings::accept_timeout).
+    /// A failed store call is retried until [`accept_timeout`](InboxSettings::accept_timeout).
     ///
     /// # Errors
     ///
-    /// If the store did not confirm the event in time: answer 503.
+    /// If the store did not confirm the event in time: respond 503.
     pub async fn accept<E: AcceptedEvent + ?Sized>(&self, event: &E) -> Result<(), Unavailable> {
         let worker = &self.0.0;
         let limit = worker.settings.accept_timeout;
@@ -150,7 +151,7 @@ impl Inbox {
             let Ok(outcome) = timeout(left, worker.store.insert(new.clone())).await else {
                 return Err(Unavailable::timed_out(limit));
             };
-            // A duplicate may be what an earlier attempt stored.
+            // An earlier attempt may have stored it, so a duplicate is a success.
             let Err(error) = outcome else {
                 worker.wake();
                 return Ok(());
@@ -166,13 +167,12 @@ impl Inbox {
 
     /// Stops taking events from the store and waits for the running handlers.
     ///
-    /// What is still pending stays in the store for another process, or the next start. Call it after your server has
-    /// stopped; an event accepted later is stored, but not handled by this inbox.
+    /// Call it after your server has stopped. Pending events stay in the store for another process or the next start.
     pub async fn drain(&self) {
         self.0.0.drain().await;
     }
 
-    /// Lists dead letters in the order in which they died, from the one after `after`.
+    /// Lists dead letters in their order, from the one after `after`.
     ///
     /// # Errors
     ///
@@ -181,9 +181,9 @@ impl Inbox {
         self.0.0.store.dead_letters(after.map(|letter| &*letter.id), limit).await
     }
 
-    /// Puts a dead letter back into the queue of its conversation, with all attempts before it.
+    /// Returns a dead letter to the queue of its conversation, with no attempts counted.
     ///
-    /// Returns `false` if there is no such dead letter any more.
+    /// Returns `false` if the dead letter is gone.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl Inbox {
         Ok(revived)
     }
 
-    /// Deletes a dead letter. Returns `false` if there is no such dead letter any more.
+    /// Deletes a dead letter. Returns `false` if it is gone.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ impl Inbox {
     }
 }
 
-/// The pause before a failing store is tried again; it doubles.
+/// The pause before a store call is retried; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 impl fmt::Debug for Inbox {

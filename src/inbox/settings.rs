@@ -1,5 +1,3 @@
-//! How an inbox works: its limits and times.
-
 use std::time::Duration;
 
 /// The settings of an [`Inbox`](super::Inbox).
@@ -51,14 +49,14 @@ impl Default for InboxSettings {
 }
 
 impl InboxSettings {
-    /// Limits how many events this process handles at a time. Default: 16.
+    /// Limits the events that this process handles at a time. Default: 16.
     #[must_use]
     pub fn concurrency(mut self, events: usize) -> Self {
         self.concurrency = events.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Limits how long [`accept`](super::Inbox::accept) waits for the store. Default: 1 s.
+    /// Limits the time that [`accept`](super::Inbox::accept) waits for the store. Default: 1 s.
     ///
     /// Divar may suspend an add-on whose 99th-percentile response time exceeds 2 s.
     #[must_use]
@@ -67,42 +65,42 @@ impl InboxSettings {
         self
     }
 
-    /// Limits how long one attempt of the handler takes; a longer one is stopped and failed. Default: 5 minutes.
+    /// Limits one attempt of the handler, which is then aborted. Default: 5 minutes.
     #[must_use]
     pub fn handler_timeout(mut self, limit: Duration) -> Self {
         self.handler_timeout = limit;
         self
     }
 
-    /// How long the events of a process that died wait for another process. Default: 30 s.
+    /// Sets the time after which another process takes over the events of one that died. Default: 30 s.
     ///
-    /// A handler may take longer: the lease is renewed three times in its duration. Choose a lease longer than any pause
-    /// of the process or outage of the store; after a longer one, an event may be handled by two processes at a time.
+    /// A handler may take longer, because the lease is renewed each third of its duration. Choose a lease longer than any
+    /// pause of the process or outage of the store; after a longer one, two processes may handle one event at a time.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_millis(10));
         self
     }
 
-    /// How often to look for events that another process accepted or left behind. Default: 0.5 s.
+    /// Sets the interval at which events of other processes are looked for. Default: 0.5 s.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_millis(1));
         self
     }
 
-    /// How many attempts an event has before it becomes a dead letter. Default: 15, about an hour.
+    /// Limits the attempts before an event becomes a dead letter. Default: 15, about an hour.
     ///
-    /// An attempt during which the process died counts.
+    /// An attempt during which the process died counts, too.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The delay after the first failure, and the longest one. Each failure doubles it. Default: 1 s and 10 minutes.
+    /// Sets the delay after the first failure, and the longest one. Defaults: 1 s and 10 minutes.
     ///
-    /// The later events of the conversation wait meanwhile.
+    /// Each failure doubles the delay. Later events of the conversation wait meanwhile.
     #[must_use]
     pub fn retry_delay(mut self, first: Duration, longest: Duration) -> Self {
         self.first_delay = first.min(longest);
@@ -110,26 +108,23 @@ impl InboxSettings {
         self
     }
 
-    /// How long the message id of a handled event is kept, to recognise a duplicate. Default: 7 days.
-    ///
-    /// The event itself is deleted when it is handled.
+    /// Sets the time for which the message id of a handled event is kept, for deduplication. Default: 7 days.
     #[must_use]
     pub fn remember(mut self, duration: Duration) -> Self {
         self.remember = duration;
         self
     }
 
-    /// How long after an event without a message id an identical one counts as its duplicate. Default: 1 minute.
+    /// Sets the time in which an identical event without a message id counts as a duplicate. Default: 1 minute.
     ///
-    /// Revocations, post updates and payments have no id. A post that is retired, published and retired again sends two
-    /// identical events, so choose a short window; a duplicate that comes later is handled twice.
+    /// Revocations, post updates and payments have no id. A post that is retired, published and retired again causes two
+    /// identical events, so choose a short time; a later duplicate is handled twice.
     #[must_use]
     pub fn content_window(mut self, duration: Duration) -> Self {
         self.content_window = duration;
         self
     }
 
-    /// The delay after this many attempts.
     pub(super) fn delay_after(&self, attempts: u32) -> Duration {
         let factor = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first_delay.saturating_mul(factor).min(self.max_delay)

@@ -4,17 +4,17 @@ use http::StatusCode;
 
 use crate::error::BoxError;
 
-/// The store did not confirm an event in time.
+/// The error for an event that the store did not confirm in time.
 ///
-/// Answer it with [`status`](Self::status): the event may be lost, since Divar documents no redelivery. With the feature
-/// `axum` or `actix`, it is a response. It may hold what the store's library says, but nothing of the event.
+/// Respond with [`status`](Self::status); with the feature `axum` or `actix`, the error is a response itself. The event
+/// may be lost, because Divar documents no redelivery. The error may contain the store library's message, never the event.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unavailable(Repr);
 
 #[derive(Debug, thiserror::Error)]
 enum Repr {
-    #[error("cannot store the event: timed out after {:.1} s", .0.as_secs_f64())]
+    #[error("timed out after {:.1} s: cannot store the event", .0.as_secs_f64())]
     TimedOut(Duration),
     #[error("cannot store the event")]
     Failed(#[source] BoxError),
@@ -42,7 +42,7 @@ impl actix_web::ResponseError for Unavailable {
         actix_web::http::StatusCode::SERVICE_UNAVAILABLE
     }
 
-    /// Says nothing of the store.
+    /// The body is empty: the error may contain the store's message.
     fn error_response(&self) -> actix_web::HttpResponse {
         actix_web::HttpResponse::ServiceUnavailable().finish()
     }

@@ -1,4 +1,4 @@
-//! Takes events from the store, runs the handler, and reports the outcome to the store.
+//! The worker that claims events, runs the handler and reports the outcome to the store.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,17 +19,17 @@ use crate::error::{BoxError, StoreError};
 use crate::model::Timestamp;
 use crate::webhook::Event;
 
-/// An event as the handler of an [`Inbox`](super::Inbox) gets it.
+/// An event for the handler of an [`Inbox`](super::Inbox).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delivery {
     /// The event.
     pub event: Event,
-    /// The JSON that was stored: with a [`ReceivedEvent`](crate::webhook::ReceivedEvent), the bytes that Divar sent.
+    /// The stored JSON; of a [`ReceivedEvent`](crate::webhook::ReceivedEvent), the bytes that Divar sent.
     pub body: Bytes,
-    /// What the event is deduplicated by: equal in each attempt.
+    /// The deduplication key: the same in each attempt.
     pub key: String,
-    /// The number of this attempt, from 1. A greater one may repeat work that an earlier attempt did.
+    /// The number of this attempt, from 1. A later one may repeat the work of an earlier one.
     pub attempt: u32,
     /// When the event was stored.
     pub accepted_at: Timestamp,
@@ -48,9 +48,9 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn InboxStore>,
     pub(super) settings: InboxSettings,
     handler: Handler,
-    /// One permit for each event in hand.
+    /// A permit for each event in hand.
     slots: Arc<Semaphore>,
-    /// Something may be due.
+    /// Notified when an event may be due.
     due: Notify,
     stop: Notify,
     is_stopping: AtomicBool,
@@ -58,7 +58,7 @@ pub(super) struct Worker {
     in_hand: Mutex<HashMap<InHand, Ticket>>,
 }
 
-/// A claimed event: the name its lane or event has in the store, and its key.
+/// A claimed event: the ticket's id and the event's key.
 type InHand = (String, String);
 
 #[derive(Default)]
@@ -69,17 +69,17 @@ enum Dispatcher {
     Ended,
 }
 
-/// What is reported of a claimed event.
+/// The outcome of a claimed event.
 enum Outcome {
     Handled,
     Failed { reason: String, is_last: bool },
 }
 
-/// How long a call of the store may take, but for the one that somebody waits for.
+/// The time limit of store calls other than `accept`'s.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How many events are claimed at once: no more than are begun well within a lease.
+/// The events claimed at once. All of them must be begun well within a lease.
 const MAX_CLAIM: usize = 64;
 const MAX_REASON_BYTES: usize = 1024;
 
@@ -98,7 +98,7 @@ impl Worker {
         }
     }
 
-    /// Begins to take events, unless it has begun; outside a runtime it cannot.
+    /// Starts the dispatcher once, if there is a runtime.
     pub(super) fn start(self: &Arc<Self>) {
         let mut dispatcher = self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Dispatcher::New, Ok(runtime)) = (&*dispatcher, Handle::try_current()) {
@@ -106,7 +106,6 @@ impl Worker {
         }
     }
 
-    /// Says that something may be due.
     pub(super) fn wake(&self) {
         self.due.notify_one();
     }
@@ -122,7 +121,7 @@ impl Worker {
         let dispatcher =
             std::mem::replace(&mut *self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner), Dispatcher::Ended);
         if let Dispatcher::Running(task) = dispatcher {
-            // It does not panic; where the runtime ended it, nothing is in hand either.
+            // It does not panic. If the runtime ended it, no handler runs either.
             let _ = task.await;
         }
         let all = u32::try_from(self.settings.concurrency).unwrap_or(u32::MAX);
@@ -153,7 +152,7 @@ impl Worker {
                     let is_all = events.len() < limit;
                     self.begin(slot, events, claimed_at).await;
                     if is_all {
-                        // The interval passing is as good as being told.
+                        // Both outcomes lead to the next claim.
                         let _ = timeout(self.settings.poll_interval, self.due.notified()).await;
                     }
                 }
@@ -179,7 +178,7 @@ impl Worker {
         for event in events {
             let id = (event.ticket.id.clone(), event.key.clone());
             if self.in_hand().insert(id, event.ticket.clone()).is_some() {
-                // The lease of a handler that still runs here had ended: it goes on with the new one.
+                // A handler that still runs here continues with the new lease.
                 continue;
             }
             let slot = match first.take() {
@@ -202,7 +201,7 @@ impl Worker {
     async fn run(&self, claimed: ClaimedEvent, claimed_at: Instant) {
         let ClaimedEvent { ticket, key, body, attempt, accepted_at } = claimed;
         let id = (ticket.id, key.clone());
-        // A process that was stopped meanwhile must not begin what another one has.
+        // The process may have been suspended, and another one may have the event.
         if claimed_at.elapsed() >= self.settings.lease / 3 {
             match self.extend(&id).await {
                 Ok(true) => {}
@@ -213,7 +212,7 @@ impl Worker {
         }
         let failed = |reason: String, is_last: bool| Outcome::Failed { reason, is_last };
         let outcome = if attempt > self.settings.max_attempts {
-            failed(format!("the process ended during each of the last attempts, {} in all", attempt - 1), true)
+            failed(format!("the process ended during the last of {} attempts", attempt - 1), true)
         } else {
             match Event::from_unverified_body(&body) {
                 Ok(event) => {
@@ -224,7 +223,7 @@ impl Worker {
                         None => return,
                     }
                 }
-                Err(error) => failed(format!("the stored event cannot be read: {error}"), true),
+                Err(error) => failed(format!("cannot read the stored event: {error}"), true),
             }
         };
         if let Outcome::Failed { is_last, .. } = &outcome {
@@ -242,7 +241,7 @@ impl Worker {
         self.in_hand().get(id).cloned()
     }
 
-    /// Lets go of an event, unless it was claimed again since.
+    /// Removes an event in hand, unless it was claimed again meanwhile.
     fn release(&self, id: &InHand, ticket: &Ticket) -> bool {
         let mut in_hand = self.in_hand();
         let is_last = in_hand.get(id).is_none_or(|last| last == ticket);
@@ -252,7 +251,7 @@ impl Worker {
         is_last
     }
 
-    /// Renews a lease. `false` where somebody else has the event.
+    /// Renews a lease. `false` if another process has the event.
     async fn extend(&self, id: &InHand) -> Result<bool, StoreError> {
         let Some(ticket) = self.ticket(id) else { return Ok(false) };
         let extended = bounded(self.store.extend(&ticket, self.settings.lease)).await;
@@ -266,8 +265,8 @@ impl Worker {
         }
     }
 
-    /// Runs the handler in a task of its own, so that a panic ends nothing else, and renews the lease meanwhile. `None`
-    /// where somebody else has the event.
+    /// Runs the handler in its own task, which isolates a panic, and renews the lease meanwhile. `None` if another
+    /// process has the event.
     async fn handle(&self, id: &InHand, delivery: Delivery) -> Option<Result<(), String>> {
         let begun = Instant::now();
         let handling = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.handler)(delivery)));
@@ -283,14 +282,14 @@ impl Worker {
             match timeout(left.min(self.settings.lease / 3), &mut task.0).await {
                 Ok(Ok(handled)) => return Some(handled.map_err(|error| reason(&*error))),
                 Ok(Err(error)) => return Some(Err(panic_reason(error))),
-                // If the store failed, the event stays ours unless somebody else claims it.
+                // If the store failed, the lease may still be valid.
                 Err(_) if matches!(self.extend(id).await, Ok(false)) => return None,
                 Err(_) => {}
             }
         }
     }
 
-    /// Reports until the store has taken it. The ticket tells the store whether it still counts.
+    /// Reports the outcome until the store confirms or refuses it.
     async fn report(&self, id: &InHand, attempt: u32, outcome: &Outcome) {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -304,9 +303,9 @@ impl Worker {
             };
             match reported {
                 Ok(_) if self.release(id, &ticket) => return,
-                // Claimed again here meanwhile: the outcome is that of the new claim, too.
+                // Claimed again here meanwhile: the outcome counts for the new claim.
                 Ok(_) => {}
-                // At shutdown the lease is all there is to wait for: then another process has the event.
+                // At shutdown, another process takes over after the lease.
                 Err(_) if self.is_stopping() && begun.elapsed() >= self.settings.lease => return,
                 Err(error) => {
                     trace::store_failed("report", &*error);
@@ -318,7 +317,7 @@ impl Worker {
     }
 }
 
-/// Stops the handler's task with whoever waits for it.
+/// Aborts the handler's task when dropped.
 struct AbortOnDrop(JoinHandle<Result<(), BoxError>>);
 
 impl Drop for AbortOnDrop {
@@ -334,24 +333,24 @@ async fn bounded<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result
     }
 }
 
-/// What an error says, and what its sources say.
+/// The messages of an error and its sources.
 fn reason(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut said = error.to_string();
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        said = format!("{said}: {error}");
+        message = format!("{message}: {error}");
         source = error.source();
     }
-    said
+    message
 }
 
 fn panic_reason(error: JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else {
-        return "the runtime stopped the handler".to_owned();
+        return "the runtime was shut down during the handler".to_owned();
     };
-    let said = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
-    match said {
-        Some(said) => format!("the handler panicked: {said}"),
+    let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    match message {
+        Some(message) => format!("the handler panicked: {message}"),
         None => "the handler panicked".to_owned(),
     }
 }

@@ -1,5 +1,3 @@
-//! Calls counted in the memory of one process.
-
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,23 +10,23 @@ use super::{QuotaLimits, QuotaState};
 use crate::error::StoreError;
 use crate::model::Timestamp;
 
-/// A [`QuotaStore`] in memory, for an app that is one process.
+/// A [`QuotaStore`] in memory, for an app of one process.
 #[derive(Debug)]
 pub struct MemoryQuota {
     quotas: Mutex<HashMap<String, Counted>>,
-    /// The clock is monotonic from here on.
+    /// The start of a monotonic clock.
     begun: (Instant, Timestamp),
 }
 
 #[derive(Debug, Default)]
 struct Counted {
-    /// The calls of the last minute, the last one first.
+    /// The calls of the last minute, latest first.
     calls: VecDeque<Timestamp>,
     state: QuotaState,
 }
 
 impl MemoryQuota {
-    /// A store without calls.
+    /// Creates a store without calls.
     #[must_use]
     pub fn new() -> Self {
         Self { quotas: Mutex::default(), begun: (Instant::now(), Timestamp::now()) }

@@ -1,7 +1,7 @@
-//! The platform's limits, kept by all processes of an app together.
+//! Client-side rate limiting for Kenar's limits, shared by all processes of an app.
 //!
-//! Kenar limits the calls of an app per minute and per day; the panel shows the numbers. A [`Quota`] counts the calls in a
-//! [`QuotaStore`] that all processes share, and wraps the client's transport:
+//! Kenar limits an app's calls per minute and per day; the panel shows the limits. A [`Quota`] wraps the client's
+//! transport and counts the calls in a [`QuotaStore`] that all processes share:
 //!
 //! ```
 //! use std::num::NonZeroU32;
@@ -19,14 +19,14 @@
 //! }
 //! ```
 //!
-//! - A request beyond a limit waits, if its turn comes within half of what is left of the call's time limit.
-//! - Otherwise nothing is sent, and the call fails like one that Divar refused with 429:
-//!   [`is_rate_limited`](crate::Error::is_rate_limited) is true, and [`retry_after`](crate::Error::retry_after) is the time to
-//!   wait.
-//! - After a 429 of Divar's, no process sends anything until `Retry-After` has passed; without that header, for a second
-//!   that doubles with each further 429, up to a minute.
-//! - Each attempt of a call counts. Requests without the API key, to the token endpoint and of media files, do not count.
-//! - If the store fails, the request is sent: Divar enforces its limits in any case.
+//! - A request over a limit waits, if half of the call's remaining time is enough.
+//! - Otherwise nothing is sent, and the call fails as if Divar had responded 429:
+//!   [`is_rate_limited`](crate::Error::is_rate_limited) is `true`, and [`retry_after`](crate::Error::retry_after) is the
+//!   time to wait.
+//! - After a 429 from Divar, no process sends until `Retry-After` has passed. Without that header, the pause is a second
+//!   and doubles with each further 429, up to a minute.
+//! - Each attempt counts. Requests without the API key (to the token endpoint, and of media files) do not.
+//! - If the store fails, requests are sent, because Divar enforces its limits anyway.
 
 mod limits;
 mod memory;
@@ -47,9 +47,8 @@ pub use memory::MemoryQuota;
 pub use store::{QuotaStore, Reservation};
 pub use transport::QuotaTransport;
 
-/// The limits of an app, and the store in which its calls are counted. Cheap to clone.
-///
-/// The [module](self) describes what it does.
+/// A rate limiter of an app's calls. Cheap to clone. See the [module](self).
+#[doc(alias("rate limit", "throttle"))]
 #[derive(Clone)]
 pub struct Quota(Arc<Inner>);
 
@@ -57,30 +56,30 @@ struct Inner {
     store: Box<dyn QuotaStore>,
     limits: QuotaLimits,
     name: String,
-    /// How many responses in a row were a 429.
+    /// The number of 429 responses in a row.
     refusals: AtomicU32,
 }
 
 impl Quota {
-    /// Counts calls in this store, under the name `app`.
+    /// Creates a quota named `app`.
     #[must_use]
     pub fn new(store: impl QuotaStore, limits: QuotaLimits) -> Self {
         Self::with_name("app", store, limits)
     }
 
-    /// Counts calls under another name: one for each app that shares the store.
+    /// Creates a quota with another name, for a store that several apps share.
     #[must_use]
     pub fn with_name(name: impl Into<String>, store: impl QuotaStore, limits: QuotaLimits) -> Self {
         Self(Arc::new(Inner { store: Box::new(store), limits, name: name.into(), refusals: AtomicU32::new(0) }))
     }
 
-    /// Wraps a transport: its requests are counted and limited.
+    /// Wraps a transport, whose requests are then counted and limited.
     #[must_use]
     pub fn limit<T: HttpTransport>(&self, transport: T) -> QuotaTransport<T> {
         QuotaTransport::new(self.clone(), transport)
     }
 
-    /// Reserves a request. `Err` is the time after which one is possible.
+    /// Reserves a request. `Err` is the time until one is possible.
     async fn reserve(&self, max_wait: Duration) -> Result<Duration, Duration> {
         let Inner { store, limits, name, .. } = &*self.0;
         match tokio::time::timeout(STORE_TIMEOUT, store.reserve(name, limits, max_wait)).await {
@@ -97,7 +96,7 @@ impl Quota {
         }
     }
 
-    /// Learns from a response.
+    /// Pauses all processes after a 429.
     async fn learn(&self, status: StatusCode, retry_after: Option<Duration>) {
         let Inner { store, name, refusals, .. } = &*self.0;
         if status != StatusCode::TOO_MANY_REQUESTS {
@@ -114,7 +113,7 @@ impl Quota {
     }
 }
 
-/// How long a request waits for the store before it is sent all the same.
+/// The time that a request waits for the store before it is sent anyway.
 const STORE_TIMEOUT: Duration = Duration::from_millis(250);
 /// The pauses after a 429 without `Retry-After`.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -122,7 +121,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 #[cfg(feature = "tracing")]
 fn store_failed(call: &'static str, error: &(dyn std::error::Error + 'static)) {
-    tracing::warn!(call, error, "the quota's store failed");
+    tracing::warn!(call, error, "quota store failed");
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -139,10 +138,10 @@ impl fmt::Debug for Quota {
     }
 }
 
-/// The response to a request that was not sent: a `google.rpc.Status` like Divar's own.
+/// The response to a request that was not sent: a `google.rpc.Status`, as from Divar.
 fn refusal(wait: Duration) -> Response<bytes::Bytes> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let message = format!("not sent: the app's own quota is used up for {seconds} s");
+    let message = format!("rate limited for {seconds} s by the app's own quota: the request was not sent");
     let body = serde_json::json!({ "code": 8, "message": message, "details": [] });
     let mut response = Response::new(body.to_string().into());
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;

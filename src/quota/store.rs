@@ -1,5 +1,3 @@
-//! What a quota needs of the place where its calls are counted.
-
 use std::time::Duration;
 
 use super::QuotaLimits;
@@ -7,28 +5,28 @@ use crate::error::StoreError;
 use crate::shared::shared;
 
 shared! {
-    /// A count of calls, shared by all processes of an app, for a [`Quota`](super::Quota).
+    /// A call counter that all processes of an app share, for a [`Quota`](super::Quota).
     ///
-    /// The crate has [`MemoryQuota`](super::MemoryQuota), for one process; `kenar-store` has SQLite and Redis. Test a
-    /// store of your own with `kenar_store::conformance::check_quota`.
+    /// Implemented by [`MemoryQuota`](super::MemoryQuota) for one process and, in `kenar-store`, for SQLite and Redis. Test
+    /// your own store with `kenar_store::conformance::check_quota` (feature `conformance`, default features off).
     ///
-    /// Each method is one atomic step for the quota `name`, by the store's own clock.
+    /// Each method is one atomic step for the quota `name`, by the store's clock.
     pub trait QuotaStore: Debug + Send + Sync + 'static {
         /// Reserves the next call that [`QuotaLimits::next_call`] permits, if that is at most `max_wait` from now.
         ///
-        /// A `max_wait` of more than [`QuotaLimits::MAX_WAIT`] counts as that.
+        /// A `max_wait` above [`QuotaLimits::MAX_WAIT`] counts as that.
         async fn reserve(&self, name: &str, limits: &QuotaLimits, max_wait: Duration) -> Result<Reservation, StoreError>;
 
-        /// Permits no call for this long, [`QuotaLimits::MAX_PAUSE`] at most. Never shortens a pause.
+        /// Permits no call for a time, at most [`QuotaLimits::MAX_PAUSE`]. Never shortens a pause.
         async fn pause(&self, name: &str, pause: Duration) -> Result<(), StoreError>;
     }
 }
 
-/// What came of asking for a call.
+/// The outcome of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
-    /// The call is counted, and may be made after this long.
+    /// The call is counted, and may be made after this time.
     Granted(Duration),
-    /// The call is not counted; one is possible after this long.
+    /// The call is not counted; one may be made after this time.
     Refused(Duration),
 }

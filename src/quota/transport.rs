@@ -10,14 +10,14 @@ use super::{Quota, refusal};
 use crate::request::{Body, Context, response};
 use crate::transport::{HttpTransport, TransportError};
 
-/// A transport that keeps a [`Quota`]. Made by [`Quota::limit`].
+/// A transport that keeps a [`Quota`]. Created by [`Quota::limit`].
 #[derive(Clone, Debug)]
 pub struct QuotaTransport<T> {
     quota: Quota,
     inner: T,
 }
 
-/// What tells a call of the API from one of the token endpoint and the upload host.
+/// The header that only calls of the API have, not those of the token endpoint and the upload host.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl<T> QuotaTransport<T> {
@@ -43,7 +43,7 @@ impl<T: HttpTransport> HttpTransport for QuotaTransport<T> {
     }
 }
 
-/// Half of the time that is left of the call; nothing for a call whose time is not known.
+/// Half of the call's remaining time; zero if that is not known.
 fn max_wait(request: &Request<Body>) -> Duration {
     let deadline = request.extensions().get::<Context>().and_then(Context::deadline);
     let now = tokio::time::Instant::now().into_std();

@@ -1,4 +1,4 @@
-//! Promise: an event that was accepted is handled, whatever happens to the handler, the process and the store.
+//! Promise: an accepted event is handled, whatever happens to the handler, the process and the store.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ fn id(event: &Event) -> String {
     message.id.as_ref().unwrap().to_string()
 }
 
-/// A handler that reports each event, and what receives the reports.
+/// A handler that reports each event, and the receiver of the reports.
 fn reporting() -> (impl Fn(Event) -> std::future::Ready<Result<(), Error>>, mpsc::UnboundedReceiver<String>) {
     let (handled, reports) = mpsc::unbounded_channel();
     let handler = move |event: Event| {
@@ -56,25 +56,25 @@ async fn settled(inbox: &Inbox) -> InboxCounts {
 #[derive(Clone, Debug, Default)]
 struct Unsteady {
     inner: Arc<MemoryInbox>,
-    /// How many of the next insertions, and of the next reports, fail although they are carried out.
+    /// The number of next insertions and reports whose responses are lost.
     lost_insertions: Arc<AtomicU32>,
     lost_reports: Arc<AtomicU32>,
-    /// Whether insertions hang.
+    /// Insertions hang.
     hangs: bool,
-    /// How long the response to a claim takes.
+    /// The delay of the response to a claim.
     claim_delay: Duration,
-    /// Whether nothing can be claimed and no lease renewed.
+    /// Nothing can be claimed, and no lease renewed.
     is_cut_off: Arc<AtomicBool>,
 }
 
 impl Unsteady {
     fn reach(&self) -> Result<(), StoreError> {
-        if self.is_cut_off.load(Ordering::SeqCst) { Err("the connection broke".into()) } else { Ok(()) }
+        if self.is_cut_off.load(Ordering::SeqCst) { Err("connection lost".into()) } else { Ok(()) }
     }
 
     fn after<T>(failures: &AtomicU32, outcome: T) -> Result<T, StoreError> {
         match failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-            Ok(_) => Err("the connection broke".into()),
+            Ok(_) => Err("connection lost".into()),
             Err(_) => Ok(outcome),
         }
     }
@@ -171,7 +171,7 @@ async fn duplicate_is_accepted_and_not_handled_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn message_id_is_forgotten_after_its_time() {
+async fn message_id_is_forgotten_after_remember_time() {
     let (handler, mut handled) = reporting();
     let settings = InboxSettings::default().remember(Duration::from_secs(600));
     let inbox = Inbox::with_settings(MemoryInbox::new(), settings, handler);
@@ -185,7 +185,7 @@ async fn message_id_is_forgotten_after_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conversation_is_in_order_and_others_run_in_parallel() {
+async fn conversations_are_ordered_and_run_in_parallel() {
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let log: Arc<Mutex<BTreeMap<String, Vec<String>>>> = Arc::default();
     let settings = InboxSettings::default().concurrency(4);
@@ -212,7 +212,7 @@ async fn conversation_is_in_order_and_others_run_in_parallel() {
         }
     }
     settled(&inbox).await;
-    assert_eq!(most.load(Ordering::SeqCst), 4, "as many at a time as there may be");
+    assert_eq!(most.load(Ordering::SeqCst), 4, "the concurrency limit is used");
     let in_order: Vec<String> = (0..10).map(|number| number.to_string()).collect();
     let log = log.lock().unwrap();
     assert_eq!(log.len(), 10);
@@ -259,7 +259,7 @@ async fn failure_is_retried_after_a_growing_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_failure_makes_a_dead_letter_to_retry_or_drop() {
+async fn dead_letter_can_be_retried_or_dropped() {
     let (inbox, calls, failures) = failing(|| {});
     inbox.accept(&message("c-1", "m-1")).await.unwrap();
     inbox.accept(&message("c-2", "m-2")).await.unwrap();
@@ -313,7 +313,7 @@ async fn panic_before_the_future_is_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handler_that_hangs_is_stopped() {
+async fn handler_is_aborted_after_its_timeout() {
     let settings = InboxSettings::default().max_attempts(1).handler_timeout(Duration::from_secs(90));
     let (begun, stopped) = (Instant::now(), Arc::new(Mutex::new(None)));
     struct Dropped(Arc<Mutex<Option<Instant>>>);
@@ -382,7 +382,7 @@ async fn dropped_inbox_stops() {
     let (store, (handler, mut handled)) = (Arc::new(MemoryInbox::new()), reporting());
     drop(Inbox::new(store.clone(), handler));
     store.insert(NewEvent::new("k", "l", message("c-1", "m-1").body().clone())).await.unwrap();
-    assert!(handled.recv().await.is_none(), "the handler was dropped, and called never");
+    assert!(handled.recv().await.is_none(), "the handler was dropped without a call");
 }
 
 #[test]
@@ -468,11 +468,11 @@ async fn process_that_lost_its_lease_stops_its_handler() {
     assert_eq!(next(&mut handled).await, "m-1");
     is_cut_off.store(false, Ordering::SeqCst);
     late.drain().await;
-    assert_eq!(Arc::strong_count(&go), 2, "its future is gone: this test and the inbox hold the rest");
+    assert_eq!(Arc::strong_count(&go), 2, "only this test and the inbox hold it: the future was dropped");
 }
 
 #[tokio::test(start_paused = true)]
-async fn process_that_stood_still_begins_nothing_that_others_have() {
+async fn suspended_process_does_not_begin_a_lost_event() {
     let inner = Arc::new(MemoryInbox::new());
     let lease = InboxSettings::default().lease(Duration::from_secs(3));
     let slow = Unsteady { inner: inner.clone(), claim_delay: Duration::from_secs(4), ..Unsteady::default() };
@@ -485,11 +485,11 @@ async fn process_that_stood_still_begins_nothing_that_others_have() {
     assert_eq!(next(&mut handled).await, "m-1");
     settled(&other).await;
     slow.drain().await;
-    assert!(late.try_recv().is_err(), "its claim had ended when the response came");
+    assert!(late.try_recv().is_err(), "its claim had expired when the response arrived");
 }
 
 #[tokio::test(start_paused = true)]
-async fn process_that_was_cut_off_keeps_the_event_that_nobody_took() {
+async fn process_keeps_an_event_that_nobody_else_claimed() {
     let store = Arc::new(MemoryInbox::new());
     let (inbox, is_cut_off, go, calls) = cut_off(&store);
     inbox.accept(&message("c-1", "m-1")).await.unwrap();
@@ -498,11 +498,11 @@ async fn process_that_was_cut_off_keeps_the_event_that_nobody_took() {
     sleep(Duration::from_secs(100)).await;
     go.notify_one();
     assert_eq!(settled(&inbox).await, InboxCounts::default());
-    assert_eq!(calls.load(Ordering::SeqCst), 1, "the handler that ran was given the new lease");
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "the running handler got the new lease");
 }
 
 #[tokio::test(start_paused = true)]
-async fn event_that_ends_every_process_becomes_a_dead_letter() {
+async fn event_that_kills_every_process_is_a_dead_letter() {
     let store = Arc::new(MemoryInbox::new());
     store.insert(NewEvent::new("k", "l", message("c-1", "m-1").body().clone())).await.unwrap();
     for _ in 0..15 {
@@ -512,25 +512,25 @@ async fn event_that_ends_every_process_becomes_a_dead_letter() {
     let inbox = Inbox::new(store, handler);
     assert_eq!(settled(&inbox).await, InboxCounts::new(0, 1));
     let letter = inbox.dead_letters(None, 1).await.unwrap().remove(0);
-    assert_eq!(letter.reason, "the process ended during each of the last attempts, 15 in all");
+    assert_eq!(letter.reason, "the process ended during the last of 15 attempts");
     assert!(handled.try_recv().is_err());
     assert!(inbox.retry_dead_letter(&letter).await.unwrap());
     assert_eq!(next(&mut handled).await, "m-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn stored_event_that_cannot_be_read_becomes_a_dead_letter() {
+async fn unreadable_stored_event_becomes_a_dead_letter() {
     let store = Arc::new(MemoryInbox::new());
     store.insert(NewEvent::new("k", "l", "cut of")).await.unwrap();
     let (handler, _) = reporting();
     let inbox = Inbox::new(store, handler);
     assert_eq!(settled(&inbox).await, InboxCounts::new(0, 1));
     let reason = inbox.dead_letters(None, 1).await.unwrap().remove(0).reason;
-    assert!(reason.starts_with("the stored event cannot be read: "), "{reason}");
+    assert!(reason.starts_with("cannot read the stored event: "), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_store_response_neither_loses_nor_doubles_an_event() {
+async fn lost_store_response_loses_and_repeats_nothing() {
     let store = Unsteady::default();
     store.lost_insertions.store(2, Ordering::SeqCst);
     store.lost_reports.store(20, Ordering::SeqCst);
@@ -543,7 +543,7 @@ async fn lost_store_response_neither_loses_nor_doubles_an_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accept_is_bounded() {
+async fn accept_fails_after_its_timeout() {
     let (handler, _) = reporting();
     let inbox = Inbox::new(Unsteady { hangs: true, ..Unsteady::default() }, handler);
     let begun = Instant::now();
@@ -551,7 +551,7 @@ async fn accept_is_bounded() {
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
     assert_eq!(
         (error.to_string(), error.status().as_u16()),
-        ("cannot store the event: timed out after 1.0 s".into(), 503)
+        ("timed out after 1.0 s: cannot store the event".into(), 503)
     );
 
     let store = Unsteady::default();
@@ -561,7 +561,7 @@ async fn accept_is_bounded() {
     let error = Inbox::new(store, handler).accept(&message("c-1", "m-1")).await.unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert_eq!(error.to_string(), "cannot store the event");
-    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the connection broke");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "connection lost");
 }
 
 #[tokio::test(start_paused = true)]
@@ -583,7 +583,7 @@ async fn longest_durations_are_settings_too() {
 }
 
 #[test]
-fn inbox_made_outside_a_runtime_begins_with_accept() {
+fn inbox_created_outside_a_runtime_starts_at_accept() {
     let (handler, mut handled) = reporting();
     let inbox = Inbox::new(MemoryInbox::new(), handler);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

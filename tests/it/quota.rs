@@ -1,4 +1,4 @@
-//! Promise: the app's limits are kept, and whoever is beyond them knows when to try again.
+//! Promise: an app's rate limits are kept, and a call over them reports when to retry.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn quota(store: impl QuotaStore, per_minute: u32) -> Quota {
     Quota::new(store, QuotaLimits::new(NonZeroU32::new(per_minute), None))
 }
 
-/// A transport that responds to this many messages.
+/// A transport with a number of successful responses.
 fn responding(responses: usize) -> MockTransport {
     let mock = MockTransport::new();
     for _ in 0..responses {
@@ -44,25 +44,28 @@ async fn send(client: &Client) -> Result<(), Error> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_beyond_the_limit_is_not_sent() {
+async fn request_over_the_limit_is_not_sent() {
     let mock = responding(9);
     let client = client(quota(MemoryQuota::new(), 2).limit(mock.clone()));
     send(&client).await.unwrap();
     send(&client).await.unwrap();
     let begun = Instant::now();
     let error = send(&client).await.unwrap_err();
-    assert!(begun.elapsed() < Duration::from_millis(1), "it is refused at once");
+    assert!(begun.elapsed() < Duration::from_millis(1), "the call fails at once");
     assert_eq!(mock.requests().len(), 2);
     assert!(error.is_rate_limited() && !error.may_have_been_processed());
     assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
-    assert!(error.to_string().contains("not sent: the app's own quota is used up for 60 s"), "{error}");
+    assert!(
+        error.to_string().contains("rate limited for 60 s by the app's own quota: the request was not sent"),
+        "{error}"
+    );
 
     tokio::time::sleep(Duration::from_secs(60)).await;
     send(&client).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_waits_where_the_time_limit_allows() {
+async fn request_waits_within_half_of_its_time_limit() {
     let (store, mock) = (Arc::new(MemoryQuota::new()), responding(9));
     let client = client(quota(store.clone(), 100).limit(mock.clone()));
     store.pause("app", Duration::from_millis(400)).await.unwrap();
@@ -77,7 +80,7 @@ async fn request_waits_where_the_time_limit_allows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_by_divar_holds_back_every_process() {
+async fn retry_after_from_divar_pauses_every_process() {
     let (store, mock) = (Arc::new(MemoryQuota::new()), MockTransport::new());
     let clients = [(); 2].map(|()| client(quota(store.clone(), 100).limit(mock.clone())));
     refusing(&mock, Some(90));
@@ -93,7 +96,7 @@ async fn refusal_by_divar_holds_back_every_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_without_a_time_are_answered_by_growing_pauses() {
+async fn pauses_double_without_retry_after() {
     let (store, mock) = (Arc::new(MemoryQuota::new()), MockTransport::new());
     let client = client(quota(store.clone(), 1000).limit(mock.clone())).with_time_limit(Duration::from_millis(100));
     let mut pauses = Vec::new();
@@ -141,7 +144,7 @@ impl Broken {
         if self.hangs {
             std::future::pending::<()>().await;
         }
-        Err("the connection broke".into())
+        Err("connection lost".into())
     }
 }
 

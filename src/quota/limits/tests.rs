@@ -9,7 +9,7 @@ fn limits(per_minute: u32, per_day: u32) -> QuotaLimits {
 }
 
 #[test]
-fn minute_slides() {
+fn minute_is_a_sliding_window() {
     let state = QuotaState { minute_ago: Some(at(100)), ..QuotaState::default() };
     assert_eq!(limits(5, 0).next_call(at(110), &state), at(160));
     assert_eq!(limits(5, 0).next_call(at(160), &state), at(160));
@@ -28,7 +28,7 @@ fn day_ends_at_midnight_of_its_zone() {
 }
 
 #[test]
-fn call_reserved_for_tomorrow_comes_before_later_ones() {
+fn call_reserved_for_tomorrow_delays_later_ones() {
     let midnight = 10 * 86_400 - 3600;
     let state = QuotaState { day: 10, calls_in_day: 1, ..QuotaState::default() };
     assert_eq!(limits(0, 5).next_call(at(midnight - 30), &state), at(midnight));

@@ -21,7 +21,7 @@ async fn send(api: &dyn ChatApi) -> Result<(), Error> {
     api.send_message(&conversation(), &ConversationMessage::text("a"), &access_token()).await.map(drop)
 }
 
-/// All that an error says.
+/// All properties of an error.
 fn told(error: &Error) -> impl PartialEq + std::fmt::Debug {
     let flags = [
         error.may_have_been_processed(),
@@ -32,7 +32,7 @@ fn told(error: &Error) -> impl PartialEq + std::fmt::Debug {
     (error.to_string(), format!("{error:?}"), flags)
 }
 
-/// A transport that gives one response of JSON.
+/// A transport with one error response.
 fn responding(status: u16, code: i32, message: &str) -> MockTransport {
     let mock = MockTransport::new();
     mock.respond_json(status, &json!({ "code": code, "message": message, "details": [] }));
@@ -119,18 +119,18 @@ async fn fake_records_every_call() {
 }
 
 #[tokio::test]
-async fn fake_gives_prepared_responses_in_order() {
+async fn fake_returns_queued_responses_in_order() {
     let fake = FakeChatApi::new();
     fake.respond_json::<GetUser>(json!({ "user_id": "u-1" }));
     fake.fail_next::<GetUser>(Failure::unavailable());
-    // Another operation's calls do not use them up.
+    // Calls of other operations do not consume them.
     send(&fake).await.unwrap();
     assert_eq!(fake.get_user(&access_token()).await.unwrap().user_id, Some(UserId::new("u-1")));
     assert_eq!(fake.get_user(&access_token()).await.unwrap_err().operation(), "user.get");
 }
 
 #[tokio::test]
-async fn fake_refuses_a_message_that_cannot_be_built() {
+async fn fake_rejects_an_invalid_message() {
     let fake = FakeChatApi::new();
     let empty = ConversationMessage::text("");
     let error = fake.send_message(&conversation(), &empty, &access_token()).await.unwrap_err();
@@ -138,7 +138,7 @@ async fn fake_refuses_a_message_that_cannot_be_built() {
 }
 
 #[tokio::test]
-async fn either_step_of_a_fake_upload_fails() {
+async fn either_step_of_a_fake_upload_can_fail() {
     let fake = FakeChatApi::new();
     fake.fail_next::<UploadMedia>(Failure::connection_lost());
     fake.fail_next::<CreateUploadToken>(Failure::permission_denied());

@@ -1,4 +1,4 @@
-//! Promise: the stores in memory keep the contracts that the durable stores keep.
+//! Promise: the in-memory stores keep the same contracts as the durable ones.
 
 use kenar::inbox::MemoryInbox;
 use kenar::quota::MemoryQuota;

@@ -1,4 +1,4 @@
-//! Promise: the client needs no tokio. Here it runs on async-io, with a timer and a transport of its own.
+//! Promise: the client works without tokio. These tests run it on async-io, with their own timer and transport.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -67,7 +67,7 @@ impl HttpTransport for AsyncIoTransport {
     }
 }
 
-/// A server on a thread that gives each connection one of the responses, and gives back the requests.
+/// A server that sends one response on each connection, and returns the requests when joined.
 fn serve(responses: &'static [&str]) -> (SocketAddr, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -120,7 +120,7 @@ fn client_without_tokio_sends_and_retries() {
 }
 
 #[test]
-fn time_limit_goes_by_the_given_timer() {
+fn time_limit_uses_the_given_timer() {
     let (address, server) = serve(&[""]);
     let client = client(address);
     let error = async_io::block_on(client.send_bot_message(&conversation(), &BotMessage::text("a"))).unwrap_err();
