@@ -1,8 +1,8 @@
-//! An add-on that is killed and started again, and has lost nothing: its tokens and events are in an SQLite file.
+//! An add-on that is killed and restarted without loss: its tokens and events are in an SQLite file.
 //!
 //! `cargo run -p kenar-store --example durable`
 //!
-//! It runs against the sandbox, offline, with nothing to set.
+//! It runs offline, against the sandbox, with nothing to set up.
 
 use std::error::Error;
 use std::path::Path;
@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The add-on. What it must not lose is in the store.
+/// The add-on. Its permissions and events are in the store.
 #[derive(Clone, FromRef)]
 struct AddOn {
     verifier: Verifier,
@@ -40,7 +40,7 @@ impl AddOn {
         let settings = InboxSettings::default().lease(Duration::from_secs(5));
         let inbox = Inbox::with_settings(store, settings, {
             let client = client.clone();
-            move |event: Event| answer(client.clone(), event)
+            move |event: Event| reply(client.clone(), event)
         });
         Ok(Self { verifier, client, inbox, permissions })
     }
@@ -50,13 +50,13 @@ impl AddOn {
     }
 }
 
-/// Stores an event; then Divar gets its 200.
+/// Stores an event. Then Divar gets its 200.
 async fn event(State(inbox): State<Inbox>, event: ReceivedEvent) -> Result<(), Unavailable> {
     inbox.accept(&event).await
 }
 
-/// Handles an event. If this fails, or the process dies, it is called again with the same event.
-async fn answer(client: Client, event: Event) -> Result<(), kenar::Error> {
+/// Handles an event. If this fails or the process dies, it is called again with the same event.
+async fn reply(client: Client, event: Event) -> Result<(), kenar::Error> {
     if let Event::ChatbotMessage(message) = event {
         let text = format!("سفارش «{}» در راه است.", message.text().unwrap_or_default());
         client.send_bot_message(&message.conversation.id, &BotMessage::text(text)).await?;
@@ -64,7 +64,7 @@ async fn answer(client: Client, event: Event) -> Result<(), kenar::Error> {
     Ok(())
 }
 
-/// An add-on that serves, in a runtime of its own, so that it can be killed: no `drain`, no goodbye.
+/// A running add-on, in its own runtime, which can be killed without `drain`.
 struct Process {
     runtime: Runtime,
     add_on: AddOn,
@@ -105,7 +105,7 @@ async fn main() -> Outcome {
     let first = start().await?;
     app.set_events_url(first.url.join(["event"]));
 
-    println!("2. Ali permits it to write into his conversation with Sara");
+    println!("2. Ali permits it to write in his conversation with Sara");
     let (sara, ali) = (sandbox.user("Sara"), sandbox.user("Ali"));
     let chat = sandbox.add_post(&sara).conversation_with(&ali);
     let key = PermissionKey::in_conversation(chat.id(), &Side::Demand);
@@ -115,7 +115,7 @@ async fn main() -> Outcome {
     let tokens = oauth.exchange(oauth.callback(query, &state)?.granted()?).await?;
     first.add_on.permissions.grant(&key, tokens).await?;
 
-    println!("3. Sara writes to its chatbot, which cannot answer: Divar is out of order");
+    println!("3. Sara writes to its chatbot, which cannot reply: Divar returns 503");
     let outage = sandbox.inject(Fault::status(503)).always().on::<SendBotMessage>();
     let bot = sara.chat_with_bot(&app);
     sara.write(&bot, "17").await?;
@@ -127,7 +127,7 @@ async fn main() -> Outcome {
     first.kill();
     outage.remove();
 
-    println!("5. It starts again, and Sara gets her answer");
+    println!("5. It starts again, and Sara gets her reply");
     let second = start().await?;
     app.set_events_url(second.url.join(["event"]));
     println!("   {}", bot.next_message().await?);
@@ -138,7 +138,7 @@ async fn main() -> Outcome {
     second.add_on.client.send_message(chat.id(), &message, &by).await?;
     println!("   {}", chat.next_message().await?);
 
-    println!("7. It ends in order: nothing is left to do");
+    println!("7. It shuts down, with nothing left to do");
     second.add_on.inbox.drain().await;
     let counts = second.add_on.inbox.counts().await?;
     second.add_on.permissions.settle().await;

@@ -1,8 +1,8 @@
-//! Two processes of one add-on with one Redis. One is killed in the middle, and every message is answered, in order.
+//! Two processes of one add-on with one Redis. One is killed midway, and every message gets its reply, in order.
 //!
 //! `cargo run -p kenar-store --example fleet --features redis`
 //!
-//! It starts `redis-server` itself, or uses the server that `KENAR_REDIS_URL` names. The rest is the sandbox, offline.
+//! It runs offline, against the sandbox. It starts `redis-server`, or uses the server that `KENAR_REDIS_URL` names.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
@@ -35,9 +35,9 @@ struct AddOn {
 async fn process() -> Outcome {
     let client = Client::from_env()?;
     let store = Redis::connect(&std::env::var("KENAR_REDIS_URL")?).await?;
-    // Short, so that the other process takes over while you look.
+    // Short, so that the other process takes over within seconds.
     let settings = InboxSettings::default().lease(Duration::from_secs(2)).poll_interval(Duration::from_millis(100));
-    let inbox = Inbox::with_settings(store, settings, move |event: Event| answer(client.clone(), event));
+    let inbox = Inbox::with_settings(store, settings, move |event: Event| reply(client.clone(), event));
     let add_on = AddOn { verifier: Verifier::from_env()?, inbox: inbox.clone() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
@@ -56,8 +56,8 @@ async fn event(State(inbox): State<Inbox>, event: ReceivedEvent) -> Result<(), U
     inbox.accept(&event).await
 }
 
-/// Answers after a while, as if there were much to do.
-async fn answer(client: Client, event: Event) -> Result<(), kenar::Error> {
+/// Replies after a while, as a slow handler does.
+async fn reply(client: Client, event: Event) -> Result<(), kenar::Error> {
     if let Event::ChatbotMessage(message) = event {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let text = format!("پاسخ {}", message.text().unwrap_or_default());
@@ -76,7 +76,7 @@ impl Drop for Killed {
     }
 }
 
-/// Starts this program as a process of the add-on, and returns where it serves.
+/// Starts this program as a process of the add-on, and returns its URL.
 fn start_process(app: &App, sandbox: &Sandbox, redis: &str) -> Outcome<(Killed, AppUrl)> {
     let mut process = Command::new(std::env::current_exe()?)
         .arg("process")
@@ -94,7 +94,7 @@ fn start_process(app: &App, sandbox: &Sandbox, redis: &str) -> Outcome<(Killed, 
     Ok((process, url.trim_end().parse::<AppUrl>()?.join(["event"])))
 }
 
-/// Starts a Redis that keeps what it acknowledged, on a free port.
+/// Starts a Redis that syncs each write to the disk, on a free port.
 fn start_redis(directory: &std::path::Path) -> Outcome<(Killed, String)> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let server = Command::new("redis-server")
@@ -136,7 +136,7 @@ async fn main() -> Outcome {
     let mut first = Some(first);
     for message in 1..=MESSAGES {
         if message > MESSAGES / 2 && first.take().is_some() {
-            println!("3. The first process is killed in the middle; the events go to the second one");
+            println!("3. The first process is killed; the events go to the second one");
             app.set_events_url(second_url.clone());
         }
         for (user, chat) in users.iter().zip(&chats) {
@@ -144,22 +144,22 @@ async fn main() -> Outcome {
         }
     }
 
-    println!("4. The second process answers what the first one left");
+    println!("4. The second process replies to the messages that the first one left");
     for chat in &chats {
-        let mut answered = 0;
-        while answered < MESSAGES {
-            let answer = chat.next_message().await?;
-            let number: usize = answer.text().and_then(|text| text.rsplit(' ').next()).unwrap_or_default().parse()?;
-            // The one that was in hand when the process died may be answered twice.
-            if number != answered && number != answered + 1 {
-                return Err(format!("{number} is answered after {answered}").into());
+        let mut replied = 0;
+        while replied < MESSAGES {
+            let reply = chat.next_message().await?;
+            let number: usize = reply.text().and_then(|text| text.rsplit(' ').next()).unwrap_or_default().parse()?;
+            // The message that was being handled when the process died may get two replies.
+            if number != replied && number != replied + 1 {
+                return Err(format!("{number} comes after {replied}").into());
             }
-            answered = number;
+            replied = number;
         }
     }
-    println!("   all {} messages are answered, and every conversation in order", USERS * MESSAGES);
+    println!("   all {} messages have their replies, in order in every conversation", USERS * MESSAGES);
 
-    println!("5. The second process ends in order");
+    println!("5. The second process drains and ends");
     drop(second.0.stdin.take());
     if !second.0.wait()?.success() {
         return Err("the second process failed".into());

@@ -10,21 +10,21 @@ use kenar::error::StoreError;
 use kenar::tokens::{ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
 use secrecy::{ExposeSecret as _, SecretBox};
 
-/// What an encrypted value begins with. JSON never does.
+/// The first byte of an encrypted value. JSON never begins with it.
 const VERSION: u8 = 1;
 
 const NONCE_LEN: usize = 24;
 
-/// What is authenticated besides the value, followed by the key of the permission.
+/// Authenticated together with the value, and followed by the key of the permission.
 const CONTEXT: &[u8] = b"kenar permission\0";
 
-/// How many permissions are listed at once.
+/// The number of permissions that are listed at once.
 const PAGE: usize = 100;
 
-/// A permission store that encrypts what it gives to another one.
+/// A permission store that encrypts values before another store gets them.
 ///
-/// Values are encrypted with XChaCha20-Poly1305, each with a random nonce, and bound to the key of their permission: a value
-/// that was changed or moved to another permission is not accepted. Keys and expiry times remain readable, since the store
+/// The cipher is XChaCha20-Poly1305, with a random nonce for each value. A value is bound to the key of its permission: one
+/// that was changed or moved to another permission is refused. Keys and expiry times remain readable, because the store
 /// finds and orders permissions by them.
 ///
 /// ```
@@ -32,7 +32,7 @@ const PAGE: usize = 100;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use kenar_store::{Encrypted, EncryptionKey};
 ///
-/// // Made by `openssl rand -hex 32`, and kept away from the store: an environment variable, or a secret manager.
+/// // Made by `openssl rand -hex 32`. Keep it away from the store: in an environment variable or a secret manager.
 /// # let hex = "00".repeat(32);
 /// let key = EncryptionKey::from_hex(&hex)?;
 /// # let inner = kenar::tokens::MemoryPermissions::new();
@@ -42,16 +42,16 @@ const PAGE: usize = 100;
 ///
 /// # Rotation
 ///
-/// Everything is written with the key of [`new`](Self::new), and read also with those of
-/// [`also_decrypt`](Self::also_decrypt). To replace a key:
+/// Values are written with the key of [`new`](Self::new), and read with the keys of [`also_decrypt`](Self::also_decrypt)
+/// too. To replace a key:
 ///
-/// 1. Let every process decrypt with the new key as well.
-/// 2. Let every process encrypt with the new key, and decrypt with the old one as well.
-/// 3. Run [`reencrypt`](Self::reencrypt) until it returns 0. Then drop the old key.
+/// 1. Decrypt with the new key too, in every process.
+/// 2. Encrypt with the new key, and decrypt with the old one too, in every process.
+/// 3. Run [`reencrypt`](Self::reencrypt) until it returns 0. Then remove the old key.
 #[derive(Clone)]
 pub struct Encrypted<S> {
     inner: S,
-    /// The first one encrypts.
+    /// The first one encrypts; all of them decrypt.
     keys: Vec<EncryptionKey>,
     accepts_plain: bool,
 }
@@ -60,7 +60,7 @@ pub struct Encrypted<S> {
 #[derive(Clone)]
 pub struct EncryptionKey(Arc<SecretBox<[u8; 32]>>);
 
-/// The text is not 64 hexadecimal digits.
+/// The error for a text that is not 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the encryption key is malformed: not 64 hexadecimal digits")]
 pub struct InvalidEncryptionKey;
@@ -74,17 +74,17 @@ enum Undecryptable {
 }
 
 impl EncryptionKey {
-    /// A key from 32 bytes of a secure random generator. A password is not one.
+    /// A key from 32 bytes of a secure random generator. Do not use a password.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Arc::new(SecretBox::new(Box::new(bytes))))
     }
 
-    /// A key from 64 hexadecimal digits, as `openssl rand -hex 32` prints them.
+    /// A key from 64 hexadecimal digits, such as the output of `openssl rand -hex 32`.
     ///
     /// # Errors
     ///
-    /// [`InvalidEncryptionKey`] if the text is anything else. It is not repeated.
+    /// [`InvalidEncryptionKey`] if the text is anything else. The error does not contain the text.
     pub fn from_hex(text: &str) -> Result<Self, InvalidEncryptionKey> {
         let mut bytes = [0; 32];
         let digits = text.as_bytes();
@@ -110,21 +110,21 @@ impl fmt::Debug for EncryptionKey {
 }
 
 impl<S: PermissionStore> Encrypted<S> {
-    /// Wraps a store. Values are encrypted and decrypted with this key.
+    /// Wraps a store, and encrypts and decrypts values with this key.
     pub fn new(inner: S, key: EncryptionKey) -> Self {
         Self { inner, keys: vec![key], accepts_plain: false }
     }
 
-    /// Decrypts with another key as well: the one before, or the next one.
+    /// Decrypts with another key too: the previous or the next one.
     #[must_use]
     pub fn also_decrypt(mut self, key: EncryptionKey) -> Self {
         self.keys.push(key);
         self
     }
 
-    /// Accepts values that are not encrypted, for a store that was not wrapped before.
+    /// Accepts values that are not encrypted, from a store that was not wrapped before.
     ///
-    /// Whoever can write to the store can then replace tokens. Remove this once [`reencrypt`](Self::reencrypt) has
+    /// Everyone who can write to the store can then replace tokens. Remove this once [`reencrypt`](Self::reencrypt) has
     /// returned 0.
     #[must_use]
     pub fn also_accept_plain(mut self) -> Self {
@@ -132,8 +132,9 @@ impl<S: PermissionStore> Encrypted<S> {
         self
     }
 
-    /// Encrypts every value again that is not encrypted with the key of [`new`](Self::new). Returns how many are left,
-    /// because somebody is refreshing them just now: run it again for those.
+    /// Encrypts the values that are not encrypted with the key of [`new`](Self::new), and returns how many are left.
+    ///
+    /// Values that are being refreshed are left: run it again for them.
     ///
     /// # Errors
     ///
@@ -152,14 +153,14 @@ impl<S: PermissionStore> Encrypted<S> {
         }
     }
 
-    /// Returns `false` if somebody else has the lease.
+    /// Returns `false` if another process has the lease.
     async fn reencrypt_one(&self, key: &str) -> Result<bool, StoreError> {
         let is_current = |value: &PermissionValue| self.decrypt_with(key, value, 1).is_ok();
         match self.inner.read(key).await? {
             Some(record) if !is_current(&record.value) => {}
             _ => return Ok(true),
         }
-        // A lease, so that no refresh comes between.
+        // The lease keeps a refresh from coming between.
         let lease = Stamp::random()?;
         let Some(record) = self.inner.lease(key, lease, None).await? else { return Ok(true) };
         if record.lease != Some(lease) {

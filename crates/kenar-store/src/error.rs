@@ -1,10 +1,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A failure of a store. The library's own error is its source.
+/// The error of a store. Its source is the client library's error.
 #[derive(Debug)]
 pub struct Error {
-    /// Says which store failed, and at what.
+    /// The store and the operation that failed.
     at: &'static str,
     source: Box<dyn StdError + Send + Sync>,
 }

@@ -43,7 +43,7 @@ async fn refused(store: &impl QuotaStore, name: &str, limits: &QuotaLimits, max_
     }
 }
 
-/// Whether a wait is this long, but for what the check itself took.
+/// Returns `true` if a wait is this long, less the time of the check itself.
 fn is_about(wait: Duration, expected: Duration) -> bool {
     wait <= expected && expected - wait < Duration::from_secs(40)
 }

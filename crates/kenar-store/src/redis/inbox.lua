@@ -1,8 +1,8 @@
--- What the scripts of the inbox share. Times are microseconds since 1970, kept as text: Lua writes large numbers rounded.
---   ARGV[1]       what every key of the inbox begins with
---   due           sorted set: the lanes that are not empty, by when they are due or their lease ends
+-- Shared by the scripts of the inbox. Times are microseconds since 1970, kept as text: Lua writes large numbers rounded.
+--   ARGV[1]       the prefix of every key of the inbox
+--   due           sorted set: the lanes that are not empty, by the time when they are due or their lease ends
 --   lane:<lane>   list: the records of a lane; head:<lane> hash: the attempts and the claim of the first one
---   key:<key>     string: a known key; dead sorted set and dead:<id> hash: dead letters; last: the last number given out
+--   key:<key>     string: a known key; dead sorted set and dead:<id> hash: dead letters; last: the last number used
 local base = ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%06d', time[2])

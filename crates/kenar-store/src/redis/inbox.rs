@@ -1,4 +1,4 @@
-//! Events in Redis: a list for each lane, and a sorted set of when the lanes are due.
+//! Events in Redis: a list for each lane, and a sorted set of the lanes by the time when they are due.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -135,7 +135,7 @@ impl Redis {
     /// A call of a script that begins with [`SHARED`].
     fn inbox<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
         let mut call = script.prepare_invoke();
-        // The one key that is named tells a cluster where the script runs.
+        // A cluster chooses the node by the key that is named.
         call.key(self.key("inbox:due")).arg(self.key("inbox:"));
         call
     }
@@ -230,7 +230,7 @@ pub(super) fn record(event: &NewEvent) -> Vec<u8> {
     record
 }
 
-/// The event of a record.
+/// Reads a record.
 fn event(ticket: Ticket, attempt: u32, record: &[u8]) -> Result<ClaimedEvent, StoreError> {
     let parts = || {
         let mut parts = record.splitn(4, |byte| *byte == b':');
@@ -245,7 +245,7 @@ fn event(ticket: Ticket, attempt: u32, record: &[u8]) -> Result<ClaimedEvent, St
     Ok(ClaimedEvent::new(ticket, key.to_owned(), body.to_vec().into(), attempt, time(accepted_at)))
 }
 
-/// At most 100 years, which Redis can add to its time without loss.
+/// Microseconds, at most those of 100 years: a double holds the sum with the time of day exactly.
 fn microseconds(duration: Duration) -> u64 {
     const MOST: u64 = 100 * 365 * 86_400 * 1_000_000;
     u64::try_from(duration.as_micros()).map_or(MOST, |micros| micros.min(MOST))

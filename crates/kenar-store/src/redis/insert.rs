@@ -1,6 +1,7 @@
 //! Events that arrive at the same time, stored by one call of a script.
 //!
-//! A call costs the server more than the few commands in it, and each call on a connection can cost an `fsync`.
+//! A script costs the server more than the commands in it. With `appendfsync always`, the commands of each read of a
+//! connection, which takes 16 KiB or a little more, cost an `fsync`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -13,20 +14,20 @@ use super::inbox::{milliseconds, record};
 use super::{FAILED, Redis, failed};
 use crate::Error;
 
-/// The most events of one call, and about how many bytes they have: the server runs nothing else meanwhile.
+/// The limits of one call, in events and in bytes: the server runs nothing else meanwhile.
 const MOST_EVENTS: usize = 64;
 const MOST_BYTES: usize = 1 << 20;
 
-/// How many calls run at the same time: one is prepared while the server runs the other.
+/// The number of calls at the same time: one is prepared while the server runs the other.
 const CALLS: usize = 2;
 
-/// Stores events in their order, and returns `1` for each one that is new and `0` for each duplicate.
+/// Stores events in order, and returns `1` for each new event and `0` for each duplicate.
 ///
 /// A key is known only if its event is stored: an event that cannot be stored must not become a duplicate.
 static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "-- KEYS[1]: the lanes by when they are due. ARGV: the length of what precedes a lane in the key of its list;
-        -- then for each event the key that makes it known, how long, the key of its lane's list, and the record.
+        -- then for each event its deduplication key, the lifetime of that key, the key of its lane's list, and the record.
         local call, outcomes, now = redis.call, {}, nil
         for index = 2, #ARGV, 4 do
             local key, lifetime, lane = ARGV[index], ARGV[index + 1], ARGV[index + 2]
@@ -95,7 +96,7 @@ impl State {
     }
 }
 
-/// A task that makes calls while events wait.
+/// A task that stores events while some wait.
 struct Caller {
     insertions: Arc<Insertions>,
     is_done: bool,
@@ -107,7 +108,7 @@ impl Caller {
         let mut state = self.insertions.state();
         let events = state.next();
         if events.is_empty() {
-            // Under the same lock, so that whoever comes next starts a task.
+            // Under the same lock, so that the next event starts a task.
             state.calls -= 1;
             self.is_done = true;
             return None;
@@ -117,7 +118,7 @@ impl Caller {
 }
 
 impl Drop for Caller {
-    /// A task that its runtime dropped: the events that wait fail, and `accept` tries them again.
+    /// Fails the events that wait if the runtime dropped the task; `accept` tries them again.
     fn drop(&mut self) {
         if !self.is_done {
             let mut state = self.insertions.state();

@@ -1,4 +1,4 @@
-//! Redis: one multiplexed connection, and Lua scripts for what must be atomic.
+//! Redis: one multiplexed connection, and a Lua script for each atomic change.
 
 mod inbox;
 mod insert;
@@ -26,21 +26,23 @@ use crate::Error;
 ///
 /// # Durability
 ///
-/// Redis keeps what it has acknowledged only as well as it is configured to. Set `appendonly yes` and
-/// `appendfsync always` to lose nothing when Redis or its machine dies; with `appendfsync everysec`, the default of the
-/// append-only file, up to the last second can be lost. Set `maxmemory-policy noeviction`, the default: an evicted key is
-/// a lost permission or event.
+/// Redis is as durable as its configuration. Set `appendonly yes` and `appendfsync always` to lose nothing when Redis or
+/// its machine crashes. With `appendfsync everysec`, the default of the append-only file, a crash can lose the last
+/// second. Keep `maxmemory-policy noeviction`, the default: an evicted key is a lost permission or event.
 ///
 /// # Connection
 ///
-/// A lost connection is made again in the background, and calls wait for it for a few seconds at most. Redis 6 or newer,
-/// or Valkey. The user needs the commands `EVALSHA`, `SCRIPT LOAD` and those on hashes, sorted sets, lists and strings.
+/// Needs Redis 6 or newer, or Valkey. The Redis user needs `EVALSHA`, `SCRIPT LOAD`, `TIME`, and the commands on keys, strings,
+/// hashes, lists, sets and sorted sets. A lost connection is restored in the background, and calls wait for it for a few
+/// seconds at most.
+///
+/// Events that arrive at the same time are stored by one call.
 #[derive(Clone)]
 pub struct Redis {
     connection: ConnectionManager,
-    /// What every key begins with, in the braces that keep all keys in one slot of a cluster.
+    /// The prefix of every key, in braces that keep all keys in one slot of a cluster.
     prefix: Arc<str>,
-    /// Where the server is, without the password.
+    /// The address of the server, without the password.
     address: Arc<ConnectionAddr>,
     /// Shared by those with the same prefix.
     insertions: Arc<insert::Insertions>,
@@ -48,10 +50,10 @@ pub struct Redis {
 
 const FAILED: &str = "Redis failed";
 
-/// How long to wait for a connection.
+/// The time limit for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long to wait for a response.
+/// The time limit for a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Redis {
@@ -59,7 +61,7 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// If the URL is malformed, or the server cannot be reached or refuses the password. The URL is not repeated.
+    /// If the URL is malformed, or the server cannot be reached or refuses the password. The error does not contain the URL.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let cannot = |error| Error::new("cannot connect to Redis", error);
         let tcp = TcpSettings::default().set_nodelay(true);
@@ -79,7 +81,7 @@ impl Redis {
         Ok(Self { connection, prefix: "{kenar}:".into(), address, insertions: Arc::default() })
     }
 
-    /// Sets the name that all keys begin with, `kenar` by default: one for each app that shares a Redis.
+    /// Sets the prefix of all keys, `kenar` by default. Apps that share a server need one each.
     #[must_use]
     pub fn with_prefix(self, name: &str) -> Self {
         Self { prefix: format!("{{{name}}}:").into(), insertions: Arc::default(), ..self }
@@ -90,12 +92,12 @@ impl Redis {
         [&*self.prefix, name].concat()
     }
 
-    /// Runs a script, and loads it first if the server does not know it. An error leaves open whether it ran.
+    /// Runs a script, and loads it if the server does not know it. The script may have run if this fails.
     pub(crate) async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, Error> {
         script.invoke_async(&mut self.connection()).await.map_err(failed)
     }
 
-    /// The shared connection, for commands other than scripts; their errors go through [`failed`].
+    /// The shared connection, for commands that are not scripts. Convert their errors with [`failed`].
     pub(crate) fn connection(&self) -> ConnectionManager {
         self.connection.clone()
     }

@@ -1,4 +1,4 @@
-//! Permissions in Redis: a hash for each, a sorted set of all by expiry, and a set of those that are leased.
+//! Permissions in Redis: a hash for each, a sorted set of all keys by expiry, and a set of the leased ones.
 
 use std::sync::LazyLock;
 
@@ -61,7 +61,7 @@ scripts! {
         redis.call('ZREM', KEYS[2], ARGV[1])
         redis.call('SREM', KEYS[3], ARGV[1])
         return redis.call('DEL', KEYS[1])";
-    // ARGV: the key and the expiry that the page comes after, and its length.
+    // ARGV: the key and the expiry before the page, and the length of the page.
     LIST = "
         -- Lua compares by the server's locale, and a sorted set by bytes.
         local function comes_after(a, b)
@@ -166,7 +166,7 @@ impl PermissionStore for Redis {
     }
 }
 
-/// `None` if there is no hash.
+/// Returns `None` if the hash is missing.
 fn record(fields: Fields) -> Result<Option<PermissionRecord>, StoreError> {
     let (Some(value), Some(expires_at), Some(grant), lease) = fields else { return Ok(None) };
     let lease = lease.map(|lease| lease.parse()).transpose()?;

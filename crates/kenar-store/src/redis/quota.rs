@@ -10,8 +10,8 @@ use redis::Script;
 
 use super::Redis;
 
-/// [`QuotaLimits::next_call`], by the server's clock. Times are microseconds since 1970. Returns whether the call is
-/// granted, and the wait.
+/// [`QuotaLimits::next_call`] by the server's clock. Times are microseconds since 1970. Returns 1 and the wait for a call
+/// that is granted, else 0 and the wait.
 static RESERVE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local state, calls = KEYS[1], KEYS[2]

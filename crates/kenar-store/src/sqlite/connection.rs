@@ -1,4 +1,4 @@
-//! One connection, set up as all of them are.
+//! Opening and setting up a connection.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -8,10 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use crate::Error;
 
-/// The version of the tables. A file with a greater one was written by a newer crate.
+/// The version of the tables. A greater one in the file was written by a newer crate.
 const VERSION: i64 = 1;
 
-/// How long to wait for another process that writes.
+/// The wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {
@@ -19,7 +19,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
     set_up(path).map_err(|error| Error::new("cannot open the SQLite database", error))
 }
 
-/// Creates the file for its owner only. SQLite gives its other files the same permissions.
+/// Creates the file, readable for its owner only. SQLite gives its other files the same permissions.
 fn create_file(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
@@ -37,11 +37,11 @@ fn set_up(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Sets the journal mode. While two connections change it at once, SQLite reports the file as busy without waiting.
+/// Sets the journal mode. SQLite does not wait here while another connection sets it: it reports a busy file.
 fn set_wal(connection: &Connection) -> rusqlite::Result<()> {
     let begun = Instant::now();
     loop {
-        // Returns the mode that it has set, so it is a query.
+        // A query: it returns the mode.
         match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
             Err(error) if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT => {
                 std::thread::sleep(Duration::from_millis(5));
@@ -64,7 +64,7 @@ pub(super) fn create_tables(connection: &mut Connection, schema: &[&str]) -> Res
     Ok(())
 }
 
-/// Returns the version that the tables have.
+/// Creates the tables, and returns their version.
 fn create(connection: &mut Connection, schema: &[&str]) -> rusqlite::Result<i64> {
     // Several processes may start at once.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

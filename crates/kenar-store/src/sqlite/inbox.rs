@@ -41,7 +41,7 @@ VALUES (:key, :key_until, :lane, :body, :now,
     NOT EXISTS (SELECT 1 FROM kenar_inbox WHERE lane = :lane AND state <= 1), :now)
 ON CONFLICT DO NOTHING";
 
-/// Forgets a key whose time is over, where the sweep has not come by yet.
+/// Forgets a key that expired and was not swept yet.
 const FORGET: &str = "
 UPDATE kenar_inbox SET era = seq
 WHERE key = :key AND era = 0 AND (key_until <= :now OR (key_until IS NULL AND state = 3 AND at <= :now))";
@@ -58,7 +58,7 @@ const EXTEND: &str = "UPDATE kenar_inbox SET at = :until WHERE seq = :seq AND st
 
 const LANE: &str = "SELECT lane FROM kenar_inbox WHERE seq = :seq AND state = 1 AND fence = :fence";
 
-/// What is left of a handled event: its key.
+/// Leaves only the key of a handled event.
 const COMPLETE: &str = "
 UPDATE kenar_inbox SET state = 3, at = ifnull(key_until, :until), lane = '', body = x'', reason = NULL WHERE seq = :seq";
 
@@ -70,7 +70,7 @@ const POSTPONE: &str = "
 UPDATE kenar_inbox SET at = :until, fence = fence + 1, reason = :reason
 WHERE seq = :seq AND state = 1 AND fence = :fence";
 
-/// The time of death is the name of a dead letter, so no two are equal.
+/// A dead letter is identified by its time of death, so no two are equal.
 const BURY: &str = "
 UPDATE kenar_inbox SET state = 2, fence = fence + 1, reason = :reason,
     at = max(:now, ifnull((SELECT max(at) + 1 FROM kenar_inbox WHERE state = 2), 0))
@@ -99,7 +99,7 @@ WHERE seq IN (SELECT seq FROM kenar_inbox WHERE state = 3 AND at <= :now LIMIT :
 const COUNTS: &str = "
 SELECT (SELECT count(*) FROM kenar_inbox WHERE state <= 1), (SELECT count(*) FROM kenar_inbox WHERE state = 2)";
 
-/// How many rows are deleted in one transaction: other writers wait for it.
+/// The most rows that one transaction deletes: other writers wait for it.
 const SWEPT_AT_ONCE: usize = 2000;
 
 #[async_trait]
@@ -127,7 +127,7 @@ impl InboxStore for Sqlite {
     }
 
     async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError> {
-        // Whoever only looks does not hold up those who write.
+        // A look without a write does not delay writers.
         let is_due = |connection: &Connection| {
             connection.prepare_cached(IS_DUE)?.query_row(named_params! { ":now": now() }, |row| row.get(0))
         };
@@ -141,7 +141,7 @@ impl InboxStore for Sqlite {
                 connection.prepare_cached(DUE)?.query_map(due, claimed_event)?.collect::<Result<_, _>>()?;
             let mut update = connection.prepare_cached(CLAIM)?;
             for event in &mut claimed {
-                // No claim of another event with the same number, such as one that was deleted, has the same fence.
+                // Greater than the fence of any deleted event that had the same number.
                 event.ticket.fence = event.ticket.fence.saturating_add(1).max(now.unsigned_abs());
                 event.attempt = event.attempt.saturating_add(1);
                 let (seq, fence) = numbers(&event.ticket);

@@ -1,4 +1,4 @@
-//! SQLite: one file, one thread that writes and one that reads.
+//! SQLite: one file, with a thread that writes and a thread that reads.
 
 mod connection;
 mod inbox;
@@ -17,13 +17,12 @@ use rusqlite::Connection;
 use crate::Error;
 use worker::Worker;
 
-/// The tables, one script a part. Each script can be run again.
+/// A script for the tables of each part. It can run again.
 const SCHEMA: &[&str] = &[inbox::SCHEMA, permissions::SCHEMA, quota::SCHEMA];
 
 /// A store in one SQLite file, for all processes of one machine. Cheap to clone; clones share their threads.
 ///
-/// Everything that `kenar` stores fits into one file, which can be your own database: the tables' names begin with
-/// `kenar_`.
+/// One file holds everything that `kenar` stores. It can be your own database: the names of the tables begin with `kenar_`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -36,14 +35,15 @@ const SCHEMA: &[&str] = &[inbox::SCHEMA, permissions::SCHEMA, quota::SCHEMA];
 ///
 /// # Durability
 ///
-/// The file is in WAL mode with `synchronous = FULL`: what a call has stored survives a crash of the process and of the
-/// machine. Keep the file on a local disk; SQLite's locks do not work on network file systems.
+/// The file is in WAL mode with `synchronous = FULL`: a write that has returned survives a crash of the process and of the
+/// machine. Keep the file on a local disk, because SQLite's locks do not work on network file systems. While the disk is
+/// full, writes fail and nothing is lost.
 ///
 /// # Threads
 ///
-/// SQLite blocks, so its calls run on two threads of the store's own: one writes and one reads. Writes that wait at the
-/// same time are committed together, each within a savepoint of its own, so that they share one `fsync`. A write waits up
-/// to 5 seconds for another process to finish its own.
+/// Calls of SQLite block, so the store has a thread that writes and one that reads. Writes that wait at the same time are
+/// committed together, each in its own savepoint, so they share one `fsync`. A write waits up to 5 seconds for another
+/// process to finish writing.
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
 
@@ -58,7 +58,7 @@ impl Sqlite {
     ///
     /// # Errors
     ///
-    /// If the file cannot be created or opened, is no database, or was written by a newer version of this crate.
+    /// If the file cannot be created or opened, is not a database, or was written by a newer version of this crate.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         let (writer, reader) = {
@@ -78,8 +78,9 @@ impl Sqlite {
         })))
     }
 
-    /// Runs a job that writes, in a transaction that is committed when this returns `Ok`. Jobs run in the order in which
-    /// they were queued. A job whose caller is gone before its turn is not run.
+    /// Runs a job that writes, in a transaction that is committed when this returns `Ok`.
+    ///
+    /// Jobs run in the order in which they were queued. A job is skipped if its caller is gone.
     pub(crate) async fn write<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -88,7 +89,7 @@ impl Sqlite {
         self.0.writer.run(job).await
     }
 
-    /// Runs a job that only reads. It sees every write that has returned.
+    /// Runs a job that only reads. It sees all writes that have returned.
     pub(crate) async fn read<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Send + 'static,

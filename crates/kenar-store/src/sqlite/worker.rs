@@ -1,4 +1,4 @@
-//! A thread that has a connection and runs the jobs of a queue.
+//! A thread with a connection, which runs the jobs of a queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 
-/// How many jobs wait at most; whoever comes then waits for room.
+/// The most jobs in the queue. Further callers wait for room.
 const QUEUE: usize = 1024;
 
-/// How many writes are committed together at most.
+/// The most writes that are committed together.
 const BATCH: usize = 128;
 
 const FAILED: &str = "SQLite failed";
 
-/// The sending half of a thread's queue. The thread ends when it is dropped and its jobs are done.
+/// The sending half of a thread's queue. When it is dropped, the thread finishes the jobs and ends.
 pub(super) struct Worker(mpsc::Sender<Job>);
 
-/// A job in two halves: the first runs within the transaction, the second reports once that is committed or not.
+/// A job in two halves: the first runs in the transaction, the second reports whether that was committed.
 type Job = Box<dyn FnOnce(Result<&Connection, NotCommitted>) -> Report + Send>;
 type Report = Box<dyn FnOnce(Result<(), NotCommitted>) + Send>;
 
-/// Why the transaction of a job took no effect. Shared by all jobs of a batch.
+/// The reason why a transaction had no effect, for all jobs of its batch.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
 struct NotCommitted(Arc<rusqlite::Error>);
@@ -38,7 +38,7 @@ struct RolledBack;
 struct Panicked;
 
 impl Worker {
-    /// Runs each job in a savepoint, and those that wait at the same time in one transaction.
+    /// Runs each job in a savepoint, and jobs that wait at the same time in one transaction.
     pub(super) fn writer(connection: Connection) -> std::io::Result<Self> {
         Self::start("kenar-sqlite-write", move |mut jobs| {
             let mut batch = Vec::new();
@@ -53,7 +53,7 @@ impl Worker {
         })
     }
 
-    /// Runs each job by itself, in no transaction.
+    /// Runs each job outside a transaction.
     pub(super) fn reader(connection: Connection) -> std::io::Result<Self> {
         Self::start("kenar-sqlite-read", move |mut jobs| {
             while let Some(job) = jobs.blocking_recv() {
@@ -95,7 +95,7 @@ impl Worker {
 /// Undoes what a job has written if it fails or panics.
 fn in_savepoint<T>(connection: &Connection, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
     let failed = |error| Error::new(FAILED, error);
-    // On the reading connection it begins a transaction, so that a job reads from one state.
+    // On the reading connection it begins a transaction, so that a job reads one state.
     connection.execute_batch("SAVEPOINT kenar_job").map_err(failed)?;
     let result = match catch_unwind(AssertUnwindSafe(|| job(connection))) {
         Ok(result) => result.map_err(failed),
@@ -128,7 +128,7 @@ fn run_batch(connection: &Connection, batch: &mut Vec<Job>) {
     }
 }
 
-/// Begins as a writer: a transaction that reads first cannot become one while another process writes.
+/// Begins as a writer: a transaction that reads first cannot write later while another process writes.
 fn begin(connection: &Connection) -> Result<(), NotCommitted> {
     if !connection.is_autocommit() {
         execute(connection, "ROLLBACK")?;

@@ -1,4 +1,4 @@
-//! Promise: tokens at rest are of no use to whoever has the store and not the key.
+//! Promise: tokens at rest are useless without the key.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ async fn read(store: &impl PermissionStore, name: &str) -> Result<String, String
     Ok(String::from_utf8(record.value.expose_secret().to_vec()).unwrap())
 }
 
-/// Puts bytes under a key, as somebody with access to the store can.
+/// Writes bytes under a key, as an attacker with access to the store.
 async fn put(store: &Store, name: &str, bytes: &[u8]) {
     let value = PermissionValue::new(bytes.to_vec(), Timestamp::from_unix_micros(7).unwrap());
     store.grant(name, Stamp::random().unwrap(), value).await.unwrap();
@@ -42,7 +42,7 @@ async fn encrypted_store_passes_the_permission_suite() {
 }
 
 #[tokio::test]
-async fn stored_bytes_tell_nothing() {
+async fn stored_bytes_reveal_nothing() {
     let inner = Store::default();
     let store = Encrypted::new(Arc::clone(&inner), key(1));
     granted(&store, "user", "the secret tokens").await;
@@ -99,7 +99,7 @@ async fn key_is_rotated() {
     }
     let both = Encrypted::new(Arc::clone(&inner), key(2)).also_decrypt(key(1));
     assert_eq!(read(&both, "user-0").await.unwrap(), "tokens");
-    // Somebody refreshes one of them just now.
+    // One of them is being refreshed.
     let lease = Stamp::random().unwrap();
     both.lease("user-0", lease, None).await.unwrap();
     assert_eq!(both.reencrypt().await.unwrap(), 1);
@@ -110,7 +110,7 @@ async fn key_is_rotated() {
     for number in 0..250 {
         assert_eq!(read(&new, &format!("user-{number}")).await.unwrap(), "tokens");
     }
-    assert!(read(&old, "user-0").await.is_err(), "the old key is of no use any more");
+    assert!(read(&old, "user-0").await.is_err(), "the old key is useless");
 }
 
 #[test]

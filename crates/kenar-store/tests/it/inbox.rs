@@ -1,4 +1,4 @@
-//! Promise: an accepted event survives the process, whichever store holds it.
+//! Promise: every store keeps the contract of `InboxStore`.
 
 use kenar_store::conformance::check_inbox;
 

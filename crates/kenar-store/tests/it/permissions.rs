@@ -1,4 +1,4 @@
-//! Promise: every store keeps permissions as `Permissions` needs it.
+//! Promise: every store keeps the contract of `PermissionStore`.
 
 use kenar_store::conformance::check_permissions;
 

@@ -1,4 +1,4 @@
-//! Promise: all processes of an app keep its limits together.
+//! Promise: all processes of an app share its limits.
 
 use kenar_store::conformance::check_quota;
 

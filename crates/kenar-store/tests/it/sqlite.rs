@@ -25,10 +25,10 @@ async fn sqlite_file_is_readable_by_its_owner_only() {
 }
 
 #[tokio::test]
-async fn sqlite_refuses_what_is_no_database() {
+async fn file_that_is_not_a_database_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("addon.db");
-    std::fs::write(&path, "a text file, and by no means a database: ".repeat(100)).unwrap();
+    std::fs::write(&path, "a text file and not a database: ".repeat(100)).unwrap();
     let error = Sqlite::open(&path).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot open the SQLite database");
 }

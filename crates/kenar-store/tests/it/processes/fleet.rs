@@ -1,4 +1,4 @@
-//! Processes of one add-on, and the one that sends them events and kills them.
+//! Promise: an accepted event is handled in order, and only once unless a process died.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,26 +10,26 @@ use super::log::{self, Summary};
 use super::place::{STORE, Store};
 use super::{random, worker};
 
-/// How much is proven, and how long it may take.
+/// The size of a proof, and the time it may take.
 pub struct Plan {
     pub conversations: usize,
     pub events: usize,
-    /// The time between an answer and the conversation's next event.
+    /// The time between a reply and the conversation's next event.
     pub pace: Duration,
     /// The mean time between two faults.
     pub fault_interval: Duration,
-    /// Whether processes also stand still for longer than their lease.
+    /// Also stop processes for longer than their lease.
     pub stops: bool,
     pub lease: Duration,
     pub limit: Duration,
     pub seed: u64,
 }
 
-/// What goes wrong besides processes that are killed: called with a random number.
+/// A fault other than a killed process. It gets a random number.
 pub type Fault<'a> = &'a mut dyn FnMut(u64);
 
-/// How long an event may be unanswered before it is sent again: it was lost with a process.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time without a reply after which an event is sent again.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Fleet<'a> {
     plan: &'a Plan,
@@ -37,7 +37,7 @@ struct Fleet<'a> {
     children: Children,
 }
 
-/// An event that waits for its answer.
+/// An event without a reply.
 struct Sent {
     number: usize,
     worker: String,
@@ -104,7 +104,7 @@ impl Fleet<'_> {
                     let (conversation, number) = id.split_once('/').unwrap();
                     let (conversation, number) = (conversation.parse().unwrap(), number.parse::<usize>().unwrap());
                     if sent.get(&conversation).is_none_or(|sent| sent.number != number) {
-                        // The answer to what was sent twice.
+                        // The reply to an event that was sent again meanwhile.
                     } else if outcome == "no" {
                         self.send(&mut sent, conversation, number, &mut chance);
                     } else {
@@ -117,7 +117,7 @@ impl Fleet<'_> {
                 Some((worker, Said::Ended)) => {
                     self.send_again(&mut sent, |sent| sent.worker == worker, &mut chance);
                 }
-                None => self.send_again(&mut sent, |sent| sent.at.elapsed() >= ANSWER_TIMEOUT, &mut chance),
+                None => self.send_again(&mut sent, |sent| sent.at.elapsed() >= REPLY_TIMEOUT, &mut chance),
             }
         }
     }
@@ -139,7 +139,7 @@ impl Fleet<'_> {
         }
     }
 
-    /// Waits until everything is handled, and ends the workers in order.
+    /// Waits until every event is handled, and ends the workers.
     fn finish(&mut self, begun: Instant) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         while !self.children.resume(self.plan.lease * 2) {

@@ -28,7 +28,7 @@ pub struct Plan {
     pub seed: u64,
 }
 
-/// How long a call may be without a reply before it is made again. A process tries for less than this.
+/// The time without a reply after which a call is made again. A process gives up earlier.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, PartialEq, Eq)]

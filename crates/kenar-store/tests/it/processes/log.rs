@@ -1,4 +1,4 @@
-//! What the workers' log must show.
+//! The check of the workers' log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ pub struct Summary {
 
 #[derive(Default)]
 struct Conversation {
-    /// The event that was begun last, by whom, and what became of it.
+    /// The event that was begun last, its worker, and its fate.
     current: Option<(usize, String, Fate)>,
     ended: BTreeSet<usize>,
 }
@@ -24,8 +24,7 @@ enum Fate {
     Ended,
 }
 
-/// Checks each promise against the log: every event handled, no conversation out of order, and no event repeated unless
-/// its handler failed or its process died.
+/// Checks that every event was handled and in order, and repeated only if its handler failed or its process died.
 pub fn check(log: &str, conversations: usize, events: usize, died: &BTreeSet<String>) -> Summary {
     let mut summary = Summary::default();
     let mut all: BTreeMap<String, Conversation> = BTreeMap::new();
@@ -58,7 +57,7 @@ pub fn check(log: &str, conversations: usize, events: usize, died: &BTreeSet<Str
 }
 
 impl Conversation {
-    /// Begins an event. Returns whether it is one that another process left behind.
+    /// Begins an event. Returns `true` if a process that died left it behind.
     fn begin(&mut self, number: usize, worker: &str, died: &BTreeSet<String>) -> bool {
         let is_repeated = match &self.current {
             None => {
@@ -80,7 +79,7 @@ impl Conversation {
         is_repeated
     }
 
-    /// A process that stood still may end what others have handled since.
+    /// Notes the end of a handler. A process that was stopped may end an event that others handled meanwhile.
     fn settle(&mut self, number: usize, worker: &str, fate: Fate) {
         if let Some((last, of, current)) = &mut self.current {
             if *last == number && of == worker {

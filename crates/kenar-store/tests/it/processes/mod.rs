@@ -1,6 +1,6 @@
-//! Promise: an accepted event is handled in order, once unless a process died, whatever is killed, cut off, locked or full.
+//! Promise: no accepted event and no granted permission is lost, whatever is killed, cut off, locked or full.
 //!
-//! Four processes share a store. The short form runs with every test; `.ci/deep` runs the long one.
+//! Four processes share a store. The short form runs with every test, the long form in `.ci/deep`.
 
 mod children;
 mod fleet;
@@ -106,7 +106,7 @@ fn sqlite(prove: impl FnOnce(&str, fleet::Fault<'_>)) {
     });
 }
 
-/// Holds the lock of a writer, as another program that uses the file.
+/// Holds the lock of a writer, as another program with the same file.
 #[cfg(feature = "sqlite")]
 fn hold_lock(path: &std::path::Path, duration: Duration) {
     let connection = rusqlite::Connection::open(path).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A directory on a disk of 32 MiB where the system permits to mount one, such as for root on Linux; else anywhere.
+/// A directory on a disk of 32 MiB, if the system permits a mount (root on Linux); otherwise on any disk.
 pub struct SmallDisk {
     directory: TempDir,
     is_small: bool,
@@ -34,7 +34,7 @@ impl SmallDisk {
         self.directory.path()
     }
 
-    /// Leaves no room on the disk for a while.
+    /// Fills the disk for a while.
     pub fn fill(&self, duration: Duration) {
         if self.is_small {
             let path = self.path().join("filler");

@@ -1,4 +1,4 @@
-//! A process of an add-on: it accepts events from its standard input and handles what is in the store.
+//! A process of an add-on: it accepts events from its standard input and handles those in the store.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -17,7 +17,7 @@ use super::random;
 pub const LOG: &str = "KENAR_TEST_LOG";
 pub const LEASE: &str = "KENAR_TEST_LEASE_MS";
 
-/// The tests start the test binary again with this test and the variables above.
+/// The tests start the test binary again with this test and its variables.
 #[test]
 #[ignore = "a process that the other tests start"]
 fn worker_process() {
@@ -71,7 +71,7 @@ fn event(id: &str) -> ReceivedEvent {
         .unwrap()
 }
 
-/// A file that all workers append to. A line is one write, so the lines of all processes are in order.
+/// A file to which all workers append. A line is one write, so the lines of all processes are in order.
 struct Log {
     file: File,
     worker: String,

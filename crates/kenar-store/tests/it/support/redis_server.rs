@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How long a server may take to start.
+/// The time that a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server that writes every change to disk before it responds. It ends when dropped.
+/// A server that syncs every change to the disk before it responds. It ends when dropped.
 pub struct RedisServer {
     process: Option<Child>,
     port: u16,
@@ -44,19 +44,19 @@ impl RedisServer {
         }
     }
 
-    /// Starts a killed server on the same port, with the data that it had.
+    /// Starts a killed server on the same port, with its data.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the server is running");
         self.process = Some(spawn(self.port, &self.directory).expect("the server starts again on its port"));
     }
 
-    /// Closes every connection of a client but the one that asks for it.
+    /// Closes the connections of all clients.
     pub fn cut_connections(&self) {
         let reply = self.command("CLIENT KILL TYPE normal SKIPME yes");
         assert!(reply.starts_with(':'), "{reply}");
     }
 
-    /// Sends one inline command on a connection of its own, and returns the first line of the reply.
+    /// Sends an inline command on a new connection, and returns the first line of the reply.
     pub fn command(&self, command: &str) -> String {
         ask(self.port, command).unwrap()
     }
@@ -68,7 +68,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// `None` if the server ends instead of starting, such as on a port that was taken.
+/// Returns `None` if the server ends at once, such as on a port that was taken.
 fn spawn(port: u16, directory: &TempDir) -> Option<Child> {
     let mut process = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
