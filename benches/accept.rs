@@ -1,6 +1,6 @@
-//! Accepting events into SQLite and Redis, beside a bare `INSERT` and a bare `XADD` with the same durability.
+//! Accepting events into SQLite and Redis, compared with a bare `INSERT` and a bare `XADD` of the same durability.
 //!
-//! Both write to disk before they respond, so that the rates are of time. The processor time is that of this process alone.
+//! Both write to disk before they respond, so wall time is compared. The processor time is this process's alone.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -22,14 +22,14 @@ use redis_server::RedisServer;
 
 type Accepting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Stores one event of about a kilobyte, by its number.
+/// A way to store one event of about 1 kB, given its number.
 struct Contestant {
     name: &'static str,
     accept: Box<dyn Fn(u64) -> Accepting>,
     /// Events per second and the latency at the 99th percentile, round by round.
     rates: Vec<f64>,
     latencies: Vec<f64>,
-    /// Of the processor for one event, in nanoseconds.
+    /// Processor time per event, in nanoseconds.
     cpu: Vec<f64>,
 }
 
@@ -49,7 +49,7 @@ impl Contestant {
     }
 }
 
-/// An inbox that accepts and handles nothing: what handling costs is not measured.
+/// An inbox whose handler does nothing: handling is not measured.
 async fn inbox(store: impl InboxStore) -> Inbox {
     let inbox = Inbox::new(store, |_: Event| async { Ok::<_, Error>(()) });
     inbox.drain().await;
@@ -101,7 +101,7 @@ async fn redis(server: &RedisServer) -> [Contestant; 2] {
     [bare, Contestant::inbox("accept, Redis", inbox(store).await)]
 }
 
-/// Lets the contestants accept in turn, so many events at a time.
+/// Measures the contestants in turns, with this many events at a time.
 async fn measure(contestants: &mut [Contestant], rounds: usize, events: u64, at_a_time: u64) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     for round in 0..rounds {

@@ -1,12 +1,11 @@
-//! Whether the time of the header check tells how much of a guess was right.
+//! A timing test of the header check: does its duration depend on how much of a guess is right?
 //!
-//! As dudect does (Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?", 2017): guesses of two classes,
-//! all of them wrong, are checked in random order, and Welch's t-test asks whether the two classes took the same time.
-//! One class has every character right but the last; the other is random. A comparison that ends at the first difference
-//! is measured beside it: a test that does not catch that one shows nothing.
+//! The method is dudect's (Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?", 2017). Wrong guesses of two
+//! classes are checked in random order, and Welch's t-test compares their durations. In one class only the last character is
+//! wrong; the other is random. A leaky comparison is tested as well, since a test that misses it proves nothing.
 //!
-//! `cargo bench -p kenar-benches --bench header_timing` prints both values of t, and fails where the check leaks or the leaky comparison
-//! is not caught. Beyond 10, dudect holds a leak for certain.
+//! `cargo bench -p kenar-benches --bench header_timing` prints each t, and fails if the check leaks or the leaky comparison is not
+//! caught. dudect treats a t above 10 as a certain leak.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -16,22 +15,22 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use kenar::secret::IdentificationKey;
 use kenar::webhook::Verifier;
 
-/// Beyond it, the two classes differ for certain.
+/// The t above which the two classes certainly differ.
 const LEAK: f64 = 10.0;
 const MEASUREMENTS: usize = 600_000;
-/// A check is shorter than a clock's step, so that many are timed at once.
+/// Checks timed at once, since one is shorter than the clock's resolution.
 const CHECKS: u32 = 32;
 const GUESSES: usize = 512;
 const KEY: &str = "placeholder-of-64-characters-as-a-long-random-key-would-have-all";
 
-/// Which class a guess is of.
+/// The class of a guess.
 #[derive(Clone, Copy, PartialEq)]
 enum Class {
     AlmostRight,
     Random,
 }
 
-/// The generator of Steele, Lea and LoadReport (splitmix64): the same guesses in the same order on each run.
+/// splitmix64, by Steele, Lea and Flood: the same guesses in the same order on each run.
 struct Generator(u64);
 
 impl Generator {
@@ -50,7 +49,7 @@ impl Generator {
         char::from(b'!' + (self.next() % 94) as u8)
     }
 
-    /// A guess of a class. Both are made in the same way.
+    /// A guess of a class. Both classes are made by the same steps.
     fn guess(&mut self, class: Class) -> String {
         let random: String = std::iter::repeat_with(|| self.character()).take(KEY.len()).collect();
         let text = match class {
@@ -62,7 +61,7 @@ impl Generator {
     }
 }
 
-/// How long a check of each guess took, in nanoseconds.
+/// The duration of each check, in nanoseconds.
 fn measure(check: impl Fn(&HeaderMap) -> bool) -> Vec<(Class, f64)> {
     let mut generator = Generator(17);
     let guesses: Vec<_> = (0..GUESSES)
@@ -74,7 +73,7 @@ fn measure(check: impl Fn(&HeaderMap) -> bool) -> Vec<(Class, f64)> {
     let mut times = Vec::with_capacity(MEASUREMENTS);
     for _ in 0..MEASUREMENTS {
         let (class, guess) = &guesses[generator.next() as usize % GUESSES];
-        // A copy, so that guesses do not differ by where they are in memory.
+        // A copy, so that guesses do not differ by their place in memory.
         let guess = &HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(guess).expect("a header"))]);
         let begun = Instant::now();
         for _ in 0..CHECKS {
@@ -86,7 +85,7 @@ fn measure(check: impl Fn(&HeaderMap) -> bool) -> Vec<(Class, f64)> {
     times.split_off(MEASUREMENTS / 20)
 }
 
-/// Mean and variance, as the numbers come (Welford).
+/// A running mean and variance (Welford's algorithm).
 #[derive(Default)]
 struct Moments {
     count: f64,
@@ -107,7 +106,7 @@ impl Moments {
     }
 }
 
-/// Welch's t of the times that are no longer than `limit`; none where hardly one of a class is among them.
+/// Welch's t of the times up to `limit`, or `None` if a class has too few of them.
 fn welch(times: &[(Class, f64)], limit: f64) -> Option<f64> {
     let (mut almost_right, mut random) = (Moments::default(), Moments::default());
     for (class, time) in times.iter().filter(|(_, time)| *time <= limit) {
@@ -120,8 +119,7 @@ fn welch(times: &[(Class, f64)], limit: f64) -> Option<f64> {
     (almost_right.count.min(random.count) > 1000.0 && t.is_finite()).then_some(t)
 }
 
-/// The greatest t, of all the times and of those below some percentiles: what interrupts a measurement makes it long, and
-/// hides what is looked for.
+/// The greatest t, over all times and over those below some percentiles. Interrupted measurements are long, and hide a leak.
 fn greatest_t(times: &[(Class, f64)]) -> f64 {
     let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_by(f64::total_cmp);
@@ -145,7 +143,7 @@ fn report(what: &str, check: impl Fn(&HeaderMap) -> bool) -> f64 {
     t
 }
 
-/// What the check must not be: it ends at the first character that differs.
+/// A leaky comparison: it ends at the first character that differs.
 fn leaky(guess: &HeaderMap) -> bool {
     let shown = guess[AUTHORIZATION].as_bytes();
     shown.len() == KEY.len() && shown.iter().zip(KEY.as_bytes()).all(|(one, other)| black_box(one) == other)
@@ -160,11 +158,11 @@ fn main() -> ExitCode {
     let caught = report("a leaky comparison", leaky);
 
     if caught.abs() <= LEAK {
-        println!("nothing is shown: the leaky comparison was not caught");
+        println!("inconclusive: the leaky comparison was not caught");
         return ExitCode::FAILURE;
     }
     if constant.abs().max(rotating.abs()) > LEAK {
-        println!("the time of the check tells of the key");
+        println!("leak: the duration of the check depends on the key");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

@@ -1,4 +1,4 @@
-//! What reading costs: a webhook, verified and typed, and a long conversation.
+//! The cost of reading: a verified and typed webhook, and a long conversation.
 
 #[path = "../crates/kenar-tests/tests/allocation_support/mod.rs"]
 mod allocation_support;
@@ -78,7 +78,7 @@ fn main() {
     );
 
     let [few, _, many] = [10, 1_000, 10_000].map(conversation);
-    println!("\ncost per message, of 10,000 against 10");
+    println!("\ncost per message, 10,000 messages relative to 10");
     for ((name, few), (_, many)) in few.iter().zip(&many) {
         println!("{name:<34} {:.2}", many / few);
     }
@@ -95,7 +95,7 @@ fn webhook(title: &str, body: &'static str, contestants: [Read<'_>; 4]) {
     });
 }
 
-/// Prints a table, and gives the time of each contestant for one message.
+/// Prints a table, and returns each contestant's time per message.
 fn conversation(messages: u32) -> [(&'static str, f64); 3] {
     let turn = Duration::from_millis(if messages > 1_000 { 20 } else { 4 });
     let effort = Effort::of_command_line(if messages > 1_000 { 41 } else { 101 }, turn);
@@ -117,7 +117,7 @@ fn conversation(messages: u32) -> [(&'static str, f64); 3] {
     [0, 1, 2].map(|index| (times[index].name, median(&times[index].cpu) / f64::from(messages)))
 }
 
-/// The times of each, and how many allocations each makes.
+/// The times and the allocations of each contestant.
 fn compare(effort: Effort, body: &Bytes, contestants: &[Read<'_>]) -> (Vec<Times>, impl Fn(&str) -> usize) {
     let allocations: Vec<_> = contestants.iter().map(|(name, read)| (*name, counted(|| read(body)).1)).collect();
     let loops = contestants.iter().map(|(name, read)| {

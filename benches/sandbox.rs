@@ -1,4 +1,4 @@
-//! What a sandbox costs a test: the time to start, the memory that an idle one holds, and the calls that it answers.
+//! The cost of a sandbox: time to start, memory when idle, and calls per second.
 //!
 //! `cargo bench -p kenar-benches --bench sandbox`
 
@@ -30,13 +30,13 @@ impl Door {
 }
 
 fn main() {
-    // Any other way of running than `cargo bench` only shows that it runs.
+    // Without `cargo bench`, one short round only shows that the program runs.
     let (sandboxes, calls, rounds) = if is_bench() { (300, 2000, 11) } else { (2, 10, 1) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         println!(
             "{:<14}{:>14}{:>14}{:>20}{:>20}{:>20}",
-            "", "start", "stop", "an idle one holds", "one at a time", "64 at a time"
+            "", "start", "stop", "memory when idle", "one at a time", "64 at a time"
         );
         for (name, door) in [("in process", Door::InProcess), ("over loopback", Door::Loopback)] {
             let [start, stop] = start_and_stop(door, sandboxes).await;
@@ -55,7 +55,7 @@ fn main() {
     });
 }
 
-/// Medians.
+/// The median times to start and to stop.
 async fn start_and_stop(door: Door, sandboxes: usize) -> [Duration; 2] {
     let (mut starts, mut stops) = (Vec::new(), Vec::new());
     for _ in 0..sandboxes {
@@ -69,7 +69,7 @@ async fn start_and_stop(door: Door, sandboxes: usize) -> [Duration; 2] {
     [median(&mut starts), median(&mut stops)]
 }
 
-/// The mean, which is what a program that holds many sees.
+/// The mean memory of an idle sandbox, in bytes.
 async fn memory(door: Door, sandboxes: usize) -> isize {
     let warm = door.open().await;
     let before = LIVE_BYTES.load(Ordering::Relaxed);
@@ -77,14 +77,14 @@ async fn memory(door: Door, sandboxes: usize) -> isize {
     for _ in 0..sandboxes {
         held.push(door.open().await);
     }
-    // What they have begun is begun.
+    // Their tasks start.
     tokio::task::yield_now().await;
     let after = LIVE_BYTES.load(Ordering::Relaxed);
     drop((warm, held));
     (after - before) / sandboxes as isize
 }
 
-/// The median of the rounds, each with a sandbox of its own: messages of a chatbot, sent and shown.
+/// Chatbot messages sent and shown per second: the median of rounds with a new sandbox each.
 async fn rate(door: Door, in_flight: usize, calls: usize, rounds: usize) -> f64 {
     let mut times = Vec::new();
     for _ in 0..rounds {
@@ -108,7 +108,7 @@ async fn rate(door: Door, in_flight: usize, calls: usize, rounds: usize) -> f64 
 }
 
 async fn call(client: Client, chat: ConversationId) {
-    client.send_bot_message(&chat, &BotMessage::text("سلام")).await.expect("the sandbox takes it");
+    client.send_bot_message(&chat, &BotMessage::text("سلام")).await.expect("the sandbox accepts the message");
 }
 
 fn median(times: &mut [Duration]) -> Duration {

@@ -1,4 +1,4 @@
-//! What a send costs the client: a message with nine buttons, built anew, sent over loopback, its answer read.
+//! The client's cost of a send: building a message with nine buttons, sending it over loopback, reading the response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ fn main() {
                 contestant(&runtime, "kenar over reqwest", in_flight, send_kenar, kenar_over_reqwest(&origin)),
                 contestant(
                     &runtime,
-                    "reqwest, nothing made or read",
+                    "reqwest, nothing built or read",
                     in_flight,
                     send_prepared,
                     Prepared::new(&origin, &written),
@@ -58,10 +58,10 @@ fn main() {
                 contestant(&runtime, DERIVE_KEPT, in_flight, send_kept_derive, plain()),
             ],
         );
-        let (anew, kept) = times.split_at(6);
+        let (built, kept) = times.split_at(6);
         let title = format!("a send of {} bytes, {in_flight} in flight", written.len());
-        print_table(&format!("{title}, the message made anew"), DERIVE, anew, |_| String::new());
-        print_table(&format!("{title}, one message sent again and again"), DERIVE_KEPT, kept, |_| String::new());
+        print_table(&format!("{title}, a new message each time"), DERIVE, built, |_| String::new());
+        print_table(&format!("{title}, the same message each time"), DERIVE_KEPT, kept, |_| String::new());
     }
 }
 
@@ -70,7 +70,7 @@ const DERIVE: &str = "derive";
 const KENAR_KEPT: &str = "kenar, kept";
 const DERIVE_KEPT: &str = "derive, kept";
 
-/// Sends so many times, by `in_flight` tasks.
+/// A contestant that sends from `in_flight` tasks.
 fn contestant<'a, S, F>(
     runtime: &'a Runtime,
     name: &'static str,
@@ -182,7 +182,7 @@ async fn send_value(plain: Arc<Plain>) {
     assert_eq!(sent["message"], "success");
 }
 
-/// What is left of a send where nothing is built, written or read: what reqwest itself costs.
+/// A send with nothing built, written or read: the cost of reqwest itself.
 struct Prepared {
     client: reqwest::Client,
     url: reqwest::Url,

@@ -1,4 +1,4 @@
-//! What the upload of a file costs: time, and the most memory that the program ever had.
+//! The cost of uploading a file: time, and peak memory.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -36,7 +36,7 @@ fn main() {
                 results.push(run(contestant, &file, stub.port));
             }
         }
-        std::fs::remove_file(file).expect("the file is ours");
+        std::fs::remove_file(file).expect("the file can be removed");
         println!("\nupload of {megabytes} MB ({rounds} rounds)");
         println!("{:<34} {:>12} {:>12} {:>14}", "", "wall", "CPU", "peak memory");
         let column =
@@ -53,11 +53,11 @@ fn main() {
 
 fn file(megabytes: usize) -> PathBuf {
     let path = std::env::temp_dir().join(format!("kenar-bench-{}-{megabytes}.mp4", std::process::id()));
-    std::fs::write(&path, vec![b'v'; megabytes * 1_000_000]).expect("there is room for a file");
+    std::fs::write(&path, vec![b'v'; megabytes * 1_000_000]).expect("the disk has room");
     path
 }
 
-/// One upload in a program of its own: milliseconds, milliseconds of processor time, and KiB.
+/// One upload in its own process: wall time and processor time in ms, peak memory in KiB.
 fn run(contestant: &str, file: &Path, port: u16) -> [f64; 3] {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--contestant", contestant, "--port", &port.to_string(), "--file"])
@@ -88,7 +88,7 @@ fn with_kenar(file: &Path, port: u16) -> (Duration, Duration) {
     })
 }
 
-/// As little as can be done: the file as the whole body, no form around it.
+/// The minimum: the file is the whole body, without a form around it.
 fn raw(file: &Path, port: u16) -> (Duration, Duration) {
     timed(|| {
         let mut file = std::fs::File::open(file).unwrap();
@@ -102,9 +102,9 @@ fn raw(file: &Path, port: u16) -> (Duration, Duration) {
                 count => connection.write_all(&buffer[..count]).unwrap(),
             }
         }
-        let mut answer = [0; 512];
-        let length = connection.read(&mut answer).unwrap();
-        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "));
+        let mut response = [0; 512];
+        let length = connection.read(&mut response).unwrap();
+        assert!(response[..length].starts_with(b"HTTP/1.1 200 "));
     })
 }
 

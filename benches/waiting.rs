@@ -1,4 +1,4 @@
-//! What ten thousand sends at once cost in memory, where the answers take seconds; and that each of them ends.
+//! The memory of 10,000 concurrent sends whose responses take seconds. Each of them must end.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use support::message::{plain_message, typed_message};
 use support::stub::Stub;
 use support::{argument, is_bench, memory_kib, plain};
 
-/// How long the stub takes to answer: longer than it takes to send all.
+/// The stub's delay before each response, which is longer than sending all requests takes.
 const DELAY: Duration = Duration::from_secs(8);
 
 fn main() {
@@ -24,8 +24,8 @@ fn main() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         return runtime.block_on(wait(&contestant, &origin, sends));
     }
-    println!("\n{sends} sends at once through one client, each answered after a while");
-    println!("{:<34} {:>14} {:>10} {:>10}", "", "memory each", "answered", "failed");
+    println!("\n{sends} concurrent sends through one client, each with a slow response");
+    println!("{:<34} {:>14} {:>10} {:>10}", "", "memory each", "succeeded", "failed");
     for contestant in ["kenar", "derive"] {
         let stub = Stub::start(if is_bench() { DELAY } else { Duration::ZERO });
         let status = Command::new(std::env::current_exe().unwrap())
@@ -40,12 +40,12 @@ async fn wait(contestant: &str, origin: &str, sends: u32) {
     let send = sender(contestant, origin);
     let before = memory_kib("VmHWM");
     let tasks: Vec<_> = (0..sends).map(|_| tokio::spawn(send())).collect();
-    let mut answered = 0;
+    let mut succeeded = 0;
     for task in tasks {
-        answered += u32::from(task.await.expect("no send panics"));
+        succeeded += u32::from(task.await.expect("no send panics"));
     }
     let each = (memory_kib("VmHWM") - before) as f64 / f64::from(sends);
-    println!("{contestant:<34} {:>10.1} KiB {answered:>10} {:>10}", each, sends - answered);
+    println!("{contestant:<34} {:>10.1} KiB {succeeded:>10} {:>10}", each, sends - succeeded);
 }
 
 type Send = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = bool> + std::marker::Send>>>;

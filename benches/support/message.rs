@@ -1,4 +1,4 @@
-//! One message, with nine buttons, made in three ways.
+//! One message with nine buttons, built in three ways.
 
 use kenar::model::PostToken;
 use kenar::model::icon::Icon;
@@ -12,7 +12,7 @@ const TRACKING: &str = "https://addon.example/orders/17/tracking?from=chat";
 const TEXT: &str = "درخواست ارسال ثبت شد. پیک تا ساعت ۱۸ می‌رسد.";
 const STEPS: [&str; 6] = ["confirm", "later", "cancel", "details", "address", "help"];
 
-/// As a user of this crate makes it, its link parsed.
+/// Built with kenar, with its link parsed.
 pub fn typed_message() -> ConversationMessage {
     let order = |step: &str| Order { order: "order-17".to_owned(), step: step.to_owned() };
     let post = PostToken::new(POST);
@@ -36,7 +36,7 @@ pub fn typed_message() -> ConversationMessage {
     ])
 }
 
-/// As structs of one's own.
+/// Built with hand-written structs.
 pub fn plain_message() -> plain::ConversationMessage {
     let order = |step: &str| Order { order: "order-17".to_owned(), step: step.to_owned() };
     let button = |caption: &str, icon, action| plain::Button { action, icon, caption: caption.to_owned() };
@@ -72,7 +72,7 @@ pub fn plain_message() -> plain::ConversationMessage {
     }
 }
 
-/// As `json!` makes it.
+/// Built with `json!`.
 pub fn json_message() -> Value {
     let order = |step: &str| json!({ "order": "order-17", "step": step });
     let dynamic = |caption: &str, step| {

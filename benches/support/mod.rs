@@ -1,4 +1,4 @@
-//! What the measurements share: rounds in turn, clocks, and a table. Each of them uses a part of it.
+//! Shared by the measurements: rounds, clocks and a table.
 #![allow(missing_docs)]
 
 pub mod message;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-/// One of those compared: does its work so many times.
+/// A piece of code to compare, which repeats its work as often as it is told.
 pub struct Contestant<'a> {
     pub name: &'static str,
     pub work: Box<dyn FnMut(u64) + 'a>,
@@ -22,17 +22,17 @@ impl<'a> Contestant<'a> {
     }
 }
 
-/// How long to measure.
+/// The length of a measurement.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: usize,
-    /// How long one contestant works in one round.
+    /// The time that one contestant works in one round.
     pub turn: Duration,
 }
 
 impl Effort {
-    /// What the command line says: `cargo bench` measures; any other way of running only shows that it runs.
-    /// `--rounds N` measures longer.
+    /// The effort that the command line asks for: `cargo bench` measures, `--rounds N` sets the rounds. Without `--bench`,
+    /// one short round only shows that the program runs.
     pub fn of_command_line(rounds: usize, turn: Duration) -> Self {
         if !is_bench() {
             return Self { rounds: 1, turn: Duration::from_millis(1) };
@@ -50,16 +50,16 @@ pub fn argument(name: &str) -> Option<String> {
     std::env::args().skip_while(|argument| argument != name).nth(1)
 }
 
-/// What one contestant took, in nanoseconds for one piece of work, round by round.
+/// The times of one contestant, round by round, in nanoseconds per piece of work.
 pub struct Times {
     pub name: &'static str,
-    /// Of the processor, by this process.
+    /// Processor time of this process.
     pub cpu: Vec<f64>,
     pub wall: Vec<f64>,
 }
 
-/// Lets the contestants work in turn, so that a slow phase of the machine meets them all; who begins changes from
-/// round to round. `clock` says how much processor time has been spent on what is measured.
+/// Measures the contestants in turns, so that a slow phase of the machine affects all of them; each round starts with another.
+/// `clock` returns the processor time spent on the measured code.
 pub fn measure(effort: Effort, clock: fn() -> Duration, mut contestants: Vec<Contestant<'_>>) -> Vec<Times> {
     let iterations: Vec<u64> =
         contestants.iter_mut().map(|contestant| calibrate(&mut contestant.work, clock, effort.turn)).collect();
@@ -81,7 +81,7 @@ pub fn measure(effort: Effort, clock: fn() -> Duration, mut contestants: Vec<Con
     times
 }
 
-/// How often the work is done in one turn. It warms up on the way.
+/// Returns the repetitions that fill a turn, and warms up.
 fn calibrate(work: &mut dyn FnMut(u64), clock: fn() -> Duration, turn: Duration) -> u64 {
     let mut iterations = 1;
     loop {
@@ -100,7 +100,7 @@ pub fn cpu_time() -> Duration {
     clock(ClockId::ProcessCPUTime)
 }
 
-/// Processor time of this process without that of this thread.
+/// Processor time of this process, except this thread's.
 pub fn cpu_time_of_other_threads() -> Duration {
     cpu_time().saturating_sub(clock(ClockId::ThreadCPUTime))
 }
@@ -110,11 +110,10 @@ fn clock(id: ClockId) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Keeps this process, and those it starts, on one core: then nothing waits for another core to wake up, which costs
-/// more than what is measured and differs from run to run.
+/// Keeps this process and its children on one core. Waking another core costs more than the measured code, and its cost varies.
 pub fn stay_on_one_core() {
     let Ok(allowed) = sched_getaffinity(None) else { return };
-    // Not the first one, where a machine's interrupts are handled.
+    // The first core handles the machine's interrupts.
     let Some(core) = (0..CpuSet::MAX_CPU).rev().find(|core| allowed.is_set(*core)) else { return };
     let mut one = CpuSet::new();
     one.set(core);
@@ -139,16 +138,16 @@ pub fn median(values: &[f64]) -> f64 {
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
 }
 
-/// The median of the ratios round by round, and between which of them half of the rounds lie.
+/// The median and the quartiles of the ratios, round by round.
 pub fn ratio(values: &[f64], base: &[f64]) -> (f64, f64, f64) {
     let mut ratios: Vec<f64> = values.iter().zip(base).map(|(value, base)| value / base).collect();
     ratios.sort_by(f64::total_cmp);
     (median(&ratios), ratios[ratios.len() / 4], ratios[ratios.len() * 3 / 4])
 }
 
-/// Prints what each contestant took, and the ratio of processor time to that of the contestant named `base`.
+/// Prints each contestant's times, and its ratio of processor time to the contestant named `base`.
 pub fn print_table(title: &str, base: &str, times: &[Times], notes: impl Fn(&str) -> String) {
-    let base = times.iter().find(|times| times.name == base).expect("the base is one of those measured");
+    let base = times.iter().find(|times| times.name == base).expect("the base is a contestant");
     println!("\n{title} ({} rounds)", base.cpu.len());
     println!("{:<34} {:>12} {:>12}   x {}", "", "CPU", "wall", base.name);
     for times in times {

@@ -1,5 +1,5 @@
-//! What a careful user writes with serde alone: strict types, owned texts, times as the documents have them. It reads
-//! exactly the bodies measured, and nothing that differs from them.
+//! Hand-written serde types, as a careful user writes them: strict, with owned texts and documented times. They read only the
+//! bodies measured here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -115,7 +115,7 @@ pub enum Side {
     Demand,
 }
 
-/// The data of an app's own buttons, the same for every contestant.
+/// The data of the app's buttons, the same for every contestant.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Order {
     pub order: String,

@@ -1,4 +1,4 @@
-//! A server that does as little as one can: it reads whole requests off kept connections and gives one answer to all.
+//! A minimal server: it reads whole requests from kept connections, and sends the same response to each.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A stub in a process of its own, so that this process's processor time is the client's alone.
+/// A stub in its own process, so that this process's processor time is the client's alone.
 pub struct Stub {
     process: Child,
     pub port: u16,
 }
 
 impl Stub {
-    /// Starts this program again, as a stub: its `main` must call [`serve_if_asked`] first. It answers `delay` after a
-    /// request has come.
+    /// Starts this program again as a stub, which responds `delay` after each request. Its `main` must call
+    /// [`serve_if_asked`] first.
     pub fn start(delay: Duration) -> Self {
         let program = std::env::current_exe().expect("a program knows its path");
         let mut process = Command::new(program)
@@ -24,7 +24,7 @@ impl Stub {
             .spawn()
             .expect("the stub starts");
         let mut port = [0; 2];
-        process.stdout.take().unwrap().read_exact(&mut port).expect("the stub says its port");
+        process.stdout.take().unwrap().read_exact(&mut port).expect("the stub prints its port");
         Self { process, port: u16::from_be_bytes(port) }
     }
 
@@ -40,7 +40,7 @@ impl Drop for Stub {
     }
 }
 
-/// Where this process was started as a stub, it is one until it is killed.
+/// Serves until it is killed, if this process was started as a stub.
 pub fn serve_if_asked() {
     let Some(delay) = super::argument("--stub").and_then(|millis| millis.parse().ok()) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -53,24 +53,24 @@ async fn serve(delay: Duration) {
     let mut stdout = std::io::stdout();
     stdout.write_all(&port.to_be_bytes()).and_then(|()| stdout.flush()).unwrap();
     while let Ok((connection, _)) = listener.accept().await {
-        tokio::spawn(answer_all(connection, delay));
+        tokio::spawn(respond_to_all(connection, delay));
     }
 }
 
-/// A listener with room for ten thousand connections that come at once.
+/// A listener with a queue for 10,000 connections at once.
 fn listener() -> std::net::TcpListener {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     socket.listen(16_384).unwrap().into_std().unwrap()
 }
 
-/// The answer to a send, to the request for an upload token and to an upload.
-const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 34\r\n\r\n\
+/// The response to a send, to a request for an upload token and to an upload.
+const RESPONSE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 34\r\n\r\n\
     {\"message\":\"success\",\"id\":\"media\"}";
 
-async fn answer_all(mut connection: TcpStream, delay: Duration) {
+async fn respond_to_all(mut connection: TcpStream, delay: Duration) {
     connection.set_nodelay(true).unwrap();
-    // Ten thousand connections at once are cheap; one that uploads reads in larger pieces.
+    // Small, for 10,000 connections at once; an upload gets a larger one.
     let mut buffer = vec![0; 4 * 1024];
     let mut filled = 0;
     loop {
@@ -94,7 +94,7 @@ async fn answer_all(mut connection: TcpStream, delay: Duration) {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        if connection.write_all(ANSWER.as_bytes()).await.is_err() {
+        if connection.write_all(RESPONSE.as_bytes()).await.is_err() {
             return;
         }
     }

@@ -1,4 +1,4 @@
-// Clicks through the chat page as a person would, and asserts on what is there to see.
+// Clicks through the chat page as a person would, and asserts on what it shows.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -30,7 +30,7 @@ const WORDS = {
   en: { chats: "Conversations", said: "گفتید: ", returned: "brought you back", seller: "You are the seller" },
 };
 
-/** What the browser says when it keeps the frame from leaving for Divar: it is how the page notices. */
+/** The browser's message when it keeps the frame from leaving for Divar, by which the page notices. */
 const WAY_BACK = /^Framing 'https:\/\/open-platform-redirect\.divar\.ir\/' violates/;
 
 async function until(page, wait) {
@@ -468,7 +468,7 @@ async function keyboard(player) {
   await page.locator(".message.mine .text", { hasText: "دو خط" }).last().waitFor();
 }
 
-/** A window that is made narrow and wide again. */
+/** Makes the window narrow and wide again. */
 async function resized(browser) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
@@ -492,7 +492,7 @@ async function resized(browser) {
   await context.close();
 }
 
-/** The page of a post, and the add-ons that are opened there. */
+/** The page of a post, and the add-ons opened from it. */
 async function touchPoints(player) {
   const { page } = player;
   await player.openChat("سارا");
@@ -505,7 +505,7 @@ async function touchPoints(player) {
   await player.closeVisit();
 }
 
-/** Contrast and names are what can be asserted of being readable. */
+/** Asserts on contrast and accessible names. */
 async function states(browser) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
   const page = await context.newPage();
@@ -532,7 +532,7 @@ async function states(browser) {
   await page.locator(".toast.bad").waitFor();
   await player.shot("23-no-addon");
 
-  // What is no session is said in the dialogue.
+  // The dialogue shows that a file is not a session.
   await player.openPanel();
   await page.locator("[data-does=session_load]").click();
   const choosing = page.waitForEvent("filechooser");

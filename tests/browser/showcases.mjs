@@ -1,4 +1,4 @@
-// Plays the examples `xo` and `delivery` in the chat page as people would, to their ends.
+// Plays the examples `xo` and `delivery` to the end, in the chat page, as people would.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ const LOOKS = [
 ];
 const FREE = /^[۱-۹]$/;
 
-/** A port that nobody listens on. */
+/** A free port. */
 const freePort = () => new Promise((found) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
     const { port } = server.address();
@@ -20,7 +20,7 @@ const freePort = () => new Promise((found) => {
   });
 });
 
-/** Runs an example with its chat page for as long as `use` takes. */
+/** Runs an example with its chat page while `use` runs. */
 async function running(example, use) {
   const env = { ...process.env, KENAR_SANDBOX_PORT: String(await freePort()) };
   delete env.KENAR_API_KEY;

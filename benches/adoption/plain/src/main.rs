@@ -74,15 +74,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
     };
     let conversation = var("CONVERSATION")?;
-    let answer = reqwest::Client::new()
+    let response = reqwest::Client::new()
         .post(format!("https://open-api.divar.ir/v2/open-platform/conversations/{conversation}/messages"))
         .header("X-API-Key", var("KENAR_API_KEY")?)
         .bearer_auth(var("KENAR_ACCESS_TOKEN")?)
         .json(&message)
         .send()
         .await?;
-    if !answer.status().is_success() {
-        let failure: Failure = answer.json().await?;
+    if !response.status().is_success() {
+        let failure: Failure = response.json().await?;
         return Err(format!("{}: {}", failure.code, failure.message).into());
     }
     Ok(())
