@@ -173,6 +173,16 @@ fn file_sets_apps_people_and_posts() {
 }
 
 #[test]
+fn readme_file_is_accepted() {
+    let (_, rest) = include_str!("../../README.md").split_once("```toml\n# kenar.toml").unwrap();
+    let file = Scratch::new("readme.toml", &format!("#{}", rest.split_once("```").unwrap().0));
+    let mut command = program();
+    command.args(["--config", file.path()]);
+    let running = Running::start(command);
+    assert_eq!(running.app(0)["events_url"], "http://127.0.0.1:8000/divar/events");
+}
+
+#[test]
 fn keys_that_were_set_are_not_printed() {
     let mut command = program();
     command.args(["--api-key", "given-api-key", "--identification-key", "given-identification-key"]);

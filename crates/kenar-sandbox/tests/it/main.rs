@@ -18,6 +18,7 @@ mod paths;
 mod people;
 mod permissions;
 mod promises;
+mod readme;
 mod recording;
 mod support;
 mod ten_lines;
