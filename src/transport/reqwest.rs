@@ -1,4 +1,7 @@
+mod urls;
+
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -7,6 +10,7 @@ use url::Url;
 
 use super::{HttpTransport, TransportError, TransportErrorKind, TransportSetupError, response};
 use crate::request::Body;
+use urls::Urls;
 
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 pub use own::ReqwestTransportBuilder;
@@ -23,6 +27,7 @@ pub use own::ReqwestTransportBuilder;
 #[derive(Clone)]
 pub struct ReqwestTransport {
     clients: Clients,
+    urls: Arc<Urls>,
     max_response_bytes: usize,
 }
 
@@ -30,7 +35,7 @@ pub struct ReqwestTransport {
 enum Clients {
     Given(reqwest::Client),
     #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
-    Own(std::sync::Arc<own::Clients>),
+    Own(Arc<own::Clients>),
 }
 
 impl ReqwestTransport {
@@ -60,7 +65,11 @@ impl ReqwestTransport {
         if !follows_no_redirects(&client) {
             return Err(TransportSetupError::new(FollowsRedirects));
         }
-        Ok(Self { clients: Clients::Given(client), max_response_bytes: super::MAX_RESPONSE_BYTES })
+        Ok(Self {
+            clients: Clients::Given(client),
+            urls: Arc::default(),
+            max_response_bytes: super::MAX_RESPONSE_BYTES,
+        })
     }
 
     /// Sets the maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
@@ -80,6 +89,22 @@ impl ReqwestTransport {
             #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
             Clients::Own(clients) => clients.client(url),
         }
+    }
+}
+
+impl ReqwestTransport {
+    /// Every body is sent as a stream, even an empty one: reqwest reads a stream once it is connected and cannot repeat it.
+    fn reqwest_request(&self, request: Request<Body>) -> Result<reqwest::Request, TransportError> {
+        let (parts, body) = request.into_parts();
+        let url = self
+            .urls
+            .url(&parts.uri)
+            .map_err(|error| TransportError::with_source(TransportErrorKind::Other, error).unsent())?;
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.headers_mut() = parts.headers;
+        *request.version_mut() = parts.version;
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        Ok(request)
     }
 }
 
@@ -103,23 +128,15 @@ fn follows_no_redirects(client: &reqwest::Client) -> bool {
 impl HttpTransport for ReqwestTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         super::promise_to_read_the_body_late(&request);
-        let request = reqwest_request(request)?;
-        let response = self.client(request.url())?.execute(request).await.map_err(transport_error)?;
+        // The block ends before the future waits, so that it need not hold the request.
+        let response = {
+            let request = self.reqwest_request(request)?;
+            self.client(request.url())?.execute(request)
+        };
+        let response = response.await.map_err(transport_error)?;
         let (parts, body) = Response::<reqwest::Body>::from(response).into_parts();
         Ok(Response::from_parts(parts, response::read(body, self.max_response_bytes).await?))
     }
-}
-
-/// Every body goes as a stream, an empty one too: reqwest reads it once the connection is made, and cannot repeat it.
-fn reqwest_request(request: Request<Body>) -> Result<reqwest::Request, TransportError> {
-    let (parts, body) = request.into_parts();
-    let url = Url::parse(&parts.uri.to_string())
-        .map_err(|error| TransportError::with_source(TransportErrorKind::Other, error).unsent())?;
-    let mut request = reqwest::Request::new(parts.method, url);
-    *request.headers_mut() = parts.headers;
-    *request.version_mut() = parts.version;
-    *request.body_mut() = Some(reqwest::Body::wrap(body));
-    Ok(request)
 }
 
 fn transport_error(error: reqwest::Error) -> TransportError {
@@ -255,7 +272,7 @@ mod own {
             let http = self.0.reqwest_client_for_http()?;
             let max_response_bytes = self.0.max_response_bytes;
             let clients = Arc::new(Clients { settings: self.0, http, https: OnceLock::new() });
-            Ok(ReqwestTransport { clients: super::Clients::Own(clients), max_response_bytes })
+            Ok(ReqwestTransport { clients: super::Clients::Own(clients), urls: Arc::default(), max_response_bytes })
         }
     }
 }
