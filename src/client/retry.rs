@@ -99,8 +99,11 @@ pub(super) async fn run(
 ) -> Result<(Response<Bytes>, Attempts), Error> {
     let run = Run { transport, timer, retry, call, begun: timer.map(Timer::now) };
     let none = Attempts { count: 0, processed_before: false };
-    let first = (run.call.request)().map_err(|error| error.with_attempts(none))?;
-    let outcome = run.attempt(first, 1).await;
+    let first = {
+        let request = (run.call.request)().map_err(|error| error.with_attempts(none))?;
+        run.attempt(request, 1)
+    };
+    let outcome = first.await;
     let (outcome, attempts) = match pause_after(&outcome, run.call.idempotent) {
         None => (outcome, Attempts { count: 1, processed_before: false }),
         // Boxed, because few calls get here and each would reserve the space.
@@ -121,16 +124,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn attempt(&self, mut request: Request<Body>, number: u32) -> Outcome {
+    /// An attempt. The future does not hold the request, which the transport has by then.
+    fn attempt(&self, mut request: Request<Body>, number: u32) -> impl Future<Output = Outcome> + Send {
         let limits = self.limits(number);
         let deadline = self.begun.and_then(|begun| begun.checked_add(self.call.time_limit));
         let context = Context::new(self.call.operation, number, deadline, self.call.idempotent);
         request.body_mut().track(context.clone());
         request.extensions_mut().insert(context.clone());
-        let outcome = within(self.timer, limits, &context, self.transport.send(request)).await;
-        let outcome = outcome.map_err(|error| error.informed(&context));
-        trace::attempt(self.call.operation, number, &outcome);
-        outcome
+        let sending = self.transport.send(request);
+        async move {
+            let outcome = within(self.timer, limits, &context, sending).await;
+            let outcome = outcome.map_err(|error| error.informed(&context));
+            trace::attempt(self.call.operation, number, &outcome);
+            outcome
+        }
     }
 
     /// Makes attempts after the first one, until an outcome is final.
