@@ -42,7 +42,7 @@ use crate::env::EnvError;
 use crate::error::{Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::redact::Secrets;
-use crate::request::{BaseUrls, Body, Credential, Operation, goes_to_divar};
+use crate::request::{BaseUrls, Body, Credential, Operation};
 use crate::secret::{ApiKey, is_of_sandbox};
 use crate::transport::HttpTransport;
 
@@ -226,10 +226,10 @@ impl Client {
     fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
         let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::METADATA.name(), why);
         let mut request = operation.request(&self.0.base_urls)?;
-        if !self.0.base_urls.include(request.uri()) {
+        let Some(base_url) = self.0.base_urls.origin_of(request.uri()) else {
             return Err(invalid("the URL is not below one of the client's base URLs, so no secret is sent to it"));
-        }
-        if goes_to_divar(request.uri()) && self.secrets(operation, credential).into_iter().any(is_of_sandbox) {
+        };
+        if base_url.is_divars() && self.secrets(operation, credential).into_iter().any(is_of_sandbox) {
             return Err(invalid("a key or token of kenar-sandbox cannot be used at Divar: set the sandbox's base URL"));
         }
         let headers = request.headers_mut();

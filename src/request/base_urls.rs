@@ -33,7 +33,10 @@ pub struct BaseUrls {
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: String,
+    /// The same, parsed.
+    uri: Uri,
     loopback: bool,
+    divars: bool,
 }
 
 /// The error for an invalid base URL.
@@ -54,7 +57,10 @@ pub enum InvalidBaseUrl {
 impl Default for BaseUrls {
     /// Divar's hosts.
     fn default() -> Self {
-        let divar = |origin: &str| BaseUrl { origin: origin.to_owned(), loopback: false };
+        let divar = |origin: &'static str| {
+            let uri = Uri::from_static(origin);
+            BaseUrl { origin: origin.to_owned(), uri, loopback: false, divars: true }
+        };
         Self {
             api: divar("https://open-api.divar.ir"),
             oauth: divar("https://oauth.divar.ir"),
@@ -159,9 +165,9 @@ impl BaseUrls {
         Uri::try_from(address).map_err(InvalidRequest::new)
     }
 
-    /// Returns `true` if `uri` has one of these origins.
-    pub(crate) fn include(&self, uri: &Uri) -> bool {
-        [&self.api, &self.oauth, &self.upload].into_iter().any(|host| host.is_host_of(uri))
+    /// The base URL that is the origin of `uri`.
+    pub(crate) fn origin_of(&self, uri: &Uri) -> Option<&BaseUrl> {
+        [&self.api, &self.oauth, &self.upload].into_iter().find(|base| base.is_origin_of(uri))
     }
 }
 
@@ -177,23 +183,12 @@ impl BaseUrl {
 
     /// Returns `true` for a host of Divar.
     pub(crate) fn is_divars(&self) -> bool {
-        self.as_str().parse().is_ok_and(|uri| goes_to_divar(&uri))
+        self.divars
     }
 
-    /// Returns `true` if `uri` has this origin.
-    fn is_host_of(&self, uri: &Uri) -> bool {
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return false;
-        };
-        let own_authority = self.origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
-        own_authority.is_some_and(|own| own.eq_ignore_ascii_case(authority.as_str()))
+    fn is_origin_of(&self, uri: &Uri) -> bool {
+        uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority()
     }
-}
-
-/// Returns `true` if the host of `uri` is Divar's.
-pub(crate) fn goes_to_divar(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    host == "divar.ir" || host.ends_with(".divar.ir")
 }
 
 impl std::str::FromStr for BaseUrl {
@@ -214,7 +209,9 @@ impl BaseUrl {
         if url.as_str().strip_suffix('/') != Some(&origin) {
             return Err(InvalidBaseUrl::NotAnOrigin);
         }
-        Ok(Self { origin, loopback: is_loopback(&url) })
+        let uri = origin.parse().map_err(|_| InvalidBaseUrl::NotAnOrigin)?;
+        let divars = url.domain().is_some_and(|domain| domain == "divar.ir" || domain.ends_with(".divar.ir"));
+        Ok(Self { origin, uri, loopback: is_loopback(&url), divars })
     }
 }
 

@@ -50,7 +50,6 @@ mod scope_kind;
 
 use crate::secret::{AccessToken, UploadToken};
 
-pub(crate) use base_urls::goes_to_divar;
 pub use base_urls::{BaseUrl, BaseUrls, InvalidBaseUrl};
 pub use body::Body;
 pub use content::{Content, InvalidRequest};

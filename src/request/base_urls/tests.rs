@@ -51,3 +51,26 @@ fn path_parameter_stays_one_segment() {
     }
     assert!(BaseUrls::default().uri(&operation, PathParameters::default()).is_err());
 }
+
+#[test]
+fn hosts_of_divar_are_known_by_their_domain() {
+    let is_divars = |origin| BaseUrls::single(origin).unwrap().api().is_divars();
+    for own in ["https://divar.ir", "https://open-api.divar.ir", "https://OAuth.Divar.IR:8443"] {
+        assert!(is_divars(own), "{own}");
+    }
+    for other in ["https://notdivar.ir", "https://divar.ir.example", "https://kenar.example", "http://127.0.0.1:1"] {
+        assert!(!is_divars(other), "{other}");
+    }
+    assert!([Host::Api, Host::OAuth, Host::Upload].iter().all(|host| BaseUrls::default().of(*host).is_divars()));
+}
+
+#[test]
+fn uri_has_the_origin_of_one_base_url() {
+    let base_urls = BaseUrls::new("https://api.example", "https://oauth.example", "http://127.0.0.1:1").unwrap();
+    let origin_of = |uri: &str| base_urls.origin_of(&uri.parse().unwrap()).map(BaseUrl::as_str);
+    assert_eq!(origin_of("https://API.example/v1"), Some("https://api.example"));
+    assert_eq!(origin_of("http://127.0.0.1:1/v1"), Some("http://127.0.0.1:1"));
+    for other in ["http://api.example/v1", "https://api.example:8443/v1", "https://user@api.example/v1", "/v1"] {
+        assert_eq!(origin_of(other), None, "{other}");
+    }
+}
