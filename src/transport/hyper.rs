@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::uri::Authority;
+use http::{HeaderValue, Request, Response, header};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
@@ -97,11 +98,22 @@ impl HyperTransportBuilder {
 
 #[async_trait]
 impl HttpTransport for HyperTransport {
-    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         super::promise_to_read_the_body_late(&request);
+        add_host(&mut request);
         let response = self.client.request(request).await.map_err(transport_error)?;
         let (parts, body) = response.into_parts();
         Ok(Response::from_parts(parts, response::read(body, self.max_response_bytes).await?))
+    }
+}
+
+/// Copies the `Host` header from the URI: hyper-util formats it from its parts, which costs as much as parsing the URI.
+fn add_host(request: &mut Request<Body>) {
+    let authority = request.uri().authority().map(Authority::as_str);
+    // User information does not belong in the header.
+    let host = authority.filter(|authority| !authority.contains('@'));
+    if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
+        request.headers_mut().entry(header::HOST).or_insert(host);
     }
 }
 
