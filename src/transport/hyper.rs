@@ -1,5 +1,4 @@
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,75 +8,38 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::Connector;
-use super::{HttpTransport, Settings, TransportError, TransportErrorKind, TransportSetupError, response};
+use super::settings::builder;
+use super::{HttpTransport, TransportError, TransportErrorKind, TransportSetupError, response};
 use crate::request::{BaseUrls, Body};
 
-/// An [`HttpTransport`] over [hyper](https://hyper.rs) and its pool of connections: HTTP/1.1, connections kept and shared,
-/// redirects not followed, answers bounded. It runs on tokio.
+/// An [`HttpTransport`] over [hyper](https://hyper.rs) and its connection pool, for tokio.
 ///
-/// What goes over `https` goes through the proxy that the environment names for it: `HTTPS_PROXY` or `ALL_PROXY`, an
-/// `http` or a `socks5` one, but for the hosts of `NO_PROXY`. The connection is secured to Divar itself, so that the proxy
-/// reads nothing of it. What goes over plain `http`, which is only ever to this machine, goes through no proxy.
+/// It speaks HTTP/1.1, follows no redirects and limits the size of responses.
+///
+/// `https` requests use the proxy of `HTTPS_PROXY` or `ALL_PROXY` (`http` or `socks5`), except to the hosts of `NO_PROXY`.
+/// TLS ends at Divar, so the proxy cannot read them. Plain `http` is for this machine and uses no proxy.
 #[derive(Clone)]
 pub struct HyperTransport {
     client: Client<Connector, Body>,
     max_response_bytes: usize,
 }
 
-/// Sets up a [`HyperTransport`].
-#[derive(Debug)]
-#[must_use]
-pub struct HyperTransportBuilder(Settings);
-
-impl HyperTransport {
-    /// A transport with the default settings.
-    ///
-    /// # Errors
-    ///
-    /// If the environment names a proxy that cannot be used.
-    pub fn new() -> Result<Self, TransportSetupError> {
-        Self::builder().build()
-    }
-
-    /// Sets one up.
-    pub fn builder() -> HyperTransportBuilder {
-        HyperTransportBuilder(Settings::default())
-    }
-}
+builder!(HyperTransportBuilder of HyperTransport);
 
 impl HyperTransportBuilder {
-    /// The maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
-    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
-        self.0.max_response_bytes = bytes;
-        self
-    }
-
-    /// The time limit of making a connection, from the name look-up to the end of the TLS handshake: by default 5 seconds.
+    /// Builds the transport.
     ///
-    /// A client waits [less](crate::Client#time-limits-and-retries) where the call's own limit is shorter.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.0.connect_timeout = limit;
-        self
-    }
-
-    /// Does without the proxies that the environment names.
-    pub fn no_proxy(mut self) -> Self {
-        self.0.use_proxy = false;
-        self
-    }
-
-    /// The transport. TLS is set up when it first connects to an `https` address; where that fails, the request fails and
-    /// nothing is sent.
+    /// TLS is set up on the first connection over `https`. If that fails, the request fails and is not sent.
     ///
     /// # Errors
     ///
-    /// If the environment names a proxy that cannot be used.
+    /// [`TransportSetupError`] if a proxy of the environment is invalid.
     pub fn build(self) -> Result<HyperTransport, TransportSetupError> {
         let connector = Connector::new(self.0.connect_timeout, self.0.use_proxy)?;
         Ok(self.over(connector))
     }
 
-    /// A transport for these addresses: with TLS set up at once, or without what only `https` needs.
+    /// Builds the transport and sets TLS up at once, if a base URL needs it.
     pub(crate) fn build_for(self, base_urls: &BaseUrls) -> Result<HyperTransport, TransportSetupError> {
         if !base_urls.use_https() {
             return self.no_proxy().build();
@@ -107,7 +69,7 @@ impl HttpTransport for HyperTransport {
     }
 }
 
-/// Copies the `Host` header from the URI: hyper-util formats it from its parts, which costs as much as parsing the URI.
+/// Adds the `Host` header. hyper-util would format it from its parts, which costs more than a copy.
 fn add_host(request: &mut Request<Body>) {
     let authority = request.uri().authority().map(Authority::as_str);
     // User information does not belong in the header.

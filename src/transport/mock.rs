@@ -9,10 +9,9 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use super::{HttpTransport, TransportError, TransportErrorKind};
 use crate::request::Body;
 
-/// An [`HttpTransport`] for tests: it gives the responses prepared, in order, and keeps the requests.
+/// An [`HttpTransport`] for tests that returns prepared responses in order and records the requests.
 ///
-/// It suits a test of what your code does with one answer. For a test of a whole flow, with a Kenar that behaves as the
-/// platform does, use the `sandbox`.
+/// It suits a test of one response. To test a whole flow, use the crate `kenar-sandbox`, which behaves as the platform does.
 ///
 /// ```
 /// use kenar::{BotMessage, ChatApi, Client};
@@ -34,8 +33,8 @@ use crate::request::Body;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Clones share their responses and requests. With no answer left it fails as
-/// [`Other`](TransportErrorKind::Other), which nothing tries again.
+/// Clones share their responses and requests. Without a prepared response, it fails as
+/// [`Other`](TransportErrorKind::Other), which is not retried.
 #[derive(Clone, Default)]
 pub struct MockTransport(Arc<Mutex<State>>);
 
@@ -46,13 +45,13 @@ struct State {
 }
 
 impl MockTransport {
-    /// A transport with no answer prepared.
+    /// Creates a transport without responses.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Prepares an answer of JSON. A status that is none, such as 42, becomes 500.
+    /// Prepares a JSON response. An invalid status, such as 42, becomes 500.
     pub fn respond_json(&self, status: u16, json: &serde_json::Value) {
         let mut response = Response::new(Bytes::from(json.to_string()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -60,7 +59,7 @@ impl MockTransport {
         self.respond(response);
     }
 
-    /// Prepares any answer.
+    /// Prepares a response.
     pub fn respond(&self, response: Response<Bytes>) {
         self.state().responses.push_back(Ok(response));
     }
@@ -70,7 +69,7 @@ impl MockTransport {
         self.state().responses.push_back(Err(TransportError::new(kind)));
     }
 
-    /// The requests so far, with their whole bodies.
+    /// The recorded requests with their whole bodies.
     #[must_use]
     pub fn requests(&self) -> Vec<Request<Bytes>> {
         self.state().requests.clone()
@@ -102,7 +101,7 @@ impl HttpTransport for MockTransport {
         let mut state = self.state();
         state.requests.push(Request::from_parts(parts, body));
         state.responses.pop_front().unwrap_or_else(|| {
-            Err(TransportError::with_source(TransportErrorKind::Other, "the mock has no answer left to give"))
+            Err(TransportError::with_source(TransportErrorKind::Other, "the mock has no prepared response left"))
         })
     }
 }

@@ -1,8 +1,8 @@
-//! How requests travel: the [`HttpTransport`] trait, implementations over hyper and over reqwest, and a double for tests.
+//! The HTTP stack: the [`HttpTransport`] trait, its implementations over hyper and reqwest, and a mock.
 //!
-//! A client needs none of this unless you say otherwise: [`Client::new`](crate::Client) sends over hyper, where one of the
-//! features for TLS is on. [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other, such as a
-//! layer of yours around one:
+//! [`Client::new`](crate::Client) uses hyper, if a TLS feature is enabled.
+//! [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other transport, such as a layer
+//! around one:
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,7 @@
 //! use kenar::secret::ApiKey;
 //! use kenar::transport::{HttpTransport, MockTransport, TransportError};
 //!
-//! /// Counts the requests, and passes them on.
+//! /// Counts the requests.
 //! #[derive(Debug)]
 //! struct Counted<T> { inner: T, requests: std::sync::Arc<AtomicU32> }
 //!
@@ -51,6 +51,8 @@ mod proxy;
 mod reqwest;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod response;
+#[cfg(feature = "hyper")]
+mod settings;
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 mod tls;
 
@@ -73,30 +75,16 @@ pub use reqwest::ReqwestTransport;
 #[cfg(all(feature = "reqwest", any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
 pub use reqwest::ReqwestTransportBuilder;
 
-/// The settings of both transports.
-#[cfg(feature = "hyper")]
-#[derive(Debug)]
-struct Settings {
-    max_response_bytes: usize,
-    connect_timeout: Duration,
-    use_proxy: bool,
-}
-
-#[cfg(feature = "hyper")]
-impl Default for Settings {
-    fn default() -> Self {
-        Self { max_response_bytes: MAX_RESPONSE_BYTES, connect_timeout: Duration::from_secs(5), use_proxy: true }
-    }
-}
-
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
-/// A connection that the server is about to close is one that a send may be lost on.
+/// The server may close a connection that has been idle for longer, and a message sent on it would be lost.
 #[cfg(feature = "hyper")]
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The HTTP stack cannot be set up: no root certificates, no TLS provider, or an unusable proxy. The source tells which.
+/// The error when the HTTP stack cannot be set up.
+///
+/// Its source names the cause: no root certificates, no TLS provider, or an invalid proxy.
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up the HTTP stack")]
@@ -109,13 +97,13 @@ impl TransportSetupError {
     }
 }
 
-/// Whether a connection failed for a reason that does not go away by itself.
+/// Returns `true` if a connection failed for a reason that is permanent.
 #[cfg(feature = "hyper")]
 fn cannot_be_set_up(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<TransportSetupError>)
 }
 
-/// hyper looks at a body once it writes the request to a connection.
+/// hyper reads a body when it writes the request to a connection.
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 fn promise_to_read_the_body_late(request: &http::Request<Body>) {
     if request.body().length() == 0 {
@@ -125,15 +113,14 @@ fn promise_to_read_the_body_late(request: &http::Request<Body>) {
     }
 }
 
-/// An HTTP stack that a [`Client`](crate::Client) sends with: one method over the types of the [`http`] crate.
+/// An HTTP stack for a [`Client`](crate::Client), in the types of the [`http`] crate.
 ///
-/// Implement it to bring your own. An implementation
+/// An implementation
 ///
-/// - sends the request as it is, and never follows a redirect: the request carries secrets that are meant for its host;
-/// - gives the answer whatever its status, with its whole body, and bounds how large that may be;
-/// - tells with [`TransportErrorKind`] what is known about a failure. Only [`Connect`](TransportErrorKind::Connect)
-///   promises that nothing was sent, so that a message can be tried again; when in doubt, say
-///   [`Other`](TransportErrorKind::Other).
+/// - sends the request unchanged and never follows a redirect, since the request has secrets for its host only;
+/// - returns the response whatever its status, with its whole body, and limits the size of that body;
+/// - reports a failure by its [`TransportErrorKind`]. Only [`Connect`](TransportErrorKind::Connect) promises that nothing
+///   was sent, so that a message can be sent again. If in doubt, use [`Other`](TransportErrorKind::Other).
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -143,7 +130,7 @@ fn promise_to_read_the_body_late(request: &http::Request<Body>) {
 /// use kenar::request::Body;
 /// use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
 ///
-/// /// A pool of connections of the program's own.
+/// /// A connection pool.
 /// #[derive(Debug)]
 /// struct OwnPool(Client<HttpConnector, Body>);
 ///
@@ -165,20 +152,20 @@ fn promise_to_read_the_body_late(request: &http::Request<Body>) {
 /// }
 /// ```
 ///
-/// The client enforces the time limits: it drops the future, and the implementation stops what it does.
+/// The client enforces the time limits by dropping the future.
 ///
-/// Each request carries its [`Context`] in its extensions. The client also learns from the
-/// request's [`Body`] how far it was read: a request whose body nobody has read has not left, and is reported as
-/// [`ErrorKind::Connect`](crate::error::ErrorKind::Connect) when it times out. So read the body once the connection is made, as
-/// hyper and reqwest do with a body that they are given. An implementation that reads it before is right as well: its
-/// requests may have been processed when they time out.
+/// The extensions of each request contain its [`Context`]. The client tracks how much of the request's [`Body`] was
+/// read: a request whose body was not read was not sent, and is reported as
+/// [`ErrorKind::Connect`](crate::error::ErrorKind::Connect) if it times out. So read the body only after connecting, as
+/// hyper and reqwest do. If an implementation reads it earlier, the client assumes that a request that timed out may
+/// have been processed.
 #[async_trait]
 pub trait HttpTransport: Debug + Send + Sync + 'static {
-    /// Sends one request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
     ///
-    /// Where no answer came, or not a whole one.
+    /// [`TransportError`] if there was no complete response.
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError>;
 }
 
@@ -189,7 +176,7 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     }
 }
 
-/// Why a request brought no response.
+/// The error of a request without a complete response.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct TransportError {
@@ -198,11 +185,11 @@ pub struct TransportError {
     source: Option<BoxError>,
 }
 
-/// What is known about a request that brought no response; it decides whether the request may be sent again.
+/// The kind of a [`TransportError`], which decides whether the request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection was made, and nothing of the request was sent. Any request may be tried again.
+    /// No connection was made and nothing was sent. Any request may be sent again.
     #[error("cannot connect")]
     Connect,
     /// The request timed out; it may have been processed.
@@ -211,33 +198,35 @@ pub enum TransportErrorKind {
     /// The connection was lost; the request may have been processed.
     #[error("connection lost")]
     Interrupted,
-    /// The body of the request could not be read to its end, so the request was never completed.
+    /// The request body could not be read, so the request was incomplete.
     #[error("cannot read the request body")]
     RequestBody,
-    /// The response was larger than the transport allows; the request was processed.
+    /// The response exceeded the transport's limit; the request was processed.
     #[error("response too large")]
     ResponseTooLarge,
-    /// Anything else; the request may have been processed.
+    /// Any other failure; the request may have been processed.
     #[error("request failed")]
     Other,
 }
 
 impl TransportError {
-    /// A failure of which only the kind is known.
+    /// Creates an error of a kind.
     #[must_use]
     pub fn new(kind: TransportErrorKind) -> Self {
         let unsent = matches!(kind, TransportErrorKind::Connect | TransportErrorKind::RequestBody);
         Self { kind, unsent, source: None }
     }
 
-    /// A failure and its cause. Take any secret that it may repeat, such as a header, out of `source`.
+    /// Creates an error with a cause. Remove secrets, such as headers, from `source` first.
     #[must_use]
     pub fn with_source(kind: TransportErrorKind, source: impl Into<BoxError>) -> Self {
         Self { source: Some(source.into()), ..Self::new(kind) }
     }
 
-    /// States that the server cannot have seen the whole request, whatever the kind. A failure that repeats by itself,
-    /// such as TLS that cannot be set up, is of the kind [`Other`](TransportErrorKind::Other) and unsent.
+    /// States that the server cannot have received the whole request.
+    ///
+    /// A permanent failure, such as TLS that cannot be set up, is unsent and of the kind
+    /// [`Other`](TransportErrorKind::Other), so that it is not retried.
     #[must_use]
     pub fn unsent(mut self) -> Self {
         self.unsent = true;
@@ -250,14 +239,15 @@ impl TransportError {
         self.kind
     }
 
-    /// Whether the server cannot have seen the whole request: always for [`Connect`](TransportErrorKind::Connect) and
-    /// [`RequestBody`](TransportErrorKind::RequestBody).
+    /// Returns `true` if the server cannot have received the whole request.
+    ///
+    /// Always so for [`Connect`](TransportErrorKind::Connect) and [`RequestBody`](TransportErrorKind::RequestBody).
     #[must_use]
     pub fn is_unsent(&self) -> bool {
         self.unsent
     }
 
-    /// The same failure, with what the call knows about the request.
+    /// Adds what the call knows about the request.
     pub(crate) fn informed(mut self, call: &Context) -> Self {
         if let Some(failure) = call.failure() {
             return Self::with_source(TransportErrorKind::RequestBody, failure);

@@ -6,19 +6,19 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection that lets others run while its peer sends more than anybody needs.
+/// A connection that yields to other tasks after each 16 KiB read.
 ///
-/// hyper reads informational responses (1xx) for as long as some arrive, and tokio lets a task do so 128 reads long; on a
-/// runtime of one thread, timers wait for some 60 such turns. So a server that sends nothing else could outlast any time
-/// limit.
+/// hyper reads informational responses (1xx) as long as they arrive. tokio lets a task do so for 128 reads, and a
+/// `current_thread` runtime polls its timers only after about 60 such turns. So a server that sends nothing else could
+/// outlast any time limit.
 #[derive(Debug)]
 pub(super) struct Paced {
     stream: TcpStream,
-    /// How many bytes were read in this turn.
+    /// The bytes read in this turn.
     read: usize,
 }
 
-/// What one turn may read, give or take a read.
+/// The bytes after which a turn ends.
 const TURN: usize = 16 * 1024;
 
 impl Paced {

@@ -15,15 +15,16 @@ use urls::Urls;
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 pub use own::ReqwestTransportBuilder;
 
-/// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest) 0.13: pooled connections, no redirects, bounded
-/// responses. It runs on tokio.
+/// An [`HttpTransport`] over [reqwest](https://docs.rs/reqwest) 0.13, for tokio.
 ///
-/// It costs more than `HyperTransport`, and offers what reqwest does: a [client of your own](Self::from_client), the
-/// proxies of the operating system's settings, and the features of reqwest that your program turns on, such as `http2` or
-/// `hickory-dns`.
+/// It follows no redirects and limits the size of responses. It costs more than `HyperTransport`, and supports a
+/// [client of your own](Self::from_client), the proxies of the operating system's settings, and the features of reqwest
+/// that your program enables, such as `http2` or `hickory-dns`.
 ///
-/// A server that sends nothing but informational responses (1xx) can delay the time limit of a call on a `current_thread`
-/// runtime, by seconds in a debug build: reqwest reads all that arrive. `HyperTransport` does not.
+/// A proxy reads plain `http`, so call `no_proxy` for a sandbox or a gateway on this machine.
+///
+/// A server that sends only informational responses (1xx) can delay the time limit of a call on a `current_thread`
+/// runtime, by seconds in a debug build, because reqwest reads them all. `HyperTransport` does not.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     clients: Clients,
@@ -39,12 +40,11 @@ enum Clients {
 }
 
 impl ReqwestTransport {
-    /// A transport over a client that you made, with its proxies, certificates, name resolution and protocols.
+    /// Creates a transport over your client, with its proxies, certificates, DNS and protocols.
     ///
-    /// The client must not follow redirects: reqwest would take your API key wherever one leads. Build it with
-    /// [`redirect(Policy::none())`](reqwest::ClientBuilder::redirect). Its retry policy has no effect, since reqwest can
-    /// only repeat a body that it can copy, and is given none. Its own timeouts hold beside those of the
-    /// [`Client`](crate::Client).
+    /// The client must not follow redirects, since reqwest would send your API key to their targets. Build it with
+    /// [`redirect(Policy::none())`](reqwest::ClientBuilder::redirect). Its retry policy has no effect, because reqwest
+    /// cannot copy the bodies that it is given. Its timeouts apply in addition to those of the [`Client`](crate::Client).
     ///
     /// ```
     /// use kenar::transport::ReqwestTransport;
@@ -60,7 +60,7 @@ impl ReqwestTransport {
     ///
     /// # Errors
     ///
-    /// If the client follows redirects, or does not tell that it follows none.
+    /// [`TransportSetupError`] if the client may follow redirects.
     pub fn from_client(client: reqwest::Client) -> Result<Self, TransportSetupError> {
         if !follows_no_redirects(&client) {
             return Err(TransportSetupError::new(FollowsRedirects));
@@ -72,7 +72,7 @@ impl ReqwestTransport {
         })
     }
 
-    /// Sets the maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
+    /// Sets the maximum size of a response in bytes; 16 MiB by default.
     #[must_use]
     pub fn with_max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = bytes;
@@ -108,7 +108,7 @@ impl ReqwestTransport {
     }
 }
 
-/// Says nothing of the client: its default headers may hold secrets.
+/// Hides the client, whose default headers may contain secrets.
 impl fmt::Debug for ReqwestTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReqwestTransport").field("max_response_bytes", &self.max_response_bytes).finish_non_exhaustive()
@@ -119,7 +119,7 @@ impl fmt::Debug for ReqwestTransport {
 #[error("the reqwest client may follow redirects: build it with `.redirect(reqwest::redirect::Policy::none())`")]
 struct FollowsRedirects;
 
-/// reqwest tells the redirect policy in `Debug` and nowhere else. A client that does not tell is refused.
+/// reqwest shows the redirect policy only in `Debug`. An unknown policy is refused.
 fn follows_no_redirects(client: &reqwest::Client) -> bool {
     format!("{client:?}").contains(r#"redirect_policy: "Policy(None)""#)
 }
@@ -128,7 +128,7 @@ fn follows_no_redirects(client: &reqwest::Client) -> bool {
 impl HttpTransport for ReqwestTransport {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
         super::promise_to_read_the_body_late(&request);
-        // The block ends before the future waits, so that it need not hold the request.
+        // The request is moved inside a block, so that the future has no room for it.
         let response = {
             let request = self.reqwest_request(request)?;
             self.client(request.url())?.execute(request)
@@ -152,18 +152,18 @@ fn transport_error(error: reqwest::Error) -> TransportError {
     TransportError::with_source(kind, error.without_url())
 }
 
-/// Clients made here, so that the crate's own TLS is used and none panics for want of a TLS provider.
+/// Clients with this crate's TLS, which do not panic without a TLS provider.
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 mod own {
     use std::sync::{Arc, OnceLock};
-    use std::time::Duration;
 
     use url::Url;
 
-    use super::super::{Settings, TransportError, TransportErrorKind, TransportSetupError, proxy, tls};
+    use super::super::settings::{Settings, builder};
+    use super::super::{TransportError, TransportErrorKind, TransportSetupError, proxy, tls};
     use super::ReqwestTransport;
 
-    /// A client for `http`, and one for `https` once it is needed: only that one needs certificates.
+    /// A client for `http`, and one for `https` when it is first needed: only the second needs certificates.
     pub(super) struct Clients {
         settings: Settings,
         http: reqwest::Client,
@@ -192,7 +192,7 @@ mod own {
         fn reqwest_client(&self, tls: impl std::any::Any) -> Result<reqwest::Client, TransportSetupError> {
             let mut builder = reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
-                // What may be sent again is for the client to decide.
+                // kenar's client decides what may be sent again.
                 .retry(reqwest::retry::never())
                 .connect_timeout(self.connect_timeout)
                 .pool_idle_timeout(super::super::IDLE_TIMEOUT)
@@ -213,57 +213,16 @@ mod own {
         }
     }
 
-    /// Sets up a [`ReqwestTransport`].
-    #[derive(Debug)]
-    #[must_use]
-    pub struct ReqwestTransportBuilder(Settings);
-
-    impl ReqwestTransport {
-        /// A transport with the default settings.
-        ///
-        /// # Errors
-        ///
-        /// If the environment names a proxy that cannot be used, or no TLS provider is installed.
-        pub fn new() -> Result<Self, TransportSetupError> {
-            Self::builder().build()
-        }
-
-        /// Sets one up.
-        pub fn builder() -> ReqwestTransportBuilder {
-            ReqwestTransportBuilder(Settings::default())
-        }
-    }
+    builder!(ReqwestTransportBuilder of ReqwestTransport);
 
     impl ReqwestTransportBuilder {
-        /// The maximum size of a response in bytes: by default 16 MiB, about 40,000 messages of a conversation.
-        pub fn max_response_bytes(mut self, bytes: usize) -> Self {
-            self.0.max_response_bytes = bytes;
-            self
-        }
-
-        /// The time limit of making a connection: by default 5 seconds.
+        /// Builds the transport.
         ///
-        /// A client waits [less](crate::Client#time-limits-and-retries) where the call's own limit is shorter.
-        pub fn connect_timeout(mut self, limit: Duration) -> Self {
-            self.0.connect_timeout = limit;
-            self
-        }
-
-        /// Ignores the proxies of the environment (`HTTPS_PROXY` and its like) and of the operating system's settings.
-        ///
-        /// A proxy reads what goes over plain `http`, so do without where you send to a sandbox or a gateway on this
-        /// machine.
-        pub fn no_proxy(mut self) -> Self {
-            self.0.use_proxy = false;
-            self
-        }
-
-        /// The transport. Certificates are loaded when it first sends to an `https` address; where that fails, the request
-        /// fails and nothing is sent.
+        /// Certificates are loaded on the first request over `https`. If that fails, the request fails and is not sent.
         ///
         /// # Errors
         ///
-        /// If the environment names a proxy that cannot be used, or no TLS provider is installed.
+        /// [`TransportSetupError`] if a proxy of the environment is invalid or no TLS provider is installed.
         pub fn build(self) -> Result<ReqwestTransport, TransportSetupError> {
             if self.0.use_proxy {
                 let groups = [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];

@@ -7,14 +7,14 @@ use http_body::Body;
 use super::{TransportError, TransportErrorKind};
 use crate::error::BoxError;
 
-/// Reads a whole body of at most `limit` bytes, without a copy where it comes in one piece.
+/// Reads a body of at most `limit` bytes. A body in one piece is not copied.
 pub(super) async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, TransportError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
     let too_large = || TransportError::new(TransportErrorKind::ResponseTooLarge);
-    // A length that is announced need not be waited for.
+    // An announced length that is too large fails at once.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }

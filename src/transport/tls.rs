@@ -1,4 +1,4 @@
-//! TLS, set up once an `https` address is met: a program that only calls this machine needs no certificates.
+//! TLS, set up on the first `https` connection: a program that calls only this machine needs no certificates.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,7 @@ pub(super) use backend::{Config, over};
 #[cfg(feature = "reqwest")]
 pub(super) use backend::{for_reqwest, without_roots};
 
-/// A TLS configuration that is made when it is first needed. A failure is not kept: certificates may be installed later.
+/// A lazy TLS configuration. A failure is not cached, since certificates may be installed later.
 #[derive(Default)]
 pub(super) struct Tls(OnceLock<Config>);
 
@@ -43,7 +43,7 @@ mod backend {
     )]
     struct NoCertificates(#[source] rustls::Error);
 
-    /// rustls, with the certificates that the operating system trusts.
+    /// rustls with the operating system's root certificates.
     pub(super) fn config() -> Result<Config, BoxError> {
         let provider = provider()?;
         let verifier = Verifier::new(provider.clone()).map_err(NoCertificates)?;
@@ -52,7 +52,7 @@ mod backend {
         Ok(Arc::new(config.with_no_client_auth()))
     }
 
-    /// TLS over connections made by `route`.
+    /// TLS over the connections of `route`.
     pub(in crate::transport) fn over<R>(route: R, config: &Config) -> hyper_rustls::HttpsConnector<R> {
         hyper_rustls::HttpsConnector::from((route, config.clone()))
     }
@@ -62,7 +62,7 @@ mod backend {
         ClientConfig::clone(config)
     }
 
-    /// rustls that trusts nobody, for a client that only calls `http`.
+    /// rustls without root certificates, for a client that calls only `http`.
     #[cfg(feature = "reqwest")]
     pub(in crate::transport) fn without_roots() -> Result<ClientConfig, BoxError> {
         let config = ClientConfig::builder_with_provider(provider()?).with_safe_default_protocol_versions()?;
@@ -75,7 +75,7 @@ mod backend {
         Ok(Arc::new(rustls::crypto::ring::default_provider()))
     }
 
-    /// The one that the program installed.
+    /// The provider that the program installed.
     #[cfg(not(feature = "rustls"))]
     fn provider() -> Result<Arc<CryptoProvider>, BoxError> {
         CryptoProvider::get_default()
@@ -92,12 +92,12 @@ mod backend {
 
     pub(in crate::transport) type Config = TlsConnector;
 
-    /// The operating system's TLS. Older versions of the crate `native-tls` admit TLS 1.0 by default.
+    /// The operating system's TLS, from 1.2 on: older versions of `native-tls` allow TLS 1.0 by default.
     pub(super) fn config() -> Result<Config, BoxError> {
         Ok(TlsConnector::builder().min_protocol_version(Some(Protocol::Tlsv12)).build()?)
     }
 
-    /// TLS over connections made by `route`.
+    /// TLS over the connections of `route`.
     pub(in crate::transport) fn over<R>(route: R, config: &Config) -> hyper_tls::HttpsConnector<R> {
         hyper_tls::HttpsConnector::from((route, config.clone().into()))
     }
@@ -107,7 +107,7 @@ mod backend {
         config.clone()
     }
 
-    /// Without certificates it fails later than rustls does.
+    /// Without certificates, it fails later than rustls.
     #[cfg(feature = "reqwest")]
     pub(in crate::transport) fn without_roots() -> Result<TlsConnector, BoxError> {
         config()
