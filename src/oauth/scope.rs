@@ -20,8 +20,6 @@ use crate::request::ScopeKind;
 ///
 /// let scope = Scope::conversation_send_message(&ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001"));
 /// assert_eq!(scope.as_str(), "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001");
-/// assert_eq!(Scope::with_resource("POST_EDIT", "QYabcdef")?.as_str(), "POST_EDIT.QYabcdef");
-/// # Ok::<(), kenar::oauth::InvalidScope>(())
 /// ```
 ///
 /// A scope is always a *scope-token* of RFC 6749, section 3.3: printable ASCII, not empty, without space, `"` and `\`.

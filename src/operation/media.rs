@@ -11,14 +11,6 @@ use crate::request::Body;
 /// A file to upload, of a format and a size that Divar accepts.
 ///
 /// The guide describes [the flow](crate::guide::media).
-///
-/// ```
-/// use kenar::operation::{InvalidMedia, Media, MediaSource};
-///
-/// let photo = Media::image("photo.png", MediaSource::bytes(vec![0; 1024]))?;
-/// assert!(matches!(Media::image("photo.gif", MediaSource::bytes(vec![0; 1024])), Err(InvalidMedia::Format { .. })));
-/// # Ok::<(), InvalidMedia>(())
-/// ```
 #[derive(Debug)]
 pub struct Media {
     kind: MediaKind,
@@ -49,7 +41,7 @@ pub enum InvalidMedia {
     #[error("unsupported file format: {file_name:?} is not one of {}", .kind.extensions().join(", "))]
     #[non_exhaustive]
     Format {
-        /// The kind asked for.
+        /// The requested kind.
         kind: MediaKind,
         /// The file name.
         file_name: String,
@@ -58,7 +50,7 @@ pub enum InvalidMedia {
     #[error("file too large: {length} bytes, of at most {}", .kind.max_bytes())]
     #[non_exhaustive]
     TooLarge {
-        /// The kind asked for.
+        /// The requested kind.
         kind: MediaKind,
         /// The length in bytes.
         length: u64,
@@ -258,7 +250,7 @@ impl MediaSource {
         Self { length: bytes.len() as u64, inner: Inner::Bytes(bytes) }
     }
 
-    /// A stream of exactly `length` bytes. A longer or shorter stream fails while it is sent.
+    /// A stream of exactly `length` bytes. Any other length fails while it is sent.
     #[must_use]
     pub fn stream<B>(length: u64, stream: B) -> Self
     where

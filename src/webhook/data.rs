@@ -13,7 +13,7 @@ pub enum DataError {
     /// The request has no data: no button was pressed, or the button had none.
     #[error("missing button data")]
     Missing,
-    /// The data has another type, for example if an older version of your add-on sent the button.
+    /// The data has another type, for example because an older add-on sent the button.
     #[error("button data mismatch{}: {error}", at(path))]
     Mismatch {
         /// The path in the data, as keys and indices; empty at the top level.

@@ -9,11 +9,6 @@ use crate::model::{PostToken, query_of};
 ///
 /// **It is untrusted**: anyone can write such a link. Ask for permission (OAuth) before you show or do anything that is not
 /// public.
-///
-/// ```
-/// let link = kenar::webhook::UntrustedDirectLink::parse("post_token=QYabcdef&city=tehran");
-/// assert_eq!((link.post_token().unwrap().as_str(), link.parameter("city")), ("QYabcdef", Some("tehran")));
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UntrustedDirectLink {
     post_token: Option<PostToken>,
