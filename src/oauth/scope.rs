@@ -47,73 +47,73 @@ const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\');
 /// The constructors that take an id cannot fail. They percent-encode characters that a scope forbids, which Divar's ids do
 /// not contain; the platform refuses such a scope, and one with an empty id.
 impl Scope {
-    /// Send messages into one conversation.
+    /// Permission to send messages into one conversation.
     #[must_use]
     pub fn conversation_send_message(conversation: &ConversationId) -> Self {
         Self::about(ScopeKind::CONVERSATION_SEND_MESSAGE, conversation.as_str())
     }
 
-    /// Read one conversation.
+    /// Permission to read one conversation.
     #[must_use]
     pub fn conversation_read(conversation: &ConversationId) -> Self {
         Self::about(ScopeKind::CHAT_CONVERSATION_READ, conversation.as_str())
     }
 
-    /// Receive the messages of all conversations about one post. Only its owner can grant this.
+    /// Permission to receive the messages of all conversations about one post. Only its owner can grant this.
     #[must_use]
     pub fn post_conversations_read(post: &PostToken) -> Self {
         Self::about(ScopeKind::CHAT_POST_CONVERSATIONS_READ, post.as_str())
     }
 
-    /// Send messages into all conversations about one post. Only its owner can grant this.
+    /// Permission to send messages into all conversations about one post. Only its owner can grant this.
     #[must_use]
     pub fn post_conversations_message_send(post: &PostToken) -> Self {
         Self::about(ScopeKind::CHAT_POST_CONVERSATIONS_MESSAGE_SEND, post.as_str())
     }
 
-    /// Receive the messages of all conversations about the user's posts.
+    /// Permission to receive the messages of all conversations about the user's posts.
     #[must_use]
     pub fn supplier_all_conversations_read() -> Self {
         Self::plain(ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_READ)
     }
 
-    /// Send messages into all conversations about the user's posts.
+    /// Permission to send messages into all conversations about the user's posts.
     #[must_use]
     pub fn supplier_all_conversations_message_send() -> Self {
         Self::plain(ScopeKind::CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEND)
     }
 
-    /// Send chatbot messages to the user, who need not have written first.
+    /// Permission to send chatbot messages to the user, who need not have written first.
     #[must_use]
     pub fn chat_bot_user_message_send() -> Self {
         Self::plain(ScopeKind::CHAT_BOT_USER_MESSAGE_SEND)
     }
 
-    /// Read the user's id.
+    /// Permission to read the user's id.
     #[must_use]
     pub fn user_id() -> Self {
         Self::plain(ScopeKind::USER_ID)
     }
 
-    /// Read the user's phone number.
+    /// Permission to read the user's phone number.
     #[must_use]
     pub fn user_phone() -> Self {
         Self::plain(ScopeKind::USER_PHONE)
     }
 
-    /// List the user's posts, and receive their updates.
+    /// Permission to list the user's posts and to receive their updates.
     #[must_use]
     pub fn user_posts_get() -> Self {
         Self::plain(ScopeKind::USER_POSTS_GET)
     }
 
-    /// Receive an event when the user revokes the permission. The platform also requires [`user_id`](Self::user_id).
+    /// Permission to receive an event when the user revokes access. The platform also requires [`user_id`](Self::user_id).
     #[must_use]
     pub fn notification_access_revocation() -> Self {
         Self::plain(ScopeKind::NOTIFICATION_ACCESS_REVOCATION)
     }
 
-    /// Get a refresh token, to use the permission for longer than an hour.
+    /// Permission to get a refresh token, for access of more than an hour.
     ///
     /// Lower case on the wire, although the platform's list of scopes prints it in upper case.
     #[doc(alias = "refresh token")]
