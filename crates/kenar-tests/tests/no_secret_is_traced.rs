@@ -1,5 +1,5 @@
-//! Promise: no secret is traced. Everything that any crate tells `tracing` or `log`, at every level, is searched while
-//! every call succeeds and fails in every way, over the real transports and others.
+//! Promise: no secret is traced. The test searches everything that any crate gives to `tracing` or `log`, at every level, while
+//! every call succeeds and fails in every way, over real and failing transports.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
@@ -29,13 +29,13 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Everything that was told, each thing once.
-static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// All traced and logged lines, each once.
+static TRACED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Hears of everything, of each target and at each level.
+/// A subscriber and logger for every target and level.
 struct Everything;
 
-/// Writes down the fields of a span or an event.
+/// A visitor that writes the fields of a span or an event.
 struct Fields<'a>(&'a mut String);
 
 impl Visit for Fields<'_> {
@@ -48,10 +48,10 @@ impl Visit for Fields<'_> {
     }
 }
 
-fn tell(what: &Metadata<'_>, record: impl FnOnce(&mut Fields<'_>)) {
-    let mut told = format!("{} {} {}:", what.level(), what.target(), what.name());
-    record(&mut Fields(&mut told));
-    TOLD.lock().unwrap().insert(told);
+fn keep(what: &Metadata<'_>, record: impl FnOnce(&mut Fields<'_>)) {
+    let mut line = format!("{} {} {}:", what.level(), what.target(), what.name());
+    record(&mut Fields(&mut line));
+    TRACED.lock().unwrap().insert(line);
 }
 
 impl Subscriber for Everything {
@@ -61,20 +61,20 @@ impl Subscriber for Everything {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         static SPANS: AtomicUsize = AtomicUsize::new(1);
-        tell(span.metadata(), |fields| span.record(fields));
+        keep(span.metadata(), |fields| span.record(fields));
         Id::from_u64(SPANS.fetch_add(1, Ordering::Relaxed) as u64)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut told = String::new();
-        values.record(&mut Fields(&mut told));
-        TOLD.lock().unwrap().insert(told);
+        let mut line = String::new();
+        values.record(&mut Fields(&mut line));
+        TRACED.lock().unwrap().insert(line);
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        tell(event.metadata(), |fields| event.record(fields));
+        keep(event.metadata(), |fields| event.record(fields));
     }
 
     fn enter(&self, _: &Id) {}
@@ -88,58 +88,57 @@ impl log::Log for Everything {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        TOLD.lock().unwrap().insert(format!("{} {}: {}", record.level(), record.target(), record.args()));
+        TRACED.lock().unwrap().insert(format!("{} {}: {}", record.level(), record.target(), record.args()));
     }
 
     fn flush(&self) {}
 }
 
-/// From here on, everything is heard of.
+/// Starts to collect everything.
 fn listen() {
     tracing::subscriber::set_global_default(Everything).expect("the only subscriber");
     log::set_boxed_logger(Box::new(Everything)).expect("the only logger");
     log::set_max_level(log::LevelFilter::Trace);
 }
 
-/// A server that answers everything with this status, and where it is no success, with everything that was sent.
-async fn serve(status: u16, answer: String) -> SocketAddr {
-    let answer = move |request: Received| async move {
-        let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+/// A server that responds with this status: with `body` on success, with an echo of the request otherwise.
+async fn serve(status: u16, body: String) -> SocketAddr {
+    let respond = move |request: Received| async move {
+        let (parts, sent) = request.into_parts();
+        let sent = axum::body::to_bytes(sent, usize::MAX).await.unwrap();
         let headers: Vec<_> = parts.headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let echo = format!("{} {} {}", parts.uri, headers.join(" "), String::from_utf8_lossy(&body));
-        let mut response = Response::new(if status == 200 { answer } else { echo });
+        let echo = format!("{} {} {}", parts.uri, headers.join(" "), String::from_utf8_lossy(&sent));
+        let mut response = Response::new(if status == 200 { body } else { echo });
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         response.headers_mut().insert("retry-after", 0.into());
         response
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+    tokio::spawn(async { axum::serve(listener, Router::new().fallback(respond)).await });
     address
 }
 
-/// A server that breaks off whatever comes.
+/// A server that closes each connection when a request begins.
 async fn broken() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
-            // The request has begun to arrive.
             let _ = connection.read(&mut [0]).await;
         }
     });
     address
 }
 
-/// An HTTP stack that fails, and says all that it was to send and more.
+/// A transport that fails with an error which contains every secret.
 #[derive(Debug)]
 struct Talkative(TransportErrorKind, String);
 
 #[async_trait]
 impl HttpTransport for Talkative {
     async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
-        // What nobody has read has not left.
+        // An unread body counts as not sent.
         request.into_body().collect().await.unwrap();
         Err(TransportError::with_source(self.0, self.1.clone()))
     }
@@ -154,23 +153,23 @@ fn client(secrets: &Secrets, base_urls: &str, transport: impl HttpTransport) -> 
         .unwrap()
 }
 
-/// Makes every call, all of which fail in the same way.
+/// Makes every call, and expects this error of each.
 async fn fail(client: &Client, secrets: &Secrets, kind: ErrorKind) {
     for outcome in every_call(client, secrets).await {
         assert_eq!(outcome.unwrap_err().kind(), kind);
     }
 }
 
-/// Makes every call over a real transport, to a server that answers well, badly and not at all.
+/// Makes every call over a real transport, to servers that succeed, fail and disconnect.
 async fn over(transport: Arc<dyn HttpTransport>, secrets: &Secrets) {
-    let answer = well(secrets).to_string();
+    let body = well(secrets).to_string();
     let to = |scheme: &str, address: SocketAddr| client(secrets, &format!("{scheme}://{address}"), transport.clone());
-    let succeeds = to("http", serve(200, answer.clone()).await);
+    let succeeds = to("http", serve(200, body.clone()).await);
     every_call(&succeeds, secrets).await.into_iter().for_each(Result::unwrap);
     for status in [400, 401, 403, 429, 500] {
         fail(&to("http", serve(status, String::new()).await), secrets, ErrorKind::Api).await;
     }
-    let page = format!("<html>{answer}</html>");
+    let page = format!("<html>{body}</html>");
     fail(&to("http", serve(200, page).await), secrets, ErrorKind::UnexpectedResponse).await;
 
     let broken = broken().await;
@@ -202,18 +201,18 @@ async fn everything(secrets: &Secrets) {
 }
 
 #[test]
-fn nothing_that_is_traced_shows_one() {
+fn traces_and_logs_hold_no_secret() {
     listen();
     let all = same_cases();
-    // Each case is a hundred and more calls.
+    // Each case makes more than a hundred calls.
     let some = Config { cases: all.cases / 4, ..all };
     proptest!(some, |(secrets in secrets())| {
-        TOLD.lock().unwrap().clear();
+        TRACED.lock().unwrap().clear();
         tracing::trace!(target: "elsewhere", "in a trace");
         log::trace!(target: "elsewhere", "in the log");
         block_on(everything(&secrets));
-        let told = TOLD.lock().unwrap().iter().map(String::as_str).collect::<Vec<_>>().join("\n");
-        // That it was heard of, or nothing was shown.
+        let traced = TRACED.lock().unwrap().iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+        // Otherwise the search proves nothing.
         for what in [
             "DEBUG kenar::",
             "operation=conversation.send_message",
@@ -224,8 +223,8 @@ fn nothing_that_is_traced_shows_one() {
             "TRACE elsewhere event",
             "TRACE elsewhere: in the log",
         ] {
-            assert!(told.contains(what), "{what} is not told: {told}");
+            assert!(traced.contains(what), "{what} is not traced: {traced}");
         }
-        Pieces::of(secrets.all()).assert_not_in(&told);
+        Pieces::of(secrets.all()).assert_not_in(&traced);
     });
 }

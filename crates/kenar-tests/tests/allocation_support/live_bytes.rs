@@ -1,14 +1,14 @@
-//! Counts the bytes that the whole program holds.
+//! An allocator that counts the bytes that the program holds.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-/// What has been allocated and not freed.
+/// The bytes allocated and not freed.
 pub static LIVE_BYTES: AtomicIsize = AtomicIsize::new(0);
 
 struct Counting;
 
-// Safety: everything is left to the system's allocator; counting is beside it and does not allocate.
+// Safety: the system's allocator does all the work, and counting does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE_BYTES.fetch_add(layout.size() as isize, Ordering::Relaxed);

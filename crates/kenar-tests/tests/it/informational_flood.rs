@@ -57,10 +57,10 @@ fn endless_informational_responses_end_with_the_call() {
             assert_eq!(kind, ErrorKind::Timeout);
             assert!(took < Duration::from_secs(3), "took {took:?}");
         }
-        // The connections go with their calls. The runtime has to run for it, with nothing else to do.
+        // Connections close with their calls, which needs a running runtime.
         tokio::task::spawn_blocking(move || {
             for _ in 0..CALLS {
-                told.recv_timeout(Duration::from_secs(10)).expect("a connection went on after its call");
+                told.recv_timeout(Duration::from_secs(10)).expect("a connection outlived its call");
             }
         })
         .await

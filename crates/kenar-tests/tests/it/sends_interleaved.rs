@@ -1,8 +1,8 @@
-//! Promise: nothing that Divar may have processed is sent again, and every outcome tells whether it may have been.
+//! Promise: a message that Divar may have processed is not resent, and every outcome tells whether it may have been processed.
 //!
-//! A server on loopback answers, delays, breaks off before and after it has processed, refuses connections and falls
-//! silent, as a generator decides from a seed; thousands of messages go through the real transports, many at once and over
-//! shared connections. What the server knows is compared with what the callers were told.
+//! A loopback server responds, delays, resets before and after it has processed a message, refuses connections and stalls, as a
+//! seeded generator decides. Thousands of messages go through the real transports, concurrently and over shared connections.
+//! The server's ledger is compared with the outcomes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,32 +22,32 @@ use tokio::task::JoinSet;
 
 const MESSAGES: u32 = 3_000;
 const CLIENTS: u32 = 4;
-/// How many messages of one client are on their way at once.
+/// The concurrent messages of one client.
 const AT_ONCE: u32 = 16;
-/// An answer of more bytes is too large.
-const MAX_ANSWER: usize = 4096;
+/// The limit of a response, in bytes.
+const MAX_RESPONSE: usize = 4096;
 
-/// What the server does with one request.
+/// The server's treatment of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    /// Processes it, and answers well: at once, late, in pieces, and with the connection closed after it.
+    /// Processes it and responds with success: at once, late, in pieces, or closing the connection afterwards.
     Well,
     Late,
     InPieces,
     WellAndClosed,
-    /// Processes it, and answers with a status or a body that the caller cannot take for a success.
+    /// Processes it, and responds with a status or a body that is not a success.
     ServerError,
     HtmlPage,
     TooLarge,
-    /// Processes it, and breaks off: without a word, or within the answer.
+    /// Processes it, and disconnects before or within the response.
     Lost,
-    HalfAnswered,
-    /// Processes it, and never says so.
+    CutOff,
+    /// Processes it, and never responds.
     Silent,
-    /// Processes nothing, and says so.
+    /// Does not process it, and says so.
     RateLimited,
     Refused,
-    /// Processes nothing, and breaks off or falls silent.
+    /// Does not process it, and disconnects or never responds.
     Dropped,
     Ignored,
 }
@@ -61,7 +61,7 @@ const FATES: [Fate; 14] = [
     Fate::HtmlPage,
     Fate::TooLarge,
     Fate::Lost,
-    Fate::HalfAnswered,
+    Fate::CutOff,
     Fate::Silent,
     Fate::RateLimited,
     Fate::Refused,
@@ -70,10 +70,10 @@ const FATES: [Fate; 14] = [
 ];
 
 impl Fate {
-    /// Follows from the message and from how often it came.
+    /// The fate of a message that has arrived this often before.
     fn of(message: u32, times_before: usize) -> Self {
         match random(u64::from(message) << 8 | times_before as u64) % 1000 {
-            // Each of these costs its caller the time limit.
+            // Few, since each of these takes its caller's whole time limit.
             0..6 => Self::Silent,
             6..12 => Self::Ignored,
             number => FATES.into_iter().cycle().filter(|fate| fate.is_quick()).nth(number as usize).unwrap(),
@@ -93,7 +93,7 @@ impl Fate {
     }
 }
 
-/// What the server knows: of each message, what became of it each time it came.
+/// The server's record of each message: one fate per arrival.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<BTreeMap<u32, Vec<Fate>>>>);
 
@@ -107,7 +107,7 @@ impl Ledger {
     }
 }
 
-/// Does to the message of a request what its turn is.
+/// Records the message of a request, and returns the reply of its fate.
 fn reply(body: &[u8], ledger: &Ledger) -> Reply {
     let body: serde_json::Value = serde_json::from_slice(body).expect("a message is JSON");
     let message: u32 = body["message"].as_str().expect("a text").parse().expect("the text is a number");
@@ -119,8 +119,8 @@ fn reply(body: &[u8], ledger: &Ledger) -> Reply {
         Fate::WellAndClosed => response("200 OK", "Connection: close\r\n", "{}"),
         Fate::ServerError => response("503 Service Unavailable", "Retry-After: 0\r\n", "busy"),
         Fate::HtmlPage => response("200 OK", "Content-Type: text/html\r\n", "<html></html>"),
-        Fate::TooLarge => response("200 OK", json, &format!("{{\"message\":\"{}\"}}", "a".repeat(MAX_ANSWER))),
-        Fate::HalfAnswered => well[..well.len() / 2].to_owned(),
+        Fate::TooLarge => response("200 OK", json, &format!("{{\"message\":\"{}\"}}", "a".repeat(MAX_RESPONSE))),
+        Fate::CutOff => well[..well.len() / 2].to_owned(),
         Fate::RateLimited => response("429 Too Many Requests", "Retry-After: 0\r\n", r#"{"code":8,"message":"slow"}"#),
         Fate::Refused => response("412 Precondition Failed", json, r#"{"code":9,"message":"restricted"}"#),
         Fate::Lost | Fate::Silent | Fate::Dropped | Fate::Ignored => String::new(),
@@ -128,18 +128,18 @@ fn reply(body: &[u8], ledger: &Ledger) -> Reply {
     let late = if fate == Fate::Late { random(message.into()) % 10 } else { 0 };
     let then = match fate {
         Fate::Silent | Fate::Ignored => Then::FallSilent,
-        Fate::WellAndClosed | Fate::Lost | Fate::HalfAnswered | Fate::Dropped => Then::BreakOff,
+        Fate::WellAndClosed | Fate::Lost | Fate::CutOff | Fate::Dropped => Then::BreakOff,
         _ => Then::GoOn,
     };
     Reply { text, after: Duration::from_millis(late), in_pieces: fate == Fate::InPieces, then }
 }
 
-/// Every other one over hyper, the rest over reqwest.
+/// A client over hyper or over reqwest, in turn.
 fn client(address: SocketAddr, number: u32) -> Client {
     let transport: Arc<dyn HttpTransport> = if number.is_multiple_of(2) {
-        Arc::new(HyperTransport::builder().max_response_bytes(MAX_ANSWER).build().unwrap())
+        Arc::new(HyperTransport::builder().max_response_bytes(MAX_RESPONSE).build().unwrap())
     } else {
-        Arc::new(ReqwestTransport::builder().max_response_bytes(MAX_ANSWER).no_proxy().build().unwrap())
+        Arc::new(ReqwestTransport::builder().max_response_bytes(MAX_RESPONSE).no_proxy().build().unwrap())
     };
     Client::builder(ApiKey::new("placeholder").unwrap())
         .base_urls(BaseUrls::single(&format!("http://{address}")).unwrap())
@@ -162,8 +162,8 @@ async fn send(client: Client, first: u32, step: u32) -> Vec<(u32, Result<(), Err
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
-    // Holds the port, so that it is nobody else's while it is not listened on.
+async fn processed_message_is_not_resent_and_outcomes_are_true() {
+    // Keeps the port while the server does not listen.
     let holder = bound();
     let address = holder.local_addr().unwrap();
     let ledger = Ledger::default();
@@ -191,19 +191,19 @@ async fn nothing_is_sent_twice_and_every_outcome_can_be_told_apart() {
         for fate in fates {
             *seen.entry(format!("fate {fate:?}")).or_default() += 1;
         }
-        *seen.entry("tried again".to_owned()).or_default() += usize::from(fates.len() > 1);
+        *seen.entry("retried".to_owned()).or_default() += usize::from(fates.len() > 1);
     }
-    // That it all happened, or nothing was shown.
+    // Otherwise the comparison proves nothing.
     assert_eq!(outcomes.len(), MESSAGES as usize);
     let kinds = ["sent", "Timeout", "Interrupted", "ResponseTooLarge", "Api", "UnexpectedResponse"];
     let others = kinds.map(str::to_owned).into_iter().chain(FATES.map(|fate| format!("fate {fate:?}")));
-    for what in others.chain(["tried again".to_owned()]) {
+    for what in others.chain(["retried".to_owned()]) {
         assert!(seen.contains_key(&what), "{what} never happened: {seen:#?}");
     }
 }
 
 #[tokio::test]
-async fn what_reaches_nobody_is_tried_again_and_reported_as_not_sent() {
+async fn unreachable_server_is_retried_and_reported_as_not_sent() {
     let nobody = bound();
     let client = client(nobody.local_addr().unwrap(), 0);
     for (message, outcome) in send(client, 0, MESSAGES / 20).await {
@@ -214,29 +214,29 @@ async fn what_reaches_nobody_is_tried_again_and_reported_as_not_sent() {
     }
 }
 
-/// Compares what the caller was told with what the server knows.
+/// Compares an outcome with the server's record.
 fn check(message: u32, outcome: &Result<(), Error>, fates: &[Fate]) {
     let about = || format!("message {message}: {outcome:?}, and the server: {fates:?}");
     let processed = fates.iter().filter(|fate| fate.is_processed()).count();
     assert!(processed <= 1, "processed twice: {}", about());
     let before = fates.split_last().map_or(&[][..], |(_, before)| before);
-    // Whatever did not tell the caller that nothing was done may have done it.
+    // Only a response that denies processing permits a retry.
     assert!(before.iter().all(|fate| *fate == Fate::RateLimited), "sent again: {}", about());
     let last = fates.last().copied();
 
     let error = match outcome {
-        Ok(()) => return assert!(last.is_some_and(Fate::is_success), "no success: {}", about()),
+        Ok(()) => return assert!(last.is_some_and(Fate::is_success), "not a success: {}", about()),
         Err(error) => error,
     };
     assert!(error.may_have_been_processed() || processed == 0, "it was processed: {}", about());
     assert!(error.attempts() as usize >= fates.len(), "attempts are missing: {}", about());
-    let answered = |status: u16, fate| last == Some(fate) && error.status().is_some_and(|own| own == status);
+    let responded = |status: u16, fate| last == Some(fate) && error.status().is_some_and(|own| own == status);
     match error.kind() {
-        // No connection came about: whatever came before was told to be refused.
+        // There was no connection: earlier attempts must have been refused.
         ErrorKind::Connect => assert!(fates.iter().all(|fate| *fate == Fate::RateLimited), "{}", about()),
         ErrorKind::Api => {
-            let known = answered(429, Fate::RateLimited) || answered(412, Fate::Refused);
-            assert!(known || answered(503, Fate::ServerError), "another answer: {}", about());
+            let known = responded(429, Fate::RateLimited) || responded(412, Fate::Refused);
+            assert!(known || responded(503, Fate::ServerError), "unexpected status: {}", about());
             assert_eq!(error.may_have_been_processed(), processed > 0, "{}", about());
             assert_eq!(error.is_recipient_restricted(), last == Some(Fate::Refused), "{}", about());
             assert_eq!(error.is_rate_limited(), last == Some(Fate::RateLimited), "{}", about());
@@ -244,7 +244,7 @@ fn check(message: u32, outcome: &Result<(), Error>, fates: &[Fate]) {
         ErrorKind::UnexpectedResponse => assert_eq!(last, Some(Fate::HtmlPage), "{}", about()),
         ErrorKind::ResponseTooLarge => assert_eq!(last, Some(Fate::TooLarge), "{}", about()),
         ErrorKind::Interrupted | ErrorKind::Timeout => {
-            assert!(error.may_have_been_processed(), "nobody knows: {}", about());
+            assert!(error.may_have_been_processed(), "reported as not processed: {}", about());
         }
         other => panic!("{other:?}: {}", about()),
     }

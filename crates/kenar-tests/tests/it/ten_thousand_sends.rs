@@ -37,7 +37,7 @@ fn random(seed: u64, below: u64) -> u64 {
     (mixed ^ (mixed >> 31)) % below
 }
 
-/// How often the server saw each send as a whole.
+/// The number of complete arrivals of each send.
 type Seen = Arc<Mutex<HashMap<u64, u32>>>;
 
 /// A server on loopback. Counts the connections that are open: they end when the clients close theirs.

@@ -121,7 +121,7 @@ async fn start_socks() -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, base_urls)
 }
 
-/// What the client says of one call to `host`, where it trusts the certificate or not.
+/// The client's output for one call to `host`, trusting the given certificate if any.
 async fn call(stack: &str, host: &str, trusted: Option<&str>, proxy: Option<&str>) -> String {
     let mut client = tokio::process::Command::new(std::env::current_exe().unwrap());
     client.args(["--exact", "tls::client", "--nocapture"]).env(CLIENT, format!("{stack} {host}"));

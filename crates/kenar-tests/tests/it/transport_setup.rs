@@ -1,4 +1,4 @@
-//! Promise: what is wrong with the environment is told when a transport is set up, and only to whom it concerns.
+//! Promise: set-up of a transport reports a faulty environment, and only where it matters.
 //!
 //! The environment belongs to a process, so each test starts this program once more.
 
