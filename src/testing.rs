@@ -59,8 +59,8 @@ use crate::transport::{TransportError, TransportErrorKind};
 
 /// A [`ChatApi`] that records each call and returns a prepared response.
 ///
-/// Without a prepared response a call succeeds: a conversation has no messages, a user granted no scopes, and the medium
-/// is `media-1`. An invalid request fails as with a [`Client`](crate::Client). Clones share their state.
+/// Without a prepared response a call succeeds: a conversation has no messages, a user granted no scopes, and the
+/// medium is `media-1`. An invalid request fails as with a [`Client`](crate::Client). Clones share their state.
 #[derive(Clone, Default)]
 pub struct FakeChatApi(Arc<Mutex<State>>);
 

@@ -54,9 +54,7 @@ pub enum ClientSetupError {
     #[error("invalid API key: it cannot be sent in a header")]
     ApiKey,
     /// The API key is from `kenar-sandbox`, and the base URL is Divar's.
-    #[error(
-        "invalid API key: Divar does not know kenar-sandbox's keys; set the sandbox's base URL or use a key from the panel"
-    )]
+    #[error("invalid API key: it is kenar-sandbox's; set the sandbox's base URL, or use a key from Kenar's panel")]
     SandboxKey,
 }
 

@@ -18,8 +18,8 @@
 //! | `url.template` | the path, with `{parameter}` in place of each identifier |
 //! | `error.type` | the status of an error response, or the kind of failure, such as `timeout` |
 //!
-//! Each attempt is an event within the span, and so is each pause, at the level `DEBUG`. No trace holds an identifier, a
-//! secret or a body. `tracing-opentelemetry` exports all of it. For metrics, read
+//! Each attempt is an event within the span, and so is each pause, at the level `DEBUG`. No trace holds an identifier,
+//! a secret or a body. `tracing-opentelemetry` exports all of it. For metrics, read
 //! [`Context`](crate::request::Context) in a layer around the transport.
 
 mod builder;
@@ -102,14 +102,15 @@ pub use timer::TokioTimer;
 ///
 /// A connection belongs to the tokio runtime that made it, and is not reused once that runtime is shut down. The idle
 /// connections of a runtime that exists but does not run, such as a `current_thread` runtime outside `block_on`, look
-/// usable. A call that gets one fails with [`ErrorKind::Connect`] or connects again; nothing is sent twice. A call during
-/// which its runtime is shut down fails with [`ErrorKind::Interrupted`]. Give each short-lived runtime its own client.
+/// usable. A call that gets one fails with [`ErrorKind::Connect`] or connects again; nothing is sent twice. A call
+/// during which its runtime is shut down fails with [`ErrorKind::Interrupted`]. Give each short-lived runtime its own
+/// client.
 ///
 /// # Cancellation
 ///
-/// Dropping a call's future cancels it, but Divar may still process what was sent. Web frameworks drop a handler when the
-/// browser disconnects. Run what must not be lost in its own task (`tokio::spawn(…).await`): a code exchange, since the
-/// code works once; a refresh, unless `tokens::Permissions` does it; a message that you keep a record of.
+/// Dropping a call's future cancels it, but Divar may still process what was sent. Web frameworks drop a handler when
+/// the browser disconnects. Run what must not be lost in its own task (`tokio::spawn(…).await`): a code exchange, since
+/// the code works once; a refresh, unless `tokens::Permissions` does it; a message that you keep a record of.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 

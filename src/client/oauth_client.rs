@@ -85,7 +85,8 @@ impl OAuthClient {
     /// Exchanges the refresh token for new tokens; see [`TokenSet`].
     ///
     /// A failed refresh is safe to repeat within two minutes, and is retried within the time limit. Run it in its own
-    /// task: a handler that is dropped meanwhile loses the new tokens. `permissions` (feature `tokio`) does all of this.
+    /// task: a handler that is dropped meanwhile loses the new tokens. `permissions` (feature `tokio`) does all of
+    /// this.
     ///
     /// # Errors
     ///

@@ -13,12 +13,12 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 
 /// The number and timing of the attempts of a call that is [safe to retry](super::Client#time-limits-and-retries).
 ///
-/// The pause before an attempt is Divar's `Retry-After`, or else doubles with each attempt and is shortened by up to half
-/// at random, so that clients that failed together do not return together. An attempt is not made if it would have less
-/// than 150 ms, or less than an eighth of a shorter time limit.
+/// The pause before an attempt is Divar's `Retry-After`, or else doubles with each attempt and is shortened by up to
+/// half at random, so that clients that failed together do not return together. An attempt is not made if it would have
+/// less than 150 ms, or less than an eighth of a shorter time limit.
 ///
-/// An attempt without a connection after three quarters of the remaining time ends, and the next one connects again. The
-/// last attempt has all the remaining time.
+/// An attempt without a connection after three quarters of the remaining time ends, and the next one connects again.
+/// The last attempt has all the remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     max_attempts: u32,

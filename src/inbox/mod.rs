@@ -42,9 +42,9 @@
 //! - **At-least-once delivery.** The handler gets an accepted event until it returns `Ok`, in any process. After an
 //!   error, a panic or a timeout, the event is retried with a growing delay. After
 //!   [`max_attempts`](InboxSettings::max_attempts) it becomes a [dead letter](Inbox::dead_letters).
-//! - **Ordered by acceptance within a conversation**, parallel across conversations. While an event waits for its retry,
-//!   the later ones of its conversation wait too. Post updates, revocations and payments are ordered by post, user and
-//!   payment.
+//! - **Ordered by acceptance within a conversation**, parallel across conversations. While an event waits for its
+//!   retry, the later ones of its conversation wait too. Post updates, revocations and payments are ordered by post,
+//!   user and payment.
 //! - **Deduplicated** by message id; events without one by content, for a [minute](InboxSettings::content_window).
 //! - **Failover.** If a process dies, another one takes over its events when their [lease](InboxSettings::lease) ends.
 //!   The handler then gets an event again that was begun: [`Delivery::attempt`] is greater than 1. The outcome of a
@@ -84,8 +84,8 @@ use worker::Worker;
 
 /// A queue of events between Divar's webhook and your handler. Cheap to clone.
 ///
-/// See the [module](self) for its guarantees. Events are handled until [`drain`](Self::drain), or until the last clone is
-/// dropped.
+/// See the [module](self) for its guarantees. Events are handled until [`drain`](Self::drain), or until the last clone
+/// is dropped.
 #[doc(alias("idempotency", "deduplication"))]
 #[derive(Clone)]
 pub struct Inbox(Arc<Owner>);
@@ -102,8 +102,8 @@ impl Drop for Owner {
 impl Inbox {
     /// Creates an inbox with the default [settings](InboxSettings).
     ///
-    /// The handler takes an [`Event`](crate::Event), or a [`Delivery`] with the attempt's number. Stored events are handled
-    /// from now on; outside a tokio runtime, from the first [`accept`](Self::accept).
+    /// The handler takes an [`Event`](crate::Event), or a [`Delivery`] with the attempt's number. Stored events are
+    /// handled from now on; outside a tokio runtime, from the first [`accept`](Self::accept).
     pub fn new<A, F, Fut, T, E>(store: impl InboxStore, handler: F) -> Self
     where
         A: From<Delivery>,

@@ -74,8 +74,9 @@ impl InboxSettings {
 
     /// Sets the time after which another process takes over the events of one that died. Default: 30 s.
     ///
-    /// A handler may take longer, because the lease is renewed each third of its duration. Choose a lease longer than any
-    /// pause of the process or outage of the store; after a longer one, two processes may handle one event at a time.
+    /// A handler may take longer, because the lease is renewed each third of its duration. Choose a lease longer than
+    /// any pause of the process or outage of the store; after a longer one, two processes may handle one event at a
+    /// time.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_millis(10));
@@ -117,8 +118,8 @@ impl InboxSettings {
 
     /// Sets the time in which an identical event without a message id counts as a duplicate. Default: 1 minute.
     ///
-    /// Revocations, post updates and payments have no id. A post that is retired, published and retired again causes two
-    /// identical events, so choose a short time; a later duplicate is handled twice.
+    /// Revocations, post updates and payments have no id. A post that is retired, published and retired again causes
+    /// two identical events, so choose a short time; a later duplicate is handled twice.
     #[must_use]
     pub fn content_window(mut self, duration: Duration) -> Self {
         self.content_window = duration;

@@ -10,15 +10,15 @@ use crate::shared::shared;
 shared! {
     /// A durable queue of events, shared by any number of processes, for an [`Inbox`](super::Inbox).
     ///
-    /// Implemented by [`MemoryInbox`](super::MemoryInbox) and, in `kenar-store`, for SQLite and Redis. Test your own store
-    /// with `kenar_store::conformance::check_inbox` (feature `conformance`, default features off).
+    /// Implemented by [`MemoryInbox`](super::MemoryInbox) and, in `kenar-store`, for SQLite and Redis. Test your own
+    /// store with `kenar_store::conformance::check_inbox` (feature `conformance`, default features off).
     ///
-    /// The events of a lane form a queue, of which only the head can be claimed. A claim is a lease of the lane. Each claim
-    /// has a greater [`fence`](Ticket::fence) than the one before. Calls with the ticket of an earlier claim have no
-    /// effect and return `false`. A ticket stays valid after its lease, until the lane is claimed again.
+    /// The events of a lane form a queue, of which only the head can be claimed. A claim is a lease of the lane. Each
+    /// claim has a greater [`fence`](Ticket::fence) than the one before. Calls with the ticket of an earlier claim have
+    /// no effect and return `false`. A ticket stays valid after its lease, until the lane is claimed again.
     ///
-    /// Each method is one atomic step and is durable when it returns. Durations are measured by the store's clock. After an
-    /// error, the inbox repeats the step.
+    /// Each method is one atomic step and is durable when it returns. Durations are measured by the store's clock.
+    /// After an error, the inbox repeats the step.
     pub trait InboxStore: Debug + Send + Sync + 'static {
         /// Appends an event to its lane, unless its key is known.
         async fn insert(&self, event: NewEvent) -> Result<Insertion, StoreError>;

@@ -7,7 +7,8 @@ use crate::error::BoxError;
 /// The error for an event that the store did not confirm in time.
 ///
 /// Respond with [`status`](Self::status); with the feature `axum` or `actix`, the error is a response itself. The event
-/// may be lost, because Divar documents no redelivery. The error may contain the store library's message, never the event.
+/// may be lost, because Divar documents no redelivery. The error may contain the store library's message, never the
+/// event.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unavailable(Repr);

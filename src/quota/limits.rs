@@ -13,8 +13,8 @@ use crate::model::Timestamp;
 /// let limits = QuotaLimits::new(setting("KENAR_CALLS_PER_MINUTE"), setting("KENAR_CALLS_PER_DAY"));
 /// ```
 ///
-/// The minute is a sliding window. The day is a calendar day in Tehran, which is assumed: Divar documents that the daily
-/// quota is reset each day, but not when.
+/// The minute is a sliding window. The day is a calendar day in Tehran, which is assumed: Divar documents that the
+/// daily quota is reset each day, but not when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaLimits {
     per_minute: Option<NonZeroU32>,

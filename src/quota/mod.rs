@@ -21,10 +21,10 @@
 //!
 //! - A request over a limit waits, if half of the call's remaining time is enough.
 //! - Otherwise nothing is sent, and the call fails as if Divar had responded 429:
-//!   [`is_rate_limited`](crate::Error::is_rate_limited) is `true`, and [`retry_after`](crate::Error::retry_after) is the
-//!   time to wait.
-//! - After a 429 from Divar, no process sends until `Retry-After` has passed. Without that header, the pause is a second
-//!   and doubles with each further 429, up to a minute.
+//!   [`is_rate_limited`](crate::Error::is_rate_limited) is `true`, and [`retry_after`](crate::Error::retry_after) is
+//!   the time to wait.
+//! - After a 429 from Divar, no process sends until `Retry-After` has passed. Without that header, the pause is a
+//!   second and doubles with each further 429, up to a minute.
 //! - Each attempt counts. Requests without the API key (to the token endpoint, and of media files) do not.
 //! - If the store fails, requests are sent, because Divar enforces its limits anyway.
 

@@ -7,15 +7,20 @@ use crate::shared::shared;
 shared! {
     /// A call counter that all processes of an app share, for a [`Quota`](super::Quota).
     ///
-    /// Implemented by [`MemoryQuota`](super::MemoryQuota) for one process and, in `kenar-store`, for SQLite and Redis. Test
-    /// your own store with `kenar_store::conformance::check_quota` (feature `conformance`, default features off).
+    /// Implemented by [`MemoryQuota`](super::MemoryQuota) for one process and, in `kenar-store`, for SQLite and Redis.
+    /// Test your own store with `kenar_store::conformance::check_quota` (feature `conformance`, default features off).
     ///
     /// Each method is one atomic step for the quota `name`, by the store's clock.
     pub trait QuotaStore: Debug + Send + Sync + 'static {
         /// Reserves the next call that [`QuotaLimits::next_call`] permits, if that is at most `max_wait` from now.
         ///
         /// A `max_wait` above [`QuotaLimits::MAX_WAIT`] counts as that.
-        async fn reserve(&self, name: &str, limits: &QuotaLimits, max_wait: Duration) -> Result<Reservation, StoreError>;
+        async fn reserve(
+            &self,
+            name: &str,
+            limits: &QuotaLimits,
+            max_wait: Duration,
+        ) -> Result<Reservation, StoreError>;
 
         /// Permits no call for a time, at most [`QuotaLimits::MAX_PAUSE`]. Never shortens a pause.
         async fn pause(&self, name: &str, pause: Duration) -> Result<(), StoreError>;

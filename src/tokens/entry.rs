@@ -1,4 +1,4 @@
-//! What one process knows of one permission.
+//! The state of one permission in one process.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,26 +14,26 @@ use crate::model::Timestamp;
 use crate::oauth::Scope;
 use crate::secret::{AccessToken, RefreshToken};
 
-/// Tokens that were refreshed less than this ago are not refreshed for a refused call: another refresh changes nothing.
+/// The time after a refresh in which a refused call does not cause another one, which would change nothing.
 const RECENT: Duration = Duration::from_secs(60);
 
-/// What an access token that is due for a refresh must have left, to be used meanwhile.
+/// The remaining lifetime in which a token is still used during its refresh.
 const USABLE: Duration = Duration::from_secs(15);
 
-/// How long others may hold a lease before it is broken.
+/// The time after which the lease of another process is broken.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 
-/// When a refresh whose response may be lost is tried for the last time, counted from its beginning. The old tokens work
-/// for two minutes after a refresh, and the last attempt takes up to 10 seconds.
+/// The last repetition of a refresh whose response may be lost, counted from the first request. The old tokens work for
+/// two minutes after a refresh, and the last attempt takes up to 10 seconds.
 pub(super) const LAST_CHANCE: Duration = Duration::from_secs(100);
 
-/// How long nothing is begun in the background after a failure.
+/// The pause of background work after a failure.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// How long `keep_alive` leaves a revoked permission alone. It may have been granted again elsewhere.
+/// The interval at which `keep_alive` reads a revoked permission, which another process may grant again.
 const REVOKED_INTERVAL: Duration = Duration::from_secs(600);
 
-/// What `Retry-After` is taken for at most, while a response may be lost.
+/// The upper bound of `Retry-After` while a response may be lost.
 const MAX_WAIT_AFTER_LOSS: Duration = Duration::from_secs(20);
 
 pub(super) struct Entry {
@@ -41,48 +41,48 @@ pub(super) struct Entry {
     state: Mutex<State>,
 }
 
-/// What those who wait for a flight look at. Its sender is gone if the task of the flight is.
+/// The outcome of a flight for those who wait. If the task ends, the sender is dropped.
 pub(super) type Flight = watch::Receiver<Option<Result<(), TokensError>>>;
 pub(super) type Landing = watch::Sender<Option<Result<(), TokensError>>>;
 
 pub(super) struct State {
-    /// The stored tokens, as far as known here.
+    /// The tokens last seen in the store.
     pub(super) known: Option<Known>,
-    /// Counts the changes made here. Whoever read the store while it changed does not trust what was read.
+    /// Counts this process's changes. A read during a change is not trusted.
     changes: u64,
-    /// Counts the looks at the store.
+    /// Counts the reads of the store.
     looks: u64,
     /// New tokens that are not stored yet.
     pub(super) unstored: Option<Unstored>,
-    /// A refresh that may have been carried out without a response.
+    /// A refresh whose response may be lost.
     pub(super) maybe_rotated: Option<MaybeRotated>,
     pub(super) revoked: Option<Revoked>,
     pub(super) wait: Option<Wait>,
-    /// The lease that this process has.
+    /// This process's lease.
     pub(super) own_lease: Option<Stamp>,
-    /// Leases that were asked for without a response: one of them may be in the store.
-    pub(super) unanswered: Vec<Stamp>,
-    /// Somebody else's lease, and since when it was seen.
+    /// Leases whose requests had no response. One of them may be in the store.
+    pub(super) unconfirmed: Vec<Stamp>,
+    /// The lease of another process, and when it was first seen.
     pub(super) other_lease: Option<(Stamp, Instant)>,
     pub(super) in_flight: Option<Flight>,
-    /// Whether a task tries again while tokens are at stake.
+    /// A task retries while tokens are at stake.
     pub(super) has_insister: bool,
-    /// Nothing is begun before this while the known tokens are good.
+    /// No background work begins before this time.
     pub(super) failed_until: Option<Instant>,
     pub(super) last_used: Instant,
 }
 
-/// Tokens that were in the store.
+/// Tokens seen in the store.
 pub(super) struct Known {
     pub(super) tokens: Tokens,
-    /// When they were seen first, and last.
+    /// The first and the last time they were seen.
     seen_at: Instant,
     checked_at: Instant,
-    /// The look that saw them last.
+    /// The number of the last look.
     look: u64,
 }
 
-/// One look at the store, or one change of it, from before its beginning.
+/// The start of a read or change of the store.
 #[derive(Clone, Copy)]
 pub(super) struct Look {
     changes: u64,
@@ -93,24 +93,24 @@ pub(super) struct Look {
 pub(super) struct Unstored {
     pub(super) tokens: Tokens,
     pub(super) lease: Stamp,
-    /// The access token in whose place they are to be stored.
+    /// The access token that they replace.
     pub(super) replaced: AccessToken,
 }
 
 pub(super) struct MaybeRotated {
     pub(super) access_token: AccessToken,
-    /// When the first request began.
+    /// The beginning of the first request.
     pub(super) since: Instant,
 }
 
-/// A permission that is over, as Divar says.
+/// A permission that Divar reported as ended.
 pub(super) struct Revoked {
     pub(super) refresh_token: RefreshToken,
     pub(super) why: Error,
     pub(super) at: Instant,
 }
 
-/// Divar's `Retry-After`.
+/// A `Retry-After` from Divar.
 pub(super) struct Wait {
     pub(super) since: Instant,
     pub(super) until: Instant,
@@ -130,26 +130,26 @@ pub(super) enum Reason {
     Leased,
 }
 
-/// What a caller asks for.
+/// A caller's conditions.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted<'a> {
     pub(super) refused: Option<&'a AccessToken>,
     pub(super) scope: Option<&'a Scope>,
 }
 
-/// What is known of the wanted token without waiting.
-pub(super) enum Answer {
+/// The result of a lookup in memory.
+pub(super) enum Lookup {
     Token(AccessToken),
-    /// Good, and the store is to be looked at; or due, with a refresh to be begun.
+    /// The token is usable, and the store is to be read or a refresh begun.
     Meanwhile(AccessToken, Because),
-    /// Only the store or Divar can tell.
+    /// The store or Divar must be asked.
     Unknown,
     Failed(TokensError),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Because {
-    /// The store was not looked at for a while.
+    /// The store was not read recently.
     Unchecked,
     /// A refresh is due.
     Due,
@@ -166,7 +166,7 @@ impl Entry {
             revoked: None,
             wait: None,
             own_lease: None,
-            unanswered: Vec::new(),
+            unconfirmed: Vec::new(),
             other_lease: None,
             in_flight: None,
             has_insister: false,
@@ -181,7 +181,7 @@ impl Entry {
     }
 }
 
-/// The two clocks at one moment: the time of day, by which tokens expire, and one that only moves forward.
+/// The wall clock, by which tokens expire, and a monotonic clock, at the same moment.
 #[derive(Clone, Copy)]
 pub(super) struct Now {
     pub(super) time: Timestamp,
@@ -189,42 +189,41 @@ pub(super) struct Now {
 }
 
 impl State {
-    /// Begins a look at the store.
+    /// Begins a read or change of the store.
     pub(super) fn begin_look(&mut self) -> Look {
         self.looks = self.looks.wrapping_add(1);
         Look { changes: self.changes, number: self.looks }
     }
 
-    /// How many looks there were, for a call that begins.
     pub(super) fn looks(&self) -> u64 {
         self.looks
     }
 
-    /// Says what can be said at once to a call that began after so many looks.
-    pub(super) fn answer(&self, wanted: Wanted<'_>, looks: u64, recheck_after: Duration, now: Now) -> Answer {
-        let Some(known) = &self.known else { return Answer::Unknown };
+    /// Looks the token up for a call that began after so many looks.
+    pub(super) fn look_up(&self, wanted: Wanted<'_>, looks: u64, recheck_after: Duration, now: Now) -> Lookup {
+        let Some(known) = &self.known else { return Lookup::Unknown };
         let set = &known.tokens.set;
         let token = &set.access_token;
-        // Whatever speaks against the known tokens, there may be other ones in the store.
+        // Before these tokens are rejected, the store must be read: it may contain others.
         let was_checked = known.look > looks;
         if wanted.scope.is_some_and(|scope| !set.grants(scope)) {
             let missing = wanted.scope.filter(|_| was_checked).cloned();
-            return missing.map_or(Answer::Unknown, |scope| Answer::Failed(TokensError::ScopeNotGranted(scope)));
+            return missing.map_or(Lookup::Unknown, |scope| Lookup::Failed(TokensError::ScopeNotGranted(scope)));
         }
         if wanted.refused == Some(token) {
             let is_recent = was_checked && known.is_recent(now);
-            return if is_recent { Answer::Failed(TokensError::RefusedAfterRefresh) } else { Answer::Unknown };
+            return if is_recent { Lookup::Failed(TokensError::RefusedAfterRefresh) } else { Lookup::Unknown };
         }
         let is_known_well = was_checked || now.instant.saturating_duration_since(known.checked_at) < recheck_after;
         let because = if is_known_well { Because::Due } else { Because::Unchecked };
         if known.tokens.is_due(false, now.time) || self.is_maybe_rotated(token) {
             let is_usable = !set.is_expired(now.time.saturating_add(USABLE));
-            return if is_usable { Answer::Meanwhile(token.clone(), because) } else { Answer::Unknown };
+            return if is_usable { Lookup::Meanwhile(token.clone(), because) } else { Lookup::Unknown };
         }
-        if is_known_well { Answer::Token(token.clone()) } else { Answer::Meanwhile(token.clone(), because) }
+        if is_known_well { Lookup::Token(token.clone()) } else { Lookup::Meanwhile(token.clone(), because) }
     }
 
-    /// The known access token, unless it expired or is of no use to the caller.
+    /// The known access token, if it meets the caller's conditions.
     pub(super) fn unexpired(&self, wanted: Wanted<'_>, now: Timestamp) -> Option<AccessToken> {
         let set = &self.known.as_ref()?.tokens.set;
         let is_of_use = !set.is_expired(now)
@@ -237,7 +236,7 @@ impl State {
         self.known.as_ref().is_some_and(|known| known.tokens.set.is_expired(now))
     }
 
-    /// Whether tokens from the store must be refreshed.
+    /// Returns `true` if the stored tokens must be refreshed.
     pub(super) fn must_refresh(&self, reason: &Reason, now: Now) -> bool {
         let Some(known) = &self.known else { return false };
         let token = &known.tokens.set.access_token;
@@ -247,7 +246,7 @@ impl State {
             || is_refused && !known.is_recent(now)
     }
 
-    /// Whether `keep_alive` has something to do for a listed permission, as far as known without reading it.
+    /// Returns `true` if `keep_alive` must read or refresh a listed permission.
     pub(super) fn is_to_keep_alive(&self, expires_at: Timestamp, now: Now) -> bool {
         let was_revoked = |revoked: &Revoked| now.instant.saturating_duration_since(revoked.at) < REVOKED_INTERVAL;
         let is_known = self.known.as_ref().is_some_and(|known| known.tokens.expires_at() == expires_at);
@@ -258,7 +257,7 @@ impl State {
         self.maybe_rotated.as_ref().is_some_and(|rotated| rotated.access_token == *token)
     }
 
-    /// Notes what a look saw, unless something was changed here since it began.
+    /// Records the result of a look, unless this process changed the permission meanwhile.
     pub(super) fn learn(&mut self, tokens: Option<Tokens>, look: Look, now: Instant) {
         if self.changes != look.changes {
             return;
@@ -273,11 +272,11 @@ impl State {
                 self.known = None;
                 return;
             }
-            // Granted again.
+            // Granted again, perhaps.
             _ => self.revoked = None,
         }
         if self.maybe_rotated.as_ref().is_some_and(|rotated| rotated.access_token != tokens.set.access_token) {
-            // Whatever became of the refresh, other tokens are in place.
+            // Other tokens were stored, so the outcome of the refresh no longer matters.
             self.maybe_rotated = None;
         }
         match &mut self.known {
@@ -286,25 +285,25 @@ impl State {
         }
     }
 
-    /// Ends a grant or deletion: nothing of the permission before matters.
+    /// Ends a grant or deletion and discards the previous state.
     ///
-    /// What was read before this is not trusted after it. If two of them overlap, only the store knows which was last.
+    /// If two changes overlap, only the store knows which was last.
     pub(super) fn end_change(&mut self, look: Look, tokens: Option<Tokens>, now: Instant) {
         (self.unstored, self.maybe_rotated, self.revoked) = (None, None, None);
         (self.own_lease, self.other_lease) = (None, None);
-        self.unanswered.clear();
+        self.unconfirmed.clear();
         self.known = None;
         self.learn(tokens, look, now);
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Ends a change of which only the store knows whether it was made.
+    /// Ends a change with an unknown outcome.
     pub(super) fn end_failed_change(&mut self) {
         self.known = None;
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Notes a lease that somebody else has, and returns `true` if it lasts too long.
+    /// Records the lease of another process. Returns `true` if it must be broken.
     pub(super) fn watch_lease(&mut self, lease: Stamp, now: Instant) -> bool {
         match self.other_lease {
             Some((seen, since)) if seen == lease => now.saturating_duration_since(since) >= LEASE,
@@ -315,12 +314,12 @@ impl State {
         }
     }
 
-    /// Whether tokens can be lost if nothing is done.
+    /// Returns `true` if tokens would be lost without further work.
     pub(super) fn is_at_stake(&self) -> bool {
         self.unstored.is_some() || self.maybe_rotated.is_some()
     }
 
-    /// Until when Divar is not asked. No pause outlasts the two minutes for which the old tokens still work.
+    /// The reason to wait for `Retry-After`. No pause outlasts the two minutes in which the old tokens work.
     pub(super) fn wait(&self, token: &AccessToken, now: Instant) -> Option<Error> {
         let wait = self.wait.as_ref()?;
         let last_chance = self.maybe_rotated.as_ref().filter(|rotated| rotated.access_token == *token);
@@ -331,7 +330,7 @@ impl State {
         (now < until).then(|| wait.why.clone())
     }
 
-    /// The flight under way; or a new one, with its other end.
+    /// Joins the current flight, or returns a new one with its sender.
     pub(super) fn join(&mut self) -> (Flight, Option<Landing>) {
         if let Some(flight) = self.in_flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
             return (flight.clone(), None);
@@ -341,7 +340,7 @@ impl State {
         (flight, Some(landing))
     }
 
-    /// Whether the entry can be dropped from memory.
+    /// Returns `true` if the entry can be dropped from memory.
     pub(super) fn is_idle(&self) -> bool {
         let is_flying = self.in_flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok());
         !self.is_at_stake() && !is_flying && !self.has_insister && self.own_lease.is_none()
@@ -349,8 +348,7 @@ impl State {
 }
 
 impl Known {
-    /// Whether the tokens come from a refresh of a moment ago. A clock that is wrong can shorten that moment, and not
-    /// lengthen it.
+    /// Returns `true` shortly after a refresh. A wrong clock can shorten that time, but not lengthen it.
     fn is_recent(&self, now: Now) -> bool {
         self.tokens.refreshed
             && now.time >= self.tokens.obtained_at

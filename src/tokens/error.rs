@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::oauth::{NoRefreshToken, Scope};
 
-/// Why [`Permissions`](super::Permissions) has no access token to return.
+/// The error of [`Permissions`](super::Permissions) that has no valid access token.
 ///
-/// Everybody who waited for the same refresh gets a clone of the same error.
+/// All callers that waited for the same refresh get a clone of the error.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TokensError {
@@ -15,29 +15,32 @@ pub enum TokensError {
     NotStored,
     /// The stored permission does not include the scope: ask the user for permission.
     ScopeNotGranted(Scope),
-    /// The access token expired or was refused, and there is no refresh token: ask the user for permission, with
-    /// [`Scope::offline_access`] this time.
-    NoRefreshToken,
-    /// The refresh failed. The permission is over if [`Error::is_invalid_grant`]; otherwise the next call tries again.
-    Refresh(Error),
-    /// The access token was refused less than a minute after it was refreshed.
+    /// The access token expired or was refused, and no refresh token exists.
     ///
-    /// The permission lacks the scope, or the API key lacks the operation's permission. Another refresh changes neither.
+    /// Ask the user for permission with [`Scope::offline_access`].
+    NoRefreshToken,
+    /// The refresh failed. The permission has ended if [`Error::is_invalid_grant`]; otherwise the next call retries.
+    Refresh(Error),
+    /// The access token was refused less than a minute after its refresh.
+    ///
+    /// The permission lacks the scope, or the API key lacks the operation's permission. A refresh changes neither.
     RefusedAfterRefresh,
-    /// The [`PermissionStore`](super::PermissionStore) failed or timed out. The next call tries again; new tokens that it
-    /// did not store are written again in the background.
+    /// The [`PermissionStore`](super::PermissionStore) failed or timed out.
+    ///
+    /// The next call retries. New tokens that were not stored are written again in the background.
     Store(Arc<dyn StdError + Send + Sync>),
-    /// The new tokens expired before they could be used: the platform gives them no time, or a clock is wrong.
+    /// The new tokens expired before use: their lifetime is too short, or a clock is wrong.
     Expired,
-    /// No token was there within the [time limit](super::PermissionsBuilder::wait_limit). The work continues in the
-    /// background.
+    /// No token was available within the [time limit](super::PermissionsBuilder::wait_limit).
+    ///
+    /// The refresh continues in the background.
     TimedOut,
-    /// The work ended early: the store panicked, or the runtime was shut down. The next call tries again.
+    /// The store panicked, or the runtime was shut down. The next call retries.
     Cancelled,
 }
 
 impl TokensError {
-    /// Returns `true` if only the user can help: ask for permission again.
+    /// Returns `true` if your app must ask the user for permission again.
     #[must_use]
     pub fn needs_new_permission(&self) -> bool {
         match self {
@@ -51,19 +54,19 @@ impl TokensError {
 impl fmt::Display for TokensError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotStored => f.write_str("no permission is stored: ask the user for permission"),
+            Self::NotStored => f.write_str("no stored permission: ask the user for permission"),
             Self::ScopeNotGranted(scope) => {
-                write!(f, "the permission does not include the scope {scope}: ask the user for permission")
+                write!(f, "scope not granted: {scope}: ask the user for permission")
             }
-            Self::NoRefreshToken => write!(f, "the access token is no longer valid, and {NoRefreshToken}"),
+            Self::NoRefreshToken => write!(f, "invalid access token, and {NoRefreshToken}"),
             Self::Refresh(error) => error.fmt(f),
-            Self::RefusedAfterRefresh => f.write_str(
-                "a new access token was refused: the permission lacks the scope, or the API key lacks the permission",
-            ),
-            Self::Store(_) => f.write_str("the permission store failed"),
-            Self::Expired => f.write_str("the new access token has expired already"),
+            Self::RefusedAfterRefresh => {
+                f.write_str("access token refused after a refresh: the scope or the API key's permission is missing")
+            }
+            Self::Store(_) => f.write_str("permission store failed"),
+            Self::Expired => f.write_str("new access token has already expired"),
             Self::TimedOut => f.write_str("timed out: the access token is still being refreshed"),
-            Self::Cancelled => f.write_str("the token refresh was cancelled"),
+            Self::Cancelled => f.write_str("token refresh cancelled"),
         }
     }
 }
@@ -71,7 +74,7 @@ impl fmt::Display for TokensError {
 impl StdError for TokensError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // `Display` tells its own message.
+            // `Display` shows its message.
             Self::Refresh(error) => error.source(),
             Self::Store(error) => Some(&**error),
             Self::NotStored

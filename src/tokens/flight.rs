@@ -1,4 +1,4 @@
-//! One look at the store and at Divar, for all who ask at the same time.
+//! One read and refresh of a permission, shared by all concurrent callers.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -18,35 +18,35 @@ use crate::error::{BoxError, StoreError};
 use crate::redact::Secrets;
 use crate::secret::RefreshToken;
 
-/// How long one refresh may take, with its repetitions: less than a lease. Nobody who answers a user waits for all of it.
+/// The time limit of one refresh with its retries, shorter than a lease. Callers wait for less.
 const REFRESH_LIMIT: Duration = Duration::from_secs(10);
 
-/// What `Retry-After` is taken for at most.
+/// The upper bound of `Retry-After`.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// When tokens at stake are tried again although nobody asks, counted from the beginning of the refresh.
+/// The repetitions for tokens at stake, counted from the beginning of the refresh.
 const INSISTENCE: [Duration; 5] =
     [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(13), Duration::from_secs(40), LAST_CHANCE];
 
-/// The pause between the attempts to store new tokens, once those are over.
+/// The pause between later attempts to store new tokens.
 const INSISTENCE_AFTER: Duration = Duration::from_secs(60);
 
-/// The pauses between looks at a lease that somebody else has, doubled from the first to the longest.
+/// The first and the longest pause between looks at another process's lease. The pause doubles.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
-/// How many leases without a response are remembered.
-const MAX_UNANSWERED: usize = 8;
+/// The number of remembered leases without a response.
+const MAX_UNCONFIRMED: usize = 8;
 
-/// The pauses before a change that an author asked for is tried again.
+/// The pauses before a grant or deletion is retried.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// How often one flight begins again: if others changed the permission meanwhile, or if storing new tokens took longer
-/// than they are valid.
+/// The rounds of one flight. Another one is needed if others changed the permission meanwhile, or if storing the new
+/// tokens took longer than their lifetime.
 const ROUNDS: u32 = 3;
 
 impl Permissions {
-    /// The flight under way, or a new one.
+    /// Joins the current flight, or starts one.
     pub(super) fn flight(&self, entry: &Arc<Entry>, reason: Reason) -> Flight {
         let (flight, landing) = entry.state().join();
         if let Some(landing) = landing {
@@ -57,17 +57,17 @@ impl Permissions {
     }
 
     async fn fly(&self, entry: &Arc<Entry>, landing: Landing, reason: &Reason) {
-        // Also if the store panics.
+        // Runs even if the store panics.
         let _then = Insist(self, entry);
         let outcome = self.renew(entry, reason).await;
-        // Under one lock, so that nobody joins a flight that is over.
+        // Under one lock, so that nobody joins an ended flight.
         let mut state = entry.state();
         state.in_flight = None;
         state.failed_until = outcome.is_err().then(|| self.now().instant + AFTER_FAILURE);
         landing.send_replace(Some(outcome));
     }
 
-    /// Learns the stored tokens, and refreshes them if they must be.
+    /// Reads the stored tokens and refreshes them if necessary.
     async fn renew(&self, entry: &Arc<Entry>, reason: &Reason) -> Result<(), TokensError> {
         for _ in 0..ROUNDS {
             let unstored = entry.state().unstored.clone();
@@ -95,7 +95,7 @@ impl Permissions {
             }
             let Some(lease) = self.take_lease(entry, &tokens).await? else { continue };
             match self.refresh(entry, &tokens, &refresh_token, lease).await? {
-                // Over, unless other tokens were granted meanwhile.
+                // The permission has ended, unless it was granted again meanwhile.
                 None => {}
                 Some(unstored) => self.persist(entry, unstored).await?,
             }
@@ -103,7 +103,6 @@ impl Permissions {
         Ok(())
     }
 
-    /// Reads what is stored.
     async fn load(&self, entry: &Entry) -> Result<PermissionRecord, TokensError> {
         let look = entry.state().begin_look();
         let read = self.bounded(self.0.store.read(entry.key.as_str())).await;
@@ -115,7 +114,7 @@ impl Permissions {
         let tokens = self.read(entry, &record)?;
         let mut state = entry.state();
         state.learn(Some(tokens), look, self.now().instant);
-        // A grant or somebody else has ended it.
+        // A grant or another process may have ended it.
         state.own_lease = state.own_lease.filter(|own| record.lease == Some(*own));
         drop(state);
         Ok(record)
@@ -125,28 +124,28 @@ impl Permissions {
         Tokens::from_value(&record.value).map_err(|error| self.store_error(entry, None, error))
     }
 
-    /// Takes the lease for these tokens. `None` if others are stored by now.
+    /// Takes the lease for these tokens. `None` if other tokens are stored now.
     async fn take_lease(&self, entry: &Entry, tokens: &Tokens) -> Result<Option<Stamp>, TokensError> {
         let mut pause = FIRST_LOOK;
         let mut broken = None;
         loop {
             let failed = |error| self.store_error(entry, None, error);
-            // Always a new one, also in place of an own one: others have watched that for a while already.
+            // Also replaces an own lease, because others have already watched that for a while.
             let lease = Stamp::random().map_err(failed)?;
             let look = {
                 let mut state = entry.state();
                 broken = broken.or(state.own_lease);
-                if state.unanswered.len() >= MAX_UNANSWERED {
-                    state.unanswered.remove(0);
+                if state.unconfirmed.len() >= MAX_UNCONFIRMED {
+                    state.unconfirmed.remove(0);
                 }
-                state.unanswered.push(lease);
+                state.unconfirmed.push(lease);
                 state.begin_look()
             };
             let asked = self.0.store.lease(entry.key.as_str(), lease, broken);
             let record = self.bounded(asked).await.map_err(failed)?;
             let Some(record) = record else {
                 let mut state = entry.state();
-                state.unanswered.clear();
+                state.unconfirmed.clear();
                 state.learn(None, look, self.now().instant);
                 return Err(TokensError::NotStored);
             };
@@ -157,17 +156,17 @@ impl Permissions {
                 let mut state = entry.state();
                 state.learn(Some(stored), look, self.now().instant);
                 if is_taken {
-                    // Whoever had it may have refreshed these tokens before it died.
+                    // Its owner may have refreshed these tokens before it died.
                     let dead = state.other_lease.filter(|(other, _)| broken == Some(*other) && !is_other);
                     if let Some((_, since)) = dead.filter(|_| state.maybe_rotated.is_none()) {
                         let access_token = tokens.set.access_token.clone();
                         state.maybe_rotated = Some(MaybeRotated { access_token, since });
                     }
                     (state.own_lease, state.other_lease) = (Some(lease), None);
-                    state.unanswered.clear();
+                    state.unconfirmed.clear();
                 } else {
                     state.own_lease = None;
-                    state.unanswered.retain(|unanswered| *unanswered != lease);
+                    state.unconfirmed.retain(|unconfirmed| *unconfirmed != lease);
                 }
             }
             match (is_taken, is_other) {
@@ -181,7 +180,7 @@ impl Permissions {
             }
             broken = record.lease.filter(|held_by| {
                 let mut state = entry.state();
-                state.unanswered.contains(held_by) || state.watch_lease(*held_by, self.now().instant)
+                state.unconfirmed.contains(held_by) || state.watch_lease(*held_by, self.now().instant)
             });
             if broken.is_none() {
                 self.timer().sleep(pause).await;
@@ -190,14 +189,14 @@ impl Permissions {
         }
     }
 
-    /// Whether somebody else's lease has lasted so long that its owner must have died.
+    /// Returns `true` if another process's lease has lasted too long.
     fn is_abandoned(&self, entry: &Entry, lease: Stamp) -> bool {
         let mut state = entry.state();
         state.own_lease != Some(lease) && state.watch_lease(lease, self.now().instant)
     }
 
     pub(super) async fn release(&self, entry: &Entry, lease: Stamp) {
-        // If this fails, the others wait until the lease has lasted too long.
+        // If this fails, the others break the lease later.
         let _ = self.bounded(self.0.store.release(entry.key.as_str(), lease)).await;
         let mut state = entry.state();
         if state.own_lease == Some(lease) {
@@ -205,7 +204,7 @@ impl Permissions {
         }
     }
 
-    /// Asks Divar for new tokens, under a lease. `None` if the permission is over.
+    /// Refreshes the tokens under a lease. `None` if the permission has ended.
     async fn refresh(
         &self,
         entry: &Arc<Entry>,
@@ -241,14 +240,14 @@ impl Permissions {
                 state.maybe_rotated = Some(MaybeRotated { access_token, since: begun.instant });
             }
         }
-        // Kept while the tokens may have been rotated: if this process dies, the lease tells the others.
+        // Kept while the response may be lost: if this process dies, the lease shows that to the others.
         if entry.state().maybe_rotated.is_none() {
             self.release(entry, lease).await;
         }
         if why.is_invalid_grant() { Ok(None) } else { Err(TokensError::Refresh(why)) }
     }
 
-    /// Stores new tokens, unless others were granted or stored in place of the old ones.
+    /// Stores new tokens, unless others have replaced the old ones.
     async fn persist(&self, entry: &Arc<Entry>, mut unstored: Unstored) -> Result<(), TokensError> {
         let key = entry.key.as_str();
         let failed = |unstored: &Unstored, error| self.store_error(entry, Some(&unstored.tokens), error);
@@ -267,19 +266,19 @@ impl Permissions {
                 Ok(record) => Some(self.read(entry, &record)?),
             };
             match stored {
-                // The store took them, and its response was lost.
+                // They were stored, and the response was lost.
                 Some(stored) if stored == unstored.tokens => {
                     self.stored(entry, &unstored, look, false);
                     return Ok(());
                 }
-                // Somebody took us for dead, and may have refreshed the old tokens as well.
+                // Another process broke the lease, and may have refreshed the old tokens as well.
                 Some(old) if old.set.access_token == unstored.replaced => {
                     if let Some(lease) = self.take_lease(entry, &old).await? {
                         unstored.lease = lease;
                         entry.state().unstored = Some(unstored.clone());
                     }
                 }
-                // A grant, somebody else's refresh or a deletion came first.
+                // A grant, a deletion or another process's refresh came first.
                 other => {
                     let mut state = entry.state();
                     (state.unstored, state.own_lease) = (None, None);
@@ -299,7 +298,7 @@ impl Permissions {
         self.run_hook(entry, unstored.tokens.set.clone(), lease_kept.then_some(unstored.lease));
     }
 
-    /// Tries again while tokens are at stake, whether or not anybody asks.
+    /// Retries while tokens are at stake, without callers.
     async fn insist(&self, entry: &Arc<Entry>, mut hurry: Hurry) {
         let begun = entry.state().maybe_rotated.as_ref().map_or(self.now().instant, |rotated| rotated.since);
         for at in INSISTENCE {
@@ -311,7 +310,7 @@ impl Permissions {
             }
             let _ = self.flight(entry, Reason::Asked).wait_for(Option::is_some).await;
         }
-        // The old tokens are of no use any more.
+        // The old tokens no longer work.
         let lease = {
             let mut state = entry.state();
             let lease = state.maybe_rotated.take().and(state.own_lease);
@@ -331,13 +330,13 @@ impl Permissions {
         self.pause(hurry, pause).await;
     }
 
-    /// Pauses, or less if the program is about to end.
+    /// Pauses, until `settle` is called.
     pub(super) async fn pause(&self, hurry: &mut Hurry, pause: Duration) {
-        // The sender is in `self`, so it is not gone.
+        // It cannot fail: the sender is in `self`.
         let _ = self.within(pause, hurry.changed()).await;
     }
 
-    /// Tries a change of the store three times.
+    /// Makes up to three attempts at a change of the store.
     pub(super) async fn persistently<T, Fut>(&self, change: impl Fn() -> Fut) -> Result<T, StoreError>
     where
         Fut: Future<Output = Result<T, StoreError>>,
@@ -351,19 +350,19 @@ impl Permissions {
         self.bounded(change()).await
     }
 
-    /// Bounds a call of the store.
+    /// Limits a store call.
     pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let limit = self.0.settings.store_time_limit;
         match self.within(limit, call).await {
             Some(outcome) => outcome,
             None => {
-                let what = format!("timed out after {limit:?}: the permission store did not respond");
+                let what = format!("timed out after {limit:?}: no response from the permission store");
                 Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
             }
         }
     }
 
-    /// `None` if it is not ready in time.
+    /// `None` after the time limit.
     pub(super) async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let (mut work, mut limit) = (pin!(work), self.timer().sleep(limit));
         std::future::poll_fn(move |context| {
@@ -375,7 +374,7 @@ impl Permissions {
         .await
     }
 
-    /// The store's error, without the tokens that it may repeat.
+    /// The store's error, with tokens redacted.
     pub(super) fn store_error(&self, entry: &Entry, new: Option<&Tokens>, error: BoxError) -> TokensError {
         let state = entry.state();
         let known = state.known.as_ref().map(|known| &known.tokens);
@@ -385,14 +384,14 @@ impl Permissions {
             [Some(set.access_token.expose_secret()), set.refresh_token.as_ref().map(RefreshToken::expose_secret)]
         });
         let error: Arc<dyn StdError + Send + Sync> = match Secrets::new(secrets.flatten()).scrubbed_chain(&*error) {
-            Some(said) => BoxError::from(said).into(),
+            Some(redacted) => BoxError::from(redacted).into(),
             None => error.into(),
         };
         TokensError::Store(error)
     }
 }
 
-/// Has tokens at stake tried again, when a flight ends however it ends.
+/// Starts `insist` at the end of a flight, if tokens are at stake.
 struct Insist<'a>(&'a Permissions, &'a Arc<Entry>);
 
 impl Drop for Insist<'_> {
@@ -414,7 +413,7 @@ impl Drop for Insist<'_> {
     }
 }
 
-/// The task that tries again, while it exists.
+/// Marks the entry while `insist` runs.
 struct Insister<'a>(&'a Entry);
 
 impl Drop for Insister<'_> {

@@ -1,4 +1,4 @@
-//! What is done ahead of time, and after a refresh.
+//! Refreshes without callers, and the hook after a refresh.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use super::value::DOCUMENTED_LIFETIME;
 use crate::model::Timestamp;
 use crate::oauth::TokenSet;
 
-/// How long a refresh token is valid, as the platform documents.
+/// The documented lifetime of a refresh token.
 const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How long before the end of a refresh token it is used, although nobody needs an access token.
+/// The time before a refresh token's expiry in which it is used without callers.
 const REFRESH_TOKEN_MARGIN: Duration = Duration::from_secs(5 * 24 * 3600);
 
-/// How often the store is looked through.
+/// The interval of looks at the store.
 const INTERVAL: Duration = Duration::from_secs(15);
 
-/// How many permissions are refreshed at the same time, and listed at once.
+/// The permissions that are refreshed at a time, and listed at a time.
 const CONCURRENCY: usize = 8;
 const PAGE: usize = 100;
 
-/// How long one run of the hook may take, and how long the lease is kept for it at most: less than others watch it.
+/// The time limit of one run of the hook, and of its lease. Others break a lease after a longer time.
 const HOOK_LIMIT: Duration = Duration::from_secs(10);
 
-/// The pauses before the hook is run again.
+/// The pauses before the hook is retried.
 const HOOK_PAUSES: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(2),
@@ -38,18 +38,18 @@ const HOOK_PAUSES: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
-/// What [`Permissions::keep_alive`] keeps.
+/// The tokens that [`Permissions::keep_alive`] keeps valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeepAlive {
-    /// Access tokens: each permission is refreshed before its hour ends, so that event subscriptions continue.
+    /// Access tokens: each permission is refreshed before its hour ends. Event subscriptions need this.
     AccessTokens,
-    /// Refresh tokens: a permission that nobody used for 25 days is refreshed, so that it does not end after 30.
+    /// Refresh tokens: a permission is refreshed after 25 days without use, before it ends after 30.
     RefreshTokens,
 }
 
 impl ListedPermission {
-    /// When the refresh token expires, if there is one: 30 days after it was issued, as the platform documents.
+    /// The expiry of the refresh token, if there is one: 30 days after it was issued, as Divar documents.
     #[must_use]
     pub fn refresh_token_expires_at(&self) -> Timestamp {
         self.expires_at.saturating_add(REFRESH_TOKEN_LIFETIME.saturating_sub(DOCUMENTED_LIFETIME))
@@ -57,11 +57,10 @@ impl ListedPermission {
 }
 
 impl Permissions {
-    /// Refreshes permissions ahead of time although nobody asks for a token. Never returns: run it in a task of its own.
+    /// Refreshes permissions without callers. Never returns: run it in its own task.
     ///
-    /// Looks through the store every 15 seconds. Run it in each process of a fleet: a permission is refreshed by one of
-    /// them. If a process died during a refresh, the others find that out here and repeat the refresh while the old
-    /// tokens still work.
+    /// Reads the store's list every 15 seconds. Run it in each process of a fleet: one of them refreshes a permission,
+    /// and if that process dies meanwhile, another one repeats the refresh while the old tokens still work.
     ///
     /// ```
     /// # async fn start(permissions: kenar::tokens::Permissions) {
@@ -78,7 +77,7 @@ impl Permissions {
         }
     }
 
-    /// Looks at leases that were not ended. The next look is long enough after this one.
+    /// Looks at all leases. `INTERVAL` is long enough for a second look to break them.
     async fn recover(&self) {
         let Ok(keys) = self.bounded(self.0.store.leased(PAGE)).await else { return };
         self.fly_all(keys, Reason::Leased).await;
@@ -91,7 +90,7 @@ impl Permissions {
             let now = self.now();
             let (access_margin, refresh_margin) = (TokenSet::REFRESH_MARGIN, REFRESH_TOKEN_MARGIN);
             let may_be_due = |listed: &&ListedPermission| match what {
-                // A short-lived token has a smaller margin, which is stored with it.
+                // The margin of a short-lived token is smaller, but the list does not contain it.
                 KeepAlive::AccessTokens => listed.expires_at <= now.time.saturating_add(access_margin),
                 KeepAlive::RefreshTokens => {
                     listed.refresh_token_expires_at() <= now.time.saturating_add(refresh_margin)
@@ -100,7 +99,7 @@ impl Permissions {
             let listed: Vec<_> = page.iter().take_while(may_be_due).collect();
             let is_last = listed.len() < PAGE;
             let is_due = |listed: &&ListedPermission| {
-                // A refresh token that expired is not sent again and again.
+                // An expired refresh token is not sent every 15 seconds.
                 listed.refresh_token_expires_at() > now.time
                     && self
                         .entry(&PermissionKey::new(&*listed.key), now.instant)
@@ -126,14 +125,14 @@ impl Permissions {
             let mut flight = self.flight(&entry, reason.clone());
             flights.spawn(async move {
                 let _ = flight.wait_for(Option::is_some).await;
-                // In memory until the flight is over.
+                // Keeps the entry in memory during the flight.
                 drop(entry);
             });
         }
         flights.join_all().await;
     }
 
-    /// Runs the author's hook for new tokens. The lease is ended once it has succeeded, or lasted long enough.
+    /// Runs the hook for new tokens. Ends the lease when the hook succeeds, or after `HOOK_LIMIT`.
     pub(super) fn run_hook(&self, entry: &Arc<Entry>, tokens: TokenSet, lease: Option<Stamp>) {
         let Some(hook) = self.0.settings.on_refresh.clone() else { return };
         let (this, entry, mut hurry) = (self.clone(), Arc::clone(entry), self.hurry());
@@ -157,12 +156,12 @@ impl Permissions {
         });
     }
 
-    /// Whether no later tokens are known, which have a run of the hook of their own.
+    /// Returns `false` if later tokens are known, for which the hook runs separately.
     fn is_current(&self, entry: &Entry, tokens: &TokenSet) -> bool {
         entry.state().known.as_ref().is_none_or(|known| known.tokens.set.access_token == tokens.access_token)
     }
 
-    /// Returns `true` if the hook succeeded. Runs it in a task, so that its panic is a failure.
+    /// Returns `true` if the hook succeeded. Its panic is a failure.
     async fn run_hook_once(&self, hook: &Hook, entry: &Entry, tokens: &TokenSet) -> bool {
         let (hook, key, tokens) = (Arc::clone(hook), entry.key.clone(), tokens.clone());
         let mut run = tokio::spawn(async move { hook(key, tokens).await.is_ok() });

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use crate::model::{ConversationId, Side, UserId};
 
-/// The name of one permission: who granted it, and for what.
+/// The key of one permission: who granted it, and for what.
 ///
-/// A key has one permission, and a second [grant](super::Permissions::grant) replaces the first, scopes and all. The
-/// platform documents no way to add a scope to tokens that exist. So a key must name everything that the scopes name:
+/// A second [grant](super::Permissions::grant) under a key replaces the first with all its scopes, because Divar
+/// documents no way to add a scope to existing tokens. So a key must name everything that the scopes name:
 ///
 /// | scopes | key |
 /// |---|---|
@@ -14,24 +14,24 @@ use crate::model::{ConversationId, Side, UserId};
 /// | of a user's whole account, such as [`Scope::user_id`](crate::Scope::user_id) | [`of_user`](Self::of_user) |
 /// | anything else | [`new`](Self::new) |
 ///
-/// Keys are stored as they are, also where the tokens are encrypted.
+/// Keys are stored unencrypted, even if the tokens are encrypted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PermissionKey(Arc<str>);
 
 impl PermissionKey {
-    /// A key of your own.
+    /// Creates a key from any text.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The key of a permission for a user's whole account.
+    /// Creates the key of a permission for a user's whole account.
     #[must_use]
     pub fn of_user(user: &UserId) -> Self {
         Self(format!("user:{}", user.as_str()).into())
     }
 
-    /// The key of a permission for one conversation, granted by the user on one side of it.
+    /// Creates the key of a permission for one conversation, granted by the user on one side.
     #[must_use]
     pub fn in_conversation(conversation: &ConversationId, granted_by: &Side) -> Self {
         Self(format!("conversation:{}:{granted_by}", conversation.as_str()).into())

@@ -1,5 +1,3 @@
-//! Permissions in the memory of one process.
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +12,7 @@ use crate::error::StoreError;
 pub struct MemoryPermissions(Mutex<BTreeMap<String, PermissionRecord>>);
 
 impl MemoryPermissions {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,8 +1,7 @@
-//! Permissions kept good: the tokens of all users, stored, refreshed in time, and shared by a fleet.
+//! Storage and refresh of all users' OAuth tokens, shared by a fleet.
 //!
-//! A permission's access token is valid for an hour. [`Permissions`] returns one that is good for calls, refreshes it when
-//! that is due, and stores what it has in a [`PermissionStore`]: in memory, in SQLite or Redis ([`kenar-store`]), or in
-//! one of your own.
+//! An access token is valid for an hour. [`Permissions`] returns a valid one, refreshes it when it is due, and keeps
+//! the tokens in a [`PermissionStore`]: in memory, in SQLite or Redis ([`kenar-store`]), or in your own.
 //!
 //! ```
 //! # use kenar_sandbox::Sandbox;
@@ -19,7 +18,7 @@
 //! # let (client, oauth) = (app.client(), app.oauth("https://addon.example/oauth")?);
 //! # let conversation = chat.id().clone();
 //! # let side = kenar::model::Side::Demand;
-//! // Once, where the program starts:
+//! // Once, at the program's start:
 //! let permissions = oauth.permissions(MemoryPermissions::new());
 //!
 //! # let needed = Scope::conversation_send_message(&conversation);
@@ -32,52 +31,51 @@
 //!     permissions.grant(&key, oauth.exchange(code).await?).await?;
 //! }
 //!
-//! // And anywhere, any time, on any machine:
+//! // Later, in any process:
 //! let message = ConversationMessage::text("سفارش شما ثبت شد");
 //! let by = permissions.access_token(&key).await?;
 //! if let Err(error) = client.send_message(&conversation, &message, &by).await {
 //!     if !error.needs_new_permission() {
 //!         return Err(error.into());
 //!     }
-//!     // Refused before its time: once more, with another one.
+//!     // Refused before it expired: retry once with another token.
 //!     let by = permissions.replace(&key, &by).await?;
 //!     client.send_message(&conversation, &message, &by).await?;
 //! }
 //!
-//! // When the user takes the permission back:
+//! // When the user revokes the permission:
 //! permissions.forget(&key).await?;
 //! # Ok(()) }
 //! ```
 //!
-//! # What it does
+//! # Guarantees
 //!
-//! - **One refresh at a time, in the whole fleet.** Whoever refreshes has a lease in the store. Everybody else waits for
-//!   the outcome, or uses the old token while it is valid.
-//! - **Stored before used.** Nobody gets a new token before the store has it. If the store fails, the tokens are written
-//!   again until it succeeds. If it cannot be read, nothing is refreshed.
-//! - **A grant wins.** It ends the lease, so a refresh of the permission that it replaces cannot be written any more. The
-//!   same holds for a deletion: nothing brings a forgotten permission back.
-//! - **A lost response is repeated.** The old tokens work for two minutes after a refresh. A refresh whose response was
-//!   lost is repeated five times in the first 100 seconds, whether or not anybody asks, and whatever `Retry-After` says.
-//! - **A dead process is replaced.** Its lease is broken by the next one that finds it after 15 seconds, which repeats the
-//!   refresh.
-//! - **Nobody waits without need.** A token is refreshed a minute before it expires, in the background. Waits, store calls
-//!   and `Retry-After` are bounded, and measured by a clock that nobody can set.
-//! - **Changes are seen.** A grant or deletion is seen at once by its process, and by the others within
-//!   [a second](PermissionsBuilder::recheck_after); a wider scope at once, by
-//!   [`access_token_for`](Permissions::access_token_for).
-//! - **Memory is bounded.** Ten thousand permissions are held [by default](PermissionsBuilder::max_in_memory).
+//! - **One refresh at a time in the whole fleet.** A lease in the store excludes other processes, which wait for the
+//!   outcome or use the old token while it is valid.
+//! - **Stored before used.** A new token is returned only after it is stored. A failed write is retried until it
+//!   succeeds. Nothing is refreshed while the store cannot be read.
+//! - **A grant wins** over a refresh of the permission that it replaces, because it ends the lease. Likewise, a deleted
+//!   permission stays deleted.
+//! - **Lost responses are recovered.** The old tokens work for two minutes after a refresh. A refresh whose response
+//!   was lost is repeated five times within 100 seconds, even without callers and despite `Retry-After`.
+//! - **Failover.** If a process dies, another one breaks its lease after 15 seconds and repeats the refresh.
+//! - **Short waits.** A token is refreshed in the background a minute before it expires. Waits, store calls and
+//!   `Retry-After` are bounded, and measured by a monotonic clock.
+//! - **Fresh reads.** A process sees its own grants and deletions at once, and those of others within [a
+//!   second](PermissionsBuilder::recheck_after). [`access_token_for`](Permissions::access_token_for) sees a wider scope
+//!   at once.
+//! - **Bounded memory**: 10,000 permissions [by default](PermissionsBuilder::max_in_memory).
 //!
-//! # What it leaves to you
+//! # Your part
 //!
-//! - **The key.** A key has one permission, and a second grant replaces the first, scopes and all: see [`PermissionKey`].
-//! - **Event subscriptions** end with their access token: renew them in a [hook](PermissionsBuilder::on_refresh), and run
-//!   [`keep_alive`](Permissions::keep_alive), so that tokens are refreshed also if nobody makes calls.
-//! - **Thirty days.** A refresh token that nobody uses for so long expires. `keep_alive` uses it in time.
-//! - **The end of the program.** Await [`settle`](Permissions::settle) before it, with a time limit.
-//! - **Encryption.** Stores get the tokens as JSON. `kenar-store` has a wrapper that encrypts the values of any store.
+//! - **Keys.** A second grant under a key replaces the first with all its scopes: see [`PermissionKey`].
+//! - **Event subscriptions** end with their access token. Renew them in a [hook](PermissionsBuilder::on_refresh), and
+//!   run [`keep_alive`](Permissions::keep_alive) so that tokens are refreshed without calls.
+//! - **Refresh tokens** expire after 30 days without use. `keep_alive` uses them in time.
+//! - **Shutdown.** Await [`settle`](Permissions::settle), with a time limit.
+//! - **Encryption.** Stores get the tokens as JSON. `kenar-store` has a wrapper that encrypts them in any store.
 //!
-//! The guide has a page about [more than one machine](crate::guide::fleet).
+//! The guide has a page about [fleets](crate::guide::fleet).
 //!
 //! [`kenar-store`]: https://docs.rs/kenar-store
 

@@ -1,4 +1,4 @@
-//! The permissions of all users, and the settings.
+//! The public methods of permissions, their settings, and the entries in memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::entry::{AFTER_FAILURE, Answer, Because, Entry, Flight, Now, Reason, Wanted};
+use super::entry::{AFTER_FAILURE, Because, Entry, Flight, Lookup, Now, Reason, Wanted};
 use super::error::TokensError;
 use super::key::PermissionKey;
 use super::store::{ListedPermission, PermissionStore, Stamp};
@@ -20,9 +20,10 @@ use crate::error::{BoxError, StoreError};
 use crate::oauth::{Scope, TokenSet};
 use crate::secret::AccessToken;
 
-/// The permissions of all users: stores their tokens and refreshes them, once for a whole fleet. Cheap to clone.
+/// The OAuth tokens of all users, stored and refreshed for a whole fleet. Cheap to clone.
 ///
-/// Made by [`OAuthClient::permissions`]. See [the module](super) for what it does.
+/// Created by [`OAuthClient::permissions`]. See [the module](super) for the guarantees.
+#[doc(alias("token manager", "token refresh"))]
 #[derive(Clone)]
 pub struct Permissions(pub(super) Arc<Inner>);
 
@@ -31,13 +32,13 @@ pub(super) struct Inner {
     pub(super) store: Box<dyn PermissionStore>,
     pub(super) settings: Settings,
     entries: Mutex<Entries>,
-    /// How many tasks run. `settle` waits for none.
+    /// The number of running tasks, for `settle`.
     tasks: watch::Sender<usize>,
-    /// Changes when pauses are to end.
+    /// Changes when `settle` is called.
     hurry: watch::Sender<()>,
 }
 
-/// Tells a task that pauses when the program is about to end.
+/// Ends pauses when `settle` is called.
 pub(super) type Hurry = watch::Receiver<()>;
 
 #[derive(Default)]
@@ -57,7 +58,7 @@ pub(super) struct Settings {
     max_in_memory: usize,
 }
 
-/// Makes [`Permissions`] with other settings than the default ones.
+/// A builder of [`Permissions`] with other settings.
 #[must_use]
 pub struct PermissionsBuilder {
     oauth: OAuthClient,
@@ -65,18 +66,18 @@ pub struct PermissionsBuilder {
     settings: Settings,
 }
 
-/// How long a call with a good token waits for a look at the store.
+/// The time that a call with a valid token waits for a read of the store.
 const RECHECK_PATIENCE: Duration = Duration::from_millis(250);
 
-/// How long a permission that nobody uses stays in memory, and how often such ones are looked for.
+/// The time after which an unused permission is dropped from memory, and the interval of that check.
 const IDLE: Duration = Duration::from_secs(3600);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often one call begins or joins a flight at most, before tokens that expire at once are reported.
+/// The flights that one call begins or joins, before it reports tokens that expire at once.
 const MAX_FLIGHTS: u32 = 2;
 
 impl OAuthClient {
-    /// The permissions of all users, in a store that survives and is shared as you need it.
+    /// Returns the permissions of all users, kept in a store.
     ///
     /// ```
     /// # fn permissions(oauth: kenar::OAuthClient) {
@@ -89,7 +90,7 @@ impl OAuthClient {
         self.permissions_builder(store).build()
     }
 
-    /// Like [`permissions`](Self::permissions), with other settings.
+    /// Returns a builder for other settings.
     pub fn permissions_builder(&self, store: impl PermissionStore) -> PermissionsBuilder {
         PermissionsBuilder {
             oauth: self.clone(),
@@ -106,12 +107,12 @@ impl OAuthClient {
 }
 
 impl PermissionsBuilder {
-    /// Sets what to do after each refresh, such as to [subscribe](crate::ChatApi::subscribe) to events again.
+    /// Sets a hook to run after each refresh, for example to [subscribe](crate::ChatApi::subscribe) again.
     ///
-    /// A subscription ends with the access token that it was made with; the old token works for two more minutes. The hook
-    /// runs in a task of its own once the new tokens are stored, at least once for each refresh. If it fails or takes
-    /// longer than 10 seconds, it is repeated up to five times within two minutes. If the process dies before it
-    /// succeeded, [`keep_alive`](Permissions::keep_alive) of any process refreshes and runs it again.
+    /// A subscription ends with its access token; the old token works for two more minutes. The hook runs in its own
+    /// task after the new tokens are stored, at least once for each refresh. If it fails or takes longer than 10
+    /// seconds, it is retried up to five times within two minutes. If the process dies before the hook succeeds,
+    /// [`keep_alive`](Permissions::keep_alive) of any process refreshes and runs it again.
     pub fn on_refresh<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(PermissionKey, TokenSet) -> Fut + Send + Sync + 'static,
@@ -121,39 +122,37 @@ impl PermissionsBuilder {
         self
     }
 
-    /// Limits each call of the store: 2 seconds by default.
+    /// Limits each store call: 2 seconds by default.
     pub fn store_time_limit(mut self, limit: Duration) -> Self {
         self.settings.store_time_limit = limit;
         self
     }
 
-    /// Sets for how long tokens are used before the store is read again: 1 second by default.
+    /// Sets the age after which tokens in memory are read from the store again: 1 second by default.
     ///
-    /// Within this time a process sees what others have granted or forgotten. A permission that is used often costs one
-    /// read of the store in this time. What this process does is seen at once.
+    /// After at most this time, a process sees grants and deletions of others. It sees its own at once.
     pub fn recheck_after(mut self, age: Duration) -> Self {
         self.settings.recheck_after = age;
         self
     }
 
-    /// Limits how long a call waits for an access token: 5 seconds by default.
+    /// Limits the time that a call waits for an access token: 5 seconds by default.
     ///
-    /// It waits only if the token expired or was refused, or if nothing is known of the permission yet.
+    /// A call waits only if the token expired or was refused, or if it is not in memory.
     pub fn wait_limit(mut self, limit: Duration) -> Self {
         self.settings.wait_limit = limit;
         self
     }
 
-    /// Sets how many permissions are held in memory: 10,000 by default. Those used last are kept.
+    /// Limits the permissions in memory: 10,000 by default. The most recently used are kept.
     ///
-    /// A permission that nobody used for an hour is dropped from memory as well. What is being refreshed or is not stored
-    /// yet is never dropped.
+    /// A permission is also dropped after an hour without use, but never while it is refreshed or not yet stored.
     pub fn max_in_memory(mut self, permissions: usize) -> Self {
         self.settings.max_in_memory = permissions.max(1);
         self
     }
 
-    /// Makes the permissions.
+    /// Creates the permissions.
     #[must_use]
     pub fn build(self) -> Permissions {
         let Self { oauth, store, settings } = self;
@@ -163,14 +162,14 @@ impl PermissionsBuilder {
 }
 
 impl Permissions {
-    /// Stores the tokens of an [exchange](OAuthClient::exchange) in place of any that are stored under the key.
+    /// Stores the tokens of an [exchange](OAuthClient::exchange), replacing any under the same key.
     ///
-    /// A grant wins over a refresh of what it replaces, in whichever process that is under way. The work continues if the
-    /// future is dropped.
+    /// A grant wins over a running refresh of the replaced tokens, in any process. The work continues if the future is
+    /// dropped.
     ///
     /// # Errors
     ///
-    /// [`TokensError::Store`] if the store failed three times. The tokens may be stored or not: grant them again.
+    /// [`TokensError::Store`] if the store failed three times. The tokens may have been stored: grant them again.
     ///
     /// # Panics
     ///
@@ -181,14 +180,14 @@ impl Permissions {
         work.await.unwrap_or(Err(TokensError::Cancelled))
     }
 
-    /// Returns an access token that is good for calls, and refreshes it when that is due.
+    /// Returns a valid access token.
     ///
-    /// It returns at once unless the token expired or nothing is known of the permission. A refresh begins a minute
-    /// before the token expires, in the background.
+    /// Returns at once, unless the token expired or is not in memory. A refresh begins in the background a minute
+    /// before the token expires, or at half of a shorter lifetime.
     ///
     /// # Errors
     ///
-    /// [`TokensError`], which says whether to ask the user for permission.
+    /// [`TokensError`]; see [`TokensError::needs_new_permission`].
     ///
     /// # Panics
     ///
@@ -197,14 +196,14 @@ impl Permissions {
         self.ask(key, Wanted::default()).await
     }
 
-    /// Like [`access_token`](Self::access_token), if the permission includes a scope.
+    /// Like [`access_token`](Self::access_token), but requires a scope.
     ///
-    /// If the known tokens lack it, the store is read: a wider permission that another process was granted is found at
+    /// If the tokens in memory lack the scope, the store is read, so that a wider grant in another process is seen at
     /// once.
     ///
     /// # Errors
     ///
-    /// [`TokensError::ScopeNotGranted`] without that scope; else as [`access_token`](Self::access_token).
+    /// [`TokensError::ScopeNotGranted`] without the scope; otherwise as [`access_token`](Self::access_token).
     ///
     /// # Panics
     ///
@@ -213,15 +212,14 @@ impl Permissions {
         self.ask(key, Wanted { scope: Some(scope), ..Wanted::default() }).await
     }
 
-    /// Returns another access token than one that was refused
-    /// ([`Error::needs_new_permission`](crate::Error::needs_new_permission)).
+    /// Returns another access token in place of a [refused](crate::Error::needs_new_permission) one.
     ///
-    /// Reads the store first, and refreshes only if the refused token is still the stored one.
+    /// Reads the store, and refreshes only if it contains the refused token.
     ///
     /// # Errors
     ///
-    /// [`TokensError::RefusedAfterRefresh`] if the stored token is the refused one, and was refreshed less than a minute
-    /// ago; else as [`access_token`](Self::access_token).
+    /// [`TokensError::RefusedAfterRefresh`] if the refused token is the stored one and was refreshed less than a minute
+    /// ago; otherwise as [`access_token`](Self::access_token).
     ///
     /// # Panics
     ///
@@ -230,13 +228,13 @@ impl Permissions {
         self.ask(key, Wanted { refused: Some(refused), ..Wanted::default() }).await
     }
 
-    /// Deletes a permission. A refresh that is under way does not bring it back. Deleting what is not there succeeds.
+    /// Deletes a permission, if it exists. A running refresh does not restore it.
     ///
     /// The work continues if the future is dropped.
     ///
     /// # Errors
     ///
-    /// [`TokensError::Store`] if the store failed three times. The permission may be deleted or not: forget it again.
+    /// [`TokensError::Store`] if the store failed three times. The permission may have been deleted: forget it again.
     ///
     /// # Panics
     ///
@@ -247,7 +245,7 @@ impl Permissions {
         work.await.unwrap_or(Err(TokensError::Cancelled))
     }
 
-    /// Lists up to `limit` stored permissions, those that expire first before the others, from the one after `after`.
+    /// Lists up to `limit` stored permissions, ordered by expiry, from the one after `after`.
     ///
     /// ```
     /// # async fn all(permissions: kenar::tokens::Permissions) -> Result<(), kenar::tokens::TokensError> {
@@ -274,58 +272,58 @@ impl Permissions {
         self.bounded(self.0.store.list(after, limit)).await.map_err(|error| TokensError::Store(error.into()))
     }
 
-    /// Waits until nothing of this process is under way: no refresh, no tokens to be stored, no hook. Pauses end early.
+    /// Waits until all refreshes, writes and hooks of this process are finished. Pauses end early.
     ///
-    /// Call it before the program ends, with a time limit of your own. It does not keep others from beginning something
-    /// new. If the store remains unavailable, it does not return.
+    /// Call it at shutdown with a time limit: it does not return while the store is unavailable. It does not prevent
+    /// new work.
     pub async fn settle(&self) {
         let mut tasks = self.0.tasks.subscribe();
         self.0.hurry.send_replace(());
-        // The sender is in `self`, so it is not gone.
+        // It cannot fail: the sender is in `self`.
         let _ = tasks.wait_for(|running| *running == 0).await;
     }
 
     async fn ask(&self, key: &PermissionKey, wanted: Wanted<'_>) -> Result<AccessToken, TokensError> {
         let now = self.now();
         let entry = self.entry(key, now.instant);
-        let (looks, answer) = {
+        let (looks, found) = {
             let mut state = entry.state();
             state.last_used = now.instant;
             let looks = state.looks();
-            (looks, state.answer(wanted, looks, self.0.settings.recheck_after, now))
+            (looks, state.look_up(wanted, looks, self.0.settings.recheck_after, now))
         };
-        match answer {
-            Answer::Token(token) => Ok(token),
-            answer => Box::pin(self.ask_on(&entry, wanted, looks, now.instant, answer)).await,
+        match found {
+            Lookup::Token(token) => Ok(token),
+            found => Box::pin(self.ask_on(&entry, wanted, looks, now.instant, found)).await,
         }
     }
 
-    /// The rest of `ask`, if not everything is known.
+    /// The slow path of `ask`.
     async fn ask_on(
         &self,
         entry: &Arc<Entry>,
         wanted: Wanted<'_>,
         looks: u64,
         begun: Instant,
-        first: Answer,
+        first: Lookup,
     ) -> Result<AccessToken, TokensError> {
-        let (mut answer, mut flights) = (first, 0);
+        let (mut found, mut flights) = (first, 0);
         loop {
-            match answer {
-                Answer::Token(token) => return Ok(token),
-                Answer::Failed(why) => return Err(why),
-                Answer::Meanwhile(token, because) => {
+            match found {
+                Lookup::Token(token) => return Ok(token),
+                Lookup::Failed(why) => return Err(why),
+                Lookup::Meanwhile(token, because) => {
                     let flight = self.flight_unless_failing(entry);
                     let Some(mut flight) = flight.filter(|_| because == Because::Unchecked && flights == 0) else {
                         return Ok(token);
                     };
                     if self.within(RECHECK_PATIENCE, flight.wait_for(Option::is_some)).await.is_none() {
-                        // The others do not wait for a slow store as well.
+                        // Other calls do not wait for the slow store.
                         entry.state().failed_until = Some(self.now().instant + AFTER_FAILURE);
                         return Ok(token);
                     }
                 }
-                Answer::Unknown => {
+                Lookup::Unknown => {
                     if flights >= MAX_FLIGHTS && entry.state().is_expired(self.now().time) {
                         return Err(TokensError::Expired);
                     }
@@ -344,18 +342,18 @@ impl Permissions {
                 }
             }
             flights += 1;
-            answer = entry.state().answer(wanted, looks, self.0.settings.recheck_after, self.now());
+            found = entry.state().look_up(wanted, looks, self.0.settings.recheck_after, self.now());
         }
     }
 
-    /// A flight in the background, unless the last one failed a moment ago.
+    /// Starts a flight, unless the last one has just failed.
     fn flight_unless_failing(&self, entry: &Arc<Entry>) -> Option<Flight> {
         let failed_until = entry.state().failed_until;
         let is_failing = failed_until.is_some_and(|until| self.now().instant < until);
         (!is_failing).then(|| self.flight(entry, Reason::Asked))
     }
 
-    /// The entry of a key, in memory from now on.
+    /// Returns the entry of a key, or creates it.
     pub(super) fn entry(&self, key: &PermissionKey, now: Instant) -> Arc<Entry> {
         let mut entries = self.entries();
         if let Some(entry) = entries.by_key.get(key) {
@@ -385,7 +383,7 @@ impl Permissions {
         self.change(&entry, None, || self.0.store.delete(key.as_str())).await
     }
 
-    /// Changes what is stored of a permission to these tokens, or to none.
+    /// Makes a grant of tokens, or a deletion.
     async fn change<T, Fut>(
         &self,
         entry: &Entry,
@@ -408,7 +406,7 @@ impl Permissions {
         }
     }
 
-    /// Runs a task that `settle` waits for.
+    /// Spawns a task that `settle` waits for.
     pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         let counted = Counted::new(self);
         tokio::spawn(async move {
@@ -432,7 +430,7 @@ impl Permissions {
 }
 
 impl Entries {
-    /// Drops from memory what nobody uses, once a minute, and what was used longest ago, where there is too much.
+    /// Drops unused entries once a minute, and the least recently used ones if there are too many.
     fn sweep(&mut self, max: usize, now: Instant) {
         let is_full = self.by_key.len() >= max;
         let is_due = self.swept_at.is_none_or(|at| now.saturating_duration_since(at) >= SWEEP_INTERVAL);
@@ -440,7 +438,7 @@ impl Entries {
             return;
         }
         self.swept_at = Some(now);
-        // One that somebody else holds is in use.
+        // An entry with other references is in use.
         let idle_since = |entry: &Arc<Entry>| {
             let state = entry.state();
             (Arc::strong_count(entry) == 1 && state.is_idle()).then_some(state.last_used)
@@ -450,7 +448,7 @@ impl Entries {
         if self.by_key.len() < max {
             return;
         }
-        // A tenth at a time, so that it is not looked for with every new key.
+        // A tenth at a time, so that not every new key causes a search.
         let mut idle: Vec<_> =
             self.by_key.iter().filter_map(|(key, entry)| Some((idle_since(entry)?, key.clone()))).collect();
         idle.sort_unstable();
@@ -461,7 +459,7 @@ impl Entries {
     }
 }
 
-/// A running task, while it exists.
+/// Counts a running task.
 struct Counted(Permissions);
 
 impl Counted {

@@ -1,5 +1,3 @@
-//! What permissions need of the place where they are kept.
-
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,29 +8,27 @@ use crate::model::Timestamp;
 use crate::shared::shared;
 
 shared! {
-    /// A durable map from keys to permissions, shared by any number of processes, for [`Permissions`](super::Permissions).
+    /// A durable map from keys to permissions, shared by any number of processes, for
+    /// [`Permissions`](super::Permissions).
     ///
-    /// The crate has [`MemoryPermissions`](super::MemoryPermissions); `kenar-store` has SQLite and Redis. Test a store
-    /// of your own with `kenar_store::conformance::check_permissions`.
+    /// Implemented by [`MemoryPermissions`](super::MemoryPermissions) and, in `kenar-store`, for SQLite and Redis. Test
+    /// your own store with `kenar_store::conformance::check_permissions` (feature `conformance`, default features off).
     ///
-    /// Each method is one atomic step, and is durable when it returns. An error leaves open whether the step was taken: it is
-    /// repeated with the same arguments, and the step is then not taken twice. Stores need no clock: who waits for somebody
-    /// else's lease measures the time and then names the lease that it [breaks](Self::lease). Values are opaque.
-    ///
-    /// [`Permissions`](super::Permissions) bounds every call by
-    /// [a time limit](super::PermissionsBuilder::store_time_limit) and drops it then.
+    /// Each method is one atomic, idempotent step and is durable when it returns. After an error, a step is repeated
+    /// with the same arguments. Values are opaque. Stores need no clock: a process that has waited long enough for a
+    /// lease names the lease to [break](Self::lease). A call is dropped after [a time
+    /// limit](super::PermissionsBuilder::store_time_limit).
     pub trait PermissionStore: Debug + Send + Sync + 'static {
         /// Reads a permission; `None` if there is none.
         async fn read(&self, key: &str) -> Result<Option<PermissionRecord>, StoreError>;
 
-        /// Stores a permission in place of any other, and ends the lease of that.
+        /// Stores a permission, replacing any other one and its lease.
         ///
-        /// Does nothing if the stored permission has the same `grant`: the step was taken before, and the tokens may have been
-        /// refreshed since.
+        /// Does nothing if the stored permission has the same `grant`: the step is a repetition, and the tokens may
+        /// have been refreshed since.
         async fn grant(&self, key: &str, grant: Stamp, value: PermissionValue) -> Result<(), StoreError>;
 
-        /// Takes the lease of a permission if it is free, is `lease` already, or is `broken`. Returns the permission as it
-        /// is then: who finds `lease` in it has the lease.
+        /// Sets the lease of a permission to `lease` if it is free or is `broken`. Returns the resulting permission.
         async fn lease(
             &self,
             key: &str,
@@ -40,8 +36,9 @@ shared! {
             broken: Option<Stamp>,
         ) -> Result<Option<PermissionRecord>, StoreError>;
 
-        /// Replaces the value of a permission whose lease is still `lease`, and returns `true`; else `false`. Ends the lease
-        /// unless `keep_lease`. The grant remains.
+        /// Replaces the value of a permission, and ends the lease unless `keep_lease`. The grant remains.
+        ///
+        /// Returns `false`, without an effect, if the lease is not `lease`.
         async fn replace(
             &self,
             key: &str,
@@ -50,43 +47,47 @@ shared! {
             keep_lease: bool,
         ) -> Result<bool, StoreError>;
 
-        /// Ends a lease that is still `lease`.
+        /// Ends a lease if it is `lease`.
         async fn release(&self, key: &str, lease: Stamp) -> Result<(), StoreError>;
 
-        /// Deletes a permission; `true` if there was one.
+        /// Deletes a permission. Returns `true` if there was one.
         async fn delete(&self, key: &str) -> Result<bool, StoreError>;
 
-        /// Lists up to `limit` permissions in the order of their expiry, then key, from the one after `after`.
-        async fn list(&self, after: Option<&ListedPermission>, limit: usize) -> Result<Vec<ListedPermission>, StoreError>;
+        /// Lists up to `limit` permissions, ordered by expiry and then key, from the one after `after`.
+        async fn list(
+            &self,
+            after: Option<&ListedPermission>,
+            limit: usize,
+        ) -> Result<Vec<ListedPermission>, StoreError>;
 
-        /// Lists the keys of up to `limit` permissions that are leased, in any order.
+        /// Lists the keys of up to `limit` leased permissions, in any order.
         async fn leased(&self, limit: usize) -> Result<Vec<String>, StoreError>;
     }
 }
 
-/// A random number that names a grant or a lease.
+/// A random identifier of a grant or a lease.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp(u128);
 
 impl Stamp {
-    /// A number that nobody else has.
+    /// Creates a unique stamp.
     ///
     /// # Errors
     ///
-    /// If the operating system has no random bytes.
+    /// If the operating system provides no random bytes.
     pub fn random() -> Result<Self, StoreError> {
         let mut bytes = [0; 16];
         getrandom::getrandom(&mut bytes)?;
         Ok(Self(u128::from_ne_bytes(bytes)))
     }
 
-    /// The stamp of a number, for a store to read.
+    /// Creates a stamp from a stored number.
     #[must_use]
     pub fn from_u128(number: u128) -> Self {
         Self(number)
     }
 
-    /// The number, for a store to write.
+    /// Returns the number to store.
     #[must_use]
     pub fn to_u128(self) -> u128 {
         self.0
@@ -106,12 +107,12 @@ impl fmt::Debug for Stamp {
     }
 }
 
-/// The text is not 32 hexadecimal digits.
+/// The error for a text that is not a [`Stamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stamp is malformed: not 32 hexadecimal digits")]
+#[error("malformed stamp: not 32 hexadecimal digits")]
 pub struct InvalidStamp;
 
-/// Reads what `Display` writes.
+/// Parses 32 hexadecimal digits.
 impl std::str::FromStr for Stamp {
     type Err = InvalidStamp;
 
@@ -121,7 +122,7 @@ impl std::str::FromStr for Stamp {
     }
 }
 
-/// The tokens of a permission in a form to store, and when the access token expires.
+/// The serialised tokens of a permission, and the access token's expiry.
 #[derive(Clone)]
 pub struct PermissionValue {
     bytes: Arc<SecretSlice<u8>>,
@@ -129,7 +130,7 @@ pub struct PermissionValue {
 }
 
 impl PermissionValue {
-    /// A value that was read, or is to be written.
+    /// Creates a value from its bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>, expires_at: Timestamp) -> Self {
         Self { bytes: Arc::new(bytes.into()), expires_at }
@@ -141,7 +142,7 @@ impl PermissionValue {
         self.bytes.expose_secret()
     }
 
-    /// When the access token expires, which orders the [list](PermissionStore::list).
+    /// The access token's expiry, which orders the [list](PermissionStore::list).
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
@@ -162,20 +163,20 @@ impl fmt::Debug for PermissionValue {
     }
 }
 
-/// A permission as it is stored.
+/// A stored permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PermissionRecord {
     /// The tokens.
     pub value: PermissionValue,
-    /// The [grant](PermissionStore::grant) that the tokens come from, by any number of refreshes.
+    /// The [grant](PermissionStore::grant) of the tokens. Refreshes keep it.
     pub grant: Stamp,
-    /// The lease of whoever works on the permission.
+    /// The lease of the process that works on the permission.
     pub lease: Option<Stamp>,
 }
 
 impl PermissionRecord {
-    /// A record, for a store to return.
+    /// Creates the result of a store.
     #[must_use]
     pub fn new(value: PermissionValue, grant: Stamp, lease: Option<Stamp>) -> Self {
         Self { value, grant, lease }
@@ -186,14 +187,14 @@ impl PermissionRecord {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct ListedPermission {
-    /// When the access token expires; an hour after it was issued, where the platform did not say.
+    /// The access token's expiry; if Divar did not state it, an hour after it was issued.
     pub expires_at: Timestamp,
     /// The key.
     pub key: String,
 }
 
 impl ListedPermission {
-    /// An entry of the list, for a store to return.
+    /// Creates the result of a store.
     #[must_use]
     pub fn new(key: impl Into<String>, expires_at: Timestamp) -> Self {
         Self { expires_at, key: key.into() }

@@ -1,5 +1,3 @@
-//! Tokens in the form in which they are stored.
-
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,16 +7,16 @@ use crate::error::StoreError;
 use crate::model::Timestamp;
 use crate::oauth::{StoredTokens, TokenSet};
 
-/// How long an access token is valid if the platform does not say; it documents an hour.
+/// The documented lifetime of an access token, assumed if a response does not state it.
 pub(super) const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Tokens, and how they were come by.
+/// Tokens and their origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tokens {
     pub(super) set: TokenSet,
-    /// When they were issued or, if granted, stored.
+    /// The time of the refresh or, for a grant, of its storing.
     pub(super) obtained_at: Timestamp,
-    /// Whether by a refresh; otherwise by a grant.
+    /// `true` after a refresh, `false` after a grant.
     pub(super) refreshed: bool,
 }
 
@@ -35,8 +33,9 @@ impl Tokens {
         self.set.expires_at().unwrap_or_else(|| self.obtained_at.saturating_add(DOCUMENTED_LIFETIME))
     }
 
-    /// Whether the tokens are due for a refresh. An assumed expiry counts only for [`KeepAlive`](super::KeepAlive): a
-    /// caller uses such a token until it is refused.
+    /// Returns `true` if the tokens are due for a refresh.
+    ///
+    /// An assumed expiry counts only for [`KeepAlive`](super::KeepAlive): callers use such a token until it is refused.
     pub(super) fn is_due(&self, keep_alive: bool, now: Timestamp) -> bool {
         match (&self.set.refresh_token, keep_alive) {
             (None, true) => false,
@@ -53,9 +52,9 @@ impl Tokens {
     }
 
     pub(super) fn from_value(value: &PermissionValue) -> Result<Self, StoreError> {
-        // The JSON error can quote what it could not read.
+        // The JSON error can quote tokens.
         let stored: Stored = serde_json::from_slice(value.expose_secret())
-            .map_err(|_| "the stored permission cannot be read: it is not the JSON that was written")?;
+            .map_err(|_| "cannot read the stored permission: invalid JSON")?;
         let Stored { tokens, obtained_at, refreshed } = stored;
         Ok(Self { set: tokens.into_tokens(), obtained_at, refreshed })
     }

@@ -1,4 +1,4 @@
-//! What goes wrong at Divar, in the store, in the process and with the clock, and costs nobody a permission.
+//! Faults of Divar, the store, the process and the clock lose no permission.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ async fn retry_after_does_not_depend_on_the_time_of_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_token_is_refreshed_after_the_clock_was_set_back() {
+async fn refused_token_is_refreshed_after_a_clock_jump_back() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -70,10 +70,10 @@ async fn refused_token_is_refreshed_after_the_clock_was_set_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_response_is_repeated_although_nobody_asks() {
+async fn lost_response_is_repeated_without_callers() {
     let scene = scene().await;
     scene.clock.pass(61).await;
-    // Refused before its time, so that its age is no reason to refresh it.
+    // Refused before it is due, so that its age causes no refresh.
     for kind in [TransportErrorKind::Interrupted, TransportErrorKind::Timeout, TransportErrorKind::Connect] {
         scene.mock.fail(kind);
     }
@@ -91,7 +91,7 @@ async fn lost_response_is_repeated_although_nobody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_response_is_repeated_in_time_whatever_retry_after_says() {
+async fn lost_response_is_repeated_despite_retry_after() {
     for seconds in [5, 60, 120, 86_400, u64::MAX] {
         let scene = scene().await;
         scene.clock.pass(HOUR).await;
@@ -120,7 +120,7 @@ async fn repetition_ends_after_two_minutes_or_a_refusal() {
         } else {
             (0..20).for_each(|_| scene.mock.fail(TransportErrorKind::Timeout));
         }
-        // Two ask, one after the other, and the repetitions are not twice as many.
+        // Two callers do not double the repetitions.
         scene.access_token().await.unwrap_err();
         scene.access_token().await.unwrap_err();
         tokio::time::sleep(HOUR as u32 * SECOND).await;
@@ -131,7 +131,7 @@ async fn repetition_ends_after_two_minutes_or_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unstored_tokens_are_stored_later_and_not_used_before() {
+async fn unstored_tokens_are_not_used_and_stored_later() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -141,7 +141,7 @@ async fn unstored_tokens_are_stored_later_and_not_used_before() {
     for asker in askers {
         let error = assert_err!(asker.await.unwrap(), TokensError::Store(_));
         assert!(!error.needs_new_permission());
-        assert_eq!(error.to_string(), "the permission store failed");
+        assert_eq!(error.to_string(), "permission store failed");
         assert_eq!(error.source().unwrap().to_string(), "cannot write [redacted] over [redacted]");
     }
     let error = scene.access_token().await.unwrap_err();
@@ -150,7 +150,7 @@ async fn unstored_tokens_are_stored_later_and_not_used_before() {
     is(scene.access_token().await, 2);
     scene.assert_refreshes(&[1]);
 
-    // And if nobody asks.
+    // Without callers, too.
     scene.clock.pass(HOUR).await;
     scene.gives(3);
     scene.store.fail(Step::Replace, Failure::Error("down"));
@@ -161,7 +161,7 @@ async fn unstored_tokens_are_stored_later_and_not_used_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unstored_tokens_are_kept_for_as_long_as_the_store_is_down() {
+async fn unstored_tokens_are_kept_while_the_store_is_down() {
     let scene = scene().await;
     scene.clock.pass(61).await;
     scene.gives(2);
@@ -187,13 +187,13 @@ async fn lost_store_response_costs_no_tokens() {
         assert_err!(scene.access_token().await, TokensError::Store(_));
         let begun = Instant::now();
         is(scene.access_token().await, 2);
-        assert!(begun.elapsed() < SECOND, "{step:?}: it waited for its own lease");
+        assert!(begun.elapsed() < SECOND, "{step:?}: the process waited for its own lease");
     }
     scene.assert_refreshes(&[1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_that_expired_before_they_were_stored_are_refreshed() {
+async fn tokens_that_expired_before_storing_are_refreshed() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -208,7 +208,7 @@ async fn tokens_that_expired_before_they_were_stored_are_refreshed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_without_a_lifetime_are_an_error_and_no_loop() {
+async fn tokens_that_expire_at_once_are_an_error_not_a_loop() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     let dead = json!({ "access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 1 });
@@ -251,7 +251,7 @@ async fn good_token_is_used_while_the_store_is_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn store_call_that_hangs_hangs_nobody() {
+async fn hanging_store_call_times_out() {
     for step in [Step::Read, Step::Lease, Step::Replace] {
         let scene = scene().await;
         scene.clock.pass(HOUR).await;
@@ -261,7 +261,10 @@ async fn store_call_that_hangs_hangs_nobody() {
         let askers: Vec<_> = (0..10).map(|_| scene.ask()).collect();
         for asker in askers {
             let error = assert_err!(asker.await.unwrap(), TokensError::Store(_));
-            assert_eq!(error.source().unwrap().to_string(), "timed out after 2s: the permission store did not respond");
+            assert_eq!(
+                error.source().unwrap().to_string(),
+                "timed out after 2s: no response from the permission store"
+            );
         }
         assert_eq!(begun.elapsed().as_secs(), 2, "{step:?}");
         is(scene.access_token().await, 2);
@@ -276,12 +279,12 @@ async fn store_call_that_hangs_hangs_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wait_for_a_token_is_bounded() {
+async fn wait_limit_bounds_a_call() {
     let scene = scene().await;
     let other = scene.other_process();
     is(other.access_token(&scene.key).await, 1);
     scene.clock.pass(HOUR).await;
-    // Somebody has the lease, and does nothing.
+    // Another process has the lease, and does nothing.
     scene.gives(2);
     scene.store.close_gate().await;
     let asker = scene.ask();
@@ -294,7 +297,7 @@ async fn wait_for_a_token_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn store_that_panics_costs_one_outcome_and_no_tokens() {
+async fn panic_of_the_store_loses_no_tokens() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -304,7 +307,7 @@ async fn store_that_panics_costs_one_outcome_and_no_tokens() {
         let error = assert_err!(asker.await.unwrap(), TokensError::Cancelled);
         assert!(!error.needs_new_permission());
     }
-    // Although nobody asks.
+    // Without callers.
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(scene.store.stored(), ["access-2"]);
     is(scene.access_token().await, 2);
@@ -319,7 +322,7 @@ fn runtime_that_is_shut_down_takes_no_tokens_with_it() {
     scene.clock.jump(HOUR);
     scene.gives(2);
     second.block_on(scene.store.close_gate());
-    // Refreshes in a runtime that ends between Divar's response and the store.
+    // Refreshes in a runtime that is shut down between Divar's response and the write.
     let (permissions, key) = (scene.permissions.clone(), scene.key.clone());
     first.spawn(async move { permissions.access_token(&key).await });
     second.block_on(scene.store.called());
@@ -340,14 +343,14 @@ fn runtime_that_is_shut_down_takes_no_tokens_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn settle_waits_for_everything_under_way() {
+async fn settle_waits_for_running_work() {
     let scene = scene().await;
     scene.permissions.settle().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
     scene.store.fail(Step::Replace, Failure::Error("down"));
     assert_err!(scene.access_token().await, TokensError::Store(_));
-    // The pause of a second ends early.
+    // The pause of one second ends early.
     let begun = Instant::now();
     scene.permissions.settle().await;
     assert_eq!((scene.store.stored(), begun.elapsed()), (vec!["access-2".to_owned()], Duration::ZERO));
@@ -368,9 +371,9 @@ async fn memory_is_bounded() {
         assert!(in_memory() <= 100, "{}", in_memory());
     }
     assert!(in_memory() > 80, "{}", in_memory());
-    // What was dropped is read again.
+    // A dropped entry is read again.
     is(permissions.access_token(&"user-0".into()).await, 0);
-    // What nobody uses for an hour is dropped.
+    // An entry is dropped after an hour without use.
     scene.clock.pass(HOUR).await;
     assert_err!(permissions.access_token(&"nobody".into()).await, TokensError::NotStored);
     assert_eq!(in_memory(), 1);
@@ -397,7 +400,7 @@ async fn debug_shows_no_tokens() {
     let scene = scene().await;
     is(scene.access_token().await, 1);
     let record = scene.store.record("user").await.unwrap();
-    let said = format!("{:?} {record:?}", scene.permissions);
-    assert!(!said.contains("access-1") && !said.contains("refresh-1"), "{said}");
+    let shown = format!("{:?} {record:?}", scene.permissions);
+    assert!(!shown.contains("access-1") && !shown.contains("refresh-1"), "{shown}");
     let _ = Arc::new(record);
 }

@@ -1,4 +1,4 @@
-//! Several processes with one store: one of them refreshes, and another takes over if it dies.
+//! Several processes with one store: one refreshes, and another takes over if it dies.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,12 +15,12 @@ use super::scene::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs for a while, and dies.
+/// Runs a process for a time and drops it.
 async fn dies_after(time: Duration, process: impl Future) {
-    assert!(tokio::time::timeout(time, process).await.is_err(), "the process ended before it died");
+    assert!(tokio::time::timeout(time, process).await.is_err(), "the process ended by itself");
 }
 
-/// A process that stores its new tokens, those of number 2, so late that the others take it for dead.
+/// A refresh to tokens 2 whose write takes so long that the others break the lease.
 async fn slow_refresh(scene: &Scene, takes: Duration) -> JoinHandle<Result<AccessToken, TokensError>> {
     scene.gives(2);
     scene.store.fail(Step::Replace, Failure::Slow(takes));
@@ -63,12 +63,12 @@ async fn fleet_replaces_a_refused_token_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dead_process_is_replaced_before_the_tokens_are_lost() {
+async fn keep_alive_takes_over_from_a_dead_process() {
     let scene = scene().await;
     let survivor = scene.other_process();
     tokio::spawn(async move { survivor.keep_alive(KeepAlive::AccessTokens).await });
     scene.clock.pass(61).await;
-    // Divar has refreshed, the process dies before it stored the tokens, and nobody asks.
+    // Divar refreshes, and the process dies before it stores the tokens. There are no callers.
     scene.gives(2);
     scene.store.fail(Step::Replace, Failure::Hang);
     let dying = scene.patient_process();
@@ -85,7 +85,7 @@ async fn dead_process_is_replaced_before_the_tokens_are_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dead_process_is_replaced_by_whoever_asks() {
+async fn caller_takes_over_from_a_dead_process() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -102,11 +102,11 @@ async fn dead_process_is_replaced_by_whoever_asks() {
     };
     is(outcome, 3);
     let took = begun.elapsed().as_secs();
-    assert!((15..=20).contains(&took), "a lease was broken after {took} s");
+    assert!((15..=20).contains(&took), "the lease was broken after {took} s");
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_process_does_not_overwrite_a_later_refresh() {
+async fn late_write_does_not_replace_a_later_refresh() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     let slow_asker = slow_refresh(&scene, 40 * SECOND).await;
@@ -119,11 +119,11 @@ async fn late_process_does_not_overwrite_a_later_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_process_stores_its_tokens_if_the_later_one_has_none() {
+async fn late_write_is_kept_if_the_later_refresh_fails() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     let slow_asker = slow_refresh(&scene, 60 * SECOND).await;
-    // The other breaks the lease, and Divar has no tokens for it.
+    // The other process breaks the lease, and its refreshes fail.
     for _ in 0..20 {
         scene.mock.fail(TransportErrorKind::Connect);
     }
@@ -133,7 +133,7 @@ async fn late_process_stores_its_tokens_if_the_later_one_has_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn access_tokens_are_kept_alive_although_nobody_asks() {
+async fn access_tokens_are_kept_alive_without_callers() {
     let scene = scene().await;
     for number in 2..30 {
         scene.gives(number);
@@ -156,7 +156,7 @@ async fn access_tokens_are_kept_alive_although_nobody_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refresh_tokens_are_kept_alive_although_nobody_asks() {
+async fn refresh_tokens_are_kept_alive_without_callers() {
     let scene = scene().await;
     let without = json!({ "access_token": "access-0", "expires_in": HOUR });
     scene.permissions.grant(&"without refresh token".into(), scene.set(without)).await.unwrap();
@@ -200,25 +200,25 @@ async fn unstated_lifetime_counts_as_an_hour_to_keep_alive() {
     }
 }
 
-/// What a hook was told, and how often it is to fail.
+/// The access tokens that a hook got, and the number of its next failures.
 #[derive(Clone, Default)]
-struct Told(Arc<(Mutex<Vec<String>>, AtomicUsize)>);
+struct Hooked(Arc<(Mutex<Vec<String>>, AtomicUsize)>);
 
-impl Told {
+impl Hooked {
     fn tokens(&self) -> Vec<String> {
         self.0.0.lock().unwrap().clone()
     }
 
     fn hook(&self, scene: &Scene) -> Permissions {
-        let (told, store) = (self.clone(), scene.store.clone());
+        let (hooked, store) = (self.clone(), scene.store.clone());
         let hook = move |key: kenar::tokens::PermissionKey, tokens: kenar::oauth::TokenSet| {
-            let (told, store) = (told.clone(), store.clone());
+            let (hooked, store) = (hooked.clone(), store.clone());
             async move {
                 let stored = store.record(key.as_str()).await.expect("the hook runs after the tokens are stored");
                 let token = tokens.access_token.expose_secret().to_owned();
                 assert_eq!(access_token(&stored.value), token, "the hook runs after the tokens are stored");
-                told.0.0.lock().unwrap().push(token);
-                let failures = &told.0.1;
+                hooked.0.0.lock().unwrap().push(token);
+                let failures = &hooked.0.1;
                 match failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
                     Ok(_) => Err("cannot subscribe".into()),
                     Err(_) => Ok(()),
@@ -231,37 +231,37 @@ impl Told {
 
 #[tokio::test(start_paused = true)]
 async fn hook_runs_once_after_each_refresh() {
-    let (scene, told) = (scene().await, Told::default());
-    let permissions = told.hook(&scene);
+    let (scene, hooked) = (scene().await, Hooked::default());
+    let permissions = hooked.hook(&scene);
     for number in 2..5 {
         scene.clock.pass(HOUR).await;
         scene.gives(number);
         is(permissions.access_token(&scene.key).await, number);
         permissions.settle().await;
     }
-    // What is read or granted is no refresh.
+    // Reads and grants do not run the hook.
     permissions.grant(&scene.key, scene.set(response(7))).await.unwrap();
-    is(told.hook(&scene).access_token(&scene.key).await, 7);
-    assert_eq!(told.tokens(), ["access-2", "access-3", "access-4"]);
+    is(hooked.hook(&scene).access_token(&scene.key).await, 7);
+    assert_eq!(hooked.tokens(), ["access-2", "access-3", "access-4"]);
     assert_eq!(scene.store.record("user").await.unwrap().lease, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn hook_that_fails_is_repeated_within_two_minutes() {
-    let (scene, told) = (scene().await, Told::default());
-    told.0.1.store(3, Ordering::Relaxed);
-    let permissions = told.hook(&scene);
+async fn failed_hook_is_retried_within_two_minutes() {
+    let (scene, hooked) = (scene().await, Hooked::default());
+    hooked.0.1.store(3, Ordering::Relaxed);
+    let permissions = hooked.hook(&scene);
     scene.clock.pass(HOUR).await;
     scene.gives(2);
     is(permissions.access_token(&scene.key).await, 2);
     tokio::time::sleep(120 * SECOND).await;
-    assert_eq!(told.tokens(), ["access-2"; 4]);
+    assert_eq!(hooked.tokens(), ["access-2"; 4]);
     assert_eq!(scene.store.record("user").await.unwrap().lease, None);
     scene.assert_refreshes(&[1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn hook_that_panics_or_hangs_holds_nobody_up() {
+async fn hook_that_panics_or_hangs_delays_no_call() {
     let scene = scene().await;
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
@@ -269,7 +269,7 @@ async fn hook_that_panics_or_hangs_holds_nobody_up() {
         let run = counted.fetch_add(1, Ordering::Relaxed);
         async move {
             match run {
-                0 => panic!("the hook panics, as this test has it do"),
+                0 => panic!("a panic of the hook, on purpose"),
                 1 => std::future::pending().await,
                 _ => Ok(()),
             }
@@ -289,11 +289,11 @@ async fn hook_that_panics_or_hangs_holds_nobody_up() {
 
 #[tokio::test(start_paused = true)]
 async fn hook_of_a_dead_process_runs_in_another() {
-    let (scene, told) = (scene().await, Told::default());
-    let survivor = told.hook(&scene);
+    let (scene, hooked) = (scene().await, Hooked::default());
+    let survivor = hooked.hook(&scene);
     tokio::spawn(async move { survivor.keep_alive(KeepAlive::AccessTokens).await });
     scene.clock.pass(61).await;
-    // Dies in the hook: the tokens are stored, and the subscription is not renewed.
+    // Dies in the hook: the tokens are stored, but the subscription is not renewed.
     let store = scene.store.for_another_process();
     (0..10).for_each(|_| store.fail(Step::Release, Failure::Hang));
     let dying =
@@ -303,6 +303,6 @@ async fn hook_of_a_dead_process_runs_in_another() {
     assert!(scene.store.record("user").await.unwrap().lease.is_some());
     scene.gives(3);
     tokio::time::sleep(90 * SECOND).await;
-    assert_eq!(told.tokens(), ["access-3"]);
+    assert_eq!(hooked.tokens(), ["access-3"]);
     scene.assert_refreshes(&[1, 2]);
 }

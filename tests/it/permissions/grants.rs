@@ -1,4 +1,4 @@
-//! A grant wins, and what was deleted stays deleted, whatever is under way.
+//! Grants and deletions win over running refreshes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::scene::*;
 
 #[tokio::test(start_paused = true)]
-async fn grant_wins_over_a_refresh_under_way() {
+async fn grant_wins_over_a_running_refresh() {
     for by_other_process in [false, true] {
         let scene = scene().await;
         scene.clock.pass(HOUR).await;
@@ -25,12 +25,12 @@ async fn grant_wins_over_a_refresh_under_way() {
         is(asker.await.unwrap(), 7);
         is(scene.access_token().await, 7);
         is(scene.other_process().access_token(&scene.key).await, 7);
-        assert_eq!(scene.store.stored(), [""; 0], "what was refreshed was written over the grant");
+        assert_eq!(scene.store.stored(), [""; 0], "the refreshed tokens replaced the grant");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn write_tried_again_does_not_replace_a_grant() {
+async fn retried_write_does_not_replace_a_grant() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -45,7 +45,7 @@ async fn write_tried_again_does_not_replace_a_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn write_tried_again_does_not_replace_another_grant() {
+async fn retried_write_does_not_replace_another_grant() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -58,11 +58,11 @@ async fn write_tried_again_does_not_replace_another_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgotten_permission_is_not_brought_back() {
+async fn forgotten_permission_stays_deleted() {
     for by_other_process in [false, true] {
         let scene = scene().await;
         let forgetter = if by_other_process { scene.other_process() } else { scene.permissions.clone() };
-        // A refresh under way.
+        // A running refresh.
         scene.clock.pass(HOUR).await;
         scene.gives(2);
         scene.store.close_gate().await;
@@ -73,7 +73,7 @@ async fn forgotten_permission_is_not_brought_back() {
         assert_err!(asker.await.unwrap(), TokensError::NotStored);
         assert!(scene.store.record("user").await.is_none());
 
-        // A write that is to be tried again.
+        // A write that will be retried.
         scene.permissions.grant(&scene.key, scene.set(response(3))).await.unwrap();
         scene.clock.pass(HOUR).await;
         scene.gives(4);
@@ -133,7 +133,7 @@ async fn grant_is_used_instead_of_a_token_that_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wider_grant_is_found_at_once_by_its_scope() {
+async fn access_token_for_finds_a_wider_grant_at_once() {
     let narrow = json!({ "access_token": "access-1", "scope": "USER_ID" });
     let wide = json!({ "access_token": "access-2", "scope": "USER_ID USER_PHONE" });
     let scene = scene_with(narrow).await;
@@ -157,14 +157,14 @@ async fn newer_stored_tokens_are_returned_after_a_refusal() {
     scene.clock.pass(HOUR).await;
     scene.gives(2);
     is(scene.access_token().await, 2);
-    // A moment after its own refresh.
+    // Right after its own refresh.
     scene.other_process().grant(&scene.key, scene.set(response(7))).await.unwrap();
     is(scene.replace(2).await, 7);
     scene.assert_refreshes(&[1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn grant_after_a_refusal_by_divar_is_found() {
+async fn grant_elsewhere_after_invalid_grant_is_found() {
     let scene = scene().await;
     let other = scene.other_process();
     scene.clock.pass(HOUR).await;
@@ -178,7 +178,7 @@ async fn grant_after_a_refusal_by_divar_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_have_permissions_of_their_own() {
+async fn keys_have_separate_permissions() {
     let scene = scene().await;
     let other = "other".into();
     assert_err!(scene.permissions.access_token(&other).await, TokensError::NotStored);
@@ -190,7 +190,7 @@ async fn keys_have_permissions_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grant_is_tried_again_and_continues_when_dropped() {
+async fn grant_is_retried_and_continues_when_dropped() {
     let scene = scene_without_permission();
     scene.store.fail(Step::Grant, Failure::Error("down"));
     scene.store.fail(Step::Grant, Failure::ResponseLost);
@@ -213,7 +213,7 @@ async fn failed_grant_is_reported_without_its_tokens() {
     }
     let error = scene.permissions.grant(&scene.key, scene.set(response(2))).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!((error.to_string(), source), ("the permission store failed".into(), "cannot write [redacted]".into()));
+    assert_eq!((error.to_string(), source), ("permission store failed".into(), "cannot write [redacted]".into()));
     // The old permission is still there.
     is(scene.access_token().await, 1);
 }

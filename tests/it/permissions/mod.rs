@@ -1,4 +1,4 @@
-//! Promise: a permission survives whatever happens between two calls, and is refreshed once for all who use it.
+//! Promise: a permission survives all faults, and is refreshed once for all callers.
 
 mod faults;
 mod fleet;

@@ -1,4 +1,4 @@
-//! When a permission is refreshed, and what those who ask have meanwhile.
+//! The time of a refresh, and the tokens that callers get meanwhile.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::scene::*;
 
 #[tokio::test(start_paused = true)]
-async fn good_token_is_returned_as_it_is() {
+async fn valid_token_is_returned_unchanged() {
     let scene = scene().await;
     for _ in 0..HOUR - 61 {
         is(scene.access_token().await, 1);
@@ -21,7 +21,7 @@ async fn good_token_is_returned_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn good_token_costs_one_read_a_second_at_most() {
+async fn valid_token_costs_at_most_one_read_per_second() {
     let scene = scene().await;
     for _ in 0..1000 {
         is(scene.access_token().await, 1);
@@ -32,7 +32,7 @@ async fn good_token_costs_one_read_a_second_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn due_token_is_used_while_it_is_refreshed() {
+async fn due_token_is_used_during_its_refresh() {
     let scene = scene().await;
     scene.clock.pass(HOUR - 59).await;
     scene.gives(2);
@@ -47,7 +47,7 @@ async fn due_token_is_used_while_it_is_refreshed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn expired_token_is_refreshed_once_for_all_who_ask() {
+async fn expired_token_is_refreshed_once_for_all_callers() {
     let scene = scene().await;
     for number in 2..5 {
         scene.clock.pass(HOUR).await;
@@ -72,7 +72,7 @@ async fn new_tokens_are_stored_before_they_are_used() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert!(askers.iter().all(|asker| !asker.is_finished()), "somebody has tokens that are not stored");
+    assert!(askers.iter().all(|asker| !asker.is_finished()), "a caller got tokens that are not stored");
 
     scene.store.open_gate();
     for asker in askers {
@@ -82,7 +82,7 @@ async fn new_tokens_are_stored_before_they_are_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refresh_continues_when_all_who_wait_are_dropped() {
+async fn refresh_continues_when_all_callers_are_dropped() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.gives(2);
@@ -113,7 +113,7 @@ async fn refused_token_is_refreshed_once_for_all_reporters() {
     for reporter in reporters {
         is(reporter.await.unwrap(), 2);
     }
-    // Long after, somebody reports the old one.
+    // Much later, the old one is reported.
     scene.clock.pass(HOUR / 2).await;
     is(scene.replace(1).await, 2);
     scene.assert_refreshes(&[1]);
@@ -124,7 +124,7 @@ async fn refused_token_is_not_returned_to_its_reporter() {
     let scene = scene().await;
     scene.clock.pass(61).await;
     let other = scene.other_process();
-    // Nothing is known yet: both wait for what the store says.
+    // Nothing is in memory yet: both wait for the read.
     scene.gives(2);
     let ask = other.access_token(&scene.key);
     let refused = token(1);
@@ -145,7 +145,7 @@ async fn refused_new_token_is_not_refreshed_again() {
     for _ in 0..3 {
         let error = assert_err!(scene.replace(2).await, TokensError::RefusedAfterRefresh);
         assert!(!error.needs_new_permission());
-        // Nor by another process.
+        // Not by another process, either.
         let other = scene.other_process();
         assert_err!(other.replace(&scene.key, &token(2)).await, TokensError::RefusedAfterRefresh);
     }
@@ -159,7 +159,7 @@ async fn refused_new_token_is_not_refreshed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_refresh_is_reported_to_all_and_tried_again() {
+async fn failed_refresh_is_reported_to_all_and_retried() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.mock.fail(TransportErrorKind::Connect);
@@ -191,14 +191,14 @@ async fn old_token_is_used_while_refreshes_fail() {
     let tried = scene.mock.requests().len();
     assert!((10..=60).contains(&tried), "{tried} refreshes in a minute");
 
-    // Not by whoever reports it, though.
+    // But not by a caller that reports it.
     assert_err!(scene.replace(1).await, TokensError::Refresh(_));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_err!(scene.access_token().await, TokensError::Refresh(_));
 }
 
 #[tokio::test(start_paused = true)]
-async fn revoked_permission_is_not_asked_for_again() {
+async fn revoked_permission_is_not_refreshed_again() {
     let scene = scene().await;
     scene.clock.pass(HOUR).await;
     scene.refuses(400, "invalid_grant");
@@ -222,7 +222,7 @@ async fn revoked_permission_is_not_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn revoked_permission_is_over_although_the_token_is_valid() {
+async fn revoked_permission_ends_before_its_token_expires() {
     let scene = scene().await;
     scene.clock.pass(61).await;
     scene.refuses(400, "invalid_grant");
@@ -234,7 +234,7 @@ async fn revoked_permission_is_over_although_the_token_is_valid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_refresh_token_access_token_is_used_until_expiry() {
+async fn token_without_refresh_token_is_used_until_expiry() {
     let scene = scene_with(json!({ "access_token": "access-1", "expires_in": HOUR })).await;
     is(scene.access_token().await, 1);
     scene.clock.pass(HOUR - 1).await;

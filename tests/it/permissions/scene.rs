@@ -1,4 +1,4 @@
-//! One permission, a Divar that says what it is told, a store that fails as it is told, and clocks that are moved.
+//! One permission, a mock of Divar, a store with injected failures, and manual clocks.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 pub const HOUR: i64 = 3600;
 
-/// The time of day. It moves with tokio's paused clock, and can jump.
+/// The wall clock. It advances with tokio's paused clock, and can jump.
 #[derive(Clone)]
 pub struct Clock(Arc<(tokio::time::Instant, AtomicI64)>);
 
@@ -34,12 +34,12 @@ impl Clock {
         Self(Arc::new((tokio::time::Instant::now(), AtomicI64::new(0))))
     }
 
-    /// Time passes.
+    /// Advances both clocks.
     pub async fn pass(&self, seconds: i64) {
         tokio::time::advance(Duration::from_secs(seconds as u64)).await;
     }
 
-    /// Somebody sets the time of day.
+    /// Sets the wall clock forward or back.
     pub fn jump(&self, seconds: i64) {
         self.0.1.fetch_add(seconds, Ordering::Relaxed);
     }
@@ -61,32 +61,32 @@ pub enum Step {
     Delete,
 }
 
-/// How a step goes wrong.
+/// A failure of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It is not taken.
+    /// The step has no effect.
     Error(&'static str),
-    /// It is taken, and nobody is told.
+    /// The step takes effect, and returns an error.
     ResponseLost,
-    /// Nothing happens, for ever.
+    /// The step has no effect and never returns.
     Hang,
     Panic,
-    /// It is taken, after a time.
+    /// The step takes effect after a time.
     Slow(Duration),
 }
 
-/// A store in memory, which fails as it is told.
+/// A store in memory with injected failures.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
     memory: Arc<MemoryPermissions>,
     failures: Mutex<VecDeque<(Step, Failure)>>,
-    /// The steps that were begun, in order.
+    /// The begun steps, in order.
     steps: Mutex<Vec<Step>>,
-    /// The access tokens that were stored, in order.
+    /// The stored access tokens, in order.
     stored: Mutex<Vec<String>>,
-    /// `replace` takes one before it does anything, and says when it has come so far.
+    /// `replace` acquires a permit before it begins, and adds one to `at_gate`.
     gate: Semaphore,
     at_gate: Semaphore,
 }
@@ -96,7 +96,7 @@ impl Store {
         Self::over(Arc::new(MemoryPermissions::new()))
     }
 
-    /// The same store for a process that has its own failures.
+    /// The same data for a process with its own failures.
     pub fn for_another_process(&self) -> Self {
         Self::over(Arc::clone(&self.0.memory))
     }
@@ -112,7 +112,7 @@ impl Store {
         }))
     }
 
-    /// Has the next call of a step fail. Several failures of a step come in the order in which they were told.
+    /// Queues a failure for the next call of a step.
     pub fn fail(&self, step: Step, failure: Failure) {
         self.0.failures.lock().unwrap().push_back((step, failure));
     }
@@ -125,7 +125,7 @@ impl Store {
         self.0.steps.lock().unwrap().iter().filter(|taken| **taken == step).count()
     }
 
-    /// Has `replace` wait until the gate is opened.
+    /// Makes `replace` wait until the gate is opened.
     pub async fn close_gate(&self) {
         self.0.gate.acquire().await.unwrap().forget();
     }
@@ -137,7 +137,7 @@ impl Store {
     /// Waits for a call of `replace`.
     pub async fn called(&self) {
         let called = tokio::time::timeout(Duration::from_secs(3600), self.0.at_gate.acquire()).await;
-        called.expect("a call of `replace` comes").unwrap().forget();
+        called.expect("a call of `replace`").unwrap().forget();
     }
 
     pub async fn record(&self, key: &str) -> Option<PermissionRecord> {
@@ -159,7 +159,7 @@ impl Store {
                 Err("the response was lost".into())
             }
             Some(Failure::Hang) => std::future::pending().await,
-            Some(Failure::Panic) => panic!("the store panics, as this test has it do"),
+            Some(Failure::Panic) => panic!("a panic of the store, on purpose"),
             Some(Failure::Slow(time)) => {
                 tokio::time::sleep(time).await;
                 take.await
@@ -244,14 +244,14 @@ pub struct Scene {
     pub permissions: Permissions,
 }
 
-/// A response of the token endpoint with the tokens of a number.
+/// A response of the token endpoint with numbered tokens.
 pub fn response(number: u32) -> Value {
     json!({
         "access_token": format!("access-{number}"), "refresh_token": format!("refresh-{number}"), "expires_in": HOUR,
     })
 }
 
-/// The first tokens are granted, and good for an hour.
+/// A scene with tokens 1 granted, valid for an hour.
 pub async fn scene() -> Scene {
     scene_with(response(1)).await
 }
@@ -286,7 +286,7 @@ impl Scene {
         oauth(&self.clock, &self.mock).permissions(self.store.clone())
     }
 
-    /// Another process, which gives up on nothing.
+    /// Another process, with time limits that never end.
     pub fn patient_process(&self) -> Permissions {
         let limit = Duration::from_secs(1_000_000);
         let builder = oauth(&self.clock, &self.mock).permissions_builder(self.store.clone());
@@ -314,7 +314,7 @@ impl Scene {
         self.mock.respond(busy);
     }
 
-    /// Divar was asked so often, each time with the tokens of the number.
+    /// Asserts the refreshes, each by the number of its refresh token.
     #[track_caller]
     pub fn assert_refreshes(&self, with: &[u32]) {
         let asked = self.mock.requests();
@@ -322,7 +322,7 @@ impl Scene {
             .iter()
             .map(|request| match TokenRequest::parse(request.body()).unwrap().grant {
                 Grant::RefreshToken { refresh_token, .. } => refresh_token.expose_secret().to_owned(),
-                _ => panic!("only refreshes are sent here"),
+                _ => panic!("only refreshes are sent"),
             })
             .collect();
         let expected: Vec<_> = with.iter().map(|number| format!("refresh-{number}")).collect();
@@ -337,7 +337,7 @@ impl Scene {
         self.permissions.replace(&self.key, &token(number)).await
     }
 
-    /// Asks in a task of its own.
+    /// Requests a token in a task.
     pub fn ask(&self) -> JoinHandle<Result<AccessToken, TokensError>> {
         let (permissions, key) = (self.permissions.clone(), self.key.clone());
         tokio::spawn(async move { permissions.access_token(&key).await })
@@ -353,7 +353,7 @@ pub fn is(outcome: Result<AccessToken, TokensError>, number: u32) {
     assert_eq!(outcome.unwrap().expose_secret(), format!("access-{number}"));
 }
 
-/// The error that is expected, or a panic with what came.
+/// The expected error, or a panic.
 macro_rules! assert_err {
     ($outcome:expr, $pattern:pat $(if $guard:expr)?) => {
         match $outcome {
@@ -361,7 +361,7 @@ macro_rules! assert_err {
                 assert!(matches!(&error, $pattern $(if $guard)?), "{error:?}");
                 error
             }
-            Ok(token) => panic!("an error is expected, and not {}", token.expose_secret()),
+            Ok(token) => panic!("expected an error, got {}", token.expose_secret()),
         }
     };
 }
