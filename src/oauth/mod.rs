@@ -40,7 +40,7 @@
 //! - **`invalid_grant` on an exchange**: look for a second configuration with another redirect URI, or a process that
 //!   exchanges the code again.
 //! - **`invalid_grant` on a refresh**: another task may have replaced the refresh token more than two minutes ago.
-//! - **`invalid_client`**: the client secret is not the API key; the panel shows them in different places.
+//! - **`invalid_client`**: the API key may be configured as the client secret.
 //! - **The user returns at once without a code**: a scope is misspelt, lacks its id, or is not granted to the app in the
 //!   panel.
 //! - **A permission ends after hours**: new tokens were lost before they were stored, or a concurrent task overwrote them.

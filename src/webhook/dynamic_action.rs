@@ -83,11 +83,11 @@ impl DynamicAction {
         self.user_side.as_ref()
     }
 
-    /// The button's data as your own type. An integer may come back as a float (`3.0`): Divar stores a protobuf `Struct`.
+    /// The button's data as your own type.
     ///
     /// # Errors
     ///
-    /// [`DataError::Missing`] if there is none and `T` is not an `Option`, [`DataError::Mismatch`] if it has another type.
+    /// As [`OpenApp::data`](super::OpenApp::data).
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
         data::read(self.data_json())
     }

@@ -38,19 +38,6 @@ open_enum! {
 ///
 /// Events have no id and may arrive twice: deduplicate messages by [`Message::id`](crate::model::Message::id). Divar's
 /// timeout is not documented, so respond first and work afterwards. The guide describes [the flow](crate::guide::chatbot).
-///
-/// ```
-/// use kenar::webhook::{Event, TouchPoint};
-///
-/// let body = br#"{
-///     "type": "NEW_CHATBOT_MESSAGE",
-///     "new_chatbot_message": { "conversation": { "id": "c-1" }, "type": "TEXT", "text": "/start MY_POST QYabcdef" }
-/// }"#;
-/// // In a handler: verifier.event(&headers, body)?
-/// let Event::ChatbotMessage(message) = Event::from_unverified_body(body)? else { panic!() };
-/// assert_eq!(message.start_command().unwrap().touch_point, TouchPoint::MyPost);
-/// # Ok::<(), kenar::webhook::Rejection>(())
-/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
