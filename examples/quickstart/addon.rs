@@ -82,7 +82,7 @@ async fn order_page(State(app): State<AddOn>, Path(id): Path<Uuid>) -> Result<Ma
     app.visits().get(&id).ok_or(Redirect::to(COMPLETION_URL))?;
     Ok(html! {
         (DOCTYPE)
-        meta charset="utf-8"; title { "ارسال کالا" }
+        meta charset="utf-8"; meta name="viewport" content="width=device-width"; title { "ارسال کالا" }
         form method="post" dir="rtl" { button { "ثبت درخواست ارسال" } }
     })
 }
