@@ -12,6 +12,8 @@ use kenar::error::Error;
 use kenar::inbox::{Inbox, InboxStore};
 use kenar::webhook::{Event, ReceivedEvent};
 use kenar_store::{Redis, Sqlite};
+use redis::IntoConnectionInfo as _;
+use redis::io::tcp::TcpSettings;
 use support::{argument, cpu_time, human, is_bench, median, ratio};
 
 #[allow(dead_code)]
@@ -88,7 +90,10 @@ async fn sqlite(directory: &Path) -> [Contestant; 2] {
 
 async fn redis(server: &RedisServer) -> [Contestant; 2] {
     let store = Redis::connect(&server.url()).await.expect("the server is reached");
-    let client = redis::Client::open(server.url()).expect("a URL");
+    // As the store sets it.
+    let tcp = TcpSettings::default().set_nodelay(true);
+    let info = server.url().into_connection_info().expect("a URL").set_tcp_settings(tcp);
+    let client = redis::Client::open(info).expect("a client");
     let connection = client.get_connection_manager().await.expect("the server is reached");
     let bare = Contestant::new("XADD", move |number| {
         let mut connection = connection.clone();
