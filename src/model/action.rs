@@ -72,8 +72,6 @@ impl Action {
 ///
 /// Divar passes it through a protobuf [`Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct), whose
 /// numbers are doubles: an integer may return as a float, and one above 2^53 rounded. Texts return unchanged.
-#[doc(alias = "extra_data")]
-#[doc(alias = "provider_data")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct ButtonData(Result<RawJson, InvalidButtonData>);
 

@@ -85,14 +85,12 @@ ids! {
     /// The id of a user, stable for your app but different for other apps.
     ///
     /// It resembles Base64, so it may contain `/`, `+` and `=`. The crate percent-encodes it in paths.
-    #[doc(alias = "peer_id")]
     UserId;
 
     /// The token of an uploaded medium, to send it in a message.
     MediaToken;
 
     /// Your app's name in Divar's addresses, and its OAuth `client_id`.
-    #[doc(alias = "client_id")]
     AppSlug;
 
     /// The id of a payment transaction.

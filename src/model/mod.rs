@@ -37,15 +37,25 @@ mod timestamp;
 mod tolerant;
 pub(crate) mod wire;
 
-pub use action::{Action, ButtonData, InvalidButtonData};
+// rustdoc finds an alias of a re-exported type only on its `pub use`.
+#[doc(alias("extra_data", "provider_data"))]
+pub use action::ButtonData;
+pub use action::{Action, InvalidButtonData};
 pub use app_url::{AppUrl, InvalidAppUrl};
 pub use button::{Button, ButtonGrid, ButtonRow, InvalidButtons};
 pub use content::{Contact, File, Image, MessageContent, MessageKind, UnknownContent, Video, Voice};
-pub use id::{AppSlug, ConversationId, MediaToken, MessageId, PostToken, TransactionId, UserId};
+#[doc(alias = "client_id")]
+pub use id::AppSlug;
+#[doc(alias("media token", "upload token"))]
+pub use id::MediaToken;
+#[doc(alias = "peer_id")]
+pub use id::UserId;
+pub use id::{ConversationId, MessageId, PostToken, TransactionId};
 pub use location::Location;
 pub use message::{Conversation, ConversationKind, Message, Sender, SenderKind};
 pub use outgoing::{BotMessage, ConversationMessage, InvalidMessage, OutgoingContent};
 pub use raw_json::RawJson;
+#[doc(alias = "user_side")]
 pub use side::Side;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 

@@ -4,7 +4,6 @@ open_enum! {
     /// A [side](crate::guide#side) of a post's conversation.
     ///
     /// Divar sends `SUPPLY` and `DEMAND` when a user opens your app or presses a button, and `SELLER` and `BUYER` in messages.
-    #[doc(alias = "user_side")]
     Side {
         /// The post's owner, or seller.
         #[doc(alias = "supplier")]

@@ -69,7 +69,10 @@ pub use parameters::InvalidOAuthRequest;
 pub use permission_url::{PermissionRequest, PermissionUrl};
 pub use scope::{InvalidScope, Scope};
 pub use state::{InvalidState, NoRandomness, OAuthState};
-pub use token::{ExchangeCode, Grant, NoRefreshToken, RefreshTokens, TokenRequest};
+// rustdoc finds an alias of a re-exported type only on its `pub use`.
+#[doc(alias = "authorization_code")]
+pub use token::ExchangeCode;
+pub use token::{Grant, NoRefreshToken, RefreshTokens, TokenRequest};
 pub use token_response::{TokenResponse, TokenType};
 pub use token_set::{StoredTokens, TokenSet};
 

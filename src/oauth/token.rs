@@ -58,7 +58,6 @@ impl OAuthApp {
 pub struct NoRefreshToken;
 
 /// Exchanges a code for tokens; made by [`OAuthApp::exchange_request`].
-#[doc(alias = "authorization_code")]
 #[derive(Clone, Debug)]
 pub struct ExchangeCode {
     asks: TokenRequest,

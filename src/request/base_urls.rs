@@ -21,7 +21,6 @@ use crate::model::{is_loopback, is_private, is_web};
 /// assert!(BaseUrls::single("http://kenar.example").is_err());
 /// # Ok::<(), kenar::request::InvalidBaseUrl>(())
 /// ```
-#[doc(alias = "endpoint")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrls {
     api: BaseUrl,

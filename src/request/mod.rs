@@ -50,7 +50,10 @@ mod scope_kind;
 
 use crate::secret::{AccessToken, UploadToken};
 
-pub use base_urls::{BaseUrl, BaseUrls, InvalidBaseUrl};
+// rustdoc finds an alias of a re-exported type only on its `pub use`.
+#[doc(alias("base url", "endpoint"))]
+pub use base_urls::BaseUrls;
+pub use base_urls::{BaseUrl, InvalidBaseUrl};
 pub use body::Body;
 pub use content::{Content, InvalidRequest};
 pub use context::Context;

@@ -12,7 +12,7 @@ use crate::model::wire::{fields, serialize, wire};
 use crate::model::{Action, ConversationId, InvalidButtonData, PostToken, RawJson, Side, UserId};
 
 wire! {
-    /// The press of a button with [`Action::GetDynamicAction`]; reply with a [`DynamicActionReply`].
+    /// The press of a [dynamic-action button](crate::Button::dynamic_action); reply with a [`DynamicActionReply`].
     ///
     /// ```
     /// use kenar::webhook::{DynamicAction, DynamicActionReply};
@@ -28,7 +28,6 @@ wire! {
     /// ```
     ///
     /// The user waits for the reply: reply first, then send messages.
-    #[doc(alias = "get_dynamic_action")]
     #[derive(Clone, Debug, PartialEq)]
     pub struct DynamicAction {
         touch_point: Option<TouchPoint> = "touchpoint",

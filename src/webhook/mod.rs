@@ -53,17 +53,28 @@ mod start_command;
 mod verifier;
 
 pub use data::DataError;
+// rustdoc finds an alias of a re-exported type only on its `pub use`.
+#[doc(alias("fallback url", "direct link"))]
 pub use direct_link::UntrustedDirectLink;
-pub use dynamic_action::{DynamicAction, DynamicActionBuilder, DynamicActionReply};
+#[doc(alias = "get_dynamic_action")]
+pub use dynamic_action::DynamicAction;
+pub use dynamic_action::{DynamicActionBuilder, DynamicActionReply};
+#[doc(alias("USER_ACCESS_REVOCATION", "revocation"))]
+pub use event::AccessRevoked;
 pub use event::{
-    AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, Post, PostUpdate, PostUpdateKind,
-    TransactionKind, TransactionState, UndecodableEvent, UndecodableReason, UnknownEvent,
+    Event, EventKind, MessageEvent, PaymentTransaction, Post, PostUpdate, PostUpdateKind, TransactionKind,
+    TransactionState, UndecodableEvent, UndecodableReason, UnknownEvent,
 };
 pub use event_source::is_documented_event_source;
 pub use headers::WebhookHeaders;
-pub use open_app::{ApiVersion, OpenApp, OpenAppBuilder, OpenAppReply, Source};
+#[doc(alias = "API-Version")]
+pub use open_app::ApiVersion;
+#[doc(alias = "session initialization")]
+pub use open_app::OpenApp;
+pub use open_app::{OpenAppBuilder, OpenAppReply, Source};
 pub use received_event::ReceivedEvent;
 pub use rejection::Rejection;
 pub use return_url::COMPLETION_URL;
 pub use start_command::{StartCommand, TouchPoint};
+#[doc(alias = "Authorization")]
 pub use verifier::Verifier;

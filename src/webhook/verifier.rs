@@ -17,7 +17,6 @@ use crate::secret::IdentificationKey;
 ///
 /// Each accepted key is compared in constant time. Timing may reveal the length of a key, so choose 32 or more random
 /// characters.
-#[doc(alias = "Authorization")]
 #[derive(Clone, Debug)]
 pub struct Verifier {
     keys: Arc<Vec<IdentificationKey>>,

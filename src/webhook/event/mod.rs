@@ -49,8 +49,10 @@ pub enum Event {
     ///
     /// It has no user id: look up the conversation in the stored responses of
     /// [`SendBotMessageToUser`](crate::operation::SendBotMessageToUser).
+    #[doc(alias = "NEW_CHATBOT_MESSAGE")]
     ChatbotMessage(MessageEvent),
     /// `USER_ACCESS_REVOCATION`: a user revoked your app's permissions.
+    #[doc(alias = "USER_ACCESS_REVOCATION")]
     AccessRevoked(AccessRevoked),
     /// `POST_UPDATE`: a post that your app subscribed to changed.
     PostUpdate(PostUpdate),
@@ -74,7 +76,6 @@ pub struct MessageEvent {
 
 wire! {
     /// A revocation of your app's permissions: delete the user's tokens and data.
-    #[doc(alias = "revocation")]
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]
     pub struct AccessRevoked {

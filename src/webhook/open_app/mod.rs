@@ -68,7 +68,6 @@ wire! {
     /// the user is not logged in.
     ///
     /// Divar requires a reply within 2 seconds at the 99th percentile. Leave slow work to the page.
-    #[doc(alias = "session initialization")]
     #[derive(Clone, Debug, PartialEq)]
     pub struct OpenApp {
         source: Option<Source>,
