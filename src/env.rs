@@ -5,6 +5,8 @@
 //! | `KENAR_IDENTIFICATION_KEY` | the key in Divar's webhooks | [`Verifier::from_env`](crate::Verifier::from_env) |
 //! | `KENAR_API_KEY` | the key for calls to Divar | [`ClientBuilder::from_env`](crate::client::ClientBuilder::from_env) |
 //! | `KENAR_SANDBOX_URL` | the base URL of a sandbox to call instead of Divar (optional) | the same |
+//!
+//! Pass the slug, the client secret and the redirect URI to [`OAuthApp::new`](crate::oauth::OAuthApp::new).
 
 use std::env::{self, VarError};
 use std::str::FromStr;

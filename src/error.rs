@@ -12,7 +12,7 @@ use crate::redact::Secrets;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The error of a store's own library.
+/// The error of a store's own library. `?` converts it to `Box<dyn Error + Send + Sync>`, not to `Box<dyn Error>`.
 pub type StoreError = Box<dyn StdError + Send + Sync>;
 
 /// The error of a call to Divar.

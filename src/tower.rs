@@ -1,4 +1,4 @@
-//! All webhooks as one [`tower::Service`](Service).
+//! All webhooks as one [`tower::Service`](https://docs.rs/tower-service).
 
 use std::convert::Infallible;
 use std::fmt;

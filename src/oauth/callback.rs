@@ -90,8 +90,8 @@ impl OAuthApp {
 
 /// The unchecked query of a request to the redirect URI.
 ///
-/// An extractor for axum and actix-web. Pass it to [`OAuthApp::callback`], with the [`OAuthState`] from the user's session.
-/// `Debug` redacts it, since it contains the code.
+/// An extractor for axum and actix-web. Pass it to [`OAuthClient::callback`](crate::OAuthClient::callback), with the
+/// [`OAuthState`] from the user's session. `Debug` redacts it, since it contains the code.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallbackQuery(String);
 

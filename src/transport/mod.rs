@@ -113,7 +113,7 @@ fn promise_to_read_the_body_late(request: &http::Request<Body>) {
     }
 }
 
-/// An HTTP stack for a [`Client`](crate::Client), in the types of the [`http`] crate.
+/// An HTTP stack for a [`Client`](crate::Client), in the types of the `http` crate.
 ///
 /// An implementation
 ///

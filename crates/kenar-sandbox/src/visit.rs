@@ -131,6 +131,7 @@ impl Visit {
     /// # Errors
     ///
     /// `action` is an invalid link, or the next page cannot be loaded.
+    #[doc(alias = "submit")]
     pub async fn post_form(&self, action: &str, fields: &[(&str, &str)]) -> Result<Self, SandboxError> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.go(Method::POST, self.resolve(action)?, Some(form.into())).await
