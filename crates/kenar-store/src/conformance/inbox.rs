@@ -5,18 +5,16 @@ use std::time::Duration;
 
 use kenar::inbox::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, NewEvent, Ticket};
 
-/// A duration that ends at once.
+/// A lease or delay that ends at once.
 const NONE: Duration = Duration::ZERO;
-/// A duration that does not end during a check.
+/// A lease or delay that does not end during a check.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Checks that a store keeps the contract of [`InboxStore`]. `new_store` makes an empty store for each check.
-///
-/// No check waits: a lease or delay of zero has ended at once.
+/// Checks the contract of [`InboxStore`]. `new_store` creates an empty store for each check.
 ///
 /// # Panics
 ///
-/// If the store breaks the contract or fails. The message says which rule was broken.
+/// If the store fails or violates a rule, which the message names.
 pub async fn check_inbox<S, F, Fut>(new_store: F)
 where
     S: InboxStore,
@@ -33,8 +31,8 @@ where
     postponed_event_holds_up_its_lane(&new_store().await).await;
     dead_letter_frees_its_lane(&new_store().await).await;
     dead_letters_are_listed_in_pages(&new_store().await).await;
-    revived_event_comes_behind_the_head(&new_store().await).await;
-    sweep_shortens_what_a_clock_made_too_long(&new_store().await).await;
+    revived_event_is_inserted_behind_the_head(&new_store().await).await;
+    sweep_shortens_delays_and_leases(&new_store().await).await;
     concurrent_insertions_store_one(new_store().await).await;
     concurrent_claims_never_share_a_lane(new_store().await).await;
 }
@@ -243,24 +241,24 @@ async fn dead_letters_are_listed_in_pages(store: &impl InboxStore) {
     loop {
         let last: Option<&DeadLetter> = listed.last();
         let page = store.dead_letters(last.map(|letter| &*letter.id), 5).await.unwrap();
-        assert!(page.len() <= 5, "no more than the limit");
+        assert!(page.len() <= 5, "a page is at most `limit` long");
         if page.is_empty() {
             break;
         }
         listed.extend(page);
     }
     let in_order: Vec<&str> = listed.iter().map(|letter| &*letter.key).collect();
-    assert_eq!(in_order, dead, "each dead letter once, in the order in which they died");
+    assert_eq!(in_order, dead, "each dead letter once, in order");
     let id = &listed[0].id;
     assert!(store.discard(id, HOUR).await.unwrap());
     assert!(!store.discard(id, HOUR).await.unwrap(), "a dropped letter cannot be dropped again");
     assert!(!store.revive(id).await.unwrap(), "a dropped letter cannot be revived");
     assert_eq!(store.counts().await.unwrap(), InboxCounts::new(0, 11));
     let left = store.dead_letters(Some(id), 100).await.unwrap();
-    assert_eq!(left.len(), 11, "a page begins after a letter that was dropped");
+    assert_eq!(left.len(), 11, "a page begins after `after`, even if that was dropped");
 }
 
-async fn revived_event_comes_behind_the_head(store: &impl InboxStore) {
+async fn revived_event_is_inserted_behind_the_head(store: &impl InboxStore) {
     stored(store, &[("a1", "a"), ("a2", "a"), ("a3", "a")]).await;
     let claimed = claim_one(store, HOUR).await;
     assert!(store.bury(&claimed.ticket, "why").await.unwrap());
@@ -284,7 +282,7 @@ async fn revived_event_comes_behind_the_head(store: &impl InboxStore) {
     assert_eq!(claim_one(store, HOUR).await.key, "b1", "a revived event is due at once where its lane is empty");
 }
 
-async fn sweep_shortens_what_a_clock_made_too_long(store: &impl InboxStore) {
+async fn sweep_shortens_delays_and_leases(store: &impl InboxStore) {
     stored(store, &[("a", "a"), ("b", "b")]).await;
     let claimed = claim(store, HOUR).await;
     assert!(store.postpone(&claimed[1].ticket, HOUR, "why").await.unwrap());

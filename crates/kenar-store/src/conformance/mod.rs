@@ -1,6 +1,6 @@
-//! Test suites for a store of your own: each checks the contract of one trait.
+//! Conformance test suites for your own stores, one for each trait of `kenar`.
 //!
-//! Use the feature `conformance` without the stores of this crate, as a development dependency:
+//! Add them as a development dependency, without this crate's stores:
 //!
 //! ```toml
 //! [dev-dependencies]

@@ -7,11 +7,11 @@ use kenar::quota::{QuotaLimits, QuotaStore, Reservation};
 const MINUTE: Duration = Duration::from_secs(60);
 const HALF_A_DAY: Duration = Duration::from_secs(43_200);
 
-/// Checks that an empty store keeps the contract of [`QuotaStore`]. No check waits.
+/// Checks the contract of [`QuotaStore`] with an empty store.
 ///
 /// # Panics
 ///
-/// If the store breaks the contract or fails. The message says which rule was broken.
+/// If the store fails or violates a rule, which the message names.
 pub async fn check_quota(store: &impl QuotaStore) {
     calls_per_minute_are_limited(store).await;
     calls_per_day_are_limited(store).await;
@@ -67,7 +67,7 @@ async fn calls_per_minute_are_limited(store: &impl QuotaStore) {
         reserve(store, name, &limits, Duration::MAX).await;
     }
     let wait = refused(store, name, &limits, Duration::MAX).await;
-    assert!(wait > QuotaLimits::MAX_WAIT, "nothing is reserved further ahead than the longest wait: {wait:?}");
+    assert!(wait > QuotaLimits::MAX_WAIT, "no call is reserved further ahead than `MAX_WAIT`: {wait:?}");
 }
 
 async fn calls_per_day_are_limited(store: &impl QuotaStore) {
@@ -125,5 +125,5 @@ async fn concurrent_calls_are_all_counted(store: &impl QuotaStore) {
         if left == 0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;
-    assert_eq!(granted, 20, "of calls at the same time, as many as the limit are granted");
+    assert_eq!(granted, 20, "as many concurrent calls as the limit are granted");
 }

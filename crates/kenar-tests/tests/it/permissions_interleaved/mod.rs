@@ -1,8 +1,8 @@
-//! Promise: whatever happens between grants, refreshes, revocations, failures of the store, deaths of processes and clocks
-//! that jump, no permission is lost, none comes back, and one refresh at most is under way.
+//! Promise: no interleaving of grants, refreshes, revocations, store failures, dying processes and clock jumps loses a
+//! permission, restores a deleted one, or runs two refreshes at a time.
 //!
-//! Each schedule is one seed: three processes on tokio's paused clock, and dice for everything. Time is virtual, so an hour
-//! takes milliseconds, and a schedule is the same each time. `INTERLEAVING_SEED=7 INTERLEAVING_SCHEDULES=1` runs one of them.
+//! Each schedule is determined by a seed: three processes on tokio's paused clock, and random events. An hour takes
+//! milliseconds. `INTERLEAVING_SEED=7 INTERLEAVING_SCHEDULES=1` runs a single one.
 
 mod platform;
 mod world;
@@ -18,18 +18,18 @@ use kenar::tokens::{PermissionKey, Permissions, TokensError};
 use platform::FATES;
 use world::{KEY, Process, World};
 
-/// In each run; `.ci/deep` runs thousands.
+/// The default number of schedules; `.ci/deep` runs thousands.
 const SCHEDULES: u64 = 300;
 const STEPS: u64 = 40;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the user wants to be stored.
+/// The user's last decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     Nothing,
     Grant(u64),
-    /// A grant that was taken back at the platform.
+    /// A grant that the user revoked at Divar.
     Revoked,
 }
 
@@ -47,7 +47,7 @@ impl Schedule {
         Self { world, key: PermissionKey::new(KEY), processes, wanted: Wanted::Nothing }
     }
 
-    /// One of the processes, all of which are alive.
+    /// A random process. Dead ones are replaced first.
     fn any(&mut self) -> (Arc<Process>, Permissions) {
         for slot in &mut self.processes {
             if slot.0.is_dead() {
@@ -57,7 +57,7 @@ impl Schedule {
         self.processes[self.world.below(3) as usize].clone()
     }
 
-    /// The user permits, and the add-on tries until the grant is stored.
+    /// Grants a permission, and retries until it is stored.
     async fn grant(&mut self) {
         let (grant, response) = self.world.state().ledger.grant();
         let now = Timestamp::from_unix_micros(1_700_000_000_000_000).unwrap();
@@ -89,7 +89,7 @@ impl Schedule {
         self.world.elapsed()
     }
 
-    /// Asks in the background; some report the token as refused, and some are dropped.
+    /// Requests a token in the background. Some callers report it as refused, and some are dropped.
     fn ask(&mut self) {
         let (world, key, (_, permissions)) = (self.world.clone(), self.key.clone(), self.any());
         tokio::spawn(async move {
@@ -101,14 +101,14 @@ impl Schedule {
                     let other = permissions.replace(&key, &token).await?;
                     world.check(other.expose_secret());
                     if other == token {
-                        world.wrong(format!("{} is returned to its reporter", token.expose_secret()));
+                        world.wrong(format!("{} was returned to the caller that reported it", token.expose_secret()));
                     }
                 }
                 Ok::<(), TokensError>(())
             };
             match tokio::time::timeout(patience, work).await {
-                Ok(Ok(())) => world.saw("had a token"),
-                Ok(Err(error)) => world.saw(format!("was told: {}", name(&error))),
+                Ok(Ok(())) => world.saw("got a token"),
+                Ok(Err(error)) => world.saw(format!("failed: {}", name(&error))),
                 Err(_) => world.saw("was dropped"),
             }
         });
@@ -152,7 +152,7 @@ impl Schedule {
         }
         self.world.heal();
         self.any();
-        // Long enough for everything to be made good. Then everybody must know what the user wants.
+        // Long enough for every recovery. Then all processes must know the user's decision.
         tokio::time::sleep(200 * SECOND).await;
         for (_, permissions) in &self.processes {
             self.judge(permissions).await;
@@ -163,7 +163,7 @@ impl Schedule {
     async fn judge(&self, permissions: &Permissions) {
         let world = &self.world;
         let mut outcome = permissions.access_token(&self.key).await;
-        // A clock that was set back takes an old token for a good one, until a call is refused.
+        // By a clock that was set back, an old token is valid until a call is refused.
         if let Ok(token) = &outcome
             && !world.state().ledger.is_alive(token)
         {
@@ -212,7 +212,7 @@ fn name(error: &TokensError) -> &'static str {
 }
 
 #[test]
-fn no_schedule_loses_or_brings_back_a_permission() {
+fn no_schedule_loses_or_restores_a_permission() {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
     let first = number("INTERLEAVING_SEED", 1);
     let mut seen = BTreeMap::<String, u64>::new();
@@ -227,13 +227,13 @@ fn no_schedule_loses_or_brings_back_a_permission() {
     if schedules < SCHEDULES {
         return;
     }
-    // That it all happened, or nothing was shown.
+    // Everything must have happened, or the test shows nothing.
     let happened = [
-        "had a token",
+        "got a token",
         "was dropped",
-        "was told: revoked",
-        "was told: the refresh failed",
-        "was told: the store failed",
+        "failed: revoked",
+        "failed: the refresh failed",
+        "failed: the store failed",
         "granted",
         "forgotten",
         "revoked",

@@ -1,4 +1,4 @@
-//! A token endpoint that rotates tokens as Divar documents it, and loses, delays and refuses as a generator decides.
+//! A token endpoint that rotates tokens as Divar documents, with random losses, delays and refusals.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use tokio::time::Instant;
 
 use super::world::{Process, World};
 
-/// How long an access token is valid, and the old pair after a refresh.
+/// The lifetime of an access token, and of the old pair after a refresh.
 const LIFETIME: Duration = Duration::from_secs(3600);
 const GRACE: Duration = Duration::from_secs(120);
 
-/// What is done with a refresh.
+/// The fate of a refresh request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     Well,
     Slow,
-    /// Carried out, and nobody is told.
+    /// Carried out, but the response is lost.
     Lost,
     LostAndSilent,
     /// Not carried out.
@@ -40,14 +40,14 @@ pub const FATES: [Fate; 7] =
 /// A pair of tokens.
 #[derive(Debug)]
 struct Pair {
-    /// The user's grant that it comes from.
+    /// The user's grant.
     grant: u64,
     ends: Instant,
     refresh_ends: Instant,
     rotated_at: Option<Instant>,
 }
 
-/// Every pair that was ever issued, by the number in its tokens.
+/// All issued pairs, by the number in their tokens.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pairs: BTreeMap<u64, Pair>,
@@ -55,13 +55,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The user permits.
+    /// Grants a permission.
     pub fn grant(&mut self) -> (u64, TokenResponse) {
         self.grants += 1;
         (self.grants, self.issue(self.grants))
     }
 
-    /// The user takes back everything.
+    /// Revokes all tokens.
     pub fn revoke(&mut self) {
         let now = Instant::now();
         for pair in self.pairs.values_mut() {
@@ -81,7 +81,7 @@ impl Ledger {
         self.pairs[&number(token.expose_secret())].ends > Instant::now()
     }
 
-    /// Since when the tokens of a pair are replaced by others.
+    /// The time of a pair's refresh.
     pub fn rotated_at(&self, access_token: &str) -> Option<Instant> {
         self.pairs[&number(access_token)].rotated_at
     }
@@ -96,7 +96,7 @@ impl Ledger {
         response
     }
 
-    /// New tokens for old ones, unless those have ended.
+    /// Refreshes a pair, unless it has expired.
     fn refresh(&mut self, old: u64) -> Option<TokenResponse> {
         let now = Instant::now();
         let pair = self.pairs.get_mut(&old).filter(|pair| pair.refresh_ends > now)?;
@@ -111,11 +111,11 @@ fn number(token: &str) -> u64 {
     token.split_once('-').unwrap().1.parse().unwrap()
 }
 
-/// The way of one process to the platform.
+/// One process's connection to Divar.
 #[derive(Debug)]
 pub struct Way(pub Arc<Process>, pub World);
 
-/// A refresh that a process waits for.
+/// A refresh in flight.
 struct InFlight<'a>(&'a Way, u64);
 
 impl Drop for InFlight<'_> {
@@ -143,7 +143,7 @@ impl HttpTransport for Way {
         process.alive().await;
         let carried_out = matches!(fate, Fate::Well | Fate::Slow | Fate::Lost | Fate::LostAndSilent);
         let given = if carried_out { world.state().ledger.refresh(old) } else { None };
-        // Dies between the platform and the store.
+        // Dies between Divar's response and the write.
         if carried_out && world.chance(12) {
             world.kill(process);
         }

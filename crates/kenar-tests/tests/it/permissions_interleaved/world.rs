@@ -1,4 +1,4 @@
-//! Processes with clocks of their own, a store that fails, and the dice that decide.
+//! Processes with their own clocks, an unreliable store, and the random generator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -24,11 +24,11 @@ use super::platform::{FATES, Fate, Ledger, Way};
 
 pub const KEY: &str = "user";
 
-/// For so long nothing heals what went wrong. After it everything works, so that it can be made good within the two
-/// minutes that the platform leaves.
+/// The longest time that Divar's and the store's tokens differ before faults stop, so that recovery is possible within
+/// the two minutes in which the old tokens work.
 const TROUBLE: Duration = Duration::from_secs(40);
 
-/// A process dies only so soon after a refresh: another one needs up to 45 seconds to find out.
+/// The time after a refresh in which a process may die. Another one needs up to 45 seconds to notice.
 const DEADLY: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug)]
@@ -45,26 +45,26 @@ struct Inner {
 pub struct State {
     dice: u64,
     pub ledger: Ledger,
-    /// Which process waits for the refresh of which pair.
+    /// The refreshes in flight: process and pair.
     pub in_flight: Vec<(u64, u64)>,
     alive: BTreeSet<u64>,
-    /// The access tokens that the store has had.
+    /// All access tokens that were ever stored.
     stored: BTreeSet<String>,
     store_is_down_until: Option<Instant>,
-    /// Nothing goes wrong any more.
+    /// Faults have ended.
     healed: bool,
-    /// What must never be. Collected, since a task that panics fails no test.
+    /// Violations. They are collected because a panic in a task fails no test.
     pub wrong: Vec<String>,
-    /// How often everything else was.
+    /// The number of each other event.
     pub seen: BTreeMap<String, u64>,
 }
 
-/// One process. Once dead, nothing that it does has an effect.
+/// A process. Once it is dead, its actions have no effect.
 #[derive(Debug)]
 pub struct Process {
     pub number: u64,
     is_dead: AtomicBool,
-    /// How far its clock is off, in seconds.
+    /// The error of its clock in seconds.
     offset: AtomicI64,
 }
 
@@ -101,7 +101,7 @@ impl World {
         state.dice % limit
     }
 
-    /// Whether something of so many per cent happens.
+    /// Returns `true` with a probability.
     pub fn chance(&self, per_cent: u64) -> bool {
         self.below(100) < per_cent
     }
@@ -114,13 +114,13 @@ impl World {
         self.state().wrong.push(what);
     }
 
-    /// Waits for up to a time.
+    /// Waits for a random time.
     pub async fn pause(&self, longest: Duration) {
         let micros = self.below(longest.as_micros() as u64 + 1);
         tokio::time::sleep(Duration::from_micros(micros)).await;
     }
 
-    /// How much time has passed, by a clock that nobody sets.
+    /// The elapsed time on a monotonic clock.
     pub fn elapsed(&self) -> Duration {
         self.0.begun.elapsed()
     }
@@ -135,13 +135,13 @@ impl World {
         self.state().store_is_down_until = Some(Instant::now() + time);
     }
 
-    /// What the store has.
+    /// The stored access token.
     pub async fn stored(&self) -> Option<String> {
         let record = self.0.memory.read(KEY).await.unwrap()?;
         Some(access_token(&record.value))
     }
 
-    /// For how long the platform has had other tokens than the store.
+    /// The time since which Divar's tokens differ from the stored ones.
     fn trouble(&self) -> Duration {
         let record = futures_now(self.0.memory.read(KEY)).unwrap();
         let rotated_at = record.and_then(|record| self.state().ledger.rotated_at(&access_token(&record.value)));
@@ -158,10 +158,10 @@ impl World {
         fate
     }
 
-    /// Of one permission, the fleet is to have only one refresh under way.
+    /// Records a refresh, and a violation if another one of the same grant is in flight.
     pub fn begin_refresh(&self, process: &Process, pair: u64) {
         let mut state = self.state();
-        // A refresh of what a grant has replaced is void, and may still be under way.
+        // A refresh of replaced tokens has no effect, and may still be in flight.
         let is_same = |other: u64| state.ledger.is_of_one_grant(other, pair);
         let is_other = |(number, other): &(u64, u64)| state.alive.contains(number) && is_same(*other);
         let others: Vec<_> = state.in_flight.iter().copied().filter(is_other).collect();
@@ -212,7 +212,7 @@ impl World {
         (process, permissions)
     }
 
-    /// Kills a process, unless that could not be made good any more: too late, or nobody is left.
+    /// Kills a process, if recovery is possible: soon after a refresh, and not the last process.
     pub fn kill(&self, process: &Process) {
         let is_last = self.state().alive.len() == 1;
         if is_last || process.is_dead() || self.state().healed || self.trouble() > DEADLY {
@@ -223,10 +223,10 @@ impl World {
         self.saw("a process died");
     }
 
-    /// Whether a token was stored before it was handed out.
+    /// Records a violation if a returned token was never stored.
     pub fn check(&self, token: &str) {
         if !self.state().stored.contains(token) {
-            self.wrong(format!("{token} is handed out, and was never stored"));
+            self.wrong(format!("{token} was returned, but never stored"));
         }
     }
 }
@@ -236,7 +236,7 @@ fn access_token(value: &PermissionValue) -> String {
     stored["tokens"]["access_token"].as_str().unwrap().to_owned()
 }
 
-/// The output of a future that does not wait.
+/// The output of a future that is ready at once.
 fn futures_now<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -246,12 +246,12 @@ fn futures_now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// The way of one process to the store.
+/// One process's connection to the store.
 #[derive(Debug)]
 struct Store(Arc<Process>, World);
 
 impl Store {
-    /// Takes a step, or does not, or does and tells nobody, or takes it late.
+    /// Runs a step with random faults.
     async fn step<T: Send + 'static>(
         &self,
         can_be_late: bool,
@@ -296,7 +296,6 @@ impl Store {
         outcome
     }
 
-    /// Runs a step on the memory of the store.
     fn on<T, Fut>(&self, step: impl FnOnce(World) -> Fut) -> Fut
     where
         Fut: Future<Output = Result<T, StoreError>> + Send + 'static,
