@@ -4,38 +4,26 @@
 //! it first.
 //!
 //! ```
-//! use axum::extract::{FromRef, State};
-//! use axum::{Router, routing::post};
-//! use kenar::inbox::{Inbox, MemoryInbox, Unavailable};
-//! use kenar::webhook::ReceivedEvent;
-//! use kenar::{Error, Event, Verifier};
-//!
-//! #[derive(Clone)] // and `FromRef`, which axum derives with its feature `macros`
-//! struct App { verifier: Verifier, inbox: Inbox }
-//! # impl FromRef<App> for Verifier { fn from_ref(app: &App) -> Self { app.verifier.clone() } }
-//! # impl FromRef<App> for Inbox { fn from_ref(app: &App) -> Self { app.inbox.clone() } }
-//!
-//! async fn event(State(inbox): State<Inbox>, event: ReceivedEvent) -> Result<(), Unavailable> {
-//!     inbox.accept(&event).await // stored, then 200
-//! }
-//!
-//! async fn handle(event: Event) -> Result<(), Error> {
-//!     // It may take long: Divar has its 200.
-//! #   let _ = event;
-//!     Ok(())
-//! }
+//! use kenar::inbox::{Inbox, MemoryInbox};
+//! use kenar::{Error, Event};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let verifier = Verifier::new(kenar::secret::IdentificationKey::new("placeholder")?);
+//! # let event = kenar::webhook::ReceivedEvent::from_unverified_body("{}")?;
+//! async fn handle(event: Event) -> Result<(), Error> {
+//!     Ok(println!("{:?}", event.kind())) // may take long: Divar has its 200
+//! }
+//!
 //! // In production `kenar_store::Sqlite` or `kenar_store::Redis`, which survive the process.
 //! let inbox = Inbox::new(MemoryInbox::new(), handle);
-//! let app: Router = Router::new().route("/event", post(event)).with_state(App { verifier, inbox: inbox.clone() });
-//! # let _ = app;
+//! // In the webhook: respond 200 after `Ok`, 503 after `Err`.
+//! inbox.accept(&event).await?;
 //! // Before the process ends:
 //! inbox.drain().await;
 //! # Ok(()) }
 //! ```
+//!
+//! The [guide](crate::guide::crash) has the whole webhook, and a note on personal data.
 //!
 //! # Guarantees
 //!
@@ -49,12 +37,6 @@
 //! - **Failover.** If a process dies, another one takes over its events when their [lease](InboxSettings::lease) ends.
 //!   The handler then gets an event again that was begun: [`Delivery::attempt`] is greater than 1. The outcome of a
 //!   process that lost its lease is ignored.
-//!
-//! # Personal data
-//!
-//! Events contain people's messages. A handled event is deleted from the store; only its message id is kept, for
-//! [7 days](InboxSettings::remember). A dead letter is kept until you [retry](Inbox::retry_dead_letter) or
-//! [drop](Inbox::drop_dead_letter) it.
 
 mod event;
 mod memory;
