@@ -98,25 +98,25 @@ secrets! {
     /// Your app's key for calls to Divar, sent in the `X-API-Key` header.
     ///
     /// Create it in the Kenar [panel](crate::guide#panel). The platform asks for rotation at least every 60 days.
-    #[doc(alias = "X-API-Key")]
+    #[doc(alias("X-API-Key", "api key"))]
     ApiKey: "API key";
 
     /// The key that Divar sends with each webhook, as the whole `Authorization` header.
     ///
     /// You choose it in the Kenar panel ("Divar Identification Key"). All three webhooks share it.
-    #[doc(alias = "Divar Identification Key")]
+    #[doc(alias("Divar Identification Key", "identification key"))]
     IdentificationKey: "identification key";
 
     /// Your app's OAuth client secret, for the token endpoint. It is not the API key.
-    #[doc(alias = "client_secret")]
+    #[doc(alias = "client secret")]
     ClientSecret: "client secret";
 
     /// A user's OAuth access token, sent as `Authorization: Bearer`. Valid for one hour.
-    #[doc(alias = "ory_at")]
+    #[doc(alias("ory_at", "access token"))]
     AccessToken: "access token";
 
     /// Exchanged for a new [`AccessToken`] when the old one expires. Valid for 30 days; each refresh returns a new one.
-    #[doc(alias = "ory_rt")]
+    #[doc(alias("ory_rt", "refresh token"))]
     RefreshToken: "refresh token";
 
     /// The code in the callback from the consent page, exchanged once for tokens.

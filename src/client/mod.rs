@@ -149,6 +149,7 @@ impl Client {
     /// # Errors
     ///
     /// [`EnvError`] if a variable is missing or invalid, or the HTTP stack cannot be set up.
+    #[doc(alias = "KENAR_API_KEY")]
     #[cfg(feature = "hyper")]
     pub fn from_env() -> Result<Self, EnvError> {
         ClientBuilder::from_env()?.build().map_err(|error| EnvError::Setup(error.into()))

@@ -8,25 +8,7 @@ use crate::secret::AuthorizationCode;
 
 /// Your app's OAuth flow: an [`OAuthApp`] with a [`Client`]. Created by [`Client::oauth`].
 ///
-/// ```no_run
-/// # use kenar::{OAuthClient, Scope};
-/// # use kenar::model::ConversationId;
-/// # use kenar::oauth::{Callback, OAuthState};
-/// # fn keep_with_the_visit(_: OAuthState) {} fn redirect(_: &str) {} fn store(_: kenar::oauth::StoredTokens) {}
-/// # async fn flow(oauth: OAuthClient, conversation: ConversationId, query: &str, state: OAuthState) -> Result<(), Box<dyn std::error::Error>> {
-/// let (url, state_to_keep) =
-///     oauth.permission_url([Scope::conversation_send_message(&conversation), Scope::offline_access()]);
-/// keep_with_the_visit(state_to_keep);
-/// redirect(url.as_str());
-///
-/// // When the user is back at the redirect URI:
-/// if let Callback::Granted(code) = oauth.callback(query, &state)? {
-///     let tokens = oauth.exchange(code).await?;
-///     assert!(tokens.grants(&Scope::conversation_send_message(&conversation)));
-///     store(tokens.expose_for_storage()); // or `permissions.grant(…)`, which also refreshes them
-/// }
-/// # Ok(()) }
-/// ```
+/// The guide shows [the flow](crate::guide::permission#asking).
 #[derive(Clone, Debug)]
 pub struct OAuthClient {
     app: OAuthApp,

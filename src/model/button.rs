@@ -47,7 +47,7 @@ impl Button {
     /// A button that opens your add-on.
     ///
     /// The press arrives as an [`OpenApp`](crate::webhook::OpenApp) with this [data](super::ButtonData::new).
-    #[doc(alias = "open_server_link")]
+    #[doc(alias("open_server_link", "server link"))]
     #[must_use]
     pub fn server_link(caption: impl Into<String>, data: impl Serialize) -> Self {
         Self::new(caption, Action::server_link(data))

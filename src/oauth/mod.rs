@@ -66,10 +66,12 @@ pub const ALL: &[Metadata] = &[ExchangeCode::METADATA, RefreshTokens::METADATA];
 
 pub use callback::{Callback, CallbackError, CallbackQuery, Denial};
 pub use parameters::InvalidOAuthRequest;
-pub use permission_url::{PermissionRequest, PermissionUrl};
+pub use permission_url::PermissionRequest;
+// rustdoc finds an alias of a re-exported type only on its `pub use`.
+#[doc(alias = "consent page")]
+pub use permission_url::PermissionUrl;
 pub use scope::{InvalidScope, Scope};
 pub use state::{InvalidState, NoRandomness, OAuthState};
-// rustdoc finds an alias of a re-exported type only on its `pub use`.
 #[doc(alias = "authorization_code")]
 pub use token::ExchangeCode;
 pub use token::{Grant, NoRefreshToken, RefreshTokens, TokenRequest};

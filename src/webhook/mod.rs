@@ -56,7 +56,7 @@ pub use data::DataError;
 // rustdoc finds an alias of a re-exported type only on its `pub use`.
 #[doc(alias("fallback url", "direct link"))]
 pub use direct_link::UntrustedDirectLink;
-#[doc(alias = "get_dynamic_action")]
+#[doc(alias("get_dynamic_action", "dynamic action"))]
 pub use dynamic_action::DynamicAction;
 pub use dynamic_action::{DynamicActionBuilder, DynamicActionReply};
 #[doc(alias("USER_ACCESS_REVOCATION", "revocation"))]
@@ -69,12 +69,15 @@ pub use event_source::is_documented_event_source;
 pub use headers::WebhookHeaders;
 #[doc(alias = "API-Version")]
 pub use open_app::ApiVersion;
-#[doc(alias = "session initialization")]
+#[doc(alias("session initialization", "open app"))]
 pub use open_app::OpenApp;
 pub use open_app::{OpenAppBuilder, OpenAppReply, Source};
 pub use received_event::ReceivedEvent;
 pub use rejection::Rejection;
 pub use return_url::COMPLETION_URL;
-pub use start_command::{StartCommand, TouchPoint};
+#[doc(alias = "start command")]
+pub use start_command::StartCommand;
+#[doc(alias = "touch point")]
+pub use start_command::TouchPoint;
 #[doc(alias = "Authorization")]
 pub use verifier::Verifier;

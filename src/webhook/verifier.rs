@@ -39,6 +39,7 @@ impl Verifier {
     /// # Errors
     ///
     /// [`EnvError`] if the variable is not set or not a valid key.
+    #[doc(alias = "KENAR_IDENTIFICATION_KEY")]
     pub fn from_env() -> Result<Self, EnvError> {
         env::required("KENAR_IDENTIFICATION_KEY").map(Self::new)
     }
