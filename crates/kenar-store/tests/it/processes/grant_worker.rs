@@ -12,6 +12,7 @@ use kenar::{Client, OAuthClient};
 
 use super::children::{MARK, lines_of_stdin};
 use super::place::{STORE, Store};
+use super::random;
 
 /// The origin of the token endpoint, in the environment of a process.
 pub const ORIGIN: &str = "KENAR_TEST_ORIGIN";
@@ -76,7 +77,11 @@ fn oauth(origin: &str) -> OAuthClient {
 
 async fn reply(permissions: &Permissions, line: &str) -> (u64, String) {
     let [id, step, permission, grant] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("half a line: {line}") };
-    let (id, key) = (id.parse().unwrap(), PermissionKey::new(permission));
+    let (id, key): (u64, _) = (id.parse().unwrap(), PermissionKey::new(permission));
+    if step != "access_token" {
+        // A refresh that began at the same time is under way then.
+        tokio::time::sleep(Duration::from_millis(random(id) % 40)).await;
+    }
     let done = match step {
         "grant" => {
             let name =
