@@ -56,6 +56,13 @@ fn main() {
                 ),
                 contestant(&runtime, KENAR_KEPT, in_flight, send_kept_kenar, kenar(&origin)),
                 contestant(&runtime, DERIVE_KEPT, in_flight, send_kept_derive, plain()),
+                contestant(
+                    &runtime,
+                    "kenar over reqwest, kept",
+                    in_flight,
+                    send_kept_kenar,
+                    kenar_over_reqwest(&origin),
+                ),
             ],
         );
         let (built, kept) = times.split_at(6);
