@@ -98,7 +98,7 @@ pub struct ClaimedEvent {
     pub body: Bytes,
     /// The number of claims, this one included: 1 for the first attempt.
     pub attempt: u32,
-    /// When it was stored.
+    /// The time at which it was stored.
     pub accepted_at: Timestamp,
 }
 
@@ -124,9 +124,9 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The last failure, cut after 1,024 bytes.
     pub reason: String,
-    /// When it was stored.
+    /// The time at which it was stored.
     pub accepted_at: Timestamp,
-    /// When it was given up.
+    /// The time at which it was given up.
     pub died_at: Timestamp,
 }
 

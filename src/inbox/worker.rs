@@ -31,7 +31,7 @@ pub struct Delivery {
     pub key: String,
     /// The number of this attempt, from 1. A later one may repeat the work of an earlier one.
     pub attempt: u32,
-    /// When the event was stored.
+    /// The time at which it was stored.
     pub accepted_at: Timestamp,
 }
 
