@@ -18,7 +18,7 @@ FLOORS = [
     ["operation", "oauth", "webhook"],
     ["transport"],
     ["client", "tokens", "inbox", "quota"],
-    ["axum", "actix", "tower", "testing"],
+    ["axum", "actix", "tower"],
 ]
 CRATES = ["src", "crates/kenar-sandbox/src", "crates/kenar-store/src"]
 

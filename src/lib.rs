@@ -217,7 +217,6 @@
 //! | `axum` | | webhooks as axum 0.8 extractors, replies and rejections as responses |
 //! | `actix` | | the same for actix-web 4 |
 //! | `tower` | | all three webhooks as one `tower::Service` |
-//! | `test-util` | | a recording fake of [`ChatApi`] in `testing` |
 //! | `tracing` | | a [span per call](client#traces) by OpenTelemetry's conventions, and an event per attempt |
 //!
 //! ## Which TLS
@@ -295,8 +294,6 @@ mod redact;
 pub mod request;
 pub mod secret;
 mod shared;
-#[cfg(feature = "test-util")]
-pub mod testing;
 #[cfg(feature = "tokio")]
 pub mod tokens;
 #[cfg(feature = "tower")]

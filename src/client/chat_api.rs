@@ -47,7 +47,7 @@ shared! {
     /// }
     /// ```
     ///
-    /// For tests, `kenar::testing` (feature `test-util`) has a recording fake that fails as Divar does.
+    /// For tests, `kenar_sandbox::fake` has a recording fake that fails as Divar does.
     ///
     /// Methods added in later versions will have a default body, so that your implementation still compiles.
     pub trait ChatApi: Debug + Send + Sync {

@@ -1,14 +1,13 @@
 #![doc = include_str!("README.md")]
 //!
 //! [sandbox]: https://docs.rs/kenar-sandbox
+//! [fake]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/fake/index.html
 //! [testing]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html
 //!
 #![cfg_attr(feature = "tokio", doc = "[fleet]: crate::guide::fleet")]
 #![cfg_attr(not(feature = "tokio"), doc = "[fleet]: crate#features")]
 #![cfg_attr(feature = "tokio", doc = "[crash]: crate::guide::crash")]
 #![cfg_attr(not(feature = "tokio"), doc = "[crash]: crate#features")]
-#![cfg_attr(feature = "test-util", doc = "[fake]: crate::testing::FakeChatApi")]
-#![cfg_attr(not(feature = "test-util"), doc = "[fake]: crate#features")]
 
 pub mod open_app {
     #![doc = include_str!("open_app.md")]
@@ -51,8 +50,7 @@ pub mod media {
 pub mod errors {
     #![doc = include_str!("errors.md")]
     //!
-    #![cfg_attr(feature = "test-util", doc = "[fake]: crate::testing::FakeChatApi")]
-    #![cfg_attr(not(feature = "test-util"), doc = "[fake]: crate#features")]
+    //! [fake]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/fake/index.html
 }
 
 pub mod test_app {

@@ -71,6 +71,7 @@ mod chats;
 mod clock;
 mod engine;
 mod error;
+pub mod fake;
 mod flood;
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("guide.md")]

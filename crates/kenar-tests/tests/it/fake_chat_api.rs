@@ -8,11 +8,10 @@ use kenar::client::Retry;
 use kenar::error::ErrorKind;
 use kenar::model::UserId;
 use kenar::operation::*;
-use kenar::request::Operation as _;
 use kenar::secret::ApiKey;
-use kenar::testing::{Call, Failure, FakeChatApi};
 use kenar::transport::{MockTransport, TransportErrorKind};
 use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
+use kenar_sandbox::fake::{Call, Failure, FakeChatApi};
 use serde_json::json;
 
 use kenar_tests::support::calls::{API_KEY, access_token, conversation};
@@ -73,12 +72,12 @@ async fn fake_fails_as_a_client_does() {
         fake.fail_next::<SendMessage>(failure.clone());
         let of_fake = send(&fake).await.unwrap_err();
         assert_eq!(told(&of_fake), told(&of_client));
-        assert_eq!(told(&failure.error(&SendMessage::METADATA)), told(&of_client));
+        assert_eq!(told(&failure.error::<SendMessage>()), told(&of_client));
         processed.push(of_fake.may_have_been_processed());
         send(&fake).await.unwrap();
     }
     assert_eq!(processed, [false, false, false, false, true, true, true, false]);
-    assert_eq!(page_failure.error(&GetUser::METADATA).kind(), ErrorKind::UnexpectedResponse);
+    assert_eq!(page_failure.error::<GetUser>().kind(), ErrorKind::UnexpectedResponse);
 }
 
 #[tokio::test]
@@ -98,21 +97,21 @@ async fn fake_records_every_call() {
 
     let calls = fake.take_calls();
     let [
-        Call::SendMessage(sent),
-        Call::GetConversation(read),
-        Call::SendBotMessage(said),
-        Call::SendBotMessageToUser(told),
-        Call::UploadMedia(uploaded),
-        Call::Subscribe(subscribed),
-        Call::GetUser(asked),
+        Call::SendMessage { to: sent_to, message: sent, by: sent_by, .. },
+        Call::GetConversation { conversation: read, by: read_by, .. },
+        Call::SendBotMessage { to: said_to, message: said, .. },
+        Call::SendBotMessageToUser { to: told_to, message: told, by: told_by, .. },
+        Call::UploadMedia { media: uploaded, .. },
+        Call::Subscribe { to: subscribed, by: subscribed_by, .. },
+        Call::GetUser { by: asked_by, .. },
     ] = &calls[..]
     else {
         panic!("{calls:?}")
     };
-    assert_eq!((&*sent.conversation, &*sent.message), (&to, &ConversationMessage::text("a")));
-    assert_eq!((&*read.conversation, &*said.message, &*told.user), (&to, &bot, &user));
-    assert_eq!((uploaded.file_name(), &*subscribed.subscription), ("a.png", &subscription));
-    for by_user in [&sent.by, &read.by, &told.by, &subscribed.by, &asked.by] {
+    assert_eq!((sent_to, sent, read), (&to, &ConversationMessage::text("a"), &to));
+    assert_eq!((said_to, said, told_to, told), (&to, &bot, &user, &bot));
+    assert_eq!((uploaded.file_name(), subscribed), ("a.png", &subscription));
+    for by_user in [sent_by, read_by, told_by, subscribed_by, asked_by] {
         assert_eq!(by_user.expose_secret(), by.expose_secret());
     }
     assert!(fake.calls().is_empty());

@@ -1,13 +1,13 @@
-//! A recording fake of [`ChatApi`] for your tests, and Divar's failures.
+//! A recording fake of [`ChatApi`] for unit tests, and Divar's failures.
 //!
-//! To test a whole flow with webhooks, use the crate `kenar-sandbox`. To test the HTTP requests, use
-//! [`MockTransport`](crate::transport::MockTransport).
+//! To test a whole flow with webhooks, use a [`Sandbox`](crate::Sandbox). To test the HTTP requests, use
+//! [`MockTransport`](kenar::transport::MockTransport).
 //!
 //! ```
 //! use kenar::model::ConversationId;
 //! use kenar::operation::SendBotMessage;
-//! use kenar::testing::{Call, Failure, FakeChatApi};
 //! use kenar::{BotMessage, ChatApi};
+//! use kenar_sandbox::fake::{Call, Failure, FakeChatApi};
 //!
 //! /// The code under test: returns `true` if the user was told.
 //! async fn tell(api: &dyn ChatApi, to: &ConversationId) -> Result<bool, kenar::Error> {
@@ -28,39 +28,39 @@
 //! api.fail_next::<SendBotMessage>(Failure::timed_out());
 //! assert!(tell(&api, &to).await.unwrap_err().may_have_been_processed());
 //!
-//! let [Call::SendBotMessage(first), _, _] = &api.calls()[..] else { panic!() };
-//! assert_eq!((&*first.conversation, &*first.message), (&to, &BotMessage::text("سلام")));
+//! let [Call::SendBotMessage { message, .. }, _, _] = &api.calls()[..] else { panic!() };
+//! assert_eq!(message, &BotMessage::text("سلام"));
 //! # Ok::<(), kenar::Error>(()) }).unwrap();
 //! ```
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
-
-use crate::client::ChatApi;
-use crate::error::{Error, ErrorKind, RpcCode};
-use crate::model::{BotMessage, ConversationId, ConversationMessage, MediaToken, UserId};
-use crate::operation::{
+use kenar::error::{ErrorKind, RpcCode};
+use kenar::model::{ConversationId, MediaToken, UserId};
+use kenar::operation::{
     CreateUploadToken, GetConversation, GetConversationResponse, GetUser, GetUserResponse, Media, SendBotMessage,
     SendBotMessageResponse, SendBotMessageToUser, SendMessage, SendMessageResponse, Subscribe, Subscription,
     UploadMedia,
 };
-use crate::request::response::{self, UnexpectedResponse};
-use crate::request::{BaseUrls, Metadata, Operation};
-use crate::secret::AccessToken;
-use crate::transport::{TransportError, TransportErrorKind};
+use kenar::request::response::UnexpectedResponse;
+use kenar::request::{BaseUrls, Credential, Metadata, Operation};
+use kenar::secret::AccessToken;
+use kenar::transport::{TransportError, TransportErrorKind};
+use kenar::{BotMessage, ChatApi, ConversationMessage, Error};
+use serde_json::{Value, json};
 
 /// A [`ChatApi`] that records each call and returns a prepared response.
 ///
 /// Without a prepared response a call succeeds: a conversation has no messages, a user granted no scopes, and the
-/// medium is `media-1`. An invalid request fails as with a [`Client`](crate::Client). Clones share their state.
+/// medium is `media-1`. An invalid request fails as with a [`Client`](kenar::Client). Clones share their state.
 #[derive(Clone, Default)]
 pub struct FakeChatApi(Arc<Mutex<State>>);
 
@@ -76,24 +76,32 @@ enum Prepared {
     Failure(Failure),
 }
 
-/// A call of a [`FakeChatApi`]: the operation with its arguments.
+/// A call of a [`FakeChatApi`]: the method with its arguments.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are the arguments")]
 pub enum Call {
     /// [`ChatApi::send_message`].
-    SendMessage(SendMessage<'static>),
+    #[non_exhaustive]
+    SendMessage { to: ConversationId, message: ConversationMessage, by: AccessToken },
     /// [`ChatApi::get_conversation`].
-    GetConversation(GetConversation<'static>),
+    #[non_exhaustive]
+    GetConversation { conversation: ConversationId, by: AccessToken },
     /// [`ChatApi::send_bot_message`].
-    SendBotMessage(SendBotMessage<'static>),
+    #[non_exhaustive]
+    SendBotMessage { to: ConversationId, message: BotMessage },
     /// [`ChatApi::send_bot_message_to_user`].
-    SendBotMessageToUser(SendBotMessageToUser<'static>),
+    #[non_exhaustive]
+    SendBotMessageToUser { to: UserId, message: BotMessage, by: AccessToken },
     /// [`ChatApi::upload_media`]. The content was not read.
-    UploadMedia(Arc<Media>),
+    #[non_exhaustive]
+    UploadMedia { media: Arc<Media> },
     /// [`ChatApi::subscribe`].
-    Subscribe(Subscribe<'static>),
+    #[non_exhaustive]
+    Subscribe { to: Subscription, by: AccessToken },
     /// [`ChatApi::get_user`].
-    GetUser(GetUser<'static>),
+    #[non_exhaustive]
+    GetUser { by: AccessToken },
 }
 
 /// A failure of a call at Divar or in the network.
@@ -118,10 +126,10 @@ impl FakeChatApi {
     /// Queues the JSON of a success for the next call of an operation.
     ///
     /// ```
-    /// # use kenar::testing::FakeChatApi;
     /// # use kenar::operation::GetUser;
     /// # use kenar::secret::AccessToken;
     /// # use kenar::ChatApi as _;
+    /// # use kenar_sandbox::fake::FakeChatApi;
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// let api = FakeChatApi::new();
     /// api.respond_json::<GetUser>(serde_json::json!({ "user_id": "u-1" }));
@@ -169,7 +177,7 @@ impl FakeChatApi {
     fn respond<O: Operation>(&self, operation: &O, default: Value) -> Result<O::Response, Error> {
         let prepared = self.state().prepared.get_mut(O::METADATA.name()).and_then(VecDeque::pop_front);
         match prepared {
-            Some(Prepared::Failure(failure)) => Err(failure.error(&O::METADATA)),
+            Some(Prepared::Failure(failure)) => Err(failure.error::<O>()),
             Some(Prepared::Success(json)) => operation.response(Response::new(json.to_string().into())),
             None => operation.response(Response::new(default.to_string().into())),
         }
@@ -241,18 +249,18 @@ impl Failure {
     ///
     /// ```
     /// use kenar::operation::SendMessage;
-    /// use kenar::request::Operation as _;
-    /// use kenar::testing::Failure;
+    /// use kenar_sandbox::fake::Failure;
     ///
-    /// let error = Failure::recipient_restricted().error(&SendMessage::METADATA);
+    /// let error = Failure::recipient_restricted().error::<SendMessage>();
     /// assert!(error.is_recipient_restricted());
     /// ```
     #[must_use]
-    pub fn error(&self, operation: &Metadata) -> Error {
+    pub fn error<O: Operation>(&self) -> Error {
         match &self.0 {
-            Cause::Response(response) => response::success(operation, response).err().unwrap_or_else(|| {
-                UnexpectedResponse::new("not the expected response").into_error(operation, response.status())
-            }),
+            Cause::Response(response) => {
+                let Err(error) = Unexpected(PhantomData::<fn() -> O>).response(response.clone());
+                error
+            }
             Cause::Transport(kind) => {
                 let source = TransportError::new(*kind);
                 let kind = match kind {
@@ -260,7 +268,7 @@ impl Failure {
                     TransportErrorKind::Timeout => ErrorKind::Timeout,
                     _ => ErrorKind::Interrupted,
                 };
-                Error::new(kind, operation.name(), source).of(operation.about())
+                Error::new(kind, O::METADATA.name(), source)
             }
         }
     }
@@ -274,8 +282,21 @@ impl Failure {
     }
 }
 
-fn owned<T: Clone>(value: &T) -> Cow<'static, T> {
-    Cow::Owned(value.clone())
+/// An operation for which every success response is unexpected.
+struct Unexpected<O>(PhantomData<fn() -> O>);
+
+impl<O: Operation> Operation for Unexpected<O> {
+    type Response = Infallible;
+
+    const METADATA: Metadata = O::METADATA;
+
+    fn credential(&self) -> Credential<'_> {
+        Credential::None
+    }
+
+    fn read(&self, _: &Response<Bytes>) -> Result<Infallible, UnexpectedResponse> {
+        Err(UnexpectedResponse::new("not the expected response"))
+    }
 }
 
 #[async_trait]
@@ -286,8 +307,8 @@ impl ChatApi for FakeChatApi {
         message: &ConversationMessage,
         by: &AccessToken,
     ) -> Result<SendMessageResponse, Error> {
-        let send = SendMessage { conversation: owned(to), message: owned(message), by: owned(by) };
-        self.call(&send, Call::SendMessage(send.clone()))
+        let call = Call::SendMessage { to: to.clone(), message: message.clone(), by: by.clone() };
+        self.call(&SendMessage::new(to, message, by), call)
     }
 
     async fn get_conversation(
@@ -295,8 +316,8 @@ impl ChatApi for FakeChatApi {
         conversation: &ConversationId,
         by: &AccessToken,
     ) -> Result<GetConversationResponse, Error> {
-        let get = GetConversation { conversation: owned(conversation), by: owned(by) };
-        self.call(&get, Call::GetConversation(get.clone()))
+        let call = Call::GetConversation { conversation: conversation.clone(), by: by.clone() };
+        self.call(&GetConversation::new(conversation, by), call)
     }
 
     async fn send_bot_message(
@@ -304,8 +325,8 @@ impl ChatApi for FakeChatApi {
         to: &ConversationId,
         message: &BotMessage,
     ) -> Result<SendBotMessageResponse, Error> {
-        let send = SendBotMessage { conversation: owned(to), message: owned(message) };
-        self.call(&send, Call::SendBotMessage(send.clone()))
+        let call = Call::SendBotMessage { to: to.clone(), message: message.clone() };
+        self.call(&SendBotMessage::new(to, message), call)
     }
 
     async fn send_bot_message_to_user(
@@ -314,26 +335,24 @@ impl ChatApi for FakeChatApi {
         message: &BotMessage,
         by: &AccessToken,
     ) -> Result<SendBotMessageResponse, Error> {
-        let send = SendBotMessageToUser { user: owned(to), message: owned(message), by: owned(by) };
-        self.call(&send, Call::SendBotMessageToUser(send.clone()))
+        let call = Call::SendBotMessageToUser { to: to.clone(), message: message.clone(), by: by.clone() };
+        self.call(&SendBotMessageToUser::new(to, message, by), call)
     }
 
     async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> {
         let media = Arc::new(media);
         // The request is not built, because that can consume the medium.
-        self.state().calls.push(Call::UploadMedia(media.clone()));
+        self.state().calls.push(Call::UploadMedia { media: media.clone() });
         let token = self.respond(&CreateUploadToken, json!({ "token": "upload-token" }))?;
         self.respond(&UploadMedia::new(&media, &token), json!({ "id": "media-1" }))
     }
 
     async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> {
-        let subscribe = Subscribe { subscription: owned(to), by: owned(by) };
-        self.call(&subscribe, Call::Subscribe(subscribe.clone()))
+        self.call(&Subscribe::new(to, by), Call::Subscribe { to: to.clone(), by: by.clone() })
     }
 
     async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> {
-        let get = GetUser { by: owned(by) };
-        self.call(&get, Call::GetUser(get.clone()))
+        self.call(&GetUser::new(by), Call::GetUser { by: by.clone() })
     }
 }
 
