@@ -24,7 +24,6 @@
 
 mod builder;
 mod chat_api;
-mod clock;
 mod oauth_client;
 mod retry;
 mod timer;
@@ -48,9 +47,9 @@ use crate::transport::HttpTransport;
 
 pub use builder::{ClientBuilder, ClientSetupError};
 pub use chat_api::ChatApi;
-pub(crate) use clock::Clock;
 pub use oauth_client::OAuthClient;
 pub use retry::Retry;
+pub(crate) use timer::Clock;
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;

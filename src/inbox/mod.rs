@@ -43,7 +43,6 @@ mod memory;
 mod settings;
 mod store;
 mod trace;
-mod unavailable;
 mod worker;
 
 use std::fmt;
@@ -57,9 +56,8 @@ use crate::error::{BoxError, StoreError};
 
 pub use event::{AcceptedEvent, NewEvent};
 pub use memory::MemoryInbox;
-pub use settings::InboxSettings;
+pub use settings::{InboxSettings, Unavailable};
 pub use store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, Ticket};
-pub use unavailable::Unavailable;
 pub use worker::Delivery;
 
 use worker::Worker;

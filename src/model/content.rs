@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap};
+use serde::{Deserialize, Deserializer};
 
 use super::lenient::{Fields, Nowhere};
-use super::location::LocationFields;
-use super::open_enum::open_enum;
-use super::wire::{deserialize, fields, serialize, setters, wire};
-use super::{Location, RawJson};
+use super::wire::{deserialize, fields, open_enum, serialize, setters, wire};
+use super::{RawJson, lenient};
 
 /// Declares the kinds of content whose details are an object under their own key.
 macro_rules! contents {
@@ -290,3 +289,25 @@ impl UnknownContent {
 }
 
 setters! { UnknownContent { text: impl Into<String> } }
+
+wire! {
+    /// A place in degrees (WGS 84). Parsed from numbers or texts, serialised as numbers.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Location {
+        /// Degrees north of the equator, -90 to 90.
+        pub latitude: f64,
+        /// Degrees east of Greenwich, -180 to 180.
+        pub longitude: f64,
+    }
+    read by pub(crate) LocationFields {}
+}
+
+serialize! { Location }
+
+impl<'de> Deserialize<'de> for Location {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::object::<LocationFields, D>(deserializer)?
+            .whole()
+            .ok_or_else(|| serde::de::Error::custom("a location needs a latitude and a longitude"))
+    }
+}

@@ -2,10 +2,8 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::content::{ContentFields, MessageContent};
-use super::lenient;
-use super::open_enum::open_enum;
-use super::wire::{fields, serialize, setters, wire};
-use super::{ConversationId, MessageId, PostToken, Side, Timestamp};
+use super::wire::{fields, open_enum, serialize, setters, wire};
+use super::{ConversationId, MessageId, PostToken, Timestamp, lenient};
 
 /// A message, from an event or from the history of a conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,5 +212,39 @@ impl Serialize for Message {
         }
         self.content.write(&mut map)?;
         map.end()
+    }
+}
+
+open_enum! {
+    /// A [side](crate::guide#side) of a post's conversation.
+    ///
+    /// Divar sends `SUPPLY` and `DEMAND` when a user opens your app or presses a button, and `SELLER` and `BUYER` in messages.
+    Side {
+        /// The post's owner, or seller.
+        #[doc(alias = "supplier")]
+        Supply = "SUPPLY" | "SELLER",
+        /// The person who enquires about the post, or buyer.
+        Demand = "DEMAND" | "BUYER",
+    }
+}
+
+impl Side {
+    /// The other side; `None` for an unknown one.
+    #[must_use]
+    pub fn opposite(&self) -> Option<Self> {
+        match self {
+            Self::Supply => Some(Self::Demand),
+            Self::Demand => Some(Self::Supply),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// The name in messages.
+    pub(crate) fn in_messages(&self) -> &str {
+        match self {
+            Self::Supply => "SELLER",
+            Self::Demand => "BUYER",
+            Self::Unknown(name) => name,
+        }
     }
 }

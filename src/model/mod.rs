@@ -26,15 +26,9 @@ pub mod icon;
 mod id;
 pub(crate) mod json;
 pub(crate) mod lenient;
-mod location;
 mod message;
-pub(crate) mod open_enum;
 mod outgoing;
-mod query;
-mod raw_json;
-mod side;
 mod timestamp;
-mod tolerant;
 pub(crate) mod wire;
 
 // rustdoc finds an alias of a re-exported type only on its `pub use`.
@@ -43,7 +37,7 @@ pub use action::ButtonData;
 pub use action::{Action, InvalidButtonData};
 pub use app_url::{AppUrl, InvalidAppUrl};
 pub use button::{Button, ButtonGrid, ButtonRow, InvalidButtons};
-pub use content::{Contact, File, Image, MessageContent, MessageKind, UnknownContent, Video, Voice};
+pub use content::{Contact, File, Image, Location, MessageContent, MessageKind, UnknownContent, Video, Voice};
 #[doc(alias = "client_id")]
 pub use id::AppSlug;
 #[doc(alias("media token", "upload token"))]
@@ -51,15 +45,13 @@ pub use id::MediaToken;
 #[doc(alias = "peer_id")]
 pub use id::UserId;
 pub use id::{ConversationId, MessageId, PostToken, TransactionId};
-pub use location::Location;
+pub use json::RawJson;
+#[doc(alias = "user_side")]
+pub use message::Side;
 pub use message::{Conversation, ConversationKind, Message, Sender, SenderKind};
 pub use outgoing::{BotMessage, ConversationMessage, InvalidMessage, OutgoingContent};
-pub use raw_json::RawJson;
-#[doc(alias = "user_side")]
-pub use side::Side;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
-pub(crate) use app_url::{is_loopback, is_private, is_web};
-pub(crate) use location::LocationFields;
+pub(crate) use app_url::{is_loopback, is_private, is_web, query_of};
+pub(crate) use content::LocationFields;
 pub(crate) use message::{ConversationFields, MessageFields};
-pub(crate) use query::query_of;

@@ -52,9 +52,7 @@ mod callback;
 mod parameters;
 mod permission_url;
 mod scope;
-mod state;
 mod token;
-mod token_response;
 mod token_set;
 
 use crate::model::{AppSlug, AppUrl, InvalidAppUrl};
@@ -64,18 +62,16 @@ use crate::secret::ClientSecret;
 /// The metadata of the token endpoint's operations.
 pub const ALL: &[Metadata] = &[ExchangeCode::METADATA, RefreshTokens::METADATA];
 
-pub use callback::{Callback, CallbackError, CallbackQuery, Denial};
+pub use callback::{Callback, CallbackError, CallbackQuery, Denial, InvalidState, NoRandomness, OAuthState};
 pub use parameters::InvalidOAuthRequest;
 pub use permission_url::PermissionRequest;
 // rustdoc finds an alias of a re-exported type only on its `pub use`.
 #[doc(alias = "consent page")]
 pub use permission_url::PermissionUrl;
 pub use scope::{InvalidScope, Scope};
-pub use state::{InvalidState, NoRandomness, OAuthState};
 #[doc(alias = "authorization_code")]
 pub use token::ExchangeCode;
-pub use token::{Grant, NoRefreshToken, RefreshTokens, TokenRequest};
-pub use token_response::{TokenResponse, TokenType};
+pub use token::{Grant, NoRefreshToken, RefreshTokens, TokenRequest, TokenResponse, TokenType};
 pub use token_set::{StoredTokens, TokenSet};
 
 /// Your app's OAuth client: its slug, client secret and redirect URI.

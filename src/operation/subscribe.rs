@@ -5,7 +5,7 @@ use http::Response;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::model::open_enum::open_enum;
+use crate::model::wire::open_enum;
 use crate::model::{ButtonData, PostToken};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{

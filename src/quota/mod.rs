@@ -28,8 +28,6 @@
 //! - Each attempt counts. Requests without the API key (to the token endpoint, and of media files) do not.
 //! - If the store fails, requests are sent, because Divar enforces its limits anyway.
 
-mod limits;
-mod memory;
 mod store;
 mod transport;
 
@@ -42,9 +40,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::transport::HttpTransport;
 
-pub use limits::{QuotaLimits, QuotaState};
-pub use memory::MemoryQuota;
-pub use store::{QuotaStore, Reservation};
+pub use store::{MemoryQuota, QuotaLimits, QuotaState, QuotaStore, Reservation};
 pub use transport::QuotaTransport;
 
 /// A rate limiter of an app's calls. Cheap to clone. See the [module](self).

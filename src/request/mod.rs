@@ -39,14 +39,11 @@
 
 mod base_urls;
 mod body;
-mod content;
 mod context;
-mod incoming;
 mod metadata;
 mod operation;
 mod permission;
 pub mod response;
-mod scope_kind;
 
 use crate::secret::{AccessToken, UploadToken};
 
@@ -54,15 +51,12 @@ use crate::secret::{AccessToken, UploadToken};
 #[doc(alias("base url", "endpoint"))]
 pub use base_urls::BaseUrls;
 pub use base_urls::{BaseUrl, InvalidBaseUrl};
-pub use body::Body;
-pub use content::{Content, InvalidRequest};
+pub use body::{Body, Content, InvalidRequest};
 pub use context::Context;
 pub(crate) use context::Sent;
-pub use incoming::{IncomingRequest, ParseOperation};
 pub use metadata::{Authentication, Host, Metadata};
-pub use operation::{Operation, PathParameters};
-pub use permission::{ApiKeyPermission, UnknownPermission};
-pub use scope_kind::{Resource, ScopeKind};
+pub use operation::{IncomingRequest, Operation, ParseOperation, PathParameters};
+pub use permission::{ApiKeyPermission, Resource, ScopeKind, UnknownPermission};
 
 /// The credentials sent with a request.
 #[derive(Clone, Copy, Debug)]

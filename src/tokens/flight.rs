@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::entry::Tokens;
 use super::entry::{
     AFTER_FAILURE, Entry, Flight, LAST_CHANCE, Landing, Look, MaybeRotated, Reason, Revoked, Unstored, Wait,
 };
 use super::error::TokensError;
 use super::permissions::{Hurry, Permissions};
 use super::store::{PermissionRecord, Stamp};
-use super::value::Tokens;
 use crate::error::{BoxError, StoreError};
 use crate::redact::Secrets;
 use crate::secret::RefreshToken;

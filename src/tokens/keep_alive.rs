@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::entry::DOCUMENTED_LIFETIME;
 use super::entry::{Entry, Reason};
-use super::key::PermissionKey;
 use super::permissions::{Hook, Permissions};
+use super::store::PermissionKey;
 use super::store::{ListedPermission, Stamp};
-use super::value::DOCUMENTED_LIFETIME;
 use crate::model::Timestamp;
 use crate::oauth::TokenSet;
 

@@ -83,15 +83,13 @@ mod entry;
 mod error;
 mod flight;
 mod keep_alive;
-mod key;
-mod memory;
 mod permissions;
 mod store;
-mod value;
 
 pub use error::TokensError;
 pub use keep_alive::KeepAlive;
-pub use key::PermissionKey;
-pub use memory::MemoryPermissions;
 pub use permissions::{Permissions, PermissionsBuilder};
-pub use store::{InvalidStamp, ListedPermission, PermissionRecord, PermissionStore, PermissionValue, Stamp};
+pub use store::{
+    InvalidStamp, ListedPermission, MemoryPermissions, PermissionKey, PermissionRecord, PermissionStore,
+    PermissionValue, Stamp,
+};

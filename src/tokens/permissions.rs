@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::entry::Tokens;
 use super::entry::{AFTER_FAILURE, Because, Entry, Flight, Lookup, Now, Reason, Wanted};
 use super::error::TokensError;
-use super::key::PermissionKey;
+use super::store::PermissionKey;
 use super::store::{ListedPermission, PermissionStore, Stamp};
-use super::value::Tokens;
 use crate::client::{OAuthClient, Timer};
 use crate::error::{BoxError, StoreError};
 use crate::oauth::{Scope, TokenSet};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::open_enum::open_enum;
+use crate::model::wire::open_enum;
 use crate::model::{ConversationId, PostToken};
 
 open_enum! {

@@ -9,8 +9,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
 use super::{Rejection, StartCommand};
-use crate::model::open_enum::open_enum;
-use crate::model::wire::{AsObject, setters, wire};
+use crate::model::wire::{AsObject, open_enum, setters, wire};
 use crate::model::{Message, RawJson, UserId};
 
 pub use payment::{PaymentTransaction, TransactionKind, TransactionState};

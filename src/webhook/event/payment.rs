@@ -1,5 +1,4 @@
-use crate::model::open_enum::open_enum;
-use crate::model::wire::{setters, wire};
+use crate::model::wire::{open_enum, setters, wire};
 use crate::model::{AppSlug, RawJson, Timestamp, TransactionId};
 
 open_enum! {

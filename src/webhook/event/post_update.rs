@@ -1,5 +1,4 @@
-use crate::model::open_enum::open_enum;
-use crate::model::wire::{deserialize, serialize, setters, wire};
+use crate::model::wire::{deserialize, open_enum, serialize, setters, wire};
 use crate::model::{PostToken, RawJson, Timestamp};
 
 open_enum! {

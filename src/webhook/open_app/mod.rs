@@ -9,8 +9,7 @@ use url::Url;
 
 use super::builder::builder;
 use super::{DataError, Rejection, WebhookHeaders, data, return_url};
-use crate::model::open_enum::open_enum;
-use crate::model::wire::{serialize, wire};
+use crate::model::wire::{open_enum, serialize, wire};
 use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId, lenient};
 
 pub use reply::OpenAppReply;
