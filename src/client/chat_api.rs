@@ -14,8 +14,8 @@ use crate::shared::shared;
 shared! {
     /// Kenar's chat API. [`Client`] implements it; your tests and wrappers can, too.
     ///
-    /// Hold it as `Arc<dyn ChatApi>`. Each method is one [operation](crate::operation), whose page states its
-    /// permission and scope.
+    /// Hold it as `Arc<dyn ChatApi>`. Its methods are `async fn`, which rustdoc shows as boxed futures. Each is one
+    /// [operation](crate::operation), whose page states its permission and scope.
     ///
     /// ```
     /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};

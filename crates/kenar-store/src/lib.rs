@@ -3,17 +3,22 @@
 //! | store | feature | for |
 //! |---|---|---|
 //! | [`Sqlite`] | `sqlite` (default) | one machine with any number of processes; nothing to install |
-//! | `Redis` | `redis` | a fleet of machines |
+//! | [`Redis`] | `redis` | a fleet of machines |
+//!
+//! Pass a store to [`OAuthClient::permissions`](kenar::OAuthClient::permissions), [`Inbox::new`](kenar::inbox::Inbox::new)
+//! and [`Quota::new`](kenar::quota::Quota::new). The guide describes the flows:
+//! [several processes](https://docs.rs/kenar/latest/kenar/guide/fleet/) and
+//! [when the process dies](https://docs.rs/kenar/latest/kenar/guide/crash/).
 //!
 //! # Tokens at rest
 //!
-//! Both stores keep tokens readable for everyone who can read the file or the server. Wrap a store in `Encrypted` (feature
+//! Both stores keep tokens readable for everyone who can read the file or the server. Wrap a store in [`Encrypted`] (feature
 //! `encryption`) to encrypt tokens with your key. Events and the keys of permissions are not encrypted.
 //!
 //! # A store of your own
 //!
 //! The feature `conformance` has the test suites that these stores pass. It needs neither of them: see the module
-//! `conformance`.
+//! [`conformance`].
 //!
 //! # Client libraries
 //!
@@ -29,7 +34,10 @@
 //!   24-byte nonce can be random, so processes share no counter. It needs no C compiler and no special CPU instructions.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-#![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "sqlite", feature = "redis", feature = "encryption", feature = "conformance")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "conformance")]
