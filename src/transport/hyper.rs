@@ -92,3 +92,6 @@ impl fmt::Debug for HyperTransport {
         f.debug_struct("HyperTransport").field("max_response_bytes", &self.max_response_bytes).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
