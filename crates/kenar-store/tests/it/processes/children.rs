@@ -20,6 +20,9 @@ pub enum Said {
     Ended,
 }
 
+/// The name of a process, and its output.
+type Line = (String, Said);
+
 /// Processes that run one ignored test of this binary.
 pub struct Children {
     test: &'static str,
@@ -29,7 +32,7 @@ pub struct Children {
     /// Processes that were killed or stopped.
     pub died: BTreeSet<String>,
     stopped: Vec<(Instant, u32)>,
-    said: (Sender<(String, Said)>, Receiver<(String, Said)>),
+    said: (Sender<Line>, Receiver<Line>),
 }
 
 struct Running {
