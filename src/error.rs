@@ -19,18 +19,6 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 ///
 /// It contains the operation, Divar's response, the number of attempts, and whether Divar may have processed the request.
 /// It contains no secrets of the request or the response. The guide explains [how to handle it](crate::guide::errors).
-///
-/// ```
-/// # fn log_and_continue() {} fn ask_again() {} fn later(_: Option<std::time::Duration>) {}
-/// # fn handle(result: Result<(), kenar::Error>) -> Result<(), kenar::Error> {
-/// match result {
-///     Err(error) if error.is_recipient_restricted() => log_and_continue(),
-///     Err(error) if error.needs_new_permission() => ask_again(),
-///     Err(error) if error.is_rate_limited() => later(error.retry_after()),
-///     other => return other,
-/// }
-/// # Ok(()) }
-/// ```
 #[derive(Clone)]
 pub struct Error(Box<Repr>);
 

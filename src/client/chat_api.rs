@@ -17,36 +17,6 @@ shared! {
     /// Hold it as `Arc<dyn ChatApi>`. Its methods are `async fn`, which rustdoc shows as boxed futures. Each is one
     /// [operation](crate::operation), whose page states its permission and scope.
     ///
-    /// ```
-    /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
-    /// use async_trait::async_trait;
-    /// use kenar::{BotMessage, ChatApi, Client, ConversationMessage, Error};
-    /// use kenar::model::{ConversationId, MediaToken, UserId};
-    /// use kenar::operation::*;
-    /// use kenar::secret::AccessToken;
-    ///
-    /// /// Counts the messages sent into conversations.
-    /// #[derive(Debug)]
-    /// struct Counted { inner: Arc<dyn ChatApi>, sent: AtomicU64 }
-    ///
-    /// #[async_trait]
-    /// impl ChatApi for Counted {
-    ///     async fn send_message(
-    ///         &self, to: &ConversationId, message: &ConversationMessage, by: &AccessToken,
-    ///     ) -> Result<SendMessageResponse, Error> {
-    ///         self.sent.fetch_add(1, Ordering::Relaxed);
-    ///         self.inner.send_message(to, message, by).await
-    ///     }
-    ///     // … and so on.
-    /// #   async fn get_conversation(&self, id: &ConversationId, by: &AccessToken) -> Result<GetConversationResponse, Error> { self.inner.get_conversation(id, by).await }
-    /// #   async fn send_bot_message(&self, to: &ConversationId, message: &BotMessage) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message(to, message).await }
-    /// #   async fn send_bot_message_to_user(&self, to: &UserId, message: &BotMessage, by: &AccessToken) -> Result<SendBotMessageResponse, Error> { self.inner.send_bot_message_to_user(to, message, by).await }
-    /// #   async fn upload_media(&self, media: Media) -> Result<MediaToken, Error> { self.inner.upload_media(media).await }
-    /// #   async fn subscribe(&self, to: &Subscription, by: &AccessToken) -> Result<(), Error> { self.inner.subscribe(to, by).await }
-    /// #   async fn get_user(&self, by: &AccessToken) -> Result<GetUserResponse, Error> { self.inner.get_user(by).await }
-    /// }
-    /// ```
-    ///
     /// For tests, `kenar_sandbox::fake` has a recording fake that fails as Divar does.
     ///
     /// Methods added in later versions will have a default body, so that your implementation still compiles.

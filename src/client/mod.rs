@@ -58,15 +58,6 @@ pub use timer::TokioTimer;
 ///
 /// Its calls are the methods of the trait [`ChatApi`]. [`execute`](Self::execute) sends any other [`Operation`].
 ///
-/// ```
-/// use kenar::Client;
-/// use kenar::secret::ApiKey;
-///
-/// # #[cfg(feature = "hyper")]
-/// let client = Client::new(ApiKey::new("placeholder")?)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
 /// # Time limits and retries
 ///
 /// Divar may suspend an add-on whose 99th-percentile response time exceeds 2 seconds. So a call is limited to

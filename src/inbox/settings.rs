@@ -5,22 +5,6 @@ use http::StatusCode;
 use crate::error::BoxError;
 
 /// The settings of an [`Inbox`](super::Inbox).
-///
-/// ```
-/// use std::time::Duration;
-/// use kenar::{Error, Event};
-/// use kenar::inbox::{Inbox, InboxSettings, MemoryInbox};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let settings = InboxSettings::default().concurrency(64).remember(Duration::from_secs(86_400));
-/// let inbox = Inbox::with_settings(MemoryInbox::new(), settings, |event: Event| async move {
-///     println!("{event:?}");
-///     Ok::<_, Error>(())
-/// });
-/// # inbox.drain().await;
-/// # }
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InboxSettings {
     pub(super) concurrency: usize,

@@ -7,17 +7,6 @@ use super::icon::Icon;
 use super::{Action, PostToken};
 
 /// A button under a message: a caption, an action and an optional icon.
-///
-/// ```
-/// use kenar::Button;
-/// use kenar::model::icon::Icon;
-/// use serde_json::json;
-///
-/// let confirm = Button::dynamic_action("تأیید", json!({ "order": "17" })).icon(Icon::CHECKED);
-/// # assert_eq!(serde_json::to_value(confirm).unwrap(), json!({
-/// #     "action": { "get_dynamic_action": { "data": { "order": "17" } } }, "icon": "CHECKED", "caption": "تأیید",
-/// # }));
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Button {
@@ -86,15 +75,7 @@ impl Button {
 
 /// One to three buttons side by side.
 ///
-/// The compiler checks the length of an array; `try_from` checks the length of a list:
-///
-/// ```
-/// # use kenar::Button;
-/// # use kenar::model::{ButtonRow, PostToken};
-/// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
-/// let row = ButtonRow::from([button(), button(), button()]);
-/// assert!(ButtonRow::try_from(vec![button(); 4]).is_err());
-/// ```
+/// `try_from` checks the length of a list; the compiler checks that of an array:
 ///
 /// ```compile_fail
 /// # use kenar::Button;

@@ -20,16 +20,6 @@ pub enum OutgoingContent {
 ///
 /// Divar shows your app's title above it. See [the guide](crate::guide::sending).
 ///
-/// ```
-/// use kenar::{Button, ConversationMessage};
-/// use kenar::model::icon::Icon;
-/// # let tracking: url::Url = "https://addon.example/track/17".parse().unwrap();
-///
-/// let message = ConversationMessage::text("درخواست ارسال ثبت شد 🚚")
-///     .sender_buttons([[Button::open_link("پیگیری سفارش", tracking).icon(Icon::SEND)]])
-///     .receiver_buttons([[Button::server_link("تأیید زمان", serde_json::json!({ "order": "17" }))]]);
-/// ```
-///
 /// A message cannot contain both a text and a medium:
 ///
 /// ```compile_fail
@@ -49,12 +39,6 @@ pub struct ConversationMessage {
 }
 
 /// A message from your chatbot.
-///
-/// ```
-/// use kenar::{BotMessage, Button};
-///
-/// let message = BotMessage::text("نوبت شماست").buttons([[Button::dynamic_action("شروع دوباره", serde_json::json!({}))]]);
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BotMessage {

@@ -11,15 +11,6 @@ use super::lenient::{FromScalar, Scalar};
 ///
 /// Divar's documentation has times as integers in microseconds, its OpenAPI file and traffic as RFC 3339, and older traffic
 /// as digits in a text. All are parsed; RFC 3339 in UTC is written.
-///
-/// ```
-/// use kenar::model::Timestamp;
-///
-/// let sent_at: Timestamp = "2025-07-16T10:41:42.648410Z".parse()?;
-/// assert_eq!(sent_at, Timestamp::from_unix_micros(1_752_662_502_648_410).unwrap());
-/// assert_eq!(sent_at.to_string(), "2025-07-16T10:41:42.648410Z");
-/// # Ok::<(), kenar::model::InvalidTimestamp>(())
-/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 

@@ -1,19 +1,5 @@
 //! Macros that declare wire types: their fields, wire names and serialisation.
 //!
-//! ```ignore
-//! wire! {
-//!     /// A conversation.
-//!     #[derive(Clone, Debug, PartialEq, Eq)]
-//!     pub struct Conversation {
-//!         /// The id.
-//!         pub id: ConversationId,
-//!         /// The kind.
-//!         pub kind: Option<ConversationKind> = "type",
-//!     }
-//!     read by ConversationFields {}
-//! }
-//! ```
-//!
 //! - A field has its Rust name on the wire, unless `= "name"` follows. `= "name" | "alias"` parses both.
 //! - `None` is omitted. Any field that is not an `Option` is required, and needs a `read by` struct: its `whole` returns `None`
 //!   if a required field is missing. Fields in its braces are only parsed.

@@ -14,14 +14,6 @@ use crate::request::ScopeKind;
 /// conversation or post; without it, the platform redirects the user back with no permission and no explanation. Every chat
 /// scope has a constructor; for others use [`named`](Self::named) and [`with_resource`](Self::with_resource).
 ///
-/// ```
-/// use kenar::Scope;
-/// use kenar::model::ConversationId;
-///
-/// let scope = Scope::conversation_send_message(&ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001"));
-/// assert_eq!(scope.as_str(), "CONVERSATION_SEND_MESSAGE.5f8b0f6e-0000-4000-8000-000000000001");
-/// ```
-///
 /// A scope is always a *scope-token* of RFC 6749, section 3.3: printable ASCII, not empty, without space, `"` and `\`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Scope(String);

@@ -44,14 +44,6 @@ pub enum Reservation {
 
 /// The rate limits of an app, which Kenar's panel shows.
 ///
-/// ```
-/// use std::num::NonZeroU32;
-/// use kenar::quota::QuotaLimits;
-///
-/// # fn setting(_: &str) -> Option<NonZeroU32> { None }
-/// let limits = QuotaLimits::new(setting("KENAR_CALLS_PER_MINUTE"), setting("KENAR_CALLS_PER_DAY"));
-/// ```
-///
 /// The minute is a sliding window. The day is a calendar day in Tehran, which is assumed: Divar documents that the
 /// daily quota is reset each day, but not when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

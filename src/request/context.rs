@@ -9,17 +9,6 @@ use crate::error::BoxError;
 /// The call that a request belongs to, in the [`Extensions`](http::Extensions) of each request.
 ///
 /// Transports, middleware and metrics layers read it. It contains no identifiers of people, no secrets and no content.
-///
-/// ```
-/// # use kenar::request::{Body, Context};
-/// fn label(request: &http::Request<Body>) -> String {
-///     match request.extensions().get::<Context>() {
-///         Some(context) => format!("{} #{}", context.operation(), context.attempt()),
-///         None => "unknown".to_owned(),
-///     }
-/// }
-/// # assert_eq!(label(&http::Request::new(Body::empty())), "unknown");
-/// ```
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 

@@ -11,13 +11,6 @@ use crate::error::About;
 ///
 /// The client sends requests by it, the sandbox routes and authorises them by it, and tests compare the documentation's table
 /// of operations with it.
-///
-/// ```
-/// # use kenar::request::{ApiKeyPermission, Metadata, ScopeKind};
-/// const GET_USER: Metadata = Metadata::get("user.get", "/v1/open-platform/users")
-///     .with_permission(ApiKeyPermission::USER_RETRIEVE)
-///     .for_user(&[ScopeKind::USER_ID, ScopeKind::USER_PHONE]);
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Metadata {
     name: &'static str,

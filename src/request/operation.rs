@@ -112,23 +112,6 @@ impl<'a, const N: usize> From<[&'a str; N]> for PathParameters<'a> {
 }
 
 /// A request for an operation, as received by a test server.
-///
-/// ```
-/// use kenar::operation::SendBotMessage;
-/// use kenar::request::{BaseUrls, IncomingRequest, Operation, ParseOperation};
-/// use kenar::BotMessage;
-/// use kenar::model::ConversationId;
-///
-/// let (conversation, message) = (ConversationId::new("c/1"), BotMessage::text("سلام"));
-/// let request = SendBotMessage::new(&conversation, &message).request(&BaseUrls::default())?;
-///
-/// let incoming = IncomingRequest::of(
-///     &SendBotMessage::METADATA, request.method(), request.uri().path(), request.headers(), request.body().as_bytes().unwrap(),
-/// );
-/// let read = SendBotMessage::parse(&incoming.unwrap())?;
-/// assert_eq!(read.conversation.as_str(), "c/1");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
 pub struct IncomingRequest<'a> {
     path_parameters: Vec<Cow<'a, str>>,

@@ -61,14 +61,6 @@ impl Permissions {
     ///
     /// Reads the store's list every 15 seconds. Run it in each process of a fleet: one of them refreshes a permission,
     /// and if that process dies meanwhile, another one repeats the refresh while the old tokens still work.
-    ///
-    /// ```
-    /// # async fn start(permissions: kenar::tokens::Permissions) {
-    /// use kenar::tokens::KeepAlive;
-    ///
-    /// tokio::spawn(async move { permissions.keep_alive(KeepAlive::AccessTokens).await });
-    /// # }
-    /// ```
     pub async fn keep_alive(&self, what: KeepAlive) {
         loop {
             self.recover().await;

@@ -78,14 +78,6 @@ const MAX_FLIGHTS: u32 = 2;
 
 impl OAuthClient {
     /// Returns the permissions of all users, kept in a store.
-    ///
-    /// ```
-    /// # fn permissions(oauth: kenar::OAuthClient) {
-    /// use kenar::tokens::MemoryPermissions;
-    ///
-    /// let permissions = oauth.permissions(MemoryPermissions::new());
-    /// # }
-    /// ```
     pub fn permissions(&self, store: impl PermissionStore) -> Permissions {
         self.permissions_builder(store).build()
     }
@@ -246,20 +238,6 @@ impl Permissions {
     }
 
     /// Lists up to `limit` stored permissions, ordered by expiry, from the one after `after`.
-    ///
-    /// ```
-    /// # async fn all(permissions: kenar::tokens::Permissions) -> Result<(), kenar::tokens::TokensError> {
-    /// let mut last = None;
-    /// loop {
-    ///     let page = permissions.list(last.as_ref(), 100).await?;
-    ///     for permission in &page {
-    ///         println!("{} ends at {}", permission.key, permission.refresh_token_expires_at());
-    ///     }
-    ///     let Some(end) = page.into_iter().last() else { break };
-    ///     last = Some(end);
-    /// }
-    /// # Ok(()) }
-    /// ```
     ///
     /// # Errors
     ///

@@ -13,26 +13,6 @@ use crate::request::Body;
 ///
 /// It suits a test of one response. To test a whole flow, use the crate `kenar-sandbox`, which behaves as the platform does.
 ///
-/// ```
-/// use kenar::{BotMessage, ChatApi, Client};
-/// use kenar::model::ConversationId;
-/// use kenar::secret::ApiKey;
-/// use kenar::transport::MockTransport;
-/// use serde_json::json;
-///
-/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let mock = MockTransport::new();
-/// mock.respond_json(200, &json!({ "conversation_id": "c-1" }));
-///
-/// let client = Client::builder(ApiKey::new("placeholder")?).transport(mock.clone()).build()?;
-/// let sent = client.send_bot_message(&ConversationId::new("c-1"), &BotMessage::text("سلام")).await?;
-///
-/// assert_eq!(sent.conversation_id, Some(ConversationId::new("c-1")));
-/// assert_eq!(mock.requests()[0].uri().path(), "/v1/open-platform/chat/bot/conversations/c-1/messages");
-/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
 /// Clones share their responses and requests. Without a prepared response, it fails as
 /// [`Other`](TransportErrorKind::Other), which is not retried.
 #[derive(Clone, Default)]

@@ -27,8 +27,8 @@
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! # let inner = MockTransport::new();
-//! # inner.respond_json(200, &serde_json::json!({}));
+//! let inner = MockTransport::new();
+//! inner.respond_json(200, &serde_json::json!({ "conversation_id": "c-1" }));
 //! let counted = Counted { inner, requests: Default::default() };
 //! let requests = counted.requests.clone();
 //! let client = Client::builder(ApiKey::new("placeholder")?).transport(counted).build()?;
@@ -122,37 +122,8 @@ fn promise_to_read_the_body_late(request: &http::Request<Body>) {
 /// - reports a failure by its [`TransportErrorKind`]. Only [`Connect`](TransportErrorKind::Connect) promises that nothing
 ///   was sent, so that a message can be sent again. If in doubt, use [`Other`](TransportErrorKind::Other).
 ///
-/// ```
-/// use async_trait::async_trait;
-/// use bytes::Bytes;
-/// use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-/// use hyper_util::client::legacy::{Client, connect::HttpConnector};
-/// use kenar::request::Body;
-/// use kenar::transport::{HttpTransport, TransportError, TransportErrorKind};
-///
-/// /// A connection pool.
-/// #[derive(Debug)]
-/// struct OwnPool(Client<HttpConnector, Body>);
-///
-/// #[async_trait]
-/// impl HttpTransport for OwnPool {
-///     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
-///         let response = self.0.request(request).await.map_err(|error| {
-///             let kind = if error.is_connect() { TransportErrorKind::Connect } else { TransportErrorKind::Interrupted };
-///             TransportError::with_source(kind, error)
-///         })?;
-///         let (parts, body) = response.into_parts();
-///         let body = Limited::new(body, 16 << 20).collect().await.map_err(|error| {
-///             let too_large = error.is::<LengthLimitError>();
-///             let kind = if too_large { TransportErrorKind::ResponseTooLarge } else { TransportErrorKind::Interrupted };
-///             TransportError::with_source(kind, error)
-///         })?;
-///         Ok(http::Response::from_parts(parts, body.to_bytes()))
-///     }
-/// }
-/// ```
-///
-/// The client enforces the time limits by dropping the future.
+/// The client enforces the time limits by dropping the future. The repository's example `custom_transport` is one over
+/// another HTTP stack.
 ///
 /// The extensions of each request contain its [`Context`]. The client tracks how much of the request's [`Body`] was
 /// read: a request whose body was not read was not sent, and is reported as

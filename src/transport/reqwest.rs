@@ -46,18 +46,6 @@ impl ReqwestTransport {
     /// [`redirect(Policy::none())`](reqwest::ClientBuilder::redirect). Its retry policy has no effect, because reqwest
     /// cannot copy the bodies that it is given. Its timeouts apply in addition to those of the [`Client`](crate::Client).
     ///
-    /// ```
-    /// use kenar::transport::ReqwestTransport;
-    ///
-    /// # #[cfg(feature = "rustls")] {
-    /// let own = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-    /// # let _ = rustls::crypto::ring::default_provider().install_default();
-    /// let transport = ReqwestTransport::from_client(own.build()?)?;
-    /// assert!(ReqwestTransport::from_client(reqwest::Client::builder().build()?).is_err());
-    /// # }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`TransportSetupError`] if the client may follow redirects.

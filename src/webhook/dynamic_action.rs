@@ -14,19 +14,6 @@ use crate::model::{Action, ConversationId, InvalidButtonData, PostToken, RawJson
 wire! {
     /// The press of a [dynamic-action button](crate::Button::dynamic_action); reply with a [`DynamicActionReply`].
     ///
-    /// ```
-    /// use kenar::webhook::{DynamicAction, DynamicActionReply};
-    ///
-    /// #[derive(serde::Deserialize)]
-    /// struct Move { position: String }
-    ///
-    /// // In a handler: verifier.dynamic_action(&headers, body)?
-    /// let pressed = DynamicAction::from_unverified_body(br#"{ "extra_data": { "position": "3" } }"#)?;
-    /// let reply = DynamicActionReply::toast(format!("خانه {}", pressed.data::<Move>()?.position));
-    /// assert_eq!(reply.body(), r#"{"text_message":"خانه 3"}"#);
-    /// # Ok::<(), kenar::webhook::Rejection>(())
-    /// ```
-    ///
     /// The user waits for the reply: reply first, then send messages.
     #[derive(Clone, Debug, PartialEq)]
     pub struct DynamicAction {

@@ -43,26 +43,6 @@ wire! {
     ///
     /// [`reply`](Self::reply) with the page to open. The guide describes [the flow](crate::guide::open_app).
     ///
-    /// ```
-    /// use http::HeaderMap;
-    /// use kenar::model::{AppUrl, Side};
-    /// use kenar::webhook::{OpenApp, Source};
-    ///
-    /// #[derive(serde::Deserialize)]
-    /// struct Order { order: String }
-    ///
-    /// let body = br#"{ "source": "CHAT_MESSAGE_ACTION", "user_side": "DEMAND", "extra_data": { "order": "17" } }"#;
-    /// // In a handler: verifier.open_app(&headers, body)?
-    /// let opened = OpenApp::from_unverified_body(&HeaderMap::new(), body)?;
-    /// assert_eq!(opened.source(), Some(&Source::ChatMessageAction));
-    /// assert_eq!(opened.user_side(), Some(&Side::Demand));
-    ///
-    /// let base: AppUrl = "https://addon.example/orders".parse().unwrap();
-    /// let reply = opened.reply(base.join([opened.data::<Order>()?.order]));
-    /// assert_eq!(reply.body(), r#"{"url":"https://addon.example/orders/17"}"#);
-    /// # Ok::<(), kenar::webhook::Rejection>(())
-    /// ```
-    ///
     /// Every field is optional: Divar omits the conversation if the app was opened from a post's page, and the user's id if
     /// the user is not logged in.
     ///
