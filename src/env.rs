@@ -28,7 +28,6 @@ pub enum EnvError {
     Setup(#[source] BoxError),
 }
 
-/// The value of an optional variable.
 pub(crate) fn optional<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> Result<Option<T>, EnvError> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
@@ -38,7 +37,6 @@ pub(crate) fn optional<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> R
     }
 }
 
-/// The value of a required variable.
 pub(crate) fn required<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> Result<T, EnvError> {
     optional(name)?.ok_or(EnvError::Missing(name))
 }

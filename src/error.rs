@@ -33,7 +33,6 @@ struct Repr {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// The attempts of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempts {
     pub(crate) count: u32,
@@ -41,17 +40,13 @@ pub(crate) struct Attempts {
     pub(crate) processed_before: bool,
 }
 
-/// The properties of an operation that its errors need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
     pub(crate) operation: &'static str,
-    /// Sent with a user's access token.
     pub(crate) by_user: bool,
-    /// Addressed to a person.
     pub(crate) to_recipient: bool,
 }
 
-/// The parts of a response that an error keeps.
 #[derive(Clone)]
 struct Response {
     status: StatusCode,
@@ -366,7 +361,6 @@ impl Error {
         self.0.kind == ErrorKind::Api && (self.status() == Some(status) || self.rpc_code() == Some(code))
     }
 
-    /// An error response from Divar.
     pub(crate) fn api(
         about: About,
         status: StatusCode,
@@ -378,7 +372,6 @@ impl Error {
         Self::of_parts(ErrorKind::Api, about, Some(response), None)
     }
 
-    /// A success response in an unknown form.
     pub(crate) fn unexpected(
         about: About,
         status: StatusCode,
@@ -389,7 +382,6 @@ impl Error {
         Self::of_parts(ErrorKind::UnexpectedResponse, about, Some(response), Some(source.into().into()))
     }
 
-    /// Sets whether the server cannot have received the whole request of the last attempt.
     #[must_use]
     pub(crate) fn unsent(mut self, unsent: bool) -> Self {
         self.0.unsent = unsent;
@@ -408,7 +400,6 @@ impl Error {
         self
     }
 
-    /// Redacts the request's secrets in the texts of the response and the source.
     #[must_use]
     pub(crate) fn without(mut self, secrets: &Secrets<'_>) -> Self {
         if let Some(response) = &mut self.0.response {

@@ -12,7 +12,6 @@ const REDACTED: &str = "[redacted]";
 /// The minimum length of a truncated secret. A shorter prefix reveals nothing and matches too many texts.
 const MIN_CUT: usize = 4;
 
-/// The first characters of escapes in JSON, URLs and HTML.
 const ESCAPES: [char; 3] = ['\\', '%', '&'];
 
 /// The secrets to redact, longest first: one may contain another.
@@ -25,7 +24,6 @@ impl<'a> Secrets<'a> {
         Self(secrets)
     }
 
-    /// Redacts a complete text.
     pub(crate) fn scrub(&self, text: &mut String) {
         self.redact(text, false);
     }
@@ -55,7 +53,6 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// Redacts every text and number in a JSON value.
     pub(crate) fn scrub_json(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.scrub(text),
@@ -117,7 +114,6 @@ fn without(text: &str, secret: &str, may_be_cut: bool) -> Option<String> {
     (scrubbed != text).then_some(scrubbed)
 }
 
-/// The rest of `text` after a leading `secret` in any form.
 fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a str> {
     let mut rest = text;
     for (index, character) in secret.chars().enumerate() {
@@ -130,7 +126,6 @@ fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a
     Some(rest)
 }
 
-/// The rest of `text` after a leading `character` in any form.
 fn strip_character(text: &str, character: char) -> Option<&str> {
     let first = text.chars().next()?;
     if (first, character) == ('+', ' ') {

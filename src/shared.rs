@@ -1,6 +1,5 @@
 //! Traits that an `Arc` implements for what it holds.
 
-/// Declares such a trait, and forwards each of its methods.
 macro_rules! shared {
     (
         $(#[$trait_meta:meta])*

@@ -190,7 +190,6 @@ impl Client {
         self.0.timer.as_deref().map(Timer::now)
     }
 
-    /// A client with the rest of this one's time limit.
     fn with_limit_since(&self, begun: Option<Instant>) -> Self {
         match (self.0.time_limit, self.instant(), begun) {
             (Some(limit), Some(now), Some(begun)) => {

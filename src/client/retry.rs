@@ -63,7 +63,6 @@ impl Retry {
         self
     }
 
-    /// The pause after an attempt, shortened at random by up to half.
     fn pause(&self, attempt: u32) -> Duration {
         let doubled = self.longest_pause(attempt);
         let mut random = [0; 2];
@@ -140,7 +139,6 @@ impl Run<'_> {
         }
     }
 
-    /// Makes attempts after the first one, until an outcome is final.
     async fn repeat(&self, mut outcome: Outcome) -> (Outcome, Attempts) {
         let mut attempts = Attempts { count: 1, processed_before: false };
         while let Some(next) = self.next_request(&outcome, attempts.count).await {

@@ -40,7 +40,6 @@ impl Timer for TokioTimer {
     }
 }
 
-/// A source of the time of day: the system's clock, or a test's.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -55,7 +54,6 @@ impl Clock {
 }
 
 impl Default for Clock {
-    /// The system's clock.
     fn default() -> Self {
         Self::new(Timestamp::now)
     }

@@ -14,7 +14,6 @@ use crate::error::{Attempts, Error};
 use crate::request::{BaseUrl, Metadata};
 use crate::transport::TransportError;
 
-/// The span of one call, at the level `INFO`.
 pub(super) struct CallSpan {
     #[cfg(feature = "tracing")]
     span: tracing::Span,
@@ -51,18 +50,15 @@ impl CallSpan {
         Self { span }
     }
 
-    /// Runs the call within the span.
     pub(super) fn around<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
         tracing::Instrument::instrument(call, self.span.clone())
     }
 
-    /// Records the last response and the attempts that led to it.
     pub(super) fn responded(&self, status: StatusCode, attempts: Attempts) {
         self.span.record("http.response.status_code", status.as_u16());
         self.attempts(attempts.count);
     }
 
-    /// Records a failure of the call.
     pub(super) fn failed(&self, error: &Error) {
         if self.span.is_disabled() {
             return;
@@ -113,7 +109,6 @@ impl CallSpan {
     pub(super) fn failed(&self, _: &Error) {}
 }
 
-/// An attempt and its outcome, at the level `DEBUG`.
 #[cfg(feature = "tracing")]
 pub(super) fn attempt(operation: &'static str, number: u32, outcome: &Result<Response<Bytes>, TransportError>) {
     match outcome {
@@ -128,7 +123,6 @@ pub(super) fn attempt(operation: &'static str, number: u32, outcome: &Result<Res
 #[cfg(not(feature = "tracing"))]
 pub(super) fn attempt(_: &'static str, _: u32, _: &Result<Response<Bytes>, TransportError>) {}
 
-/// A pause before the next attempt, at the level `DEBUG`.
 #[cfg(feature = "tracing")]
 pub(super) fn pause(operation: &'static str, pause: Duration) {
     let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

@@ -40,7 +40,6 @@ type Turn = (Instant, u64);
 struct Lane {
     events: VecDeque<Record>,
     turn: Turn,
-    /// The number of the current claim.
     claim: Option<u64>,
     /// The claims of the head.
     attempts: u32,
@@ -122,7 +121,6 @@ impl State {
         self.lanes.get_mut(&ticket.id).filter(|lane| lane.claim == Some(ticket.fence))
     }
 
-    /// Removes the head of a lane and frees the lane.
     fn take(&mut self, ticket: &Ticket) -> Option<(Record, u32)> {
         let lane = self.claimed(ticket)?;
         let record = lane.events.pop_front()?;

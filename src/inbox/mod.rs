@@ -70,7 +70,6 @@ use worker::Worker;
 #[derive(Clone)]
 pub struct Inbox(Arc<Owner>);
 
-/// Stops the worker when the last clone of the inbox is dropped.
 struct Owner(Arc<Worker>);
 
 impl Drop for Owner {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-/// A store call failed and will be retried.
 #[cfg(feature = "tracing")]
 pub(super) fn store_failed(call: &'static str, error: &(dyn Error + Send + Sync + 'static)) {
     tracing::warn!(call, error, "inbox store failed");
@@ -11,7 +10,6 @@ pub(super) fn store_failed(call: &'static str, error: &(dyn Error + Send + Sync 
 #[cfg(not(feature = "tracing"))]
 pub(super) fn store_failed(_: &'static str, _: &(dyn Error + Send + Sync)) {}
 
-/// A handler failed. The reason is in the store.
 #[cfg(feature = "tracing")]
 pub(super) fn attempt_failed(key: &str, attempt: u32, is_last: bool) {
     if is_last {

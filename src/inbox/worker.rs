@@ -50,7 +50,6 @@ pub(super) struct Worker {
     handler: Handler,
     /// A permit for each event in hand.
     slots: Arc<Semaphore>,
-    /// Notified when an event may be due.
     due: Notify,
     stop: Notify,
     is_stopping: AtomicBool,
@@ -69,7 +68,6 @@ enum Dispatcher {
     Ended,
 }
 
-/// The outcome of a claimed event.
 enum Outcome {
     Handled,
     Failed { reason: String, is_last: bool },
@@ -197,7 +195,6 @@ impl Worker {
         }
     }
 
-    /// Handles one event and reports the outcome.
     async fn run(&self, claimed: ClaimedEvent, claimed_at: Instant) {
         let ClaimedEvent { ticket, key, body, attempt, accepted_at } = claimed;
         let id = (ticket.id, key.clone());
@@ -236,7 +233,6 @@ impl Worker {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The ticket of the last claim.
     fn ticket(&self, id: &InHand) -> Option<Ticket> {
         self.in_hand().get(id).cloned()
     }
@@ -289,7 +285,6 @@ impl Worker {
         }
     }
 
-    /// Reports the outcome until the store confirms or refuses it.
     async fn report(&self, id: &InHand, attempt: u32, outcome: &Outcome) {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -317,7 +312,6 @@ impl Worker {
     }
 }
 
-/// Aborts the handler's task when dropped.
 struct AbortOnDrop(JoinHandle<Result<(), BoxError>>);
 
 impl Drop for AbortOnDrop {
@@ -333,7 +327,6 @@ async fn bounded<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result
     }
 }
 
-/// The messages of an error and its sources.
 fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut source = error.source();

@@ -33,7 +33,6 @@ macro_rules! contents {
         }
 
         fields! {
-            /// The keys of a message's content.
             pub(super) struct ContentFields {
                 kind: Option<MessageKind> = "type",
                 text: Option<String>,
@@ -66,7 +65,6 @@ macro_rules! contents {
                 None
             }
 
-            /// All fields of the message, including those of other kinds.
             fn take_unknown(&mut self, kind: Option<String>) -> UnknownContent {
                 let text = self.take_text();
                 let mut fields = std::mem::take(&mut self.unknown);
@@ -130,7 +128,6 @@ impl ContentFields {
     }
 }
 
-/// The details of a kind of content.
 trait Details {
     type Read;
     type Written: Serialize;

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A value that is parsed in place.
 pub(crate) trait ReadInto {
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error>;
 }
@@ -21,7 +20,6 @@ impl<T: DeserializeOwned> ReadInto for Option<T> {
     }
 }
 
-/// Parses a complete text.
 pub(crate) fn read(text: &[u8], place: &mut impl ReadInto) -> Result<(), serde_json::Error> {
     let read = match std::str::from_utf8(text) {
         // One UTF-8 check of the whole text is faster than one per string.
@@ -44,7 +42,6 @@ fn whole<'de, R: serde_json::de::Read<'de>>(
     deserializer.end()
 }
 
-/// Parses a value from a complete text.
 pub(crate) fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
     let mut value = None;
     read(text, &mut value)?;
@@ -62,7 +59,6 @@ pub(crate) fn misfit<T: DeserializeOwned>(text: &[u8]) -> Option<serde_path_to_e
 #[derive(Clone, Copy)]
 pub(super) struct Tolerant<'de> {
     raw: &'de RawValue,
-    /// The remaining levels of nesting.
     depth: u8,
 }
 

@@ -19,7 +19,6 @@ use serde_json::value::RawValue;
 use super::RawJson;
 use super::json::{self, ReadInto};
 
-/// A JSON text, number or boolean.
 #[derive(Clone, Copy)]
 pub(crate) enum Scalar<'a> {
     Text(&'a str),
@@ -29,7 +28,6 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// The text, or a number as text.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
@@ -54,7 +52,6 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// A value parsed from a JSON text, number or boolean.
 pub(crate) trait FromScalar: Sized {
     fn from_text(text: &str) -> Option<Self>;
 
@@ -117,9 +114,7 @@ impl FromScalar for bool {
     }
 }
 
-/// An object during parsing.
 pub(crate) trait Fields {
-    /// The slot for the value of `key`; [`Slot::Ignored`] for an unknown key.
     fn slot(&mut self, key: &str) -> Slot<'_>;
 }
 
@@ -146,7 +141,6 @@ pub(crate) trait ScalarSlot {
     /// Keeps the previous value if the scalar cannot be converted.
     fn set(&mut self, scalar: Scalar<'_>);
 
-    /// Begins an array.
     fn begin_list(&mut self) {}
 }
 
@@ -174,13 +168,10 @@ impl<T: FromScalar> ScalarSlot for Option<Vec<T>> {
 
 /// Receives an object, or the objects of an array one by one.
 pub(crate) trait ObjectSlot {
-    /// Begins an object and returns the fields to fill.
     fn begin(&mut self) -> &mut dyn Fields;
 
-    /// Ends an object.
     fn end(&mut self) {}
 
-    /// Begins an array.
     fn begin_list(&mut self) {}
 }
 
@@ -203,7 +194,6 @@ impl Fields for BTreeMap<String, RawJson> {
     }
 }
 
-/// A value stored in an [`Option`].
 pub(crate) trait Item: Sized {
     fn slot(place: &mut Option<Self>) -> Slot<'_>;
 }
@@ -226,7 +216,6 @@ impl Item for RawJson {
     }
 }
 
-/// A field that receives the value of a key.
 pub(crate) trait Place {
     fn slot(&mut self) -> Slot<'_>;
 }
@@ -243,7 +232,6 @@ impl<T: Fields + Default> Place for T {
     }
 }
 
-/// A field whose value is ignored.
 #[derive(Default)]
 pub(crate) struct Nowhere;
 
@@ -253,14 +241,12 @@ impl Place for Nowhere {
     }
 }
 
-/// Parses a scalar, for `Deserialize` implementations.
 pub(crate) fn scalar<'de, T: FromScalar, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let mut value = None;
     Reader(Slot::Scalar(&mut value)).deserialize(deserializer)?;
     Ok(value)
 }
 
-/// Parses an object, for `Deserialize` implementations.
 pub(crate) fn object<'de, T: Fields + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let mut object = None;
     Reader(Slot::Object(&mut object)).deserialize(deserializer)?;
@@ -274,12 +260,10 @@ pub(crate) fn from_slice<T: Fields + Default>(body: &[u8]) -> Result<Option<T>, 
     Ok(object)
 }
 
-/// Parses a complete body in place; does nothing if it is JSON but not an object.
 pub(crate) fn read(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), serde_json::Error> {
     json::read(without_bom(body), &mut Whole(object))
 }
 
-/// The destination of an object that is a complete body.
 struct Whole<'a>(&'a mut dyn ObjectSlot);
 
 impl ReadInto for Whole<'_> {
@@ -296,7 +280,6 @@ pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
 /// The only key of the object by which `serde_json/arbitrary_precision`, if enabled in the build, represents a number.
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Parses a value into a slot.
 struct Reader<'a>(Slot<'a>);
 
 impl Reader<'_> {
@@ -408,13 +391,11 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 }
 
-/// The value as JSON text, unless it is `null`.
 fn raw_json<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<RawJson>, A::Error> {
     let raw: Box<RawValue> = map.next_value()?;
     Ok(Some(RawJson::from(raw)).filter(|raw| !raw.is_null()))
 }
 
-/// A key, borrowed from the input unless it contains escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

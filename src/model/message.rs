@@ -139,7 +139,6 @@ impl Sender {
 }
 
 fields! {
-    /// The fields of a [`Message`] on the wire.
     pub(crate) struct MessageFields {
         id: Option<MessageId>,
         conversation: Option<ConversationFields>,
@@ -151,7 +150,6 @@ fields! {
 
 // These methods take the content by reference: the struct is too large to move.
 impl MessageFields {
-    /// The message; `None` without a conversation id.
     pub(crate) fn message(&mut self) -> Option<Message> {
         let conversation = self.conversation.take()?.whole()?;
         Some(self.message_in(conversation))
@@ -239,7 +237,6 @@ impl Side {
         }
     }
 
-    /// The name in messages.
     pub(crate) fn in_messages(&self) -> &str {
         match self {
             Self::Supply => "SELLER",

@@ -72,7 +72,6 @@ impl OutgoingContent {
         }
     }
 
-    /// The text or the media token.
     fn parts(&self) -> (Option<Cow<'_, str>>, Option<Cow<'_, MediaToken>>) {
         match self {
             Self::Text(text) => (Some(Cow::Borrowed(text)), None),

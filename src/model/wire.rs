@@ -14,13 +14,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::lenient::Item;
 
-/// A field of a wire type: required, or an [`Option`].
 pub(crate) trait Field: Sized {
     type Item: Item;
 
     fn value(&self) -> Option<&Self::Item>;
 
-    /// `None` if a required field is missing.
     fn of_read(read: Option<Self::Item>) -> Option<Self>;
 }
 
@@ -49,12 +47,10 @@ impl<T: Item> Field for Option<T> {
     }
 }
 
-/// A type that serialises its fields into a JSON object.
 pub(crate) trait Written {
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 }
 
-/// Serialises a type as a JSON object.
 pub(crate) struct AsObject<'a, T>(pub(crate) &'a T);
 
 impl<T: Written> Serialize for AsObject<'_, T> {
@@ -102,7 +98,6 @@ macro_rules! fields {
     };
 }
 
-/// Declares a struct that is parsed and serialised.
 macro_rules! wire {
     (
         $(#[$meta:meta])*
@@ -176,7 +171,6 @@ macro_rules! written {
     };
 }
 
-/// The wire name of a field.
 macro_rules! name {
     ($field:ident) => {
         stringify!($field)
@@ -195,7 +189,6 @@ macro_rules! value {
     };
 }
 
-/// The slot for unknown keys.
 macro_rules! rest {
     ($self:ident $key:ident) => {
         $crate::model::lenient::Slot::Ignored
@@ -205,7 +198,6 @@ macro_rules! rest {
     };
 }
 
-/// Implements [`Serialize`] for wire types.
 macro_rules! serialize {
     ($($name:ident)*) => {$(
         impl serde::Serialize for $name {
@@ -227,7 +219,6 @@ macro_rules! deserialize {
     )*};
 }
 
-/// Implements setters for the optional fields of a public type.
 macro_rules! setters {
     ($name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         impl $name {

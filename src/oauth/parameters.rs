@@ -23,7 +23,6 @@ pub enum InvalidOAuthRequest {
     Unusable(&'static str),
 }
 
-/// A repeated parameter.
 pub(super) struct Repeated(pub(super) &'static str);
 
 impl From<Repeated> for InvalidOAuthRequest {
@@ -46,7 +45,6 @@ impl<'a> Parameters<'a> {
         Self(form)
     }
 
-    /// The value of a parameter, which may be empty.
     pub(super) fn once(self, name: &'static str) -> Result<Option<Cow<'a, str>>, Repeated> {
         let mut values = form_urlencoded::parse(self.0).filter(|(key, _)| key == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
@@ -64,7 +62,6 @@ impl<'a> Parameters<'a> {
         self.optional(name)?.ok_or(InvalidOAuthRequest::Missing(name))
     }
 
-    /// The value of a required parameter, converted by `make`.
     pub(super) fn required_as<T, E>(
         self,
         name: &'static str,

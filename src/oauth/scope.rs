@@ -33,7 +33,6 @@ pub enum InvalidScope {
     DotInName,
 }
 
-/// The characters to encode in an id.
 const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\');
 
 /// The constructors that take an id cannot fail. They percent-encode characters that a scope forbids, which Divar's ids do
@@ -187,7 +186,6 @@ impl Scope {
         self.0.split_once('.').map(|(_, id)| id)
     }
 
-    /// Parses a list separated by spaces.
     pub(super) fn list(text: &str) -> impl Iterator<Item = Result<Self, InvalidScope>> + '_ {
         text.split(' ').filter(|name| !name.is_empty()).map(Self::named)
     }

@@ -69,7 +69,6 @@ pub struct ExchangeCode {
     now: Timestamp,
 }
 
-/// The token endpoint.
 const PATH: &str = "/oauth2/token";
 
 impl Operation for ExchangeCode {

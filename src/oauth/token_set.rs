@@ -77,7 +77,6 @@ impl TokenSet {
         self.is_expired(now.saturating_add(self.refresh_margin()))
     }
 
-    /// The time before expiry in which the access token is due for a refresh.
     pub(crate) fn refresh_margin(&self) -> Duration {
         self.lifetime.map_or(Self::REFRESH_MARGIN, |lifetime| Self::REFRESH_MARGIN.min(lifetime / 2))
     }

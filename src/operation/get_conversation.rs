@@ -91,7 +91,6 @@ fields! {
     }
 }
 
-/// The messages so far, and the fields of the one being read.
 #[derive(Default)]
 struct Messages {
     read: Vec<Message>,

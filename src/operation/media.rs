@@ -306,7 +306,6 @@ mod reader {
     /// Large, since each read of a file switches threads; small enough for many concurrent uploads.
     const CHUNK: usize = 64 * 1024;
 
-    /// A reader as a request body.
     pub(super) struct ReaderBody {
         reader: Pin<Box<dyn AsyncRead + Send>>,
         chunk: Box<[u8]>,

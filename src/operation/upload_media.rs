@@ -120,7 +120,6 @@ fn boundary() -> Result<String, getrandom::Error> {
     Ok(format!("kenar-{:032x}", u128::from_be_bytes(random)))
 }
 
-/// A form with one part: its header, the file and the closing boundary.
 struct Multipart {
     head: Bytes,
     media: Body,

@@ -92,7 +92,6 @@ impl Quota {
         }
     }
 
-    /// Pauses all processes after a 429.
     async fn learn(&self, status: StatusCode, retry_after: Option<Duration>) {
         let Inner { store, name, refusals, .. } = &*self.0;
         if status != StatusCode::TOO_MANY_REQUESTS {
@@ -134,7 +133,6 @@ impl fmt::Debug for Quota {
     }
 }
 
-/// The response to a request that was not sent: a `google.rpc.Status`, as from Divar.
 fn refusal(wait: Duration) -> Response<bytes::Bytes> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let message = format!("rate limited for {seconds} s by the app's own quota: the request was not sent");

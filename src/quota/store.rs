@@ -155,7 +155,6 @@ impl QuotaLimits {
 #[derive(Debug)]
 pub struct MemoryQuota {
     quotas: Mutex<HashMap<String, Counted>>,
-    /// The start of a monotonic clock.
     begun: (Instant, Timestamp),
 }
 

@@ -32,7 +32,6 @@ pub struct BaseUrls {
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: String,
-    /// The same, parsed.
     uri: Uri,
     loopback: bool,
     divars: bool,
@@ -142,7 +141,6 @@ impl BaseUrls {
         }
     }
 
-    /// The URI of an operation, with percent-encoded path parameters.
     pub(super) fn uri(&self, operation: &Metadata, parameters: PathParameters<'_>) -> Result<Uri, InvalidRequest> {
         let base = &self.of(operation.host()).origin;
         let room = parameters.iter().map(|value| value.len() + 8).sum::<usize>();
@@ -164,7 +162,6 @@ impl BaseUrls {
         Uri::try_from(address).map_err(InvalidRequest::new)
     }
 
-    /// The base URL that is the origin of `uri`.
     pub(crate) fn origin_of(&self, uri: &Uri) -> Option<&BaseUrl> {
         [&self.api, &self.oauth, &self.upload].into_iter().find(|base| base.is_origin_of(uri))
     }
@@ -180,7 +177,6 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// Returns `true` for a host of Divar.
     pub(crate) fn is_divars(&self) -> bool {
         self.divars
     }

@@ -29,11 +29,9 @@ enum Inner {
     Stream(Box<Stream>),
 }
 
-/// A stream of a declared length.
 struct Stream {
     /// Has only one reader; the lock provides the `Sync` that HTTP clients require.
     stream: Mutex<UnsyncBoxBody<Bytes, BoxError>>,
-    /// The remaining length in bytes.
     left: u64,
     /// The last bytes of the declared length, held until the stream has ended.
     last: Option<Bytes>,
@@ -87,7 +85,6 @@ impl Body {
         }
     }
 
-    /// Reports to the call how much of the body is read.
     pub(crate) fn track(&mut self, call: context::Context) {
         if self.length() > 0 {
             call.begins_when_body_is_read();
@@ -95,7 +92,6 @@ impl Body {
         self.call = Some(call);
     }
 
-    /// Returns `true` unless the call has ended.
     fn may_give(&self, reading: Reading) -> bool {
         self.call.as_ref().is_none_or(|call| call.advance(reading))
     }
@@ -109,7 +105,6 @@ impl Body {
 }
 
 impl Default for Body {
-    /// An empty body.
     fn default() -> Self {
         Self::empty()
     }
@@ -140,7 +135,6 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The error for a stream that does not have the declared length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum WrongLength {
     #[error("body too short: {0} bytes missing")]

@@ -25,16 +25,12 @@ pub(crate) type Failure = Arc<dyn StdError + Send + Sync>;
 
 /// Unknown, since the body is empty and need not be read.
 const UNKNOWN: u8 = 0;
-/// No part of the body has been read.
 const WAITING: u8 = 1;
-/// A part of the body has been read.
 const PARTLY_READ: u8 = 2;
-/// The whole body has been read.
 const READ: u8 = 3;
 /// The call ended before the whole body was read; the rest cannot be read.
 const STOPPED: u8 = 4;
 
-/// The part of a request that may have been sent when its call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Nothing,
@@ -108,7 +104,6 @@ impl Context {
         self.progress() == STOPPED
     }
 
-    /// Ends the call if no part of its request was sent.
     pub(crate) fn stop_unless_begun(&self) -> bool {
         self.0.progress.compare_exchange(WAITING, STOPPED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -123,18 +118,15 @@ impl Context {
         }
     }
 
-    /// Stores the error of reading the body, and returns it for the reader.
     pub(super) fn keep_failure(&self, failure: BoxError) -> BoxError {
         Box::new(self.0.failure.get_or_init(|| failure.into()).clone())
     }
 
-    /// The error of reading the body.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.0.failure.get().cloned()
     }
 }
 
-/// The part of a body that will have been read.
 #[derive(Clone, Copy)]
 pub(super) enum Reading {
     Part,

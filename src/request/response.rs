@@ -66,7 +66,6 @@ pub fn json_or_empty<T: DeserializeOwned + Default>(response: &Response<Bytes>) 
     read(response, Excerpt::Kept)
 }
 
-/// Returns the error of a response that is not 2xx.
 pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
     let status = response.status();
     if status.is_success() {
@@ -173,7 +172,6 @@ impl FromScalar for Code {
     }
 }
 
-/// The details, unless they are too long for an error.
 fn details(json: RawJson) -> Option<Vec<Value>> {
     const MAX_BYTES: usize = 16 * Error::MAX_EXCERPT_BYTES;
     if json.get().len() > MAX_BYTES { None } else { json.parse().ok() }

@@ -26,13 +26,11 @@ pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// two minutes after a refresh, and the last attempt takes up to 10 seconds.
 pub(super) const LAST_CHANCE: Duration = Duration::from_secs(100);
 
-/// The pause of background work after a failure.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// The interval at which `keep_alive` reads a revoked permission, which another process may grant again.
 const REVOKED_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The upper bound of `Retry-After` while a response may be lost.
 const MAX_WAIT_AFTER_LOSS: Duration = Duration::from_secs(20);
 
 pub(super) struct Entry {
@@ -45,39 +43,32 @@ pub(super) type Flight = watch::Receiver<Option<Result<(), TokensError>>>;
 pub(super) type Landing = watch::Sender<Option<Result<(), TokensError>>>;
 
 pub(super) struct State {
-    /// The tokens last seen in the store.
     pub(super) known: Option<Known>,
     /// Counts this process's changes. A read during a change is not trusted.
     changes: u64,
-    /// Counts the reads of the store.
     looks: u64,
-    /// New tokens that are not stored yet.
     pub(super) unstored: Option<Unstored>,
     /// A refresh whose response may be lost.
     pub(super) maybe_rotated: Option<MaybeRotated>,
     pub(super) revoked: Option<Revoked>,
     pub(super) wait: Option<Wait>,
-    /// This process's lease.
     pub(super) own_lease: Option<Stamp>,
     /// Leases whose requests had no response. One of them may be in the store.
     pub(super) unconfirmed: Vec<Stamp>,
     /// The lease of another process, and when it was first seen.
     pub(super) other_lease: Option<(Stamp, Instant)>,
     pub(super) in_flight: Option<Flight>,
-    /// A task retries while tokens are at stake.
     pub(super) has_insister: bool,
     /// No background work begins before this time.
     pub(super) failed_until: Option<Instant>,
     pub(super) last_used: Instant,
 }
 
-/// Tokens seen in the store.
 pub(super) struct Known {
     pub(super) tokens: Tokens,
     /// The first and the last time they were seen.
     seen_at: Instant,
     checked_at: Instant,
-    /// The number of the last look.
     look: u64,
 }
 
@@ -102,21 +93,18 @@ pub(super) struct MaybeRotated {
     pub(super) since: Instant,
 }
 
-/// A permission that Divar reported as ended.
 pub(super) struct Revoked {
     pub(super) refresh_token: RefreshToken,
     pub(super) why: Error,
     pub(super) at: Instant,
 }
 
-/// A `Retry-After` from Divar.
 pub(super) struct Wait {
     pub(super) since: Instant,
     pub(super) until: Instant,
     pub(super) why: Error,
 }
 
-/// The reason for a flight.
 #[derive(Clone)]
 pub(super) enum Reason {
     /// A caller needs a token.
@@ -129,14 +117,12 @@ pub(super) enum Reason {
     Leased,
 }
 
-/// A caller's conditions.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted<'a> {
     pub(super) refused: Option<&'a AccessToken>,
     pub(super) scope: Option<&'a Scope>,
 }
 
-/// The result of a lookup in memory.
 pub(super) enum Lookup {
     Token(AccessToken),
     /// The token is usable, and the store is to be read or a refresh begun.
@@ -188,7 +174,6 @@ pub(super) struct Now {
 }
 
 impl State {
-    /// Begins a read or change of the store.
     pub(super) fn begin_look(&mut self) -> Look {
         self.looks = self.looks.wrapping_add(1);
         Look { changes: self.changes, number: self.looks }
@@ -222,7 +207,6 @@ impl State {
         if is_known_well { Lookup::Token(token.clone()) } else { Lookup::Meanwhile(token.clone(), because) }
     }
 
-    /// The known access token, if it meets the caller's conditions.
     pub(super) fn unexpired(&self, wanted: Wanted<'_>, now: Timestamp) -> Option<AccessToken> {
         let set = &self.known.as_ref()?.tokens.set;
         let is_of_use = !set.is_expired(now)
@@ -235,7 +219,6 @@ impl State {
         self.known.as_ref().is_some_and(|known| known.tokens.set.is_expired(now))
     }
 
-    /// Returns `true` if the stored tokens must be refreshed.
     pub(super) fn must_refresh(&self, reason: &Reason, now: Now) -> bool {
         let Some(known) = &self.known else { return false };
         let token = &known.tokens.set.access_token;
@@ -245,7 +228,6 @@ impl State {
             || is_refused && !known.is_recent(now)
     }
 
-    /// Returns `true` if `keep_alive` must read or refresh a listed permission.
     pub(super) fn is_to_keep_alive(&self, expires_at: Timestamp, now: Now) -> bool {
         let was_revoked = |revoked: &Revoked| now.instant.saturating_duration_since(revoked.at) < REVOKED_INTERVAL;
         let is_known = self.known.as_ref().is_some_and(|known| known.tokens.expires_at() == expires_at);
@@ -296,7 +278,6 @@ impl State {
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Ends a change with an unknown outcome.
     pub(super) fn end_failed_change(&mut self) {
         self.known = None;
         self.changes = self.changes.wrapping_add(1);
@@ -329,7 +310,6 @@ impl State {
         (now < until).then(|| wait.why.clone())
     }
 
-    /// Joins the current flight, or returns a new one with its sender.
     pub(super) fn join(&mut self) -> (Flight, Option<Landing>) {
         if let Some(flight) = self.in_flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
             return (flight.clone(), None);
@@ -339,7 +319,6 @@ impl State {
         (flight, Some(landing))
     }
 
-    /// Returns `true` if the entry can be dropped from memory.
     pub(super) fn is_idle(&self) -> bool {
         let is_flying = self.in_flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok());
         !self.is_at_stake() && !is_flying && !self.has_insister && self.own_lease.is_none()
@@ -359,7 +338,6 @@ impl Known {
 /// The documented lifetime of an access token, assumed if a response does not state it.
 pub(super) const DOCUMENTED_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Tokens and their origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tokens {
     pub(super) set: TokenSet,

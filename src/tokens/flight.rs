@@ -21,21 +21,18 @@ use crate::secret::RefreshToken;
 /// The time limit of one refresh with its retries, shorter than a lease. Callers wait for less.
 const REFRESH_LIMIT: Duration = Duration::from_secs(10);
 
-/// The upper bound of `Retry-After`.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// The repetitions for tokens at stake, counted from the beginning of the refresh.
 const INSISTENCE: [Duration; 5] =
     [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(13), Duration::from_secs(40), LAST_CHANCE];
 
-/// The pause between later attempts to store new tokens.
 const INSISTENCE_AFTER: Duration = Duration::from_secs(60);
 
 /// The first and the longest pause between looks at another process's lease. The pause doubles.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
-/// The number of remembered leases without a response.
 const MAX_UNCONFIRMED: usize = 8;
 
 /// The pauses before a grant or deletion is retried.
@@ -46,7 +43,6 @@ const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_milli
 const ROUNDS: u32 = 3;
 
 impl Permissions {
-    /// Joins the current flight, or starts one.
     pub(super) fn flight(&self, entry: &Arc<Entry>, reason: Reason) -> Flight {
         let (flight, landing) = entry.state().join();
         if let Some(landing) = landing {
@@ -67,7 +63,6 @@ impl Permissions {
         landing.send_replace(Some(outcome));
     }
 
-    /// Reads the stored tokens and refreshes them if necessary.
     async fn renew(&self, entry: &Arc<Entry>, reason: &Reason) -> Result<(), TokensError> {
         for _ in 0..ROUNDS {
             let unstored = entry.state().unstored.clone();
@@ -189,7 +184,6 @@ impl Permissions {
         }
     }
 
-    /// Returns `true` if another process's lease has lasted too long.
     fn is_abandoned(&self, entry: &Entry, lease: Stamp) -> bool {
         let mut state = entry.state();
         state.own_lease != Some(lease) && state.watch_lease(lease, self.now().instant)
@@ -247,7 +241,6 @@ impl Permissions {
         if why.is_invalid_grant() { Ok(None) } else { Err(TokensError::Refresh(why)) }
     }
 
-    /// Stores new tokens, unless others have replaced the old ones.
     async fn persist(&self, entry: &Arc<Entry>, mut unstored: Unstored) -> Result<(), TokensError> {
         let key = entry.key.as_str();
         let failed = |unstored: &Unstored, error| self.store_error(entry, Some(&unstored.tokens), error);
@@ -336,7 +329,6 @@ impl Permissions {
         let _ = self.within(pause, hurry.changed()).await;
     }
 
-    /// Makes up to three attempts at a change of the store.
     pub(super) async fn persistently<T, Fut>(&self, change: impl Fn() -> Fut) -> Result<T, StoreError>
     where
         Fut: Future<Output = Result<T, StoreError>>,
@@ -350,7 +342,6 @@ impl Permissions {
         self.bounded(change()).await
     }
 
-    /// Limits a store call.
     pub(super) async fn bounded<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let limit = self.0.settings.store_time_limit;
         match self.within(limit, call).await {
@@ -374,7 +365,6 @@ impl Permissions {
         .await
     }
 
-    /// The store's error, with tokens redacted.
     pub(super) fn store_error(&self, entry: &Entry, new: Option<&Tokens>, error: BoxError) -> TokensError {
         let state = entry.state();
         let known = state.known.as_ref().map(|known| &known.tokens);
@@ -391,7 +381,6 @@ impl Permissions {
     }
 }
 
-/// Starts `insist` at the end of a flight, if tokens are at stake.
 struct Insist<'a>(&'a Permissions, &'a Arc<Entry>);
 
 impl Drop for Insist<'_> {
@@ -413,7 +402,6 @@ impl Drop for Insist<'_> {
     }
 }
 
-/// Marks the entry while `insist` runs.
 struct Insister<'a>(&'a Entry);
 
 impl Drop for Insister<'_> {

@@ -19,7 +19,6 @@ const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The time before a refresh token's expiry in which it is used without callers.
 const REFRESH_TOKEN_MARGIN: Duration = Duration::from_secs(5 * 24 * 3600);
 
-/// The interval of looks at the store.
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// The permissions that are refreshed at a time, and listed at a time.
@@ -29,7 +28,6 @@ const PAGE: usize = 100;
 /// The time limit of one run of the hook, and of its lease. Others break a lease after a longer time.
 const HOOK_LIMIT: Duration = Duration::from_secs(10);
 
-/// The pauses before the hook is retried.
 const HOOK_PAUSES: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(2),

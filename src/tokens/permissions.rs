@@ -38,7 +38,6 @@ pub(super) struct Inner {
     hurry: watch::Sender<()>,
 }
 
-/// Ends pauses when `settle` is called.
 pub(super) type Hurry = watch::Receiver<()>;
 
 #[derive(Default)]
@@ -324,14 +323,12 @@ impl Permissions {
         }
     }
 
-    /// Starts a flight, unless the last one has just failed.
     fn flight_unless_failing(&self, entry: &Arc<Entry>) -> Option<Flight> {
         let failed_until = entry.state().failed_until;
         let is_failing = failed_until.is_some_and(|until| self.now().instant < until);
         (!is_failing).then(|| self.flight(entry, Reason::Asked))
     }
 
-    /// Returns the entry of a key, or creates it.
     pub(super) fn entry(&self, key: &PermissionKey, now: Instant) -> Arc<Entry> {
         let mut entries = self.entries();
         if let Some(entry) = entries.by_key.get(key) {
@@ -384,7 +381,6 @@ impl Permissions {
         }
     }
 
-    /// Spawns a task that `settle` waits for.
     pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         let counted = Counted::new(self);
         tokio::spawn(async move {
@@ -437,7 +433,6 @@ impl Entries {
     }
 }
 
-/// Counts a running task.
 struct Counted(Permissions);
 
 impl Counted {

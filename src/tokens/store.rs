@@ -218,7 +218,6 @@ impl MemoryPermissions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the record of a key if its lease is `lease`.
     fn with_lease(&self, key: &str, lease: Stamp, change: impl FnOnce(&mut PermissionRecord)) -> bool {
         let mut records = self.records();
         let record = records.get_mut(key).filter(|record| record.lease == Some(lease));

@@ -34,7 +34,6 @@ type Resolver = hyper_util::client::legacy::connect::dns::GaiResolver;
 #[cfg(test)]
 type Resolver = tests::Resolver;
 
-/// Makes a connection within a time limit.
 #[derive(Clone)]
 pub(super) struct Connector {
     route: Route,
@@ -47,7 +46,6 @@ impl Connector {
         Ok(Self { route: Route::new(limit, use_proxy)?, secured: Default::default(), limit })
     }
 
-    /// Sets up TLS before it is needed.
     pub(super) fn set_up_tls(&self) -> Result<(), TransportSetupError> {
         self.secured.set_up()
     }
@@ -73,7 +71,6 @@ impl Service<Uri> for Connector {
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// Connections with TLS for `https` addresses.
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 #[derive(Clone, Default)]
 struct Secured(Arc<super::tls::Tls>);

@@ -97,7 +97,6 @@ impl TransportSetupError {
     }
 }
 
-/// Returns `true` if a connection failed for a reason that is permanent.
 #[cfg(feature = "hyper")]
 fn cannot_be_set_up(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<TransportSetupError>)
@@ -218,7 +217,6 @@ impl TransportError {
         self.unsent
     }
 
-    /// Adds what the call knows about the request.
     pub(crate) fn informed(mut self, call: &Context) -> Self {
         if let Some(failure) = call.failure() {
             return Self::with_source(TransportErrorKind::RequestBody, failure);

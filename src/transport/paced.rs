@@ -14,11 +14,9 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(super) struct Paced {
     stream: TcpStream,
-    /// The bytes read in this turn.
     read: usize,
 }
 
-/// The bytes after which a turn ends.
 const TURN: usize = 16 * 1024;
 
 impl Paced {

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-/// The settings of both transports.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) max_response_bytes: usize,
@@ -14,7 +13,6 @@ impl Default for Settings {
     }
 }
 
-/// Declares the builder of a transport, with a setter for each setting.
 macro_rules! builder {
     ($builder:ident of $transport:ident) => {
         #[doc = concat!("A builder of [`", stringify!($transport), "`].")]

@@ -43,7 +43,6 @@ mod backend {
     )]
     struct NoCertificates(#[source] rustls::Error);
 
-    /// rustls with the operating system's root certificates.
     pub(super) fn config() -> Result<Config, BoxError> {
         let provider = provider()?;
         let verifier = Verifier::new(provider.clone()).map_err(NoCertificates)?;
@@ -52,7 +51,6 @@ mod backend {
         Ok(Arc::new(config.with_no_client_auth()))
     }
 
-    /// TLS over the connections of `route`.
     pub(in crate::transport) fn over<R>(route: R, config: &Config) -> hyper_rustls::HttpsConnector<R> {
         hyper_rustls::HttpsConnector::from((route, config.clone()))
     }
@@ -75,7 +73,6 @@ mod backend {
         Ok(Arc::new(rustls::crypto::ring::default_provider()))
     }
 
-    /// The provider that the program installed.
     #[cfg(not(feature = "rustls"))]
     fn provider() -> Result<Arc<CryptoProvider>, BoxError> {
         CryptoProvider::get_default()
@@ -97,7 +94,6 @@ mod backend {
         Ok(TlsConnector::builder().min_protocol_version(Some(Protocol::Tlsv12)).build()?)
     }
 
-    /// TLS over the connections of `route`.
     pub(in crate::transport) fn over<R>(route: R, config: &Config) -> hyper_tls::HttpsConnector<R> {
         hyper_tls::HttpsConnector::from((route, config.clone().into()))
     }

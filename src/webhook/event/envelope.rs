@@ -24,7 +24,6 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
 }
 
 fields! {
-    /// The keys of every kind of event.
     struct Envelope {
         kind: Option<EventKind> = "type",
         metadata: Option<RawJson>,
@@ -53,7 +52,6 @@ enum Found<T> {
 trait PayloadFields: Fields + Default {
     type Whole;
 
-    /// The payload, or `None` without an id.
     fn whole(&mut self) -> Option<Self::Whole>;
 }
 
@@ -109,7 +107,6 @@ impl<F: PayloadFields> Payload<F> {
     }
 }
 
-/// The reason why an envelope is not an event of a known kind.
 enum Misfit {
     Undecodable(EventKind, UndecodableReason),
     Unknown(Option<String>),
@@ -125,7 +122,6 @@ impl Misfit {
 }
 
 impl Envelope {
-    /// The event of the kind and its payload.
     fn event(&mut self) -> Result<Event, Misfit> {
         use UndecodableReason::{NoConversationId, NoPayload, NoUserId};
 
