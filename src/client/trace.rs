@@ -1,7 +1,3 @@
-//! Traces of calls, with the feature `tracing`: a span per call and an event per attempt.
-//!
-//! They contain no identifier, secret or body. The fields follow OpenTelemetry's semantic conventions for HTTP clients.
-
 use std::future::Future;
 use std::time::Duration;
 

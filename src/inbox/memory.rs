@@ -1,5 +1,3 @@
-//! Events in the memory of one process.
-
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::ops::Bound;

@@ -1,5 +1,3 @@
-//! The worker that claims events, runs the handler and reports the outcome to the store.
-
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;

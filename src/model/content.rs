@@ -1,5 +1,3 @@
-//! The content of incoming messages.
-
 use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap};

@@ -1,5 +1,3 @@
-//! Opaque identifiers, each with its own type.
-
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

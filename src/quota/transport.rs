@@ -1,5 +1,3 @@
-//! A transport whose requests are counted.
-
 use std::time::Duration;
 
 use async_trait::async_trait;

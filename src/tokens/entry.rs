@@ -1,5 +1,3 @@
-//! The state of one permission in one process.
-
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,3 @@
-//! Refreshes without callers, and the hook after a refresh.
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,3 @@
-//! The public methods of permissions, their settings, and the entries in memory.
-
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;

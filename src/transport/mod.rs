@@ -51,8 +51,6 @@ mod proxy;
 mod reqwest;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod response;
-#[cfg(feature = "hyper")]
-mod settings;
 #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
 mod tls;
 

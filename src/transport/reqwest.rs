@@ -147,7 +147,7 @@ mod own {
 
     use url::Url;
 
-    use super::super::settings::{Settings, builder};
+    use super::super::hyper::{Settings, builder};
     use super::super::{TransportError, TransportErrorKind, TransportSetupError, proxy, tls};
     use super::ReqwestTransport;
 

@@ -1,5 +1,3 @@
-//! Builders of webhook requests, for tests.
-
 /// Declares a builder with setters of `Option` fields. After `=>`, a function sets any other field.
 macro_rules! builder {
     (

@@ -1,5 +1,3 @@
-//! The data of a pressed button.
-
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;

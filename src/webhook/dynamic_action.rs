@@ -1,5 +1,3 @@
-//! The press of a dynamic-action button, and the reply.
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};

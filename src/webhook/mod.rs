@@ -39,13 +39,9 @@
 
 mod builder;
 mod data;
-mod direct_link;
 mod dynamic_action;
 mod event;
-mod event_source;
-mod headers;
 mod open_app;
-mod received_event;
 mod rejection;
 mod respond;
 mod return_url;
@@ -54,8 +50,6 @@ mod verifier;
 
 pub use data::DataError;
 // rustdoc finds an alias of a re-exported type only on its `pub use`.
-#[doc(alias("fallback url", "direct link"))]
-pub use direct_link::UntrustedDirectLink;
 #[doc(alias("get_dynamic_action", "dynamic action"))]
 pub use dynamic_action::DynamicAction;
 pub use dynamic_action::{DynamicActionBuilder, DynamicActionReply};
@@ -65,19 +59,19 @@ pub use event::{
     Event, EventKind, MessageEvent, PaymentTransaction, Post, PostUpdate, PostUpdateKind, TransactionKind,
     TransactionState, UndecodableEvent, UndecodableReason, UnknownEvent,
 };
-pub use event_source::is_documented_event_source;
-pub use headers::WebhookHeaders;
 #[doc(alias = "API-Version")]
 pub use open_app::ApiVersion;
 #[doc(alias("session initialization", "open app"))]
 pub use open_app::OpenApp;
 pub use open_app::{OpenAppBuilder, OpenAppReply, Source};
-pub use received_event::ReceivedEvent;
 pub use rejection::Rejection;
 pub use return_url::COMPLETION_URL;
+#[doc(alias("fallback url", "direct link"))]
+pub use return_url::UntrustedDirectLink;
 #[doc(alias = "start command")]
 pub use start_command::StartCommand;
 #[doc(alias = "touch point")]
 pub use start_command::TouchPoint;
 #[doc(alias = "Authorization")]
 pub use verifier::Verifier;
+pub use verifier::{ReceivedEvent, WebhookHeaders, is_documented_event_source};

@@ -1,5 +1,3 @@
-//! Rejected webhook requests, and the responses to them.
-
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,5 +1,3 @@
-//! Responses of the `http` crate.
-
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;

@@ -1,5 +1,3 @@
-//! The chatbot's start command.
-
 use std::fmt;
 
 use crate::model::wire::open_enum;

@@ -1,12 +1,13 @@
-//! Verification of webhooks by the identification key.
-
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, header};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::headers::Authorization;
-use super::{DynamicAction, Event, OpenApp, ReceivedEvent, Rejection, WebhookHeaders};
+use super::{ApiVersion, DynamicAction, Event, OpenApp, Rejection};
 use crate::env::{self, EnvError};
 use crate::secret::IdentificationKey;
 
@@ -194,4 +195,153 @@ fn without_bearer_scheme(value: &[u8]) -> &[u8] {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"Bearer ") => key.trim_ascii_start(),
         _ => value,
     }
+}
+
+/// The headers that the verifier reads: `Authorization` and `API-Version`.
+///
+/// A [`HeaderMap`] and a single value of `Authorization` convert into it; otherwise use [`new`](Self::new). Two
+/// `Authorization` headers are rejected, since a proxy and your framework may trust different ones. So pass every value,
+/// not only the first.
+///
+/// `API-Version` determines the form of an [`OpenApp`](super::OpenApp) and its reply. Without it, the keys of the body do.
+#[derive(Clone, Copy)]
+pub struct WebhookHeaders<'a> {
+    authorization: Authorization<'a>,
+    version: Option<ApiVersion>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Authorization<'a> {
+    Missing,
+    Once(&'a [u8]),
+    Repeated,
+}
+
+const API_VERSION_UNDERSCORE: HeaderName = HeaderName::from_static("api_version");
+
+impl<'a> WebhookHeaders<'a> {
+    /// The values of all `Authorization` headers.
+    #[must_use]
+    pub fn new<V: AsRef<[u8]> + ?Sized + 'a>(authorization: impl IntoIterator<Item = &'a V>) -> Self {
+        let mut values = authorization.into_iter();
+        let authorization = match (values.next(), values.next()) {
+            (None, _) => Authorization::Missing,
+            (Some(value), None) => Authorization::Once(value.as_ref()),
+            (Some(_), Some(_)) => Authorization::Repeated,
+        };
+        Self { authorization, version: None }
+    }
+
+    /// Sets the `API-Version` header, which some of the platform's documents spell `API_VERSION`.
+    #[must_use]
+    pub fn with_api_version<V: AsRef<[u8]> + ?Sized>(mut self, value: Option<&V>) -> Self {
+        self.version = value.and_then(|value| ApiVersion::of_header(value.as_ref()));
+        self
+    }
+
+    pub(super) fn authorization(self) -> Authorization<'a> {
+        self.authorization
+    }
+
+    pub(super) fn version(self) -> Option<ApiVersion> {
+        self.version
+    }
+}
+
+impl<'a> From<&'a HeaderMap> for WebhookHeaders<'a> {
+    fn from(headers: &'a HeaderMap) -> Self {
+        let version = headers.get(super::open_app::API_VERSION).or_else(|| headers.get(API_VERSION_UNDERSCORE));
+        Self::new(headers.get_all(header::AUTHORIZATION)).with_api_version(version)
+    }
+}
+
+macro_rules! from_values {
+    ($($value:ty)*) => {$(
+        /// The only `Authorization` value.
+        impl<'a> From<&'a $value> for WebhookHeaders<'a> {
+            fn from(value: &'a $value) -> Self {
+                Self::new([value])
+            }
+        }
+
+        /// The only `Authorization` value, if any.
+        impl<'a> From<Option<&'a $value>> for WebhookHeaders<'a> {
+            fn from(value: Option<&'a $value>) -> Self {
+                Self::new(value)
+            }
+        }
+    )*};
+}
+
+from_values!(str [u8] http::HeaderValue);
+
+/// Redacts the key.
+impl fmt::Debug for WebhookHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authorization = match self.authorization {
+            Authorization::Missing => "missing",
+            Authorization::Once(_) => "[redacted]",
+            Authorization::Repeated => "repeated",
+        };
+        f.debug_struct("WebhookHeaders")
+            .field("authorization", &format_args!("{authorization}"))
+            .field("version", &self.version)
+            .finish()
+    }
+}
+
+/// An event with the request body that Divar sent, for `Inbox::accept`.
+///
+/// The body may contain keys that this version of the crate does not know. It dereferences to the [`Event`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceivedEvent {
+    event: Event,
+    body: Bytes,
+}
+
+impl ReceivedEvent {
+    /// Reads an event **without checking that Divar sent it**. A handler uses
+    /// [`Verifier::received_event`](super::Verifier::received_event).
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::from_unverified_body`].
+    pub fn from_unverified_body(body: impl Into<Bytes>) -> Result<Self, Rejection> {
+        let body = body.into();
+        Ok(Self { event: Event::from_unverified_body(&body)?, body })
+    }
+
+    /// The request body as Divar sent it.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The event alone.
+    #[must_use]
+    pub fn into_event(self) -> Event {
+        self.event
+    }
+}
+
+impl Deref for ReceivedEvent {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.event
+    }
+}
+
+/// Returns `true` for the documented source addresses of events: `78.111.6.41` to `.43`, and `31.214.250.128/27`.
+///
+/// The crate itself does not use it. The addresses are documented only for events and may change, so check them in addition
+/// to the key, never instead. Behind a proxy, the connection has the proxy's address.
+#[must_use]
+pub fn is_documented_event_source(address: IpAddr) -> bool {
+    // A server that listens on IPv6 sees IPv4 addresses as ::ffff:78.111.6.41.
+    let IpAddr::V4(address) = address.to_canonical() else {
+        return false;
+    };
+    let in_network = |network: Ipv4Addr, bits: u32| (address.to_bits() ^ network.to_bits()).leading_zeros() >= bits;
+    matches!(address.octets(), [78, 111, 6, 41..=43]) || in_network(Ipv4Addr::new(31, 214, 250, 128), 27)
 }

@@ -1,5 +1,3 @@
-//! The request to open your app, in both versions, and the reply.
-
 mod reply;
 mod wire;
 
