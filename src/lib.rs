@@ -146,21 +146,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! In production, read the panel's keys once, when the program starts:
-//!
-//! ```no_run
-//! # use kenar::{Client, Verifier};
-//! # use kenar::oauth::OAuthApp;
-//! # use kenar::secret::ClientSecret;
-//! # use std::env::var;
-//! # #[cfg(not(feature = "hyper"))] fn main() {}
-//! # #[cfg(feature = "hyper")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (verifier, client) = (Verifier::from_env()?, Client::from_env()?);
-//! let secret = ClientSecret::new(var("KENAR_CLIENT_SECRET")?)?;
-//! let app = OAuthApp::new("delivery", secret, "https://addon.example/oauth")?;
-//! let oauth = client.oauth(app);
-//! # Ok(()) }
-//! ```
+//! In production, [`Verifier::from_env`] and [`Client::from_env`] read the panel's keys from the
+//! [environment](mod@env). `client.oauth(OAuthApp::new(slug, client_secret, redirect_uri)?)` sends the calls of
+//! OAuth.
 //!
 //! `cargo run --example quickstart` runs the whole flow and prints each step. Copy its add-on to start your own.
 //!

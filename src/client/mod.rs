@@ -60,8 +60,7 @@ pub use timer::TokioTimer;
 ///
 /// # Time limits and retries
 ///
-/// Divar may suspend an add-on whose 99th-percentile response time exceeds 2 seconds. So a call is limited to
-/// 1.5 seconds, attempts and pauses included; see [`ClientBuilder::time_limit`].
+/// The default limit of 1.5 seconds leaves a handler [time to respond](crate::guide::errors#time).
 ///
 /// | the call is made | [`time_limit`](ClientBuilder::time_limit) | `connect_timeout` of the transport |
 /// |---|---|---|

@@ -17,8 +17,7 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 /// half at random, so that clients that failed together do not return together. An attempt is not made if it would have
 /// less than 150 ms, or less than an eighth of a shorter time limit.
 ///
-/// An attempt without a connection after three quarters of the remaining time ends, and the next one connects again.
-/// The last attempt has all the remaining time.
+/// The last attempt may wait for its connection for all the remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     max_attempts: u32,

@@ -27,16 +27,10 @@
 //!
 //! # Guarantees
 //!
-//! - **At-least-once delivery.** The handler gets an accepted event until it returns `Ok`, in any process. After an
-//!   error, a panic or a timeout, the event is retried with a growing delay. After
-//!   [`max_attempts`](InboxSettings::max_attempts) it becomes a [dead letter](Inbox::dead_letters).
-//! - **Ordered by acceptance within a conversation**, parallel across conversations. While an event waits for its
-//!   retry, the later ones of its conversation wait too. Post updates, revocations and payments are ordered by post,
-//!   user and payment.
+//! - **At-least-once delivery**, also after [a failure or a crash](crate::guide::crash#what-happens-when).
+//! - **Ordered by acceptance within a conversation**, parallel across conversations. Post updates, revocations and
+//!   payments are ordered by post, user and payment.
 //! - **Deduplicated** by message id; events without one by content, for a [minute](InboxSettings::content_window).
-//! - **Failover.** If a process dies, another one takes over its events when their [lease](InboxSettings::lease) ends.
-//!   The handler then gets an event again that was begun: [`Delivery::attempt`] is greater than 1. The outcome of a
-//!   process that lost its lease is ignored.
 
 mod event;
 mod memory;

@@ -46,7 +46,7 @@ impl InboxSettings {
 
     /// Limits the time that [`accept`](super::Inbox::accept) waits for the store. Default: 1 s.
     ///
-    /// Divar may suspend an add-on whose 99th-percentile response time exceeds 2 s.
+    /// Divar [may suspend](crate::guide::errors#time) an add-on that responds slowly.
     #[must_use]
     pub fn accept_timeout(mut self, limit: Duration) -> Self {
         self.accept_timeout = limit;

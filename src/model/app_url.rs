@@ -7,18 +7,6 @@ use url::{Host, Url};
 /// The address of a page of your add-on: `https`, or `http` on loopback.
 ///
 /// Parse the base address once and build the pages' addresses from it. These cannot fail or leave the base's host.
-///
-/// ```
-/// use kenar::model::AppUrl;
-///
-/// let base: AppUrl = "https://addon.example/kenar".parse()?;
-/// let page = base.join(["visits", "42/7"]).with_query("lang", "fa");
-/// assert_eq!(page.as_str(), "https://addon.example/kenar/visits/42%2F7?lang=fa");
-///
-/// assert!("http://addon.example".parse::<AppUrl>().is_err());
-/// assert!("http://127.0.0.1:8080".parse::<AppUrl>().is_ok());
-/// # Ok::<(), kenar::model::InvalidAppUrl>(())
-/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppUrl(Url);
 

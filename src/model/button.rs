@@ -90,17 +90,6 @@ pub struct ButtonRow {
 }
 
 /// One to three rows of buttons under a message.
-///
-/// ```
-/// # use kenar::Button;
-/// # use kenar::model::{ButtonGrid, ButtonRow, PostToken};
-/// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
-/// let even = ButtonGrid::from([[button(), button()], [button(), button()]]);
-/// let uneven = ButtonGrid::from([ButtonRow::from([button(), button()]), ButtonRow::from([button()])]);
-/// let listed = ButtonGrid::try_from(vec![button(); 7])?;
-/// assert_eq!(listed.rows().len(), 3);
-/// # Ok::<(), kenar::model::InvalidButtons>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ButtonGrid {
     #[serde(deserialize_with = "ButtonGrid::read")]

@@ -8,13 +8,6 @@ use serde::{Deserialize, Serialize};
 /// The name of an icon in Divar's icon set.
 ///
 /// Published names are constants, such as [`Icon::SEND`]. For newer ones, use [`Icon::named`].
-///
-/// ```
-/// use kenar::model::icon::Icon;
-///
-/// assert_eq!(Icon::SEND.name(), "SEND");
-/// assert_eq!(Icon::named("NEWER_THAN_THIS_CRATE").name(), "NEWER_THAN_THIS_CRATE");
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Icon(Cow<'static, str>);

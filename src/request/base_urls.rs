@@ -11,16 +11,6 @@ use crate::model::{is_loopback, is_private, is_web};
 /// The base URLs of the platform's three hosts.
 ///
 /// They are overridden together, so that no client mixes Divar with a test server.
-///
-/// ```
-/// use kenar::request::BaseUrls;
-///
-/// assert_eq!(BaseUrls::default().api().as_str(), "https://open-api.divar.ir");
-/// let local = BaseUrls::single("http://127.0.0.1:8080")?;
-/// assert_eq!(local.oauth().as_str(), "http://127.0.0.1:8080");
-/// assert!(BaseUrls::single("http://kenar.example").is_err());
-/// # Ok::<(), kenar::request::InvalidBaseUrl>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrls {
     api: BaseUrl,

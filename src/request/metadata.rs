@@ -202,14 +202,6 @@ impl Metadata {
     ///
     /// An encoded slash remains part of its segment. A router must try operations with fewer parameters first:
     /// `chat/bot/users/{user_id}` and `chat/bot/{kind}/{id}` both match `chat/bot/users/u-1`.
-    ///
-    /// ```
-    /// # use kenar::request::Metadata;
-    /// let operation = Metadata::get("test", "/v1/conversations/{conversation_id}");
-    /// let parameters = operation.matches("/v1/conversations/a%2Fb").unwrap();
-    /// assert_eq!(parameters, ["a/b"]);
-    /// assert!(operation.matches("/v1/conversations").is_none());
-    /// ```
     #[must_use]
     pub fn matches<'a>(&self, path: &'a str) -> Option<Vec<Cow<'a, str>>> {
         let (mut given, mut declared) = (path.split('/'), self.path.split('/'));

@@ -50,32 +50,25 @@
 //!
 //! # Guarantees
 //!
-//! - **One refresh at a time in the whole fleet.** A lease in the store excludes other processes, which wait for the
-//!   outcome or use the old token while it is valid.
-//! - **Stored before used.** A new token is returned only after it is stored. A failed write is retried until it
-//!   succeeds. Nothing is refreshed while the store cannot be read.
-//! - **A grant wins** over a refresh of the permission that it replaces, because it ends the lease. Likewise, a deleted
-//!   permission stays deleted.
+//! No permission is lost in [these situations](crate::guide::fleet#what-happens-when). In detail:
+//!
+//! - **One refresh at a time in the whole fleet**, under a lease in the store. A grant or a deletion ends the lease.
+//! - **Stored before used.** A failed write is retried until it succeeds. Nothing is refreshed while the store cannot be
+//!   read.
 //! - **Lost responses are recovered.** The old tokens work for two minutes after a refresh. A refresh whose response
 //!   was lost is repeated five times within 100 seconds, even without callers and despite `Retry-After`.
-//! - **Failover.** If a process dies, another one breaks its lease after 15 seconds and repeats the refresh.
 //! - **Short waits.** A token is refreshed in the background a minute before it expires. Waits, store calls and
 //!   `Retry-After` are bounded, and measured by a monotonic clock.
 //! - **Fresh reads.** A process sees its own grants and deletions at once, and those of others within [a
-//!   second](PermissionsBuilder::recheck_after). [`access_token_for`](Permissions::access_token_for) sees a wider scope
-//!   at once.
+//!   second](PermissionsBuilder::recheck_after).
 //! - **Bounded memory**: 10,000 permissions [by default](PermissionsBuilder::max_in_memory).
 //!
 //! # Your part
 //!
-//! - **Keys.** A second grant under a key replaces the first with all its scopes: see [`PermissionKey`].
 //! - **Event subscriptions** end with their access token. Renew them in a [hook](PermissionsBuilder::on_refresh), and
 //!   run [`keep_alive`](Permissions::keep_alive) so that tokens are refreshed without calls.
 //! - **Refresh tokens** expire after 30 days without use. `keep_alive` uses them in time.
-//! - **Shutdown.** Await [`settle`](Permissions::settle), with a time limit.
-//! - **Encryption.** Stores get the tokens as JSON. `kenar-store` has a wrapper that encrypts them in any store.
-//!
-//! The guide has a page about [fleets](crate::guide::fleet).
+//! - **[Keys](PermissionKey), [shutdown and encryption](crate::guide::fleet#shutdown)**: see the guide.
 //!
 //! [`kenar-store`]: https://docs.rs/kenar-store
 

@@ -19,18 +19,11 @@ open_enum! {
     }
 }
 
-/// The command that Divar's app sends when a user opens your chatbot: `/start {touch point} {argument}`.
+/// The command that Divar's app sends when a user opens your chatbot: `/start {touch point} {argument}`, such as
+/// `/start MY_POST QYabcdef`.
 ///
 /// It is a text message that users can also type, so **the argument is untrusted**: its id does not prove that the user is
 /// related to that conversation or post.
-///
-/// ```
-/// use kenar::webhook::{StartCommand, TouchPoint};
-///
-/// let start = StartCommand::parse("/start MY_POST QYabcdef").unwrap();
-/// assert_eq!(start.touch_point, TouchPoint::MyPost);
-/// assert_eq!(start.post_token().unwrap().as_str(), "QYabcdef");
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StartCommand {
