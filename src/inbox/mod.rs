@@ -36,7 +36,6 @@ mod event;
 mod memory;
 mod settings;
 mod store;
-mod trace;
 mod worker;
 
 use std::fmt;
@@ -54,7 +53,7 @@ pub use settings::{InboxSettings, Unavailable};
 pub use store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, Ticket};
 pub use worker::Delivery;
 
-use worker::Worker;
+use worker::{Worker, store_failed};
 
 /// A queue of events between Divar's webhook and your handler. Cheap to clone.
 ///
@@ -129,7 +128,7 @@ impl Inbox {
                 worker.wake();
                 return Ok(());
             };
-            trace::store_failed("insert", &*error);
+            store_failed("insert", &*error);
             if begun.elapsed().saturating_add(pause) >= limit {
                 return Err(Unavailable::failed(error));
             }

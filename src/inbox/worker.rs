@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::store::{ClaimedEvent, InboxStore, Ticket};
-use super::{FIRST_PAUSE, InboxSettings, trace};
+use super::{FIRST_PAUSE, InboxSettings};
 use crate::error::{BoxError, StoreError};
 use crate::model::Timestamp;
 use crate::webhook::Event;
@@ -154,7 +155,7 @@ impl Worker {
                 }
                 Err(error) => {
                     drop(slot);
-                    trace::store_failed("claim", &*error);
+                    store_failed("claim", &*error);
                     let _ = timeout(pause, self.stop.notified()).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -165,7 +166,7 @@ impl Worker {
     async fn sweep(&self) {
         let longest = self.settings.lease.max(self.settings.max_delay);
         if let Err(error) = bounded(self.store.sweep(longest)).await {
-            trace::store_failed("sweep", &*error);
+            store_failed("sweep", &*error);
         }
     }
 
@@ -222,7 +223,7 @@ impl Worker {
             }
         };
         if let Outcome::Failed { is_last, .. } = &outcome {
-            trace::attempt_failed(&key, attempt, *is_last);
+            attempt_failed(&key, attempt, *is_last);
         }
         self.report(&id, attempt, &outcome).await;
     }
@@ -252,7 +253,7 @@ impl Worker {
         match extended {
             Ok(false) => Ok(!self.release(id, &ticket)),
             Err(ref error) => {
-                trace::store_failed("extend", &**error);
+                store_failed("extend", &**error);
                 extended
             }
             Ok(true) => extended,
@@ -301,7 +302,7 @@ impl Worker {
                 // At shutdown, another process takes over after the lease.
                 Err(_) if self.is_stopping() && begun.elapsed() >= self.settings.lease => return,
                 Err(error) => {
-                    trace::store_failed("report", &*error);
+                    store_failed("report", &*error);
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -350,6 +351,26 @@ fn cut(text: &str) -> &str {
     let longest = (0..=MAX_REASON_BYTES.min(text.len())).rev().find_map(|end| text.get(..end));
     longest.unwrap_or_default()
 }
+
+#[cfg(feature = "tracing")]
+pub(super) fn store_failed(call: &'static str, error: &(dyn Error + Send + Sync + 'static)) {
+    tracing::warn!(call, error, "inbox store failed");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(super) fn store_failed(_: &'static str, _: &(dyn Error + Send + Sync)) {}
+
+#[cfg(feature = "tracing")]
+pub(super) fn attempt_failed(key: &str, attempt: u32, is_last: bool) {
+    if is_last {
+        tracing::warn!(key, attempt, "event became a dead letter");
+    } else {
+        tracing::warn!(key, attempt, "event handler failed and will be retried");
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(super) fn attempt_failed(_: &str, _: u32, _: bool) {}
 
 #[cfg(test)]
 mod tests;

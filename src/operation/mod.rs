@@ -20,16 +20,14 @@
 
 use crate::request::{Metadata, Operation as _};
 
-mod get_conversation;
-mod get_user;
 mod media;
+mod read;
 mod send;
 mod subscribe;
 mod upload_media;
 
-pub use get_conversation::{GetConversation, GetConversationResponse};
-pub use get_user::{GetUser, GetUserResponse};
 pub use media::{InvalidMedia, Media, MediaKind, MediaSource};
+pub use read::{GetConversation, GetConversationResponse, GetUser, GetUserResponse};
 pub use send::{SendBotMessage, SendBotMessageResponse, SendBotMessageToUser, SendMessage, SendMessageResponse};
 pub use subscribe::{Subscribe, Subscription, SubscriptionEvent};
 pub use upload_media::{CreateUploadToken, UploadMedia};

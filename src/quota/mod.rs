@@ -29,19 +29,20 @@
 //! - If the store fails, requests are sent, because Divar enforces its limits anyway.
 
 mod store;
-mod transport;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
-use crate::transport::HttpTransport;
+use crate::request::{Body, Context, response};
+use crate::transport::{HttpTransport, TransportError};
 
 pub use store::{MemoryQuota, QuotaLimits, QuotaState, QuotaStore, Reservation};
-pub use transport::QuotaTransport;
 
 /// A rate limiter of an app's calls. Cheap to clone. See the [module](self).
 #[doc(alias("rate limit", "throttle"))]
@@ -133,7 +134,7 @@ impl fmt::Debug for Quota {
     }
 }
 
-fn refusal(wait: Duration) -> Response<bytes::Bytes> {
+fn refusal(wait: Duration) -> Response<Bytes> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let message = format!("rate limited for {seconds} s by the app's own quota: the request was not sent");
     let body = serde_json::json!({ "code": 8, "message": message, "details": [] });
@@ -143,4 +144,44 @@ fn refusal(wait: Duration) -> Response<bytes::Bytes> {
     headers.insert(header::RETRY_AFTER, seconds.into());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// A transport that keeps a [`Quota`]. Created by [`Quota::limit`].
+#[derive(Clone, Debug)]
+pub struct QuotaTransport<T> {
+    quota: Quota,
+    inner: T,
+}
+
+/// The header that only calls of the API have, not those of the token endpoint and the upload host.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+impl<T> QuotaTransport<T> {
+    pub(super) fn new(quota: Quota, inner: T) -> Self {
+        Self { quota, inner }
+    }
+}
+
+#[async_trait]
+impl<T: HttpTransport> HttpTransport for QuotaTransport<T> {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, TransportError> {
+        if !request.headers().contains_key(API_KEY) {
+            return self.inner.send(request).await;
+        }
+        match self.quota.reserve(max_wait(&request)).await {
+            Ok(wait) if wait.is_zero() => {}
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(wait) => return Ok(refusal(wait)),
+        }
+        let response = self.inner.send(request).await?;
+        self.quota.learn(response.status(), response::retry_after(response.headers())).await;
+        Ok(response)
+    }
+}
+
+/// Half of the call's remaining time; zero if that is not known.
+fn max_wait(request: &Request<Body>) -> Duration {
+    let deadline = request.extensions().get::<Context>().and_then(Context::deadline);
+    let now = tokio::time::Instant::now().into_std();
+    deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now) / 2)
 }

@@ -4,49 +4,29 @@
 //! the tokens in a [`PermissionStore`]: in memory, in SQLite or Redis ([`kenar-store`]), or in your own.
 //!
 //! ```
-//! # use kenar_sandbox::Sandbox;
-//! use kenar::oauth::Callback;
-//! use kenar::tokens::{MemoryPermissions, PermissionKey};
-//! use kenar::{ChatApi as _, ConversationMessage, Scope};
+//! use kenar::model::ConversationId;
+//! use kenar::tokens::{PermissionKey, Permissions};
+//! use kenar::{ChatApi, ConversationMessage};
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let sandbox = Sandbox::in_process().await;
-//! # let app = sandbox.app("delivery");
-//! # let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
-//! # let chat = sandbox.add_post(&sara).conversation_with(&ali);
-//! # let (client, oauth) = (app.client(), app.oauth("https://addon.example/oauth")?);
-//! # let conversation = chat.id().clone();
-//! # let side = kenar::model::Side::Demand;
-//! // Once, at the program's start:
-//! let permissions = oauth.permissions(MemoryPermissions::new());
-//!
-//! # let needed = Scope::conversation_send_message(&conversation);
-//! # let (url, state) = oauth.permission_url([&needed, &Scope::offline_access()]);
-//! # let back = ali.visit(url.as_str()).await?.allow().await?;
-//! # let query = back.url().query().unwrap().to_owned();
-//! // When the user is back from the consent page:
-//! let key = PermissionKey::in_conversation(&conversation, &side);
-//! if let Callback::Granted(code) = oauth.callback(&query, &state)? {
-//!     permissions.grant(&key, oauth.exchange(code).await?).await?;
-//! }
-//!
-//! // Later, in any process:
-//! let message = ConversationMessage::text("سفارش شما ثبت شد");
-//! let by = permissions.access_token(&key).await?;
-//! if let Err(error) = client.send_message(&conversation, &message, &by).await {
-//!     if !error.needs_new_permission() {
-//!         return Err(error.into());
+//! async fn announce(
+//!     client: &dyn ChatApi, permissions: &Permissions, key: &PermissionKey, to: &ConversationId,
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let message = ConversationMessage::text("سفارش شما ثبت شد");
+//!     let by = permissions.access_token(key).await?;
+//!     match client.send_message(to, &message, &by).await {
+//!         // Refused before it expired: retry once with another token.
+//!         Err(error) if error.needs_new_permission() => {
+//!             let by = permissions.replace(key, &by).await?;
+//!             client.send_message(to, &message, &by).await?;
+//!         }
+//!         result => drop(result?),
 //!     }
-//!     // Refused before it expired: retry once with another token.
-//!     let by = permissions.replace(&key, &by).await?;
-//!     client.send_message(&conversation, &message, &by).await?;
+//!     Ok(())
 //! }
-//!
-//! // When the user revokes the permission:
-//! permissions.forget(&key).await?;
-//! # Ok(()) }
 //! ```
+//!
+//! The guide shows how to [grant a permission](crate::guide::permission#keeping-it) and
+//! [share it in a fleet](crate::guide::fleet).
 //!
 //! # Guarantees
 //!

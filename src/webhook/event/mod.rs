@@ -1,6 +1,4 @@
 mod envelope;
-mod payment;
-mod post_update;
 
 use std::ops::Deref;
 
@@ -9,11 +7,8 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
 use super::{Rejection, StartCommand};
-use crate::model::wire::{AsObject, open_enum, setters, wire};
-use crate::model::{Message, RawJson, UserId};
-
-pub use payment::{PaymentTransaction, TransactionKind, TransactionState};
-pub use post_update::{Post, PostUpdate, PostUpdateKind};
+use crate::model::wire::{AsObject, deserialize, open_enum, serialize, setters, wire};
+use crate::model::{AppSlug, Message, PostToken, RawJson, Timestamp, TransactionId, UserId};
 
 open_enum! {
     /// The kind of an event.
@@ -220,3 +215,158 @@ impl<'de> Deserialize<'de> for Event {
         envelope::read(raw.get().as_bytes()).map_err(serde::de::Error::custom)
     }
 }
+
+open_enum! {
+    /// The state of a payment, read from its name or its number.
+    TransactionState {
+        /// It was created.
+        Pending = "TRANSACTION_STATE_PENDING" | "1",
+        /// It was paid.
+        Completed = "TRANSACTION_STATE_COMPLETED" | "2",
+        /// It failed.
+        Failed = "TRANSACTION_STATE_FAILED" | "3",
+        /// It was refunded.
+        Refunded = "TRANSACTION_STATE_REFUNDED" | "4",
+    }
+}
+
+open_enum! {
+    /// The service that is paid for.
+    TransactionKind {
+        /// The submission of a post.
+        Submit = "TRANSACTION_TYPE_SUBMIT",
+        /// The renewal of a post.
+        Renew = "TRANSACTION_TYPE_RENEW",
+        /// A move of a post to the top of the list.
+        Reorder = "TRANSACTION_TYPE_REORDER",
+    }
+}
+
+wire! {
+    /// A payment whose state changed.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct PaymentTransaction {
+        /// The id from its creation.
+        pub id: Option<TransactionId>,
+        /// The state.
+        pub state: Option<TransactionState>,
+        /// The service that is paid for.
+        pub kind: Option<TransactionKind> = "type",
+        /// The cost for your app, in Iranian rials.
+        pub cost_rials: Option<i64>,
+        /// The details that your app gave with its request.
+        pub extra_details: Option<String>,
+        /// The app that requested it.
+        pub app_slug: Option<AppSlug>,
+        /// The time of its creation.
+        pub created_at: Option<Timestamp>,
+        ;
+        /// The metadata of the event.
+        pub metadata: Option<RawJson>,
+    }
+}
+
+impl PaymentTransaction {
+    /// An event, for tests.
+    #[must_use]
+    pub fn new(id: impl Into<TransactionId>, state: TransactionState) -> Self {
+        Self { id: Some(id.into()), state: Some(state), ..Self::default() }
+    }
+}
+
+setters! { PaymentTransaction {
+    kind: TransactionKind,
+    cost_rials: i64,
+    extra_details: impl Into<String>,
+    app_slug: impl Into<AppSlug>,
+    created_at: Timestamp,
+    metadata: RawJson,
+} }
+
+open_enum! {
+    /// The kind of change.
+    PostUpdateKind {
+        /// It was published.
+        Publish = "PUBLISH",
+        /// It was taken down.
+        Retire = "RETIRE",
+        /// It is in progress.
+        Ongoing = "ONGOING",
+        /// It was archived.
+        Archive = "ARCHIVE",
+    }
+}
+
+wire! {
+    /// A change of a post. Divar may deliver it more than once.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct PostUpdate {
+        /// The kind of change.
+        pub kind: Option<PostUpdateKind> = "type",
+        /// The post; only the token for [`PostUpdateKind::Retire`] and [`PostUpdateKind::Archive`].
+        pub post: Post,
+        ;
+        /// The metadata of the subscription.
+        pub metadata: Option<RawJson>,
+    }
+}
+
+wire! {
+    /// A post in an update.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct Post {
+        /// The post token.
+        pub token: Option<PostToken>,
+        /// The slug of its category.
+        pub category: Option<String>,
+        /// The slug of its city.
+        pub city: Option<String>,
+        /// The slug of its district.
+        pub district: Option<String>,
+        /// `true` if the owner's phone number is hidden.
+        pub is_phone_hidden: Option<bool>,
+        /// `true` if the owner's chat assistant is on.
+        pub supplier_chat_assistant_enabled: Option<bool>,
+        /// `true` if users can write to the owner.
+        pub chat_enabled: Option<bool>,
+        /// The time of its first publication.
+        pub first_published_at: Option<Timestamp>,
+        /// The content of the post, which depends on its category.
+        pub data: Option<RawJson>,
+    }
+}
+
+serialize! { Post }
+deserialize! { Post }
+
+impl PostUpdate {
+    /// An event, for tests.
+    #[must_use]
+    pub fn new(kind: PostUpdateKind, post: impl Into<PostToken>) -> Self {
+        Self { kind: Some(kind), post: Post::new(post), metadata: None }
+    }
+}
+
+setters! { PostUpdate { metadata: RawJson } }
+
+impl Post {
+    /// A post with only a token.
+    #[must_use]
+    pub fn new(token: impl Into<PostToken>) -> Self {
+        Self { token: Some(token.into()), ..Self::default() }
+    }
+}
+
+setters! { Post {
+    category: impl Into<String>,
+    city: impl Into<String>,
+    district: impl Into<String>,
+    is_phone_hidden: bool,
+    supplier_chat_assistant_enabled: bool,
+    chat_enabled: bool,
+    first_published_at: Timestamp,
+    data: RawJson,
+} }
