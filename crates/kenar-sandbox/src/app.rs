@@ -100,7 +100,7 @@ impl App {
         self.limit(Window::Minute, Some(calls))
     }
 
-    /// Limits the app's API calls per day (UTC), like [`set_limit_per_minute`](Self::set_limit_per_minute).
+    /// Limits the app's API calls per day in Tehran, like [`set_limit_per_minute`](Self::set_limit_per_minute).
     #[doc(alias = "quota")]
     pub fn set_limit_per_day(&self, calls: u32) -> &Self {
         self.limit(Window::Day, Some(calls))

@@ -7,6 +7,7 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 
 use kenar::model::{AppSlug, Timestamp};
+use kenar::quota::QuotaLimits;
 
 use super::note::Note;
 use super::reply::{Reply, json};
@@ -14,8 +15,8 @@ use kenar::error::RpcCode;
 
 /// A window in which calls are counted.
 ///
-/// The platform documents a limit per minute and a quota per day. Windows that begin at full minutes and days of UTC are a
-/// guess.
+/// The platform documents a limit per minute and a quota per day. Windows that begin at full minutes, and days that begin as
+/// those of [`QuotaLimits`] do, are a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Window {
     Minute,
@@ -43,13 +44,21 @@ impl Window {
         i64::try_from(self.length().as_micros()).unwrap_or(i64::MAX)
     }
 
+    fn local_micros(self, now: Timestamp) -> i64 {
+        let offset = match self {
+            Self::Minute => 0,
+            Self::Day => QuotaLimits::new(None, None).day_offset_micros(),
+        };
+        now.unix_micros().saturating_add(offset)
+    }
+
     fn number_at(self, now: Timestamp) -> i64 {
-        now.unix_micros().div_euclid(self.micros())
+        self.local_micros(now).div_euclid(self.micros())
     }
 
     /// The time until the next window.
     fn left_at(self, now: Timestamp) -> Duration {
-        let gone = now.unix_micros().rem_euclid(self.micros());
+        let gone = self.local_micros(now).rem_euclid(self.micros());
         self.length().saturating_sub(Duration::from_micros(gone.unsigned_abs()))
     }
 }
@@ -141,5 +150,26 @@ impl From<LimitExceeded> for Reply {
         let seconds = retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         Self::new(response).note(Note::Guess("body and Retry-After; the platform documents only the status"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daily_limit_ends_with_the_day_of_quota_limits() {
+        let (app, mut limits) = (AppSlug::new("delivery"), Limits::default());
+        limits.set(&app, Window::Day, Some(1));
+        // Midnight in Tehran is at 20:30.
+        let before: Timestamp = "2026-01-01T20:29:59Z".parse().unwrap();
+        let midnight = before.saturating_add(Duration::from_secs(1));
+        let day = |at| QuotaLimits::new(None, None).day(at);
+        assert_eq!(day(before) + 1, day(midnight));
+
+        limits.count(&app, before).unwrap();
+        assert_eq!(limits.count(&app, before).unwrap_err().retry_after, Duration::from_secs(1));
+        limits.count(&app, midnight).unwrap();
+        limits.count(&app, midnight).unwrap_err();
     }
 }

@@ -1,5 +1,6 @@
 //! Promise: every store keeps the contract of `InboxStore`.
 
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 use kenar_store::conformance::check_inbox;
 
 #[cfg(feature = "sqlite")]

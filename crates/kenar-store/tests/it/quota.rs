@@ -1,5 +1,6 @@
 //! Promise: all processes of an app share its limits.
 
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 use kenar_store::conformance::check_quota;
 
 #[cfg(feature = "sqlite")]
