@@ -52,7 +52,6 @@ macro_rules! contents {
                 }
             }
 
-            /// The kind whose details are present, for a message without a `type`.
             fn kind_by_details(&self) -> Option<MessageKind> {
                 if self.text.is_some() || self.message_text.is_some() {
                     return Some(MessageKind::Text);

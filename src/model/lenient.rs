@@ -136,7 +136,6 @@ pub(crate) enum Slot<'a> {
     Ignored,
 }
 
-/// Receives a scalar, or the scalars of an array one by one.
 pub(crate) trait ScalarSlot {
     /// Keeps the previous value if the scalar cannot be converted.
     fn set(&mut self, scalar: Scalar<'_>);
@@ -166,7 +165,6 @@ impl<T: FromScalar> ScalarSlot for Option<Vec<T>> {
     }
 }
 
-/// Receives an object, or the objects of an array one by one.
 pub(crate) trait ObjectSlot {
     fn begin(&mut self) -> &mut dyn Fields;
 

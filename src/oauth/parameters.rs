@@ -36,7 +36,6 @@ impl From<Repeated> for InvalidOAuthRequest {
 pub(super) struct Parameters<'a>(&'a [u8]);
 
 impl<'a> Parameters<'a> {
-    /// The parameters of a query, or of the path or URL that contains it.
     pub(super) fn of_query(query: &'a str) -> Self {
         Self(query_of(query).as_bytes())
     }
@@ -53,7 +52,6 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// The value of a parameter; an empty one counts as missing.
     pub(super) fn optional(self, name: &'static str) -> Result<Option<Cow<'a, str>>, Repeated> {
         Ok(self.once(name)?.filter(|value| !value.is_empty()))
     }

@@ -160,7 +160,7 @@ pub struct MemoryQuota {
 
 #[derive(Debug, Default)]
 struct Counted {
-    /// The calls of the last minute, latest first.
+    /// Latest first.
     calls: VecDeque<Timestamp>,
     state: QuotaState,
 }

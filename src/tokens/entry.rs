@@ -17,7 +17,6 @@ const RECENT: Duration = Duration::from_secs(60);
 /// The remaining lifetime in which a token is still used during its refresh.
 const USABLE: Duration = Duration::from_secs(15);
 
-/// The time after which the lease of another process is broken.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 
 /// The last repetition of a refresh whose response may be lost, counted from the first request. The old tokens work for
@@ -46,7 +45,6 @@ pub(super) struct State {
     changes: u64,
     looks: u64,
     pub(super) unstored: Option<Unstored>,
-    /// A refresh whose response may be lost.
     pub(super) maybe_rotated: Option<MaybeRotated>,
     pub(super) revoked: Option<Revoked>,
     pub(super) wait: Option<Wait>,
@@ -57,7 +55,6 @@ pub(super) struct State {
     pub(super) other_lease: Option<(Stamp, Instant)>,
     pub(super) in_flight: Option<Flight>,
     pub(super) has_insister: bool,
-    /// No background work begins before this time.
     pub(super) failed_until: Option<Instant>,
     pub(super) last_used: Instant,
 }

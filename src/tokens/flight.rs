@@ -35,7 +35,6 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 const MAX_UNCONFIRMED: usize = 8;
 
-/// The pauses before a grant or deletion is retried.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
 /// The rounds of one flight. Another one is needed if others changed the permission meanwhile, or if storing the new
@@ -323,7 +322,6 @@ impl Permissions {
         self.pause(hurry, pause).await;
     }
 
-    /// Pauses, until `settle` is called.
     pub(super) async fn pause(&self, hurry: &mut Hurry, pause: Duration) {
         // It cannot fail: the sender is in `self`.
         let _ = self.within(pause, hurry.changed()).await;

@@ -30,9 +30,7 @@ pub(super) struct Inner {
     pub(super) store: Box<dyn PermissionStore>,
     pub(super) settings: Settings,
     entries: Mutex<Entries>,
-    /// The number of running tasks, for `settle`.
     tasks: watch::Sender<usize>,
-    /// Changes when `settle` is called.
     hurry: watch::Sender<()>,
 }
 

@@ -7,7 +7,6 @@ pub(super) fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).map(Bytes::from).unwrap_or_default()
 }
 
-/// 200 with JSON.
 pub(super) fn ok(json: Bytes) -> Response<Bytes> {
     let mut response = Response::new(json);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

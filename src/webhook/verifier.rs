@@ -148,7 +148,6 @@ impl Verifier {
         Ok(())
     }
 
-    /// Verifies the key, then reads the body.
     #[cfg(any(feature = "axum", feature = "tower"))]
     pub(crate) async fn receive<B>(&self, headers: WebhookHeaders<'_>, body: B) -> Result<Bytes, Rejection>
     where

@@ -10,7 +10,6 @@ use crate::model::wire::{Written as _, fields};
 use crate::model::{Location, LocationFields, RawJson};
 
 fields! {
-    /// The keys of a request, with all names of the same value.
     pub(super) struct OpenAppFields {
         touchpoint: Option<Source>,
         extra_data: Option<RawJson>,
@@ -47,7 +46,6 @@ impl OpenAppFields {
     }
 }
 
-/// A string; an empty one counts as missing.
 struct NonEmpty(String);
 
 impl FromScalar for NonEmpty {
@@ -88,7 +86,6 @@ impl Fields for Wrapper {
 }
 
 impl Wrapper {
-    /// The wrapper, if the JSON is an object with only its keys.
     fn of(json: &RawJson) -> Option<Self> {
         let wrapper: Self = lenient::from_slice(json.get().as_bytes()).ok()??;
         ((wrapper.has_provider_data || wrapper.has_location) && !wrapper.has_others).then_some(wrapper)
