@@ -101,9 +101,9 @@ secrets! {
     #[doc(alias("X-API-Key", "api key"))]
     ApiKey: "API key";
 
-    /// The key that Divar sends with each webhook, as the whole `Authorization` header.
+    /// The key that Divar sends with each webhook, and that a [`Verifier`](crate::Verifier) checks.
     ///
-    /// You choose it in the Kenar panel ("Divar Identification Key"). All three webhooks share it.
+    /// You choose it in the Kenar panel ("Divar Identification Key").
     #[doc(alias("Divar Identification Key", "identification key"))]
     IdentificationKey: "identification key";
 

@@ -74,7 +74,7 @@ ids! {
     /// The id of a conversation, usually a UUID.
     ConversationId;
 
-    /// The id of a message, usually a time-based UUID. Divar may deliver an event twice, so deduplicate by it.
+    /// The id of a message, usually a time-based UUID.
     MessageId;
 
     /// The token of a post, the last part of its address: `https://divar.ir/v/…/{post token}`.

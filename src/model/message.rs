@@ -9,7 +9,7 @@ use super::{ConversationId, MessageId, PostToken, Timestamp, lenient};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
-    /// The id, to deduplicate by.
+    /// The id, to deduplicate by: Divar may deliver an event twice.
     pub id: Option<MessageId>,
     /// The conversation to reply to.
     pub conversation: Conversation,

@@ -14,14 +14,13 @@ wire! {
     ///
     /// # Refreshing
     ///
-    /// An access token is valid for an hour, a refresh token for 30 days.
     /// [`OAuthApp::refresh_request`](super::OAuthApp::refresh_request) gets a new pair; [`Permissions`] does so in time, by
     /// these rules:
     ///
     /// - **Both tokens change.** Store the new set in one write before you use it.
     /// - The old pair stays valid for two minutes. Calls in flight succeed, and a failed refresh can be retried.
     /// - **Only one refresh per permission at a time.** Other tasks wait for it and read the stored result.
-    /// - **Event subscriptions end with their access token.** Subscribe again after each refresh.
+    /// - [Subscribe](crate::operation::Subscribe) again after each refresh.
     ///
     /// # Storing
     ///

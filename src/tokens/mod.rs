@@ -45,9 +45,9 @@
 //!
 //! # Your part
 //!
-//! - **Event subscriptions** end with their access token. Renew them in a [hook](PermissionsBuilder::on_refresh), and
-//!   run [`keep_alive`](Permissions::keep_alive) so that tokens are refreshed without calls.
-//! - **Refresh tokens** expire after 30 days without use. `keep_alive` uses them in time.
+//! - Renew **event subscriptions** in a [hook](PermissionsBuilder::on_refresh).
+//! - Run [`keep_alive`](Permissions::keep_alive): it refreshes tokens without calls, and uses **refresh tokens** before
+//!   they expire.
 //! - **[Keys](PermissionKey), [shutdown and encryption](crate::guide::fleet#shutdown)**: see the guide.
 //!
 //! [`kenar-store`]: https://docs.rs/kenar-store
