@@ -146,9 +146,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! In production, [`Verifier::from_env`] and [`Client::from_env`] read the panel's keys from the
-//! [environment](mod@env). `client.oauth(OAuthApp::new(slug, client_secret, redirect_uri)?)` sends the calls of
-//! OAuth.
+//! In production, `Verifier::from_env` and `Client::from_env` read the panel's keys from the [environment](mod@env), and
+//! `client.oauth(OAuthApp::new(slug, client_secret, redirect_uri)?)` adds OAuth.
 //!
 //! `cargo run --example quickstart` runs the whole flow and prints each step. Copy its add-on to start your own.
 //!
