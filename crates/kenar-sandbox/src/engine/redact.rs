@@ -3,7 +3,7 @@
 //! Tokens that the sandbox generated stay, since they help in debugging. Keys are redacted, and so are all other tokens,
 //! which may be real.
 
-use std::borrow::Cow;
+use std::iter;
 
 const REDACTED: &str = "[redacted]";
 
@@ -16,16 +16,57 @@ const TOKENS: [&str; 3] = ["access_token", "refresh_token", "x-access-token"];
 /// The prefix of the sandbox's tokens.
 const OWN: &str = "sandbox-";
 
-/// The text without these keys.
+/// The text without these keys, also where they are escaped for JSON or percent-encoded.
 pub(super) fn without<'a>(text: &str, keys: impl Iterator<Item = &'a str>) -> String {
-    let mut text = Cow::Borrowed(text);
     // A short key could match ordinary text.
-    for key in keys.filter(|key| key.len() >= 8) {
-        if text.contains(key) {
-            text = text.replace(key, REDACTED).into();
+    let redact = |text: String, key: &str| redacted(&text, key).unwrap_or(text);
+    keys.filter(|key| key.len() >= 8).fold(text.to_owned(), redact)
+}
+
+/// `None` if the text does not contain the key.
+fn redacted(text: &str, key: &str) -> Option<String> {
+    if !text.contains(key) && !text.contains(['\\', '%', '+']) {
+        return None;
+    }
+    let (mut kept, mut rest, mut found) = (String::new(), text, false);
+    while let Some(first) = rest.chars().next() {
+        if let Some(after) = after_key(rest, key) {
+            kept.push_str(REDACTED);
+            (rest, found) = (after, true);
+        } else {
+            kept.push(first);
+            rest = rest.get(first.len_utf8()..)?;
         }
     }
-    text.into_owned()
+    found.then_some(kept)
+}
+
+/// The text after the key at its start.
+fn after_key<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    // JSON within JSON doubles backslashes again, so any run of them matches any other.
+    let is_again = |(before, character): &(char, char)| (*before, *character) == ('\\', '\\');
+    let characters = iter::once('\0').chain(key.chars()).zip(key.chars()).filter(|pair| !is_again(pair));
+    characters.map(|(_, character)| character).try_fold(text, |text, character| match character {
+        '\\' => Some(after_backslashes(text)).filter(|after| after.len() < text.len()),
+        ' ' if text.starts_with('+') => text.strip_prefix('+'),
+        _ => (text.trim_start_matches('\\').strip_prefix(character))
+            .or_else(|| after_code(text.strip_prefix('%')?, 2, character))
+            .or_else(|| after_code(text.strip_prefix("\\u")?, 4, character)),
+    })
+}
+
+fn after_backslashes(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(after) = rest.strip_prefix('\\').or_else(|| after_code(rest.strip_prefix('%')?, 2, '\\')) {
+        rest = after;
+    }
+    rest
+}
+
+/// The text after the hexadecimal digits of the character.
+fn after_code(text: &str, digits: usize, character: char) -> Option<&str> {
+    let (code, after) = text.split_at_checked(digits)?;
+    (u32::from_str_radix(code, 16).ok()? == u32::from(character)).then_some(after)
 }
 
 /// The text without the values of secret fields.
@@ -118,5 +159,21 @@ mod tests {
     fn known_key_is_redacted_anywhere_in_a_text() {
         let keys = ["a-real-identification-key", "short"];
         assert_eq!(without("x a-real-identification-key, short", keys.into_iter()), "x [redacted], short");
+    }
+
+    #[test]
+    fn known_key_is_redacted_in_every_encoding() {
+        let key = r#"ab/c+d==e"f\g\\h i"#;
+        let json = serde_json::to_string(key).unwrap();
+        let nested = serde_json::to_string(&json).unwrap();
+        let php = json.replace('/', r"\/");
+        let form: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        let lower = form.to_ascii_lowercase();
+        let coded = json.replace('+', r"\u002b");
+        for text in [json, nested, php, form, lower, coded] {
+            let cleaned = without(&format!("x={text}&y"), [key].into_iter());
+            assert_eq!(cleaned.replace(['"', '\\'], ""), "x=[redacted]&y", "{text}");
+        }
+        assert_eq!(without(r"100% \ a\/b", [key].into_iter()), r"100% \ a\/b");
     }
 }
