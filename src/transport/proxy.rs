@@ -46,7 +46,13 @@ fn check(
 fn is_usable(value: &str, schemes: &[&str]) -> bool {
     // Without a scheme, `http` is meant.
     let Ok(uri) = value.parse::<Uri>() else { return false };
-    uri.authority().is_some() && uri.scheme_str().is_none_or(|scheme| schemes.contains(&scheme))
+    // `http` reads an invalid port as none, so the default port would be used.
+    let is_address = uri.authority().is_some_and(|authority| {
+        let is_port_valid =
+            authority.port().is_some() || authority.as_str().trim_end_matches(':').ends_with(authority.host());
+        !authority.host().is_empty() && is_port_valid
+    });
+    is_address && uri.scheme_str().is_none_or(|scheme| schemes.contains(&scheme))
 }
 
 #[cfg(test)]

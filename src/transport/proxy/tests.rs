@@ -13,7 +13,13 @@ fn checked(environment: &[(&str, &str)]) -> Result<(), String> {
 
 #[test]
 fn usable_proxies_are_accepted() {
-    for proxy in ["http://127.0.0.1:3128", "proxy.example:3128", "socks5h://user:pass@proxy.example:1080", ""] {
+    for proxy in [
+        "http://127.0.0.1:3128",
+        "proxy.example:3128",
+        "socks5h://user:pass@proxy.example:1080",
+        "http://[::1]:3128",
+        "",
+    ] {
         assert_eq!(checked(&[("HTTPS_PROXY", proxy)]), Ok(()), "{proxy}");
     }
     assert_eq!(checked(&[]), Ok(()));
@@ -30,6 +36,9 @@ fn unusable_proxies_are_refused_by_name_only() {
         "http://user:place holder@proxy.example",
         "http://",
         "/placeholder",
+        "http://user:placeholder@proxy.example:99999",
+        "http://user:placeholder@proxy.example:31x",
+        "http://user:placeholder@:3128",
     ] {
         for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
             let error = checked(&[(variable, proxy)]).expect_err(proxy);
