@@ -284,7 +284,7 @@ impl World {
             return Ok(());
         }
         if token.as_str().is_empty() || self.posts.contains_key(token) {
-            return Err(format!("invalid post token {token:?}: it is empty or in use"));
+            return Err(format!("invalid post token `{token}`: it is empty or in use"));
         }
         if self.talks.values().any(|talk| talk.between.post().is_some_and(|(about, _)| about == post)) {
             return Err(format!("the post {post} already has conversations: set its token before"));
@@ -304,7 +304,7 @@ impl World {
             return Ok(());
         }
         if to.as_str().is_empty() || self.talks.contains_key(to) {
-            return Err(format!("invalid conversation id {to:?}: it is empty or in use"));
+            return Err(format!("invalid conversation id `{to}`: it is empty or in use"));
         }
         match self.talks.remove(from) {
             Some(talk) if talk.messages.is_empty() => drop(self.talks.insert(to.clone(), talk)),
@@ -327,7 +327,7 @@ impl World {
     pub(crate) fn set_user_id(&mut self, app: &AppSlug, name: &str, id: &UserId) -> Result<(), String> {
         let other = self.known_as(app, id.as_str()).filter(|other| *other != name);
         if id.as_str().is_empty() || other.is_some() {
-            return Err(format!("invalid user id {id:?} for {name}: it is empty or in use"));
+            return Err(format!("invalid user id `{id}` for {name}: it is empty or in use"));
         }
         self.user_ids.entry(app.clone()).or_default().insert(name.to_owned(), id.clone());
         Ok(())

@@ -334,3 +334,51 @@ fn port_in_use_is_reported_with_the_option() {
         "{why}"
     );
 }
+
+/// The error of a start with these arguments, after the settings were read.
+fn failed(arguments: &[&str]) -> String {
+    let Output { status, stderr, stdout } = program().args(arguments).output().unwrap();
+    assert_eq!((status.code(), stdout), (Some(1), Vec::new()), "{arguments:?}");
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn save_file_that_cannot_be_written_is_refused_at_start() {
+    let why = failed(&["--save", "/nonexistent/session.json"]);
+    assert!(why.contains("cannot write /nonexistent/session.json: "), "{why}");
+    let folder = std::env::temp_dir();
+    let why = failed(&["--save", folder.to_str().unwrap()]);
+    assert!(why.contains("cannot write "), "{why}");
+}
+
+#[test]
+fn repeated_ids_are_refused_in_one_line() {
+    for (name, text, expected) in [
+        (
+            "tokens",
+            "[[posts]]\nowner = \"a\"\ntoken = \"t\"\n[[posts]]\nowner = \"a\"\ntoken = \"t\"\n",
+            "invalid post token `t`: it is empty or in use",
+        ),
+        (
+            "chats",
+            "[[posts]]\nowner = \"a\"\nconversations = [{ with = \"b\", id = \"1\" }, { with = \"c\", id = \"1\" }]\n",
+            "invalid conversation id `1`: it is empty or in use",
+        ),
+        (
+            "users",
+            "[[apps]]\nslug = \"d\"\n[[people]]\nname = \"a\"\nids = { d = \"1\" }\n\
+             [[people]]\nname = \"b\"\nids = { d = \"1\" }\n",
+            "invalid user id `1` for b: it is empty or in use",
+        ),
+    ] {
+        let file = Scratch::new(&format!("repeated-{name}.toml"), text);
+        assert_eq!(failed(&["--config", file.path()]), format!("kenar-sandbox: {expected}\n"));
+    }
+}
+
+#[test]
+fn address_of_another_machine_is_reported_with_the_option() {
+    // Reserved for documentation, so no machine has it.
+    let why = failed(&["--listen", "192.0.2.1"]);
+    assert!(why.contains("cannot listen on 192.0.2.1: ") && why.contains("--listen takes an address"), "{why}");
+}

@@ -13,7 +13,9 @@ mod setup;
 mod signal;
 
 use std::error::Error;
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use self::options::Command;
@@ -45,15 +47,30 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     // Before the first output: a reader may send a signal as soon as it sees it.
     let stop = signal::stop()?;
     let (json, save) = (settings.json, settings.save.clone());
+    if let Some(path) = &save {
+        check_writable(path).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+    }
     let started = setup::start(settings).await?;
     print(&if json { report::json(&started)? } else { report::text(&started) })?;
     stop.await;
     let session = started.sandbox.recording();
     started.sandbox.shutdown().await;
-    if let Some(path) = &save {
-        session.save(path).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+    // Printed even if it cannot be saved, so it is not lost.
+    print(&if json { report::json_line(&serde_json::json!({ "session": session }))? } else { "\n".to_owned() })?;
+    match &save {
+        Some(path) => session.save(path).map_err(|why| {
+            let cause = why.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("cannot write {}: {why}{cause}", path.display()).into()
+        }),
+        None => Ok(()),
     }
-    print(&if json { report::json_line(&serde_json::json!({ "session": session }))? } else { "\n".to_owned() })
+}
+
+/// Checks that the session can be saved to this file at the end.
+fn check_writable(path: &Path) -> io::Result<()> {
+    let is_new = !path.exists();
+    OpenOptions::new().append(true).create(true).open(path)?;
+    if is_new { std::fs::remove_file(path) } else { Ok(()) }
 }
 
 /// Writes to standard output. A closed pipe is not an error.

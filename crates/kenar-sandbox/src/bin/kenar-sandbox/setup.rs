@@ -1,6 +1,7 @@
 //! Starts a sandbox from the settings.
 
 use std::error::Error;
+use std::io;
 
 use kenar::model::AppUrl;
 use kenar::webhook::ApiVersion;
@@ -64,11 +65,11 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
     for PersonSettings { name, ids } in &settings.people {
         let person = sandbox.user(name);
         for (slug, id) in ids {
-            person.set_id_for(&sandbox.app(slug.as_str()), id.as_str())?;
+            person.set_id_for(&sandbox.app(slug.as_str()), id.as_str()).map_err(message)?;
         }
     }
     for post in &settings.posts {
-        add(&sandbox, post)?;
+        add(&sandbox, post).map_err(message)?;
     }
     if let Some(session) = &session {
         sandbox.restore(session);
@@ -84,6 +85,11 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
         }
     };
     Ok(Started { sandbox, url, apps, is_saved: settings.save.is_some() })
+}
+
+/// The message alone: the transcript of a sandbox that never ran helps nobody.
+fn message(error: SandboxError) -> String {
+    error.message().to_owned()
 }
 
 /// Adds a post, with its conversations.
@@ -122,7 +128,12 @@ async fn listen(settings: &Settings) -> Result<Sandbox, String> {
     }
     builder = settings.host_names.iter().fold(builder, |builder, name| builder.host_name(name));
     builder = settings.addon_hosts.iter().fold(builder, |builder, name| builder.add_on_host(name));
-    builder.start().await.map_err(|why| format!("cannot listen on port {port}: {why}; choose another with --port"))
+    builder.start().await.map_err(|why| match (why.kind(), settings.listen) {
+        (io::ErrorKind::AddrNotAvailable, Some(address)) => {
+            format!("cannot listen on {address}: {why}; --listen takes an address of this machine")
+        }
+        _ => format!("cannot listen on port {port}: {why}; choose another with --port"),
+    })
 }
 
 /// Sets up an app, as its owner does in the panel.
