@@ -1,6 +1,7 @@
 //! Opening and setting up a connection.
 
 use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
 }
 
 /// Creates the file, readable for its owner only. SQLite gives its other files the same permissions.
-fn create_file(path: &Path) -> std::io::Result<()> {
+fn create_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    options.open(path).map(drop).map_err(named)
 }
 
 fn set_up(path: &Path) -> rusqlite::Result<Connection> {

@@ -32,3 +32,10 @@ async fn file_that_is_not_a_database_is_refused() {
     let error = Sqlite::open(&path).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot open the SQLite database");
 }
+
+#[tokio::test]
+async fn path_that_cannot_be_created_is_named() {
+    let error = Sqlite::open("/nonexistent/addon.db").await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("/nonexistent/addon.db: "), "{cause}");
+}
