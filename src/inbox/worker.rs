@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
@@ -265,8 +266,9 @@ impl Worker {
     async fn handle(&self, id: &InHand, delivery: Delivery) -> Option<Result<(), String>> {
         let begun = Instant::now();
         let handling = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.handler)(delivery)));
-        let Ok(handling) = handling else {
-            return Some(Err("the handler panicked".to_owned()));
+        let handling = match handling {
+            Ok(handling) => handling,
+            Err(payload) => return Some(Err(panic_message(&*payload))),
         };
         let mut task = AbortOnDrop(tokio::spawn(handling));
         loop {
@@ -337,9 +339,13 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn panic_reason(error: JoinError) -> String {
-    let Ok(payload) = error.try_into_panic() else {
-        return "the runtime was shut down during the handler".to_owned();
-    };
+    match error.try_into_panic() {
+        Ok(payload) => panic_message(&*payload),
+        Err(_) => "the runtime was shut down during the handler".to_owned(),
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
     let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
     match message {
         Some(message) => format!("the handler panicked: {message}"),

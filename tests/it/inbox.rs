@@ -310,6 +310,7 @@ async fn panic_before_the_future_is_a_failure() {
     });
     inbox.accept(&message("c-1", "m-1")).await.unwrap();
     assert_eq!(settled(&inbox).await, InboxCounts::new(0, 1));
+    assert_eq!(inbox.dead_letters(None, 1).await.unwrap()[0].reason, "the handler panicked: boom");
 }
 
 #[tokio::test(start_paused = true)]
