@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use kenar::model::icon::Icon;
@@ -69,6 +70,15 @@ pub(super) fn clear(shape: Shape, body: &[u8]) -> Result<Cleared, ApiError> {
     let mut notes = Vec::new();
     let json = parse(body).and_then(|json| shape.cleared(json, "the body", &mut notes)).map_err(ApiError::invalid)?;
     Ok(Cleared { json, notes })
+}
+
+/// Reads an object, since derived readers also accept an array of the fields.
+pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let json = parse(body)?;
+    match kind(json) {
+        "an object" => serde_json::from_slice(body).map_err(|error| error.to_string()),
+        other => Err(format!("expected an object, got {other}")),
+    }
 }
 
 fn parse(body: &[u8]) -> Result<&RawValue, String> {

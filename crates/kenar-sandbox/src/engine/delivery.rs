@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::body::read_object;
 use super::note::Note;
 use super::webhook::Webhook;
 use super::world::App;
@@ -170,7 +171,7 @@ fn request(app: &App, url: &AppUrl, body: Bytes) -> Result<Request<Bytes>, Strin
 /// Reads the reply in an add-on's successful response.
 pub(crate) fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, String> {
     success(response)?;
-    serde_json::from_slice(response.body()).map_err(|error| format!("invalid response from the add-on: {error}"))
+    read_object(response.body()).map_err(|error| format!("invalid response from the add-on: {error}"))
 }
 
 /// Checks for a 2xx status.

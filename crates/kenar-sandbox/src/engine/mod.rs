@@ -49,6 +49,7 @@ pub use self::webhook_fault::{EventFault, WebhookFault};
 pub use self::world::{Author, ChatMessage};
 
 pub(crate) use self::api_error::ApiError;
+pub(crate) use self::body::read_object;
 pub(crate) use self::delivery::{Delivery, DeliveryError, DeliveryResult, Timing, read, success};
 pub(crate) use self::faults::Target;
 pub(crate) use self::limits::Window;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::chat_page::ChatPage;
 use super::faults::{SwitchOff, SwitchOn};
 use super::reply::{BadRequest, query};
-use crate::engine::{Between, Delivery, Engine, Press, medium, read};
+use crate::engine::{Between, Delivery, Engine, Press, medium, read, read_object};
 use crate::media::{Medium, shown_as};
 use kenar::model::{AppSlug, Contact, ConversationId, Location, MessageContent, MessageId, PostToken, TransactionId};
 use kenar::operation::MediaKind;
@@ -369,5 +369,5 @@ fn pressed(engine: &Engine, at: &PressAt) -> Result<(AppSlug, Press), String> {
 }
 
 fn with<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
-    serde_json::from_slice(body).map_err(|error| format!("invalid body: {error}").into())
+    read_object(body).map_err(|error| format!("invalid body: {error}").into())
 }

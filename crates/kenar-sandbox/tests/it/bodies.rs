@@ -193,3 +193,14 @@ async fn button_data_comes_back_unchanged() -> TestResult {
     assert!(button.contains(data), "{button}");
     Ok(())
 }
+
+#[tokio::test]
+async fn array_is_not_the_reply_of_an_add_on() -> TestResult {
+    let Scene { sandbox: _sandbox, app, sara, chat, .. } = scene().await;
+    app.set_open_app_url(
+        app.set_handler(|_| async { http::Response::new(r#"[null,"http://127.0.0.1:1/page"]"#.into()) }),
+    );
+    let why = sara.open_app(&chat, &app).await.err().ok_or("the array was accepted")?;
+    assert_eq!(why.message(), "invalid response from the add-on: expected an object, got an array");
+    Ok(())
+}

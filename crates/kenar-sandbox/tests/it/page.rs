@@ -572,6 +572,17 @@ async fn invalid_fault_or_session_is_a_bad_request() {
 }
 
 #[tokio::test]
+async fn array_is_not_the_body_of_an_act() {
+    let sandbox = with_page().await;
+    let own = sandbox.url().to_owned();
+    for (act, body) in [("new-person", r#"["reza"]"#), ("advance", "[5]"), ("write", "[]"), ("fault-on", "[]")] {
+        let (status, why) = posts(&sandbox, &format!("/chat/act/{act}"), &own, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{act}: {why}");
+        assert_eq!(why, "invalid body: expected an object, got an array", "{act}");
+    }
+}
+
+#[tokio::test]
 async fn other_sites_cannot_use_faults_or_sessions() {
     let sandbox = with_page().await;
     let session = get(&sandbox, "/chat/session").await.to_string();
