@@ -96,10 +96,15 @@ impl Worker {
         }
     }
 
-    /// Starts the dispatcher once, if there is a runtime.
+    /// Starts the dispatcher if there is a runtime, and again if the runtime of the last one has ended.
     pub(super) fn start(self: &Arc<Self>) {
         let mut dispatcher = self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Dispatcher::New, Ok(runtime)) = (&*dispatcher, Handle::try_current()) {
+        let is_due = match &*dispatcher {
+            Dispatcher::New => true,
+            Dispatcher::Running(task) => task.is_finished() && !self.is_stopping(),
+            Dispatcher::Ended => false,
+        };
+        if let (true, Ok(runtime)) = (is_due, Handle::try_current()) {
             *dispatcher = Dispatcher::Running(runtime.spawn(Arc::clone(self).dispatch()));
         }
     }
@@ -175,10 +180,11 @@ impl Worker {
         let mut first = Some(first);
         for event in events {
             let id = (event.ticket.id.clone(), event.key.clone());
-            if self.in_hand().insert(id, event.ticket.clone()).is_some() {
+            if self.in_hand().insert(id.clone(), event.ticket.clone()).is_some() {
                 // A handler that still runs here continues with the new lease.
                 continue;
             }
+            let mut held = Held { worker: Arc::clone(self), id: Some(id) };
             let slot = match first.take() {
                 Some(slot) => slot,
                 None => match Arc::clone(&self.slots).acquire_owned().await {
@@ -186,11 +192,11 @@ impl Worker {
                     Err(_) => return,
                 },
             };
-            let worker = Arc::clone(self);
             tokio::spawn(async move {
-                worker.run(event, claimed_at).await;
+                held.worker.run(event, claimed_at).await;
+                held.id = None;
                 drop(slot);
-                worker.wake();
+                held.worker.wake();
             });
         }
     }
@@ -309,6 +315,20 @@ impl Worker {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+        }
+    }
+}
+
+/// An event in hand, let go if the runtime ends before the event's task does.
+struct Held {
+    worker: Arc<Worker>,
+    id: Option<InHand>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.worker.in_hand().remove(id);
         }
     }
 }

@@ -292,6 +292,41 @@ async fn later_event_of_a_conversation_waits_for_the_retry() {
     assert_eq!(seconds(&calls), [0, 10, 10, 20]);
 }
 
+#[test]
+fn events_are_handled_after_the_first_runtime_ended() {
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+    }
+
+    let (begun, handled) = (Arc::new(Notify::new()), Arc::<Mutex<Vec<(String, u32)>>>::default());
+    let first = runtime();
+    let inbox = first.block_on(async {
+        let (beginning, calls) = (begun.clone(), handled.clone());
+        let inbox = Inbox::new(MemoryInbox::new(), move |delivery: Delivery| {
+            let (begun, handled) = (beginning.clone(), calls.clone());
+            async move {
+                begun.notify_one();
+                if delivery.attempt == 1 && id(&delivery.event) == "m-1" {
+                    std::future::pending::<()>().await;
+                }
+                handled.lock().unwrap().push((id(&delivery.event), delivery.attempt));
+                Ok::<_, Error>(())
+            }
+        });
+        inbox.accept(&message("c-1", "m-1")).await.unwrap();
+        begun.notified().await;
+        inbox
+    });
+    drop(first);
+    runtime().block_on(async {
+        inbox.accept(&message("c-2", "m-2")).await.unwrap();
+        let counts = timeout(Duration::from_secs(300), settled(&inbox)).await;
+        assert_eq!(counts, Ok(InboxCounts::default()));
+        inbox.drain().await;
+    });
+    assert_eq!(*handled.lock().unwrap(), [("m-2".to_owned(), 1), ("m-1".to_owned(), 2)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn panic_is_a_failure() {
     let (inbox, calls, _) = failing(|| panic!("boom"));
