@@ -9,12 +9,16 @@
 //! Pass the slug, the client secret and the redirect URI to [`OAuthApp::new`](crate::oauth::OAuthApp::new).
 
 use std::env::{self, VarError};
+use std::error::Error as StdError;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::error::BoxError;
 
 /// The error for a missing or invalid variable. It never contains the variable's value.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` prints the message with all its causes, so a `main` that returns the error prints it readably.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvError {
     /// The variable is not set, or is empty.
@@ -26,6 +30,19 @@ pub enum EnvError {
     /// The variables are valid, but the client cannot be set up.
     #[error("cannot set up the client: {0}")]
     Setup(#[source] BoxError),
+}
+
+impl fmt::Debug for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        // The message has the first cause.
+        let mut cause = self.source().and_then(StdError::source);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn optional<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> Result<Option<T>, EnvError> {
@@ -40,3 +57,6 @@ pub(crate) fn optional<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> R
 pub(crate) fn required<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> Result<T, EnvError> {
     optional(name)?.ok_or(EnvError::Missing(name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,8 +75,8 @@ impl Site {
         Ok(Some(Self {
             verifier: Verifier::from_env()?,
             client: Client::from_env()?,
-            base: setting("KENAR_ADDON_URL")?.parse()?,
-            listener: TcpListener::bind(listen).await?,
+            base: setting("KENAR_ADDON_URL")?.parse().map_err(|why| format!("KENAR_ADDON_URL: {why}"))?,
+            listener: TcpListener::bind(&listen).await.map_err(|why| format!("cannot listen on {listen}: {why}"))?,
         }))
     }
 

@@ -21,10 +21,11 @@ async fn main() -> Outcome {
 async fn serve() -> Outcome {
     let set = |name| env::var(name).map_err(|_| format!("{name} is not set"));
     let (client, verifier) = (Client::from_env()?, Verifier::from_env()?);
-    let base: AppUrl = set("KENAR_ADDON_URL")?.parse()?;
+    let base: AppUrl = set("KENAR_ADDON_URL")?.parse().map_err(|why| format!("KENAR_ADDON_URL: {why}"))?;
     let (secret, redirect_uri) = (set("KENAR_CLIENT_SECRET")?.parse()?, base.join(["oauth", "callback"]));
     let oauth = client.oauth(OAuthApp::new(set("KENAR_APP_SLUG")?, secret, redirect_uri.as_str())?);
-    let listener = TcpListener::bind(set("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned())).await?;
+    let listen = set("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());
+    let listener = TcpListener::bind(&listen).await.map_err(|why| format!("cannot listen on {listen}: {why}"))?;
     println!("listening on {}, for {base}", listener.local_addr()?);
     let add_on = AddOn { client, verifier, oauth, base, visits: Default::default() };
     Ok(axum::serve(listener, addon::router(add_on)).await?)
