@@ -103,22 +103,6 @@
 //! }
 //! # // [end]
 //! # Ok(()) }
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! # use kenar::Scope;
-//! # use kenar::oauth::Callback;
-//! # use kenar_sandbox::Sandbox;
-//! # let sandbox = Sandbox::in_process().await;
-//! # let (app, ali) = (sandbox.app("delivery"), sandbox.user("ali"));
-//! # let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
-//! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
-//! # let (url, state) = oauth.permission_url([Scope::conversation_send_message(chat.id())]);
-//! # let back = ali.visit(url.as_str()).await.unwrap().allow().await.unwrap();
-//! # let Callback::Granted(code) = oauth.callback(back.url().query().unwrap(), &state).unwrap() else { panic!() };
-//! # let tokens = oauth.exchange(code).await.unwrap();
-//! # let tracking = "https://addon.example/orders/17".parse().unwrap();
-//! # announce(&app.client(), chat.id(), &tokens.access_token, tracking).await.unwrap();
-//! # assert!(chat.next_message().await.unwrap().text().is_some());
-//! # });
 //! ```
 //!
 //! **4. Test it** without an account or a network. The sandbox plays Divar and its users. It checks keys, permissions and
