@@ -6,18 +6,19 @@
 //! | `KENAR_API_KEY` | the key for calls to Divar | [`ClientBuilder::from_env`](crate::client::ClientBuilder::from_env) |
 //! | `KENAR_SANDBOX_URL` | the base URL of a sandbox to call instead of Divar (optional) | the same |
 //!
-//! Pass the slug, the client secret and the redirect URI to [`OAuthApp::new`](crate::oauth::OAuthApp::new).
+//! Pass the slug, client secret and redirect URI to [`OAuthApp::new`](crate::oauth::OAuthApp::new).
 
 use std::env::{self, VarError};
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::fmt;
+use std::iter::successors;
 use std::str::FromStr;
 
 use crate::error::BoxError;
 
-/// The error for a missing or invalid variable. It never contains the variable's value.
+/// The error for a missing or invalid variable. It omits the value.
 ///
-/// `Debug` prints the message with all its causes, so a `main` that returns the error prints it readably.
+/// `Debug` prints the message with its causes, which a `main` that returns it shows.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvError {
@@ -35,13 +36,7 @@ pub enum EnvError {
 impl fmt::Debug for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        // The message has the first cause.
-        let mut cause = self.source().and_then(StdError::source);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        successors(self.source(), |&cause| cause.source()).skip(1).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

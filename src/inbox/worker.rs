@@ -96,12 +96,12 @@ impl Worker {
         }
     }
 
-    /// Starts the dispatcher if there is a runtime, and again if the runtime of the last one has ended.
+    /// Starts the dispatcher if there is a runtime, unless it runs.
     pub(super) fn start(self: &Arc<Self>) {
         let mut dispatcher = self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = match &*dispatcher {
             Dispatcher::New => true,
-            Dispatcher::Running(task) => task.is_finished() && !self.is_stopping(),
+            Dispatcher::Running(task) => task.is_finished(),
             Dispatcher::Ended => false,
         };
         if let (true, Ok(runtime)) = (is_due, Handle::try_current()) {
@@ -184,7 +184,7 @@ impl Worker {
                 // A handler that still runs here continues with the new lease.
                 continue;
             }
-            let mut held = Held { worker: Arc::clone(self), id: Some(id) };
+            let mut held = Held(Arc::clone(self), Some(id));
             let slot = match first.take() {
                 Some(slot) => slot,
                 None => match Arc::clone(&self.slots).acquire_owned().await {
@@ -193,10 +193,10 @@ impl Worker {
                 },
             };
             tokio::spawn(async move {
-                held.worker.run(event, claimed_at).await;
-                held.id = None;
+                held.0.run(event, claimed_at).await;
+                held.1 = None;
                 drop(slot);
-                held.worker.wake();
+                held.0.wake();
             });
         }
     }
@@ -319,16 +319,13 @@ impl Worker {
     }
 }
 
-/// An event in hand, let go if the runtime ends before the event's task does.
-struct Held {
-    worker: Arc<Worker>,
-    id: Option<InHand>,
-}
+/// Lets go of an event if the runtime ends before its task.
+struct Held(Arc<Worker>, Option<InHand>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(id) = &self.id {
-            self.worker.in_hand().remove(id);
+        if let Some(id) = &self.1 {
+            self.0.in_hand().remove(id);
         }
     }
 }

@@ -46,11 +46,10 @@ fn check(
 fn is_usable(value: &str, schemes: &[&str]) -> bool {
     // Without a scheme, `http` is meant.
     let Ok(uri) = value.parse::<Uri>() else { return false };
-    // `http` reads an invalid port as none, so the default port would be used.
-    let is_address = uri.authority().is_some_and(|authority| {
-        let is_port_valid =
-            authority.port().is_some() || authority.as_str().trim_end_matches(':').ends_with(authority.host());
-        !authority.host().is_empty() && is_port_valid
+    // `http` reads an invalid port as none.
+    let is_address = uri.authority().is_some_and(|address| {
+        let is_bare = address.as_str().trim_end_matches(':').ends_with(address.host());
+        !address.host().is_empty() && (is_bare || address.port().is_some())
     });
     is_address && uri.scheme_str().is_none_or(|scheme| schemes.contains(&scheme))
 }
