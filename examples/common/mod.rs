@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use axum::Router;
+use kenar::client::ClientBuilder;
 use kenar::model::AppUrl;
 use kenar::oauth::OAuthApp;
 use kenar::secret::ClientSecret;
@@ -74,7 +75,7 @@ impl Site {
         let listen = setting("KENAR_LISTEN").unwrap_or("127.0.0.1:8080".to_owned());
         Ok(Some(Self {
             verifier: Verifier::from_env()?,
-            client: Client::from_env()?,
+            client: ClientBuilder::from_env()?.build()?,
             base: setting("KENAR_ADDON_URL")?.parse().map_err(|why| format!("KENAR_ADDON_URL: {why}"))?,
             listener: TcpListener::bind(&listen).await.map_err(|why| format!("cannot listen on {listen}: {why}"))?,
         }))
