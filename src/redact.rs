@@ -1,6 +1,6 @@
 //! Redaction of secrets in texts from a server or an HTTP stack.
 //!
-//! A server may echo a secret escaped for JSON or HTML, percent-encoded, or truncated. All of these forms are found.
+//! All forms that a server may echo are found: escaped for JSON or HTML, percent-encoded, or truncated.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -9,10 +9,8 @@ use serde_json::Value;
 
 const REDACTED: &str = "[redacted]";
 
-/// The minimum length of a truncated secret. A shorter prefix reveals nothing and matches too many texts.
-const MIN_CUT: usize = 4;
-
-const ESCAPES: [char; 3] = ['\\', '%', '&'];
+/// The minimum length of a truncated secret, and of one within a word. Shorter ones match too many texts.
+const MIN_LEN: usize = 4;
 
 /// The secrets to redact, longest first: one may contain another.
 pub(crate) struct Secrets<'a>(Vec<&'a str>);
@@ -25,31 +23,19 @@ impl<'a> Secrets<'a> {
     }
 
     pub(crate) fn scrub(&self, text: &mut String) {
-        self.redact(text, false);
+        for secret in &self.0 {
+            *text = without(text, secret, false);
+        }
     }
 
     /// Redacts the start of a text, which may end within a secret, and cuts it to `max_len` bytes.
     pub(crate) fn scrub_beginning(&self, text: &mut String, max_len: usize) {
-        self.redact(text, true);
+        for secret in &self.0 {
+            *text = without(text, secret, true);
+        }
         // The placeholder is longer than a short secret.
         while text.len() > max_len {
             text.pop();
-        }
-    }
-
-    fn redact(&self, text: &mut String, may_be_cut: bool) {
-        for secret in &self.0 {
-            if text.contains(secret) {
-                *text = text.replace(secret, REDACTED);
-            }
-        }
-        if !may_be_cut && !text.contains(ESCAPES) && !text.contains('+') {
-            return;
-        }
-        for secret in &self.0 {
-            if let Some(scrubbed) = without(text, secret, may_be_cut) {
-                *text = scrubbed;
-            }
         }
     }
 
@@ -95,23 +81,24 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// `text` with `secret` redacted in every form; `None` if it does not occur.
-fn without(text: &str, secret: &str, may_be_cut: bool) -> Option<String> {
+/// `text` with `secret` redacted in every form.
+fn without(text: &str, secret: &str, may_be_cut: bool) -> String {
     let mut scrubbed = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        match strip_secret(rest, secret, may_be_cut) {
-            Some(after) => {
-                scrubbed.push_str(REDACTED);
-                rest = after;
-            }
-            None => {
-                scrubbed.push(first);
-                rest = rest.strip_prefix(first)?;
-            }
+    let mut rest = text.chars();
+    loop {
+        let after = strip_secret(rest.as_str(), secret, may_be_cut).filter(|after| {
+            let is_part = scrubbed.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+            secret.len() >= MIN_LEN || !is_part
+        });
+        if let Some(after) = after {
+            scrubbed.push_str(REDACTED);
+            rest = after.chars();
+        } else if let Some(first) = rest.next() {
+            scrubbed.push(first);
+        } else {
+            return scrubbed;
         }
     }
-    (scrubbed != text).then_some(scrubbed)
 }
 
 fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a str> {
@@ -119,7 +106,7 @@ fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a
     for (index, character) in secret.chars().enumerate() {
         rest = match strip_character(rest, character) {
             Some(after) => after,
-            None if may_be_cut && index >= MIN_CUT && ends_within_character(rest) => return Some(""),
+            None if may_be_cut && index >= MIN_LEN && ends_within_character(rest) => return Some(""),
             None => return None,
         };
     }
@@ -127,14 +114,7 @@ fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a
 }
 
 fn strip_character(text: &str, character: char) -> Option<&str> {
-    let first = text.chars().next()?;
-    if (first, character) == ('+', ' ') {
-        // A form encodes a space as a plus sign.
-        return text.strip_prefix('+');
-    }
-    if !ESCAPES.contains(&first) {
-        return text.strip_prefix(character);
-    }
+    let form = || text.strip_prefix('+').filter(|_| character == ' ');
     let code = |digits: &str, radix| u32::from_str_radix(digits, radix).ok() == Some(u32::from(character));
     let json = || {
         let escaped = text.strip_prefix('\\')?;
@@ -144,12 +124,8 @@ fn strip_character(text: &str, character: char) -> Option<&str> {
     let url = || Some(text.strip_prefix('%')?.split_at_checked(2).filter(|(digits, _)| code(digits, 16))?.1);
     let html = || {
         let (name, after) = text.strip_prefix('&')?.split_once(';')?;
-        let is_it = match name {
-            "amp" => character == '&',
-            "lt" => character == '<',
-            "gt" => character == '>',
-            "quot" => character == '"',
-            "apos" => character == '\'',
+        let is_it = match (name, character) {
+            ("amp", '&') | ("lt", '<') | ("gt", '>') | ("quot", '"') | ("apos", '\'') => true,
             _ => {
                 let digits = name.strip_prefix('#')?;
                 digits.strip_prefix(['x', 'X']).map_or_else(|| code(digits, 10), |digits| code(digits, 16))
@@ -157,12 +133,12 @@ fn strip_character(text: &str, character: char) -> Option<&str> {
         };
         is_it.then_some(after)
     };
-    json().or_else(url).or_else(html).or_else(|| text.strip_prefix(character))
+    form().or_else(json).or_else(url).or_else(html).or_else(|| text.strip_prefix(character))
 }
 
 /// Returns `true` if nothing or only part of an escape remains.
 fn ends_within_character(rest: &str) -> bool {
-    rest.is_empty() || rest.len() < "&quot;".len() && rest.starts_with(ESCAPES)
+    rest.is_empty() || rest.len() < "&quot;".len() && rest.starts_with(['\\', '%', '&'])
 }
 
 #[cfg(test)]

@@ -46,9 +46,19 @@ fn truncated_secret_is_redacted_at_the_end() {
         Secrets::new(["placeholder/secret"]).scrub_beginning(&mut text, 100);
         assert_eq!(text, left);
     }
-    let mut grown = "a".repeat(10);
+    let mut grown = "a a a a a ".to_owned();
     Secrets::new(["a"]).scrub_beginning(&mut grown, 10);
-    assert_eq!(grown.len(), 10);
+    assert_eq!(grown, "[redacted]");
+}
+
+#[test]
+fn short_secret_is_redacted_only_as_a_word() {
+    let text = r#"cannot parse {"key":"a"}: a=a&b=%61, bad-a [redacted]"#;
+    let left = r#"cannot parse {"key":"[redacted]"}: [redacted]=[redacted]&b=[redacted], bad-[redacted] [redacted]"#;
+    assert_eq!(scrubbed(&["a"], text), left);
+    assert_eq!(scrubbed(&["abc"], "abc abcd xabc"), "[redacted] abcd xabc");
+    assert_eq!(scrubbed(&["abcd"], "abcde"), "[redacted]e");
+    assert_eq!(scrubbed(&["a", "secret"], "secret"), "[redacted]");
 }
 
 #[test]
