@@ -19,8 +19,18 @@ pub enum InvalidOAuthRequest {
     #[error("repeated parameter: {0}")]
     Repeated(&'static str),
     /// A parameter has an invalid value.
-    #[error("invalid parameter: {0}")]
+    #[error("invalid parameter: {0} must be {rule}", rule = rule_of(.0))]
     Unusable(&'static str),
+}
+
+fn rule_of(parameter: &str) -> &'static str {
+    match parameter {
+        "response_type" => "code",
+        "grant_type" => "authorization_code or refresh_token",
+        "state" => "at least 8 printable ASCII characters",
+        "scope" => r#"printable ASCII without " and \"#,
+        _ => "printable ASCII without spaces around it",
+    }
 }
 
 pub(super) struct Repeated(pub(super) &'static str);
@@ -63,9 +73,9 @@ impl<'a> Parameters<'a> {
     pub(super) fn required_as<T, E>(
         self,
         name: &'static str,
-        make: impl FnOnce(&str) -> Result<T, E>,
+        make: impl FnOnce(Cow<'a, str>) -> Result<T, E>,
     ) -> Result<T, InvalidOAuthRequest> {
-        make(&self.required(name)?).map_err(|_| InvalidOAuthRequest::Unusable(name))
+        make(self.required(name)?).map_err(|_| InvalidOAuthRequest::Unusable(name))
     }
 }
 

@@ -121,7 +121,7 @@ impl PermissionRequest {
             scopes: Scope::list(&scopes)
                 .collect::<Result<_, _>>()
                 .map_err(|_| InvalidOAuthRequest::Unusable("scope"))?,
-            state: parameters.required_as("state", |text| OAuthState::restore(text))?,
+            state: parameters.required_as("state", OAuthState::restore)?,
         })
     }
 

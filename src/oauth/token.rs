@@ -175,11 +175,9 @@ impl TokenRequest {
     pub fn parse(form: &[u8]) -> Result<Self, InvalidOAuthRequest> {
         let parameters = Parameters::of_form(form);
         let grant = match &*parameters.required("grant_type")? {
-            "authorization_code" => {
-                Grant::AuthorizationCode(parameters.required_as("code", |code| AuthorizationCode::new(code))?)
-            }
+            "authorization_code" => Grant::AuthorizationCode(parameters.required_as("code", AuthorizationCode::new)?),
             "refresh_token" => Grant::RefreshToken {
-                refresh_token: parameters.required_as("refresh_token", |token| RefreshToken::new(token))?,
+                refresh_token: parameters.required_as("refresh_token", RefreshToken::new)?,
                 access_token: parameters
                     .optional("code")?
                     .map(AccessToken::new)
@@ -190,7 +188,7 @@ impl TokenRequest {
         };
         Ok(Self {
             client_id: AppSlug::new(parameters.required("client_id")?),
-            client_secret: parameters.required_as("client_secret", |secret| ClientSecret::new(secret))?,
+            client_secret: parameters.required_as("client_secret", ClientSecret::new)?,
             redirect_uri: parameters.required("redirect_uri")?.into_owned(),
             grant,
         })

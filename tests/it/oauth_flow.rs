@@ -373,6 +373,20 @@ fn invalid_oauth_requests_are_rejected() {
 }
 
 #[test]
+fn invalid_oauth_parameter_names_its_rule() {
+    for (parameter, message) in [
+        ("response_type", "response_type must be code"),
+        ("grant_type", "grant_type must be authorization_code or refresh_token"),
+        ("state", "state must be at least 8 printable ASCII characters"),
+        ("scope", r#"scope must be printable ASCII without " and \"#),
+        ("code", "code must be printable ASCII without spaces around it"),
+    ] {
+        let error = InvalidOAuthRequest::Unusable(parameter);
+        assert_eq!(error.to_string(), format!("invalid parameter: {message}"));
+    }
+}
+
+#[test]
 fn stored_tokens_round_trip() {
     let mut tokens = tokens();
     for without_refresh_token in [false, true] {
