@@ -219,8 +219,8 @@ fields! {
 
 impl<'de> Deserialize<'de> for GetUserResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let UserFields { user, phone_numbers } = lenient::object(deserializer)?;
-        let mut numbers = user.phone_number.into_iter().chain(phone_numbers.into_iter().flatten());
-        Ok(Self { phone_number: numbers.find(|number| !number.is_empty()), ..user })
+        let all: UserFields = lenient::object(deserializer)?;
+        let mut numbers = all.user.phone_number.into_iter().chain(all.phone_numbers.into_iter().flatten());
+        Ok(Self { phone_number: numbers.find(|number| !number.is_empty()), ..all.user })
     }
 }
