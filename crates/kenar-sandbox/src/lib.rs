@@ -72,6 +72,7 @@ mod clock;
 mod engine;
 mod error;
 pub mod fake;
+mod file;
 mod flood;
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("guide.md")]

@@ -1,5 +1,7 @@
 //! Recorded sessions, as JSON.
 
+mod check;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -8,6 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::engine::{Author, Between, ChatMessage, Direction, Engine, Exchange, Snapshot, Talk, Webhook};
+use crate::file;
 use kenar::model::{AppSlug, ButtonGrid, ConversationId, Message, MessageContent, PostToken, UserId};
 
 /// A recorded session: people, conversations, webhooks with their responses, and API calls.
@@ -69,6 +72,9 @@ pub enum RecordingError {
     /// The JSON is not a recording.
     #[error("invalid recording")]
     Json(#[from] serde_json::Error),
+    /// The recording refers to a person, a post or a conversation that it does not contain.
+    #[error("invalid recording: {0}")]
+    Incomplete(String),
     /// The format's version is not supported.
     #[error("unsupported recording version {0}")]
     Version(u32),
@@ -186,13 +192,13 @@ impl Recording {
         Self::from_json(&std::fs::read_to_string(path)?)
     }
 
-    /// Writes the recording to a file, and overwrites an existing one.
+    /// Writes the recording to a file. An existing file keeps its content until the new one is complete.
     ///
     /// # Errors
     ///
     /// [`RecordingError`], if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordingError> {
-        Ok(std::fs::write(path, self.to_json()?)?)
+        Ok(file::replace(path.as_ref(), self.to_json()?.as_bytes())?)
     }
 
     /// Reads a recording from JSON.
@@ -209,7 +215,9 @@ impl Recording {
         if version != Self::VERSION {
             return Err(RecordingError::Version(version));
         }
-        Ok(serde_json::from_str(json)?)
+        let recording: Self = serde_json::from_str(json)?;
+        recording.check().map_err(RecordingError::Incomplete)?;
+        Ok(recording)
     }
 
     /// The recording as indented JSON.

@@ -645,7 +645,10 @@ async fn session_is_saved_and_replayed() -> TestResult {
     assert_eq!(other[0]["differences"][0]["found"]["body"], json!({ "text_message": "نه" }));
 
     // The app does not exist in this sandbox.
-    let unknown = play(&webhooks_only.to_string().replace(r#""app":"app""#, r#""app":"nobody""#)).await;
+    let unknown = [r#""app":"#, r#""chatbot":"#].iter().fold(webhooks_only.to_string(), |session, key| {
+        session.replace(&format!(r#"{key}"app""#), &format!(r#"{key}"nobody""#))
+    });
+    let unknown = play(&unknown).await;
     assert_eq!(unknown[0]["error"], "app not found: nobody");
     assert_eq!(play(&get(&with_page().await, "/chat/session").await.to_string()).await, json!([]));
     Ok(())

@@ -184,6 +184,111 @@ async fn recording_file_has_a_version() -> TestResult {
 }
 
 #[tokio::test]
+async fn dangling_references_are_errors() -> TestResult {
+    let (_kenar, recording) = session(1).await?;
+    let json: Value = serde_json::from_str(&recording.to_json()?)?;
+    let of = |kind: &str| {
+        let conversations = json["conversations"].as_object().unwrap();
+        conversations.iter().find(|(_, one)| one["parties"]["kind"] == kind).unwrap().0.clone()
+    };
+    let (chat, bot) = (of("post"), of("bot"));
+    let post = json["conversations"][&chat]["parties"]["post"].as_str().unwrap();
+    for (pointer, value, expected) in [
+        ("/posts".to_owned(), json!({}), format!("conversation {chat} is about post {post}, which is missing")),
+        ("/people".to_owned(), json!(["ali"]), format!("the owner `sara` of post {post} is not among its people")),
+        (
+            "/people".to_owned(),
+            json!(["sara"]),
+            format!("conversation {chat} is with `ali`, who is not among its people"),
+        ),
+        (
+            format!("/conversations/{chat}/parties/seller"),
+            json!("ali"),
+            format!("conversation {chat} has the seller `ali`, but {post} is `sara`'s"),
+        ),
+        (
+            format!("/conversations/{chat}/parties/buyer"),
+            json!("sara"),
+            format!("conversation {chat} has the same seller and buyer"),
+        ),
+        (
+            format!("/conversations/{bot}/parties/user"),
+            json!("reza"),
+            format!("conversation {bot} is with `reza`, who is not among its people"),
+        ),
+        (
+            format!("/conversations/{bot}/parties/app"),
+            json!("other"),
+            format!("conversation {bot} has a message by the chatbot of bot, which takes no part in it"),
+        ),
+        (
+            format!("/conversations/{bot}/said/0/by"),
+            json!({ "user": "ali" }),
+            format!("conversation {bot} has a message by `ali`, who takes no part in it"),
+        ),
+        (
+            format!("/conversations/{bot}/said/0/message/conversation/id"),
+            json!("another"),
+            format!("conversation {bot} has a message of conversation another"),
+        ),
+    ] {
+        let mut broken = json.clone();
+        *broken.pointer_mut(&pointer).unwrap_or_else(|| panic!("{pointer}: {json:#}")) = value;
+        let error = Recording::from_json(&broken.to_string()).unwrap_err();
+        assert!(matches!(error, RecordingError::Incomplete(_)), "{error}");
+        assert_eq!(error.to_string(), format!("invalid recording: {expected}"));
+    }
+    for (field, value, expected) in [
+        ("post_titles", json!({ "none": "title" }), "the title of post none has no post"),
+        ("user_ids", json!({ "bot": { "reza": "1" } }), "the user id 1 in app bot is for `reza`, who is not among"),
+        ("user_ids", json!({ "bot": { "ali": "1", "sara": "1" } }), "the user id 1 in app bot is for both `ali` and"),
+    ] {
+        let mut broken = json.clone();
+        broken[field] = value;
+        let error = Recording::from_json(&broken.to_string()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("invalid recording: {expected}")), "{error}");
+    }
+    let mut broken = json.clone();
+    broken["conversations"][&chat]["blocked_by"] = json!(["reza"]);
+    let error = Recording::from_json(&broken.to_string()).unwrap_err().to_string();
+    assert!(error.contains(&format!("conversation {chat} is blocked by `reza`")), "{error}");
+    Ok(())
+}
+
+#[test]
+fn saved_file_is_replaced_as_a_whole() -> TestResult {
+    let folder = std::env::temp_dir().join(format!("kenar-recording-{}-replaced", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join("session.json");
+    std::fs::write(&path, "old")?;
+    let target = if cfg!(unix) { folder.join("link.json") } else { path.clone() };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        symlink(&path, &target)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640))?;
+    }
+    let before = std::fs::File::open(&path)?;
+    let recording =
+        Recording::from_json(r#"{"version":1,"seed":1,"people":[],"posts":{},"conversations":{},"steps":[]}"#)?;
+    recording.save(&target)?;
+    assert_eq!(Recording::load(&path)?, recording);
+    // The old file was not written to: whoever has it open still reads the old content.
+    assert_eq!(std::io::read_to_string(before)?, "old");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert!(std::fs::symlink_metadata(&target)?.is_symlink());
+        assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o640);
+        std::fs::remove_file(&target)?;
+    }
+    let names: Vec<_> = std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn recording_of_another_app_has_no_differences() -> TestResult {
     let (_kenar, recording) = session(1).await?;
     let sandbox = Sandbox::in_process().await;
