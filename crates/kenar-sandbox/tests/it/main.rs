@@ -2,6 +2,8 @@
 
 #[cfg(feature = "bin")]
 mod binary;
+#[cfg(feature = "bin")]
+mod binary_session;
 mod bodies;
 mod chat;
 mod chosen;

@@ -11,6 +11,7 @@ mod report;
 mod settings;
 mod setup;
 mod signal;
+mod value;
 
 use std::error::Error;
 use std::fs::OpenOptions;
@@ -29,14 +30,14 @@ fn main() -> ExitCode {
         Ok(Command::Print(text)) => print(&text),
         Ok(Command::Run(settings)) => run(*settings),
         Err(why) => {
-            eprintln!("kenar-sandbox: {why}\nrun `kenar-sandbox --help` for the options");
+            print_error(&format!("{why}\nrun `kenar-sandbox --help` for the options"));
             return USAGE.into();
         }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("kenar-sandbox: {why}");
+            print_error(&why.to_string());
             ExitCode::FAILURE
         }
     }
@@ -55,22 +56,33 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     stop.await;
     let session = started.sandbox.recording();
     started.sandbox.shutdown().await;
-    // Printed even if it cannot be saved, so it is not lost.
-    print(&if json { report::json_line(&serde_json::json!({ "session": session }))? } else { "\n".to_owned() })?;
-    match &save {
+    let saved = match &save {
         Some(path) => session.save(path).map_err(|why| {
             let cause = why.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("cannot write {}: {why}{cause}", path.display()).into()
         }),
         None => Ok(()),
-    }
+    };
+    // Printed even if it cannot be saved, and saved even if the terminal is closed, so it is not lost.
+    let text = if json { report::json_line(&serde_json::json!({ "session": session }))? } else { "\n".to_owned() };
+    let printed = print(&text);
+    saved.and(printed)
 }
 
-/// Checks that the session can be saved to this file at the end.
+/// Checks that the session can be saved to this file at the end, which replaces it by a new file.
 fn check_writable(path: &Path) -> io::Result<()> {
     let is_new = !path.exists();
     OpenOptions::new().append(true).create(true).open(path)?;
-    if is_new { std::fs::remove_file(path) } else { Ok(()) }
+    if is_new {
+        return std::fs::remove_file(path);
+    }
+    let path = path.canonicalize()?;
+    if path.is_file() {
+        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+        OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        std::fs::remove_file(beside)?;
+    }
+    Ok(())
 }
 
 /// Writes to standard output. A closed pipe is not an error.
@@ -80,4 +92,9 @@ fn print(text: &str) -> Result<(), Box<dyn Error>> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// Writes an error to standard error, which may be closed.
+fn print_error(why: &str) {
+    let _ = writeln!(io::stderr(), "kenar-sandbox: {why}");
 }

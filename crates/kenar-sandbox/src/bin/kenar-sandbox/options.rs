@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::{Display, Write as _};
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use lexopt::Arg;
 
-use super::settings::{AppSettings, OpenAppVersion, PersonSettings, PostSettings, Settings, permission};
+use super::settings::{AppSettings, PersonSettings, PostSettings, Settings, permission};
 use super::setup::SLUG;
+use super::value::Value;
 
 /// The action that the command line requests.
 #[derive(Debug)]
@@ -63,24 +63,22 @@ const OPTIONS: &[Opt] = &[
         Some("NAME"),
         "Further host name to accept, such as a Compose service; repeatable",
         |all, value| {
-            all.host_names.push(value.to_owned());
+            all.host_names.push(Value::parse(value)?);
             Ok(())
         },
     ),
     sandbox("addon-host", Some("NAME"), "Further add-on host to call over plain http; repeatable", |all, value| {
-        all.addon_hosts.push(value.to_owned());
+        all.addon_hosts.push(Value::parse(value)?);
         Ok(())
     }),
     sandbox("seed", Some("NUMBER"), "Seed of all keys, ids and tokens [default: random]", |all, value| {
         set(&mut all.seed, value)
     }),
     sandbox("time-limit", Some("SECONDS"), "Timeout for responses of add-ons [default: 5]", |all, value| {
-        let seconds: f64 = parsed(value)?;
-        all.time_limit = Some(seconds.try_into()?);
-        Ok(())
+        set(&mut all.time_limit, value)
     }),
     sandbox("manual-clock", None, "Use a clock that moves only through `advance`", |all, value| {
-        all.manual_clock = parsed(value)?;
+        all.manual_clock = Value::parse(value)?;
         Ok(())
     }),
     sandbox(
@@ -90,23 +88,17 @@ const OPTIONS: &[Opt] = &[
         |all, value| set(&mut all.chat_page, value),
     ),
     sandbox("person", Some("NAME"), "Add a person; repeatable", |all, value| {
-        all.people.push(PersonSettings { name: value.to_owned(), ..PersonSettings::default() });
+        all.people.push(PersonSettings { name: Value::parse(value)?, ..PersonSettings::default() });
         Ok(())
     }),
     sandbox("post", Some("OWNER"), "Add a post of this person; repeatable", |all, value| {
-        all.posts.push(PostSettings { owner: value.to_owned(), ..PostSettings::default() });
+        all.posts.push(PostSettings { owner: Value::parse(value)?, ..PostSettings::default() });
         Ok(())
     }),
-    sandbox("restore", Some("FILE"), "Restore a saved session", |all, value| {
-        all.restore = Some(PathBuf::from(value));
-        Ok(())
-    }),
-    sandbox("save", Some("FILE"), "Save the session to this file on exit", |all, value| {
-        all.save = Some(PathBuf::from(value));
-        Ok(())
-    }),
+    sandbox("restore", Some("FILE"), "Restore a saved session", |all, value| set(&mut all.restore, value)),
+    sandbox("save", Some("FILE"), "Save the session to this file on exit", |all, value| set(&mut all.save, value)),
     sandbox("json", None, "Print one line of JSON when ready, and one with the session on exit", |all, value| {
-        all.json = parsed(value)?;
+        all.json = Value::parse(value)?;
         Ok(())
     }),
     app("title", "TEXT", "Name that users see [default: the slug]", |app, value| set(&mut app.title, value)),
@@ -117,8 +109,7 @@ const OPTIONS: &[Opt] = &[
         set(&mut app.open_app_url, value)
     }),
     app("open-app-version", "1|2", "Version of the open-app request [default: 2]", |app, value| {
-        app.open_app_version = Some(OpenAppVersion::try_from(parsed::<u8>(value)?)?);
-        Ok(())
+        set(&mut app.open_app_version, value)
     }),
     app("events-url", "URL", "URL for events [default: /kenar/event]", |app, value| set(&mut app.events_url, value)),
     app("dynamic-action-url", "URL", "URL for dynamic actions [default: /kenar/action]", |app, value| {
@@ -128,19 +119,19 @@ const OPTIONS: &[Opt] = &[
         set(&mut app.fallback_url, value)
     }),
     app("redirect-uri", "URI", "OAuth redirect URI; repeatable [default: /oauth/callback]", |app, value| {
-        app.redirect_uris.push(value.to_owned());
+        app.redirect_uris.push(Value::parse(value)?);
         Ok(())
     }),
-    app("api-key", "KEY", "API key [default: generated]", |app, value| set(&mut app.api_key, value)),
+    app("api-key", "KEY", "API key [default: generated]", |app, value| set_secret(&mut app.api_key, value)),
     app("api-key-permission", "NAME", "Permission of the API key; repeatable [default: all]", |app, value| {
         app.api_key_permissions.get_or_insert_default().push(permission(value)?);
         Ok(())
     }),
     app("client-secret", "SECRET", "OAuth client secret [default: generated]", |app, value| {
-        set(&mut app.client_secret, value)
+        set_secret(&mut app.client_secret, value)
     }),
     app("identification-key", "KEY", "Identification key in webhooks [default: generated]", |app, value| {
-        set(&mut app.identification_key, value)
+        set_secret(&mut app.identification_key, value)
     }),
     app("limit-per-minute", "CALLS", "API calls per minute before status 429", |app, value| {
         set(&mut app.limit_per_minute, value)
@@ -168,7 +159,7 @@ pub(crate) fn read(
     let variable = |name: &str| match environment(name).map(OsString::into_string) {
         None => Ok(None),
         Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Some(Err(_)) => Err(format!("{name} is not UTF-8")),
+        Some(Err(_)) => Err(format!("{name}: invalid value: expected UTF-8")),
     };
     let Line { print, config, given } = Line::parse(arguments).map_err(|why| why.to_string())?;
     if let Some(text) = print {
@@ -191,8 +182,9 @@ pub(crate) fn read(
     for (option, value) in given {
         match option {
             None => {
-                settings.with_app(&value, |_| ());
-                current = Some(value);
+                let slug: String = Value::parse(&value).map_err(|why| format!("--app: {why}"))?;
+                settings.with_app(&slug, |_| ());
+                current = Some(slug);
             }
             Some(option) => {
                 let applied = option.apply(&mut settings, current.as_deref(), &value);
@@ -240,13 +232,15 @@ impl Line {
                 Arg::Long("version") | Arg::Short('V') => {
                     line.print = Some(concat!("kenar-sandbox ", env!("CARGO_PKG_VERSION"), "\n").to_owned());
                 }
-                Arg::Long("config") => line.config = Some(text(parser.value()?)?),
-                Arg::Long("app") => line.given.push((None, text(parser.value()?)?)),
+                Arg::Long("config") => line.config = Some(text("config", parser.value()?)?),
+                Arg::Long("app") => line.given.push((None, text("app", parser.value()?)?)),
                 Arg::Long(name) => match OPTIONS.iter().find(|option| option.name == name) {
                     Some(option) => {
                         let value = match option.value {
-                            Some(_) => text(parser.value()?)?,
-                            None => parser.optional_value().map_or(Ok("true".to_owned()), text)?,
+                            Some(_) => text(option.name, parser.value()?)?,
+                            None => parser
+                                .optional_value()
+                                .map_or(Ok("true".to_owned()), |value| text(option.name, value))?,
                         };
                         line.given.push((Some(option), value));
                     }
@@ -259,16 +253,19 @@ impl Line {
     }
 }
 
-fn text(value: OsString) -> Result<String, lexopt::Error> {
-    value.into_string().map_err(lexopt::Error::NonUnicodeValue)
+fn text(name: &str, value: OsString) -> Result<String, lexopt::Error> {
+    // Does not quote it: it may be a key.
+    value.into_string().map_err(|_| format!("--{name}: invalid value: expected UTF-8").into())
 }
 
-fn parsed<T: FromStr<Err: Display>>(value: &str) -> Result<T, String> {
-    value.parse().map_err(|why: T::Err| why.to_string())
+fn set<T: Value>(field: &mut Option<T>, value: &str) -> Result<(), String> {
+    *field = Some(T::parse(value)?);
+    Ok(())
 }
 
-fn set<T: FromStr<Err: Display>>(field: &mut Option<T>, value: &str) -> Result<(), String> {
-    *field = Some(parsed(value)?);
+/// The error does not quote the secret.
+fn set_secret<T: FromStr<Err: Display>>(field: &mut Option<T>, value: &str) -> Result<(), String> {
+    *field = Some(value.parse().map_err(|why: T::Err| why.to_string())?);
     Ok(())
 }
 

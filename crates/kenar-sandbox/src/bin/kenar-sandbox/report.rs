@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
-use super::settings::AddOnUrl;
 use super::setup::{Started, StartedApp};
+use super::value::{AddOnUrl, RedirectUri};
 
 /// The start-up report for people, with the variables to set in the add-on's environment.
 pub(crate) fn text(started: &Started) -> String {
@@ -43,7 +43,7 @@ fn write_text(text: &mut String, started: &Started) -> std::fmt::Result {
                 None => writeln!(text, "  {name:<15} (not set)")?,
             }
         }
-        for uri in &app.redirect_uris {
+        for RedirectUri(uri) in &app.redirect_uris {
             writeln!(text, "  {:<15} {uri}", "redirect URI")?;
         }
     }

@@ -6,27 +6,40 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use kenar::model::{AppUrl, InvalidAppUrl};
+use kenar::model::AppUrl;
 use kenar::request::ApiKeyPermission;
 use kenar::secret::{ApiKey, ClientSecret, IdentificationKey};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
+
+use super::value::{AddOnUrl, Host, OpenAppVersion, RedirectUri, Seconds, list, one, optional};
 
 /// All settings. A missing one gets its default when the sandbox starts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
+    #[serde(deserialize_with = "optional")]
     pub(crate) port: Option<u16>,
+    #[serde(deserialize_with = "optional")]
     pub(crate) listen: Option<IpAddr>,
-    pub(crate) host_names: Vec<String>,
+    #[serde(deserialize_with = "list")]
+    pub(crate) host_names: Vec<Host>,
     /// Add-on hosts beyond loopback, called over plain `http`.
-    pub(crate) addon_hosts: Vec<String>,
+    #[serde(deserialize_with = "list")]
+    pub(crate) addon_hosts: Vec<Host>,
+    #[serde(deserialize_with = "optional")]
     pub(crate) seed: Option<u64>,
+    #[serde(deserialize_with = "optional")]
     pub(crate) time_limit: Option<Seconds>,
+    #[serde(deserialize_with = "one")]
     pub(crate) manual_clock: bool,
+    #[serde(deserialize_with = "optional")]
     pub(crate) chat_page: Option<bool>,
+    #[serde(deserialize_with = "optional")]
     pub(crate) restore: Option<PathBuf>,
+    #[serde(deserialize_with = "optional")]
     pub(crate) save: Option<PathBuf>,
+    #[serde(deserialize_with = "one")]
     pub(crate) json: bool,
     pub(crate) apps: Vec<AppSettings>,
     pub(crate) people: Vec<PersonSettings>,
@@ -37,17 +50,25 @@ pub(crate) struct Settings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppSettings {
+    #[serde(deserialize_with = "one")]
     pub(crate) slug: String,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) title: Option<String>,
     /// The base of the URLs that are not set.
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) addon_url: Option<AddOnUrl>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) open_app_url: Option<AddOnUrl>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) open_app_version: Option<OpenAppVersion>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) events_url: Option<AddOnUrl>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) dynamic_action_url: Option<AddOnUrl>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) fallback_url: Option<AddOnUrl>,
-    #[serde(default)]
-    pub(crate) redirect_uris: Vec<String>,
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) redirect_uris: Vec<RedirectUri>,
     #[serde(default, deserialize_with = "secret")]
     pub(crate) api_key: Option<ApiKey>,
     /// The permissions of the API key; every permission if it is not set.
@@ -57,7 +78,9 @@ pub(crate) struct AppSettings {
     pub(crate) client_secret: Option<ClientSecret>,
     #[serde(default, deserialize_with = "secret")]
     pub(crate) identification_key: Option<IdentificationKey>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) limit_per_minute: Option<u32>,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) limit_per_day: Option<u32>,
 }
 
@@ -65,6 +88,7 @@ pub(crate) struct AppSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonSettings {
+    #[serde(deserialize_with = "one")]
     pub(crate) name: String,
     /// The person's user ids, by app slug.
     #[serde(default)]
@@ -75,6 +99,7 @@ pub(crate) struct PersonSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConversationSettings {
+    #[serde(deserialize_with = "one")]
     pub(crate) with: String,
     pub(crate) id: Option<String>,
 }
@@ -83,30 +108,14 @@ pub(crate) struct ConversationSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostSettings {
+    #[serde(deserialize_with = "one")]
     pub(crate) owner: String,
+    #[serde(default, deserialize_with = "optional")]
     pub(crate) title: Option<String>,
     pub(crate) token: Option<String>,
     #[serde(default)]
     pub(crate) conversations: Vec<ConversationSettings>,
 }
-
-/// A URL of an add-on. [`Settings::check`] checks its host when all settings are known.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct AddOnUrl(pub(crate) AppUrl);
-
-/// The version of the open-app request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u8")]
-pub(crate) enum OpenAppVersion {
-    V1,
-    V2,
-}
-
-/// A positive number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(crate) struct Seconds(pub(crate) std::time::Duration);
 
 impl Settings {
     /// Reads a TOML file. Errors name the line but never quote it, since it may hold a key.
@@ -116,18 +125,19 @@ impl Settings {
         let settings: Self = toml::from_str(&text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count().saturating_add(1);
-            format!("{place}, line {line}: {}", error.message())
+            let key = key_before(before).map(|key| format!("{key}: ")).unwrap_or_default();
+            format!("{place}, line {line}: {key}{}", error.message())
         })?;
         Ok(settings)
     }
 
     /// Checks what a single setting cannot: hosts, owners and slugs against each other.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for AddOnUrl(url) in self.apps.iter().flat_map(AppSettings::addresses) {
+        for (key, AddOnUrl(url)) in self.apps.iter().flat_map(AppSettings::addresses) {
             let host = url.as_url().host_str().unwrap_or_default();
-            if url.as_str().parse::<AppUrl>().is_err() && !self.addon_hosts.iter().any(|known| known == host) {
+            if url.as_str().parse::<AppUrl>().is_err() && !self.addon_hosts.iter().any(|known| known.0 == host) {
                 return Err(format!(
-                    "{url}: must be https, or http on a loopback address; `--addon-host {host}` allows this host"
+                    "invalid {key} {url}: must be https, or http on a loopback address; `--addon-host {host}` allows this host"
                 ));
             }
         }
@@ -156,48 +166,27 @@ impl Settings {
 }
 
 impl AppSettings {
-    /// The URLs that the sandbox calls or opens in a browser.
-    fn addresses(&self) -> impl Iterator<Item = &AddOnUrl> {
-        let webhooks = [&self.open_app_url, &self.events_url, &self.dynamic_action_url];
-        webhooks.into_iter().chain([&self.addon_url, &self.fallback_url]).flatten()
+    /// The URLs that the sandbox calls or opens in a browser, by their keys.
+    fn addresses(&self) -> impl Iterator<Item = (&'static str, &AddOnUrl)> {
+        let urls = [
+            ("addon_url", &self.addon_url),
+            ("open_app_url", &self.open_app_url),
+            ("events_url", &self.events_url),
+            ("dynamic_action_url", &self.dynamic_action_url),
+            ("fallback_url", &self.fallback_url),
+        ];
+        urls.into_iter().filter_map(|(key, url)| Some((key, url.as_ref()?)))
     }
 }
 
-impl FromStr for AddOnUrl {
-    type Err = InvalidAppUrl;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAppUrl> {
-        AppUrl::insecure(text).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for AddOnUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-impl TryFrom<u8> for OpenAppVersion {
-    type Error = &'static str;
-
-    fn try_from(version: u8) -> Result<Self, &'static str> {
-        match version {
-            1 => Ok(Self::V1),
-            2 => Ok(Self::V2),
-            _ => Err("the version must be 1 or 2"),
-        }
-    }
-}
-
-impl TryFrom<f64> for Seconds {
-    type Error = &'static str;
-
-    fn try_from(seconds: f64) -> Result<Self, &'static str> {
-        match std::time::Duration::try_from_secs_f64(seconds) {
-            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err("the timeout must be a positive number of seconds"),
-        }
-    }
+/// The key of the value after this beginning of a TOML file; `None` if no value follows.
+fn key_before(text: &str) -> Option<&str> {
+    let (keys, between) = text.rsplit_once('=')?;
+    let between = between.trim_start_matches([' ', '\t']);
+    let is_in_list = between.starts_with('[') && !between.contains(']');
+    let key =
+        keys.trim_end().rsplit(|symbol: char| !(symbol.is_ascii_alphanumeric() || "_-".contains(symbol))).next()?;
+    ((between.is_empty() || is_in_list) && !key.is_empty()).then_some(key)
 }
 
 /// Reads a secret. Errors never quote its text.

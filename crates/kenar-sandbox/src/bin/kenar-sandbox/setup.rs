@@ -2,14 +2,15 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use kenar::model::AppUrl;
 use kenar::webhook::ApiVersion;
 use kenar_sandbox::{App, Recording, Sandbox, SandboxError};
+use serde_json::Value;
 
-use super::settings::{
-    AddOnUrl, AppSettings, ConversationSettings, OpenAppVersion, PersonSettings, PostSettings, Settings,
-};
+use super::settings::{AppSettings, ConversationSettings, PersonSettings, PostSettings, Settings};
+use super::value::{AddOnUrl, Host, OpenAppVersion, RedirectUri};
 
 /// The default port.
 const PORT: u16 = 4040;
@@ -43,21 +44,19 @@ pub(crate) struct StartedApp {
     pub(crate) events_url: Option<AddOnUrl>,
     pub(crate) dynamic_action_url: Option<AddOnUrl>,
     pub(crate) fallback_url: Option<AddOnUrl>,
-    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) redirect_uris: Vec<RedirectUri>,
 }
 
 pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Error>> {
-    let session = settings.restore.as_ref().map(|path| {
-        Recording::load(path).map_err(|why| {
-            let cause = why.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("cannot restore {}: {why}{cause}", path.display())
-        })
-    });
-    let session = session.transpose()?;
-    let sandbox = listen(&settings).await?;
     if settings.apps.is_empty() {
         settings.with_app(SLUG, |app| app.title = Some("افزونهٔ شما".to_owned()));
     }
+    let session = settings.restore.as_ref().map(|path| {
+        let restored = restored(path, &settings.apps);
+        restored.map_err(|why| format!("cannot restore {}: {why}", path.display()))
+    });
+    let session = session.transpose()?;
+    let sandbox = listen(&settings).await?;
     let mut apps = Vec::new();
     for app in settings.apps {
         apps.push(enter(&sandbox, app)?);
@@ -78,13 +77,29 @@ pub(crate) async fn start(mut settings: Settings) -> Result<Started, Box<dyn Err
     }
     let url = match settings.host_names.first() {
         None => sandbox.url().to_owned(),
-        Some(name) if name.contains(':') => format!("http://{name}"),
-        Some(name) => {
+        Some(Host(name)) if name.contains(':') => format!("http://{name}"),
+        Some(Host(name)) => {
             let (_, port) = sandbox.url().rsplit_once(':').unwrap_or_default();
             format!("http://{name}:{port}")
         }
     };
     Ok(Started { sandbox, url, apps, is_saved: settings.save.is_some() })
+}
+
+/// Reads a session, whose chatbots must be among the apps.
+fn restored(path: &Path, apps: &[AppSettings]) -> Result<Recording, String> {
+    let session = Recording::load(path).map_err(|why| {
+        let cause = why.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{why}{cause}")
+    })?;
+    let json = serde_json::to_value(&session).map_err(|why| why.to_string())?;
+    for (id, conversation) in json.get("conversations").and_then(Value::as_object).into_iter().flatten() {
+        let slug = conversation.pointer("/parties/app").and_then(Value::as_str);
+        if let Some(slug) = slug.filter(|slug| apps.iter().all(|app| app.slug != *slug)) {
+            return Err(format!("conversation {id} is with the app `{slug}`, which is not set up: add `--app {slug}`"));
+        }
+    }
+    Ok(session)
 }
 
 /// The message alone: the transcript of a sandbox that never ran helps nobody.
@@ -126,8 +141,8 @@ async fn listen(settings: &Settings) -> Result<Sandbox, String> {
     if let Some(address) = settings.listen {
         builder = builder.listen_on(address);
     }
-    builder = settings.host_names.iter().fold(builder, |builder, name| builder.host_name(name));
-    builder = settings.addon_hosts.iter().fold(builder, |builder, name| builder.add_on_host(name));
+    builder = settings.host_names.iter().fold(builder, |builder, name| builder.host_name(&name.0));
+    builder = settings.addon_hosts.iter().fold(builder, |builder, name| builder.add_on_host(&name.0));
     builder.start().await.map_err(|why| match (why.kind(), settings.listen) {
         (io::ErrorKind::AddrNotAvailable, Some(address)) => {
             format!("cannot listen on {address}: {why}; --listen takes an address of this machine")
@@ -158,7 +173,7 @@ fn enter(sandbox: &Sandbox, mut settings: AppSettings) -> Result<StartedApp, Box
             OpenAppVersion::V2 => ApiVersion::V2,
         });
     }
-    for uri in &settings.redirect_uris {
+    for RedirectUri(uri) in &settings.redirect_uris {
         app.oauth(uri).map_err(|why| format!("invalid redirect URI {uri}: {why}"))?;
     }
     if let Some(calls) = settings.limit_per_minute {
@@ -200,7 +215,7 @@ impl AppSettings {
         let urls = [&self.open_app_url, &self.events_url, &self.dynamic_action_url, &self.fallback_url];
         let is_bare = urls.into_iter().all(Option::is_none) && self.redirect_uris.is_empty();
         if is_bare && self.addon_url.is_none() {
-            self.addon_url = Some(ADDON_URL.parse()?);
+            self.addon_url = Some(AddOnUrl(ADDON_URL.parse()?));
         }
         let Some(AddOnUrl(base)) = &self.addon_url else { return Ok(()) };
         let below = |url: &mut Option<AddOnUrl>, path: &str| {
@@ -215,7 +230,7 @@ impl AppSettings {
             if AppUrl::try_from(url.clone()).is_err() {
                 let _ = url.set_host(Some("localhost"));
             }
-            self.redirect_uris.push(url.to_string());
+            self.redirect_uris.push(RedirectUri(url.to_string()));
         }
         Ok(())
     }
