@@ -78,6 +78,7 @@ mod flood;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 mod inject;
+mod limited;
 mod listener;
 mod loopback;
 mod media;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart};
 use bytes::Bytes;
 use http::request::Parts;
@@ -10,6 +10,7 @@ use http::{Method, Request, Response};
 use kenar::operation::MediaKind;
 
 use crate::engine::{ApiError, Cut, Engine, Fault, MEDIA_PATH, Part, Received, Reply};
+use crate::limited;
 use crate::media::Medium;
 use crate::platform::Platform;
 use crate::queue::Queue;
@@ -39,7 +40,7 @@ pub(crate) async fn respond(
 
 async fn call(platform: &Platform, request: Request<Body>) -> Reply {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+    let Some(body) = limited::read(&parts.headers, body, MAX_BODY).await else {
         let received =
             Received { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: String::new() };
         let error = ApiError::too_large(format!("the body is incomplete, or larger than {MAX_BODY} bytes"));
@@ -64,20 +65,27 @@ async fn fetch(platform: &Platform, id: &str, parts: Parts) -> Reply {
     platform.change(|engine, now| engine.fetched(received, response, fault, now))
 }
 
-/// Handles an upload. The body is read to the end even if the token is invalid: a client that is still sending might miss
-/// the response otherwise.
+/// Handles an upload. A body of valid size is read to the end even if the token is invalid: a client that is still sending
+/// might miss the response otherwise.
 async fn upload(platform: &Platform, kind: MediaKind, request: Request<Body>) -> Reply {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let authorized = platform.change(|engine, now| engine.begin_upload(kind, &parts.headers, now));
     let mut bytes = Vec::new();
     let keep = authorized.is_ok().then_some(&mut bytes);
-    let read = read_parts(Request::from_parts(parts.clone(), body), keep, kind.max_bytes()).await;
+    // The form around the file is far smaller.
+    let read = match limited::fitting(&parts.headers, body, kind.max_bytes().saturating_add(MAX_BODY as u64)) {
+        Some(body) => {
+            let read = read_parts(Request::from_parts(parts.clone(), body), keep, kind.max_bytes()).await;
+            read.map_err(ApiError::invalid)
+        }
+        None => Err(ApiError::file_too_large(kind)),
+    };
     let file_name = read.iter().flatten().find_map(|part| part.file_name.clone()).unwrap_or_default();
     let size = read.iter().flatten().map(|part| part.size).sum::<u64>();
     let body = format!("({size} bytes of {kind})");
     let received = Received { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
-    let outcome = authorized.and_then(|upload| Ok((upload, read.map_err(ApiError::invalid)?)));
+    let outcome = authorized.and_then(|upload| Ok((upload, read?)));
     let fault = arrived(platform, &parts.method, parts.uri.path(), &[]).await;
     let (reply, token) =
         platform.change(|engine, now| engine.end_upload(received, outcome, fault, now, began.elapsed()));

@@ -119,9 +119,11 @@ pub(crate) fn medium(kind: MediaKind, link: String, name: Option<String>, size: 
 
 /// Checks the size. The documents do not say which "MB" they mean, so the limit is the larger one.
 fn check_size(kind: MediaKind, size: u64) -> Result<(), ApiError> {
-    let most = kind.max_bytes();
-    if size > most {
-        return Err(ApiError::too_large(format!("the file is too large: at most {most} bytes for {kind}")).see(MEDIA));
+    if size > kind.max_bytes() { Err(ApiError::file_too_large(kind)) } else { Ok(()) }
+}
+
+impl ApiError {
+    pub(crate) fn file_too_large(kind: MediaKind) -> Self {
+        Self::too_large(format!("the file is too large: at most {} bytes for {kind}", kind.max_bytes())).see(MEDIA)
     }
-    Ok(())
 }

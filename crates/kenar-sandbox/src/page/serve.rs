@@ -1,6 +1,6 @@
 //! Routing of the chat page's requests.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use kenar::model::ConversationId;
 use kenar::oauth::PermissionRequest;
@@ -13,6 +13,7 @@ use super::live::live;
 use super::reply::{bad_request, json, not_found, query, redirect, reply, secured, too_large};
 use super::view::{Messages, Overview};
 use super::wire::Line;
+use crate::limited;
 
 /// The maximum size of a person's media file. The platform documents none.
 const MAX_MEDIUM: usize = 64 << 20;
@@ -68,24 +69,26 @@ impl ChatPage {
             (&Method::GET, Some(name)) => assets::asset(name).unwrap_or_else(not_found),
             (&Method::POST, Some("send")) => {
                 let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                match to_bytes(body, MAX_MEDIUM).await {
-                    Ok(bytes) => json(&self.send_medium(asked, content_type.unwrap_or_default(), bytes)),
-                    Err(_) => too_large(MAX_MEDIUM),
+                match limited::read(&parts.headers, body, MAX_MEDIUM).await {
+                    Some(bytes) => json(&self.send_medium(asked, content_type.unwrap_or_default(), bytes)),
+                    None => too_large(MAX_MEDIUM),
                 }
             }
-            (&Method::POST, Some("session")) => match to_bytes(body, MAX_SESSION).await {
-                Ok(body) => self.play_session(&body).await.unwrap_or_else(bad_request),
-                Err(_) => too_large(MAX_SESSION),
+            (&Method::POST, Some("session")) => match limited::read(&parts.headers, body, MAX_SESSION).await {
+                Some(body) => self.play_session(&body).await.unwrap_or_else(bad_request),
+                None => too_large(MAX_SESSION),
             },
-            (&Method::POST, Some(name)) => match (name.strip_prefix("act/"), to_bytes(body, MAX_BODY).await) {
-                (Some(act), Ok(body)) => match self.act(act, &body).await {
+            (&Method::POST, Some(name)) => {
+                let Some(act) = name.strip_prefix("act/") else { return not_found() };
+                let Some(body) = limited::read(&parts.headers, body, MAX_BODY).await else {
+                    return too_large(MAX_BODY);
+                };
+                match self.act(act, &body).await {
                     Ok(Some(outcome)) => json(&outcome),
                     Ok(None) => not_found(),
                     Err(bad) => bad_request(bad),
-                },
-                (Some(_), Err(_)) => too_large(MAX_BODY),
-                (None, _) => not_found(),
-            },
+                }
+            }
             _ => reply(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "method not allowed: use GET or POST"),
         }
     }

@@ -204,3 +204,51 @@ async fn array_is_not_the_reply_of_an_add_on() -> TestResult {
     assert_eq!(why.message(), "invalid response from the add-on: expected an object, got an array");
     Ok(())
 }
+
+#[tokio::test]
+async fn content_length_beyond_the_limit_is_refused_at_once() -> TestResult {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let sandbox = Sandbox::builder().chat_page(true).start().await?;
+    let app = sandbox.app("app");
+    let token = app.client().execute(&kenar::operation::CreateUploadToken).await?;
+    let host = sandbox.url().strip_prefix("http://").ok_or("https")?;
+    for (path, headers) in [
+        ("/oauth2/token", ""),
+        ("/v2/open-platform/conversations/a/messages", ""),
+        ("/oauth2/auth", "origin: http://{host}\r\n"),
+        ("/upload/image", "authorization: Bearer {token}\r\n"),
+        ("/upload/video", "authorization: Bearer {token}\r\nexpect: 100-continue\r\n"),
+        ("/chat/send", "origin: http://{host}\r\n"),
+        ("/chat/session", "origin: http://{host}\r\n"),
+        ("/chat/act/new-person", "origin: http://{host}\r\n"),
+    ] {
+        let mut connection = tokio::net::TcpStream::connect(host).await?;
+        let headers = headers.replace("{host}", host).replace("{token}", token.expose_secret());
+        let request = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: 999999999999\r\n\r\n");
+        connection.write_all(request.as_bytes()).await?;
+        let mut start = [0; 12];
+        let read = tokio::time::timeout(std::time::Duration::from_secs(3), connection.read_exact(&mut start)).await;
+        read.map_err(|_| format!("{path}: no response"))??;
+        assert_eq!(std::str::from_utf8(&start)?, "HTTP/1.1 413", "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn client_that_still_sends_a_large_body_gets_the_response() -> TestResult {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let sandbox = Sandbox::start().await?;
+    let host = sandbox.url().strip_prefix("http://").ok_or("https")?;
+    let mut connection = tokio::net::TcpStream::connect(host).await?;
+    let body = vec![b'a'; 8 << 20];
+    let head = format!("POST /oauth2/token HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n", body.len());
+    connection.write_all(head.as_bytes()).await?;
+    // A reset connection would fail here, or lose the response.
+    connection.write_all(&body).await?;
+    let mut start = [0; 12];
+    connection.read_exact(&mut start).await?;
+    assert_eq!(&start, b"HTTP/1.1 413");
+    Ok(())
+}
