@@ -54,7 +54,7 @@ impl Post {
     ///
     /// # Errors
     ///
-    /// The token is empty or in use, or the post already has conversations.
+    /// The token is empty, in use or unfit for a scope (spaces, non-ASCII), or the post already has conversations.
     pub fn with_token(self, token: impl Into<PostToken>) -> Result<Self, SandboxError> {
         let token = token.into();
         let renamed = self.shared.platform.change(|engine, _| engine.rename_post(&self.token, &token));
@@ -99,7 +99,7 @@ impl Chat {
     ///
     /// # Errors
     ///
-    /// The id is empty or in use, or the conversation already has messages.
+    /// The id is empty, in use or unfit for a scope (spaces, non-ASCII), or the conversation already has messages.
     pub fn with_id(self, id: impl Into<ConversationId>) -> Result<Self, SandboxError> {
         let id = id.into();
         let renamed = self.shared.platform.change(|engine, _| engine.rename_talk(&self.id, &id));

@@ -48,7 +48,7 @@ impl User {
     ///
     /// # Errors
     ///
-    /// The id is empty or in use.
+    /// The id is empty, in use or unfit for a URL and a scope (spaces, non-ASCII).
     pub fn set_id_for(&self, app: &App, id: impl Into<UserId>) -> Result<&Self, SandboxError> {
         let id = id.into();
         let set = self.shared.platform.change(|engine, _| engine.set_user_id(app.slug(), &self.name, &id));

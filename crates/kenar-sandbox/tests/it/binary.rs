@@ -399,18 +399,18 @@ fn repeated_ids_are_refused_in_one_line() {
         (
             "tokens",
             "[[posts]]\nowner = \"a\"\ntoken = \"t\"\n[[posts]]\nowner = \"a\"\ntoken = \"t\"\n",
-            "invalid post token `t`: it is empty or in use",
+            "invalid post token `t`: it is in use",
         ),
         (
             "chats",
             "[[posts]]\nowner = \"a\"\nconversations = [{ with = \"b\", id = \"1\" }, { with = \"c\", id = \"1\" }]\n",
-            "invalid conversation id `1`: it is empty or in use",
+            "invalid conversation id `1`: it is in use",
         ),
         (
             "users",
             "[[apps]]\nslug = \"d\"\n[[people]]\nname = \"a\"\nids = { d = \"1\" }\n\
              [[people]]\nname = \"b\"\nids = { d = \"1\" }\n",
-            "invalid user id `1` for b: it is empty or in use",
+            "invalid user id `1` for b: it is in use",
         ),
     ] {
         let file = Scratch::new(&format!("repeated-{name}.toml"), text);

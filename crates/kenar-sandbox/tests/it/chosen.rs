@@ -67,6 +67,41 @@ async fn used_or_late_chosen_id_is_refused() -> TestResult {
 }
 
 #[tokio::test]
+async fn chosen_ids_survive_urls_and_scopes_or_are_refused() -> TestResult {
+    let sandbox = Sandbox::in_process().await;
+    let app = sandbox.app("app");
+    let (sara, ali) = (sandbox.user("sara"), sandbox.user("ali"));
+    for id in ["a b", "a/../b c", "پ", "a\"", "a\\b", "a\n", ".", ".."] {
+        let post = sandbox.add_post(&sara);
+        let chat = post.conversation_with(&ali);
+        for why in [
+            chat.clone().with_id(id).unwrap_err().message().to_owned(),
+            sandbox.add_post(&sara).with_token(id).unwrap_err().message().to_owned(),
+            sara.set_id_for(&app, id).err().ok_or("accepted")?.message().to_owned(),
+        ] {
+            assert!(
+                why.contains("it must be printable ASCII without spaces") && why.contains(&format!("`{id}`")),
+                "{why}"
+            );
+        }
+    }
+    for id in ["a/../b", "a%2Fb", "Ab+/=?x#y&z", "a.b"] {
+        let post = sandbox.add_post(&sara).with_token(id)?;
+        let chat = post.conversation_with(&ali).with_id(id)?;
+        sara.set_id_for(&app, id)?;
+        let scopes = [
+            Scope::post_conversations_read(post.token()),
+            Scope::conversation_send_message(chat.id()),
+            Scope::chat_bot_user_message_send(),
+        ];
+        let by = grant(&sandbox, &app, &sara, scopes).await.access_token;
+        app.client().send_message(chat.id(), &ConversationMessage::text("سلام"), &by).await?;
+        app.client().send_bot_message_to_user(&sara.id_for(&app), &BotMessage::text("سلام"), &by).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn owner_cannot_have_a_conversation_about_own_post() -> TestResult {
     let sandbox = Sandbox::in_process().await;
     let (app, sara) = (sandbox.app("app"), sandbox.user("sara"));
