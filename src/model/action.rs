@@ -1,11 +1,12 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::Error as _;
-use serde::ser::{Error as _, SerializeMap as _};
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+use super::members::{Members, Object};
+use super::wire::serialize;
 use super::{PostToken, RawJson};
 
 /// The effect of a button press, or of your reply to one.
@@ -132,35 +133,31 @@ impl<'de> Deserialize<'de> for ButtonData {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Data<'a> {
-    data: Cow<'a, ButtonData>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Post<'a> {
-    post_token: Cow<'a, PostToken>,
-}
-
-impl Serialize for Action {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
+impl Members for Action {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
         match self {
-            Self::OpenDirectLink(url) => map.serialize_entry("open_direct_link", url.as_str())?,
-            Self::OpenServerLink(data) => {
-                map.serialize_entry("open_server_link", &Data { data: Cow::Borrowed(data) })?
-            }
-            Self::GetDynamicAction(data) => {
-                map.serialize_entry("get_dynamic_action", &Data { data: Cow::Borrowed(data) })?;
-            }
-            Self::OpenPostPage(post) => {
-                map.serialize_entry("open_post_page", &Post { post_token: Cow::Borrowed(post) })?
-            }
-            Self::OpenPostManagePage(post) => {
-                map.serialize_entry("open_post_manage_page", &Post { post_token: Cow::Borrowed(post) })?;
-            }
+            Self::OpenDirectLink(url) => object.text("open_direct_link", url.as_str()),
+            Self::OpenServerLink(data) => object.object("open_server_link", &Data(data)),
+            Self::GetDynamicAction(data) => object.object("get_dynamic_action", &Data(data)),
+            Self::OpenPostPage(post) => object.object("open_post_page", post),
+            Self::OpenPostManagePage(post) => object.object("open_post_manage_page", post),
         }
-        map.end()
+    }
+}
+
+serialize! { Action }
+
+struct Data<'a>(&'a ButtonData);
+
+impl Members for Data<'_> {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.data("data", self.0)
+    }
+}
+
+impl Members for PostToken {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.text("post_token", self.as_str())
     }
 }
 
@@ -168,10 +165,20 @@ impl Serialize for Action {
 #[derive(Deserialize)]
 struct ActionFields {
     open_direct_link: Option<UrlText>,
-    open_server_link: Option<Data<'static>>,
-    get_dynamic_action: Option<Data<'static>>,
-    open_post_page: Option<Post<'static>>,
-    open_post_manage_page: Option<Post<'static>>,
+    open_server_link: Option<DataFields>,
+    get_dynamic_action: Option<DataFields>,
+    open_post_page: Option<PostFields>,
+    open_post_manage_page: Option<PostFields>,
+}
+
+#[derive(Deserialize)]
+struct DataFields {
+    data: ButtonData,
+}
+
+#[derive(Deserialize)]
+struct PostFields {
+    post_token: PostToken,
 }
 
 /// A URL. The `url` crate's own implementation needs a feature.
@@ -189,10 +196,10 @@ impl<'de> Deserialize<'de> for Action {
         let action = ActionFields::deserialize(deserializer)?;
         let mut actions = [
             action.open_direct_link.map(|url| Self::open_link(url.0)),
-            action.open_server_link.map(|link| Self::OpenServerLink(link.data.into_owned())),
-            action.get_dynamic_action.map(|link| Self::GetDynamicAction(link.data.into_owned())),
-            action.open_post_page.map(|post| Self::OpenPostPage(post.post_token.into_owned())),
-            action.open_post_manage_page.map(|post| Self::OpenPostManagePage(post.post_token.into_owned())),
+            action.open_server_link.map(|link| Self::OpenServerLink(link.data)),
+            action.get_dynamic_action.map(|link| Self::GetDynamicAction(link.data)),
+            action.open_post_page.map(|post| Self::OpenPostPage(post.post_token)),
+            action.open_post_manage_page.map(|post| Self::OpenPostManagePage(post.post_token)),
         ]
         .into_iter()
         .flatten();

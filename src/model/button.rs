@@ -4,16 +4,17 @@ use url::Url;
 
 use super::action::InvalidButtonData;
 use super::icon::Icon;
+use super::members::{Members, Object};
+use super::wire::serialize;
 use super::{Action, PostToken};
 
 /// A button under a message: a caption, an action and an optional icon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Button {
     /// The effect of a press.
     pub action: Action,
     /// The icon.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub icon: Option<Icon>,
     /// The text. Divar documents no length limit.
     pub caption: String,
@@ -83,14 +84,14 @@ impl Button {
 /// # let button = || Button::post_page("آگهی", &PostToken::new("QYabcdef"));
 /// let row = ButtonRow::from([button(), button(), button(), button()]);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ButtonRow {
     #[serde(deserialize_with = "ButtonRow::read")]
     buttons: Vec<Button>,
 }
 
 /// One to three rows of buttons under a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ButtonGrid {
     #[serde(deserialize_with = "ButtonGrid::read")]
     rows: Vec<ButtonRow>,
@@ -154,6 +155,30 @@ impl ButtonGrid {
         self.buttons().try_for_each(|button| button.action.check())
     }
 }
+
+impl Members for Button {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.object("action", &self.action)?;
+        if let Some(icon) = &self.icon {
+            object.text("icon", icon.name())?;
+        }
+        object.text("caption", &self.caption)
+    }
+}
+
+impl Members for ButtonRow {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.objects("buttons", &self.buttons)
+    }
+}
+
+impl Members for ButtonGrid {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.objects("rows", &self.rows)
+    }
+}
+
+serialize! { Button ButtonRow ButtonGrid }
 
 macro_rules! from_arrays {
     ($($length:literal)*) => {$(

@@ -214,7 +214,7 @@ impl<'de> Visitor<'de> for Lossy {
 /// Values are equal if their texts are. Only `serde_json` can parse and serialise it, and not in a `#[serde(flatten)]`,
 /// `untagged` or internally tagged type: their buffers do not keep the text.
 #[derive(Clone)]
-pub struct RawJson(Box<RawValue>);
+pub struct RawJson(String);
 
 impl RawJson {
     /// Serialises a value.
@@ -223,13 +223,14 @@ impl RawJson {
     ///
     /// If the value's `Serialize` fails, or if a map has keys that are not texts.
     pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self)
+        // Not a `RawValue`, which would be shrunk: that costs more than it saves.
+        serde_json::to_string(value).map(Self)
     }
 
     /// The JSON text.
     #[must_use]
     pub fn get(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// Deserialises the value.
@@ -252,14 +253,13 @@ impl RawJson {
 
 impl From<Value> for RawJson {
     fn from(value: Value) -> Self {
-        // Serialising a `Value` does not fail.
-        Self::of(&value).unwrap_or_else(|_| Self(RawValue::NULL.to_owned()))
+        Self(value.to_string())
     }
 }
 
 impl From<Box<RawValue>> for RawJson {
     fn from(raw: Box<RawValue>) -> Self {
-        Self(raw)
+        Self(Box::<str>::from(raw).into())
     }
 }
 
@@ -285,12 +285,12 @@ impl Eq for RawJson {}
 
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serde_json::from_str::<&RawValue>(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Deserialize::deserialize(deserializer).map(Self)
+        Box::<RawValue>::deserialize(deserializer).map(Self::from)
     }
 }

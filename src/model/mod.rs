@@ -26,6 +26,7 @@ pub mod icon;
 mod id;
 pub(crate) mod json;
 pub(crate) mod lenient;
+pub(crate) mod members;
 mod message;
 mod outgoing;
 mod timestamp;

@@ -1,9 +1,9 @@
-use std::borrow::Cow;
-
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use super::action::InvalidButtonData;
+use super::members::{Members, Object};
+use super::wire::serialize;
 use super::{ButtonGrid, MediaToken};
 
 /// The content of an outgoing message: a text or a medium.
@@ -72,26 +72,14 @@ impl OutgoingContent {
         }
     }
 
-    fn parts(&self) -> (Option<Cow<'_, str>>, Option<Cow<'_, MediaToken>>) {
-        match self {
-            Self::Text(text) => (Some(Cow::Borrowed(text)), None),
-            Self::Media(token) => (None, Some(Cow::Borrowed(token))),
-        }
-    }
-
-    fn from_parts(text: Option<Cow<'_, str>>, media_token: Option<Cow<'_, MediaToken>>) -> Result<Self, &'static str> {
+    fn from_parts(text: Option<String>, media_token: Option<MediaToken>) -> Result<Self, &'static str> {
         match (text, media_token) {
-            (Some(text), None) => Ok(Self::Text(text.into_owned())),
-            (None, Some(token)) => Ok(Self::Media(token.into_owned())),
+            (Some(text), None) => Ok(Self::Text(text)),
+            (None, Some(token)) => Ok(Self::Media(token)),
             (Some(_), Some(_)) => Err("a message is either a text or a medium, not both"),
             (None, None) => Err("a message needs a text or a media token"),
         }
     }
-}
-
-/// The `type` of a text. The documentation requires it, but has none in the example with a medium; the OpenAPI file has none.
-fn type_of_text(text: Option<&str>) -> Option<&'static str> {
-    text.map(|_| "TEXT")
 }
 
 /// Implements construction, serialisation, and the parsing by the sandbox: of a content, by its text's key, and of buttons.
@@ -129,32 +117,38 @@ macro_rules! outgoing {
             }
         }
 
-        #[derive(Serialize, Deserialize)]
-        struct $wire<'a> {
-            #[serde(rename = "type", skip_deserializing, skip_serializing_if = "Option::is_none")]
-            kind: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            $text: Option<Cow<'a, str>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            media_token: Option<Cow<'a, MediaToken>>,
-            $(#[serde(skip_serializing_if = "Option::is_none")]
-            $buttons: Option<Cow<'a, ButtonGrid>>,)*
+        impl Members for $message {
+            fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+                match &self.content {
+                    OutgoingContent::Text(text) => {
+                        // The documentation requires it, but has none in the example with a medium; the OpenAPI file
+                        // has none.
+                        object.text("type", "TEXT")?;
+                        object.text(stringify!($text), text)?;
+                    }
+                    OutgoingContent::Media(token) => object.text("media_token", token.as_str())?,
+                }
+                $(if let Some(buttons) = &self.$buttons {
+                    object.object(stringify!($buttons), buttons)?;
+                })*
+                Ok(())
+            }
         }
 
-        impl Serialize for $message {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let ($text, media_token) = self.content.parts();
-                let kind = type_of_text($text.as_deref());
-                $(let $buttons = self.$buttons.as_ref().map(Cow::Borrowed);)*
-                $wire { kind, $text, media_token, $($buttons),* }.serialize(serializer)
-            }
+        serialize! { $message }
+
+        #[derive(Deserialize)]
+        struct $wire {
+            $text: Option<String>,
+            media_token: Option<MediaToken>,
+            $($buttons: Option<ButtonGrid>,)*
         }
 
         impl<'de> Deserialize<'de> for $message {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let wire = $wire::deserialize(deserializer)?;
                 let content = OutgoingContent::from_parts(wire.$text, wire.media_token).map_err(D::Error::custom)?;
-                Ok(Self { content, $($buttons: wire.$buttons.map(Cow::into_owned)),* })
+                Ok(Self { content, $($buttons: wire.$buttons),* })
             }
         }
     };

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Response;
 
+use crate::model::members::{self, Members};
 use crate::model::wire::{deserialize, serialize, setters, wire};
 use crate::model::{BotMessage, ConversationId, ConversationMessage, UserId};
 use crate::request::response::{self, UnexpectedResponse};
@@ -82,7 +83,7 @@ impl Operation for SendMessage<'_> {
 
     fn content(&self) -> Result<Content, InvalidRequest> {
         self.message.check().map_err(InvalidRequest::new)?;
-        Content::json(&*self.message)
+        content(&*self.message)
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendMessageResponse, UnexpectedResponse> {
@@ -181,7 +182,8 @@ impl Operation for SendBotMessage<'_> {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        content(&self.message)
+        self.message.check().map_err(InvalidRequest::new)?;
+        content(&*self.message)
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
@@ -214,7 +216,8 @@ impl Operation for SendBotMessageToUser<'_> {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        content(&self.message)
+        self.message.check().map_err(InvalidRequest::new)?;
+        content(&*self.message)
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
@@ -230,9 +233,11 @@ impl ParseOperation for SendBotMessageToUser<'_> {
     }
 }
 
-fn content(message: &BotMessage) -> Result<Content, InvalidRequest> {
-    message.check().map_err(InvalidRequest::new)?;
-    Content::json(message)
+/// The size of a message with all its buttons.
+const USUAL_JSON_BYTES: usize = 2048;
+
+fn content(message: &impl Members) -> Result<Content, InvalidRequest> {
+    members::json_text(message, USUAL_JSON_BYTES).map(Content::of_json).map_err(InvalidRequest::new)
 }
 
 fn message(request: &IncomingRequest<'_>) -> Result<BotMessage, InvalidRequest> {

@@ -132,24 +132,24 @@ impl BaseUrls {
     }
 
     pub(super) fn uri(&self, operation: &Metadata, parameters: PathParameters<'_>) -> Result<Uri, InvalidRequest> {
-        let base = &self.of(operation.host()).origin;
         let room = parameters.iter().map(|value| value.len() + 8).sum::<usize>();
-        let mut address = String::with_capacity(base.len() + operation.path().len() + room);
-        address.push_str(base);
+        let mut path = String::with_capacity(operation.path().len() + room);
         let mut values = parameters.iter();
         for segment in operation.path().split('/').skip(1) {
-            address.push('/');
+            path.push('/');
             if !is_parameter(segment) {
-                address.push_str(segment);
+                path.push_str(segment);
                 continue;
             }
             let value = values.next().ok_or_else(|| InvalidRequest::new("missing path parameter"))?;
             if matches!(value, "" | "." | "..") {
                 return Err(InvalidRequest::new(format!("invalid path parameter: {value:?}")));
             }
-            address.extend(utf8_percent_encode(value, SEGMENT));
+            path.extend(utf8_percent_encode(value, SEGMENT));
         }
-        Uri::try_from(address).map_err(InvalidRequest::new)
+        let mut parts = self.of(operation.host()).uri.clone().into_parts();
+        parts.path_and_query = Some(path.try_into().map_err(InvalidRequest::new)?);
+        Uri::from_parts(parts).map_err(InvalidRequest::new)
     }
 
     pub(crate) fn origin_of(&self, uri: &Uri) -> Option<&BaseUrl> {

@@ -237,9 +237,6 @@ pub struct InvalidRequest {
     kind: ErrorKind,
 }
 
-/// The size of a message with all its buttons.
-const USUAL_JSON_BYTES: usize = 2048;
-
 impl Content {
     /// No content.
     #[must_use]
@@ -260,9 +257,11 @@ impl Content {
     ///
     /// [`InvalidRequest`] if the value cannot be serialised.
     pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self, InvalidRequest> {
-        let mut json = Vec::with_capacity(USUAL_JSON_BYTES);
-        serde_json::to_writer(&mut json, value).map_err(InvalidRequest::new)?;
-        Ok(Self::new(HeaderValue::from_static("application/json"), json))
+        Ok(Self::of_json(serde_json::to_vec(value).map_err(InvalidRequest::new)?))
+    }
+
+    pub(crate) fn of_json(json: impl Into<Body>) -> Self {
+        Self::new(HeaderValue::from_static("application/json"), json)
     }
 
     /// Names and values as a URL-encoded form.
