@@ -34,16 +34,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 
 #[cfg(feature = "hyper")]
 use crate::env::EnvError;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Attempts, Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::redact::Secrets;
-use crate::request::{BaseUrls, Body, Credential, Operation};
+use crate::request::{BaseUrls, Body, Credential, Operation, Untyped};
 use crate::secret::{ApiKey, is_of_sandbox};
 use crate::transport::HttpTransport;
+use trace::CallSpan;
 
 pub use builder::{ClientBuilder, ClientSetupError};
 pub use chat_api::ChatApi;
@@ -156,23 +157,28 @@ impl Client {
     ///
     /// The failure of the last attempt that was safe to make.
     pub async fn execute<O: Operation>(&self, operation: &O) -> Result<O::Response, Error> {
-        let credential = operation.credential();
+        let (response, attempts, span) = self.send(operation).await?;
+        operation.response(response).map_err(|error| self.failed(error.with_attempts(attempts), operation, &span))
+    }
+
+    /// Makes the attempts. Compiled once for all types of operations.
+    async fn send(&self, operation: &dyn Untyped) -> Result<(Response<Bytes>, Attempts, CallSpan), Error> {
+        let metadata = operation.metadata();
         let call = retry::Call {
-            operation: O::METADATA.name(),
-            idempotent: O::METADATA.is_idempotent(),
+            operation: metadata.name(),
+            idempotent: metadata.is_idempotent(),
             time_limit: self.0.time_limit.or_else(|| operation.time_limit()).unwrap_or(TIME_LIMIT),
-            request: &|| self.request(operation, credential),
+            request: &|| self.request(operation),
         };
-        let span = trace::CallSpan::new(&O::METADATA, self.0.base_urls.of(O::METADATA.host()));
+        let span = CallSpan::new(metadata, self.0.base_urls.of(metadata.host()));
         let attempts = retry::run(&*self.0.transport, self.0.timer.as_deref(), &self.0.retry, call);
-        let outcome = match span.around(attempts).await {
+        match span.around(attempts).await {
             Ok((response, attempts)) => {
                 span.responded(response.status(), attempts);
-                operation.response(response).map_err(|error| error.with_attempts(attempts))
+                Ok((response, attempts, span))
             }
-            Err(error) => Err(error),
-        };
-        outcome.map_err(|error| self.redacted(error, operation, credential)).inspect_err(|error| span.failed(error))
+            Err(error) => Err(self.failed(error, operation, &span)),
+        }
     }
 
     /// Returns a client with another time limit, uploads included, over the same connections.
@@ -213,18 +219,19 @@ impl Client {
         self.0.timer.as_deref()
     }
 
-    fn request<O: Operation>(&self, operation: &O, credential: Credential<'_>) -> Result<Request<Body>, Error> {
-        let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, O::METADATA.name(), why);
+    fn request(&self, operation: &dyn Untyped) -> Result<Request<Body>, Error> {
+        let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, operation.metadata().name(), why);
         let mut request = operation.request(&self.0.base_urls)?;
         let Some(base_url) = self.0.base_urls.origin_of(request.uri()) else {
             return Err(invalid("the URL is not below one of the client's base URLs, so no secret is sent to it"));
         };
-        if base_url.is_divars() && self.secrets(operation, credential).into_iter().any(is_of_sandbox) {
+        if base_url.is_divars() && self.secrets(operation).into_iter().any(is_of_sandbox) {
             return Err(invalid("a key or token of kenar-sandbox cannot be used at Divar: set the sandbox's base URL"));
         }
         let headers = request.headers_mut();
         headers.insert(header::USER_AGENT, self.0.user_agent.clone());
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        let credential = operation.credential();
         if matches!(credential, Credential::ApiKey | Credential::User(_)) {
             headers.insert(API_KEY, self.0.api_key_header.clone());
         }
@@ -236,15 +243,17 @@ impl Client {
     }
 
     /// The secrets that only the host of the request may see.
-    fn secrets<'a, O: Operation>(&'a self, operation: &'a O, credential: Credential<'a>) -> Vec<&'a str> {
+    fn secrets<'a>(&'a self, operation: &'a dyn Untyped) -> Vec<&'a str> {
         let mut secrets = operation.content_secrets();
         secrets.push(self.0.api_key.expose_secret());
-        secrets.extend(credential.secret());
+        secrets.extend(operation.credential().secret());
         secrets
     }
 
-    fn redacted<O: Operation>(&self, error: Error, operation: &O, credential: Credential<'_>) -> Error {
-        error.without(&Secrets::new(self.secrets(operation, credential))).of(O::METADATA.about())
+    fn failed(&self, error: Error, operation: &dyn Untyped, span: &CallSpan) -> Error {
+        let error = error.without(&Secrets::new(self.secrets(operation))).of(operation.metadata().about());
+        span.failed(&error);
+        error
     }
 }
 

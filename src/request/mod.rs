@@ -55,6 +55,7 @@ pub use body::{Body, Content, InvalidRequest};
 pub use context::Context;
 pub(crate) use context::Sent;
 pub use metadata::{Authentication, Host, Metadata};
+pub(crate) use operation::Untyped;
 pub use operation::{IncomingRequest, Operation, ParseOperation, PathParameters};
 pub use permission::{ApiKeyPermission, Resource, ScopeKind, UnknownPermission};
 

@@ -62,14 +62,7 @@ pub trait Operation: Send + Sync {
     /// [`InvalidRequest`](crate::error::ErrorKind::InvalidRequest) if a parameter or the content is invalid;
     /// [`RequestBody`](crate::error::ErrorKind::RequestBody) if a body cannot be read.
     fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
-        let invalid = |error: InvalidRequest| error.into_error(&Self::METADATA);
-        let uri = base_urls.uri(&Self::METADATA, self.path_parameters()).map_err(invalid)?;
-        let content = self.content().map_err(invalid)?;
-        let mut request = Request::new(content.body);
-        *request.method_mut() = Self::METADATA.method().clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = content.headers;
-        Ok(request)
+        request(&Self::METADATA, base_urls, self.path_parameters(), &|| self.content())
     }
 
     /// Parses a response.
@@ -82,11 +75,59 @@ pub trait Operation: Send + Sync {
     fn response(&self, response: Response<Bytes>) -> Result<Self::Response, Error> {
         response::success(&Self::METADATA, &response)
             .and_then(|()| self.read(&response).map_err(|error| error.into_error(&Self::METADATA, response.status())))
-            .map_err(|error| {
-                let mut secrets = self.content_secrets();
-                secrets.extend(self.credential().secret());
-                error.without(&Secrets::new(secrets))
-            })
+            .map_err(|error| without_secrets(error, self.content_secrets(), self.credential()))
+    }
+}
+
+fn request(
+    operation: &Metadata,
+    base_urls: &BaseUrls,
+    parameters: PathParameters<'_>,
+    content: &dyn Fn() -> Result<Content, InvalidRequest>,
+) -> Result<Request<Body>, Error> {
+    let invalid = |error: InvalidRequest| error.into_error(operation);
+    let uri = base_urls.uri(operation, parameters).map_err(invalid)?;
+    let content = content().map_err(invalid)?;
+    let mut request = Request::new(content.body);
+    *request.method_mut() = operation.method().clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = content.headers;
+    Ok(request)
+}
+
+fn without_secrets<'a>(error: Error, mut secrets: Vec<&'a str>, credential: Credential<'a>) -> Error {
+    secrets.extend(credential.secret());
+    error.without(&Secrets::new(secrets))
+}
+
+/// An [`Operation`] without the type of its response, for code that is compiled once.
+pub(crate) trait Untyped: Send + Sync {
+    fn metadata(&self) -> &'static Metadata;
+    fn credential(&self) -> Credential<'_>;
+    fn content_secrets(&self) -> Vec<&str>;
+    fn time_limit(&self) -> Option<Duration>;
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error>;
+}
+
+impl<O: Operation> Untyped for O {
+    fn metadata(&self) -> &'static Metadata {
+        &Self::METADATA
+    }
+
+    fn credential(&self) -> Credential<'_> {
+        Operation::credential(self)
+    }
+
+    fn content_secrets(&self) -> Vec<&str> {
+        Operation::content_secrets(self)
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        Operation::time_limit(self)
+    }
+
+    fn request(&self, base_urls: &BaseUrls) -> Result<Request<Body>, Error> {
+        Operation::request(self, base_urls)
     }
 }
 
