@@ -1,5 +1,6 @@
 //! JSON parsing: fast first, then tolerant, then once more to locate an error.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{
@@ -21,25 +22,18 @@ impl<T: DeserializeOwned> ReadInto for Option<T> {
 }
 
 pub(crate) fn read(text: &[u8], place: &mut impl ReadInto) -> Result<(), serde_json::Error> {
-    let read = match std::str::from_utf8(text) {
-        // One UTF-8 check of the whole text is faster than one per string.
-        Ok(text) => whole(serde_json::Deserializer::from_str(text), place),
-        // Ignored values need not be UTF-8.
-        Err(_) => whole(serde_json::Deserializer::from_slice(text), place),
-    };
-    read.or_else(|error| {
+    let text = &*utf8(text);
+    let mut json = serde_json::Deserializer::from_str(text);
+    place.read(&mut json).and_then(|()| json.end()).or_else(|error| {
         // Valid JSON may contain values that `serde_json` rejects.
-        let raw: &RawValue = serde_json::from_slice(text).map_err(|_| error)?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(|_| error)?;
         place.read(Tolerant::new(raw))
     })
 }
 
-fn whole<'de, R: serde_json::de::Read<'de>>(
-    mut deserializer: serde_json::Deserializer<R>,
-    place: &mut impl ReadInto,
-) -> Result<(), serde_json::Error> {
-    place.read(&mut deserializer)?;
-    deserializer.end()
+/// One UTF-8 check of the whole text is faster than one per string.
+fn utf8(text: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 
 pub(crate) fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
@@ -50,7 +44,8 @@ pub(crate) fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_js
 
 /// Parses a text again, more slowly, for the path to the value that does not fit.
 pub(crate) fn misfit<T: DeserializeOwned>(text: &[u8]) -> Option<serde_path_to_error::Error<serde_json::Error>> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let text = utf8(text);
+    let mut deserializer = serde_json::Deserializer::from_str(&text);
     let error = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
     error.path().iter().next().is_some().then_some(error)
 }
@@ -73,7 +68,7 @@ impl<'de> Tolerant<'de> {
         let text = self.raw.get();
         text == "null"
             || text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-                && serde_json::from_str::<serde_json::Number>(text).is_err()
+                && text.parse().is_ok_and(f64::is_infinite)
     }
 }
 

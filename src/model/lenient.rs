@@ -248,7 +248,11 @@ pub(crate) fn scalar<'de, T: FromScalar, D: Deserializer<'de>>(deserializer: D) 
 pub(crate) fn object<'de, T: Fields + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let mut object = None;
     Reader(Slot::Object(&mut object)).deserialize(deserializer)?;
-    object.ok_or_else(|| serde::de::Error::custom("expected a JSON object"))
+    object.ok_or_else(not_an_object)
+}
+
+pub(crate) fn not_an_object<E: serde::de::Error>() -> E {
+    E::custom("expected a JSON object")
 }
 
 /// Parses a complete body; `Ok(None)` if it is JSON but not an object.

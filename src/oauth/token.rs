@@ -214,7 +214,7 @@ impl TokenRequest {
     }
 
     fn read(response: &Response<Bytes>) -> Result<TokenResponse, UnexpectedResponse> {
-        let fields = response::secret_json::<TokenResponseFields>(response)?;
+        let fields = response::secret_object::<TokenResponseFields>(response)?;
         TokenResponse::try_from(fields).map_err(UnexpectedResponse::new)
     }
 
@@ -304,7 +304,7 @@ impl Serialize for TokenResponse {
 
 impl<'de> Deserialize<'de> for TokenResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        TokenResponseFields::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
+        lenient::object::<TokenResponseFields, D>(deserializer)?.try_into().map_err(serde::de::Error::custom)
     }
 }
 
@@ -319,12 +319,6 @@ impl TryFrom<TokenResponseFields> for TokenResponse {
     fn try_from(fields: TokenResponseFields) -> Result<Self, NoAccessToken> {
         let scopes = fields.scope.as_ref().and_then(granted);
         Ok(Self { scopes, ..fields.whole().ok_or(NoAccessToken)? })
-    }
-}
-
-impl<'de> Deserialize<'de> for TokenResponseFields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer)
     }
 }
 

@@ -72,8 +72,7 @@ impl Operation for GetConversation<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<GetConversationResponse, UnexpectedResponse> {
-        let History(fields) = response::json(response)?;
-        Ok(fields.history(&self.conversation))
+        response::object::<HistoryFields>(response).map(|fields| fields.history(&self.conversation))
     }
 }
 
@@ -134,14 +133,6 @@ impl HistoryFields {
     }
 }
 
-struct History(HistoryFields);
-
-impl<'de> Deserialize<'de> for History {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object(deserializer).map(Self)
-    }
-}
-
 impl<'de> Deserialize<'de> for GetConversationResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields: HistoryFields = lenient::object(deserializer)?;
@@ -199,7 +190,7 @@ impl Operation for GetUser<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<GetUserResponse, UnexpectedResponse> {
-        response::json(response)
+        response::object(response).map(UserFields::user)
     }
 }
 
@@ -217,10 +208,15 @@ fields! {
     }
 }
 
+impl UserFields {
+    fn user(self) -> GetUserResponse {
+        let mut numbers = self.user.phone_number.into_iter().chain(self.phone_numbers.into_iter().flatten());
+        GetUserResponse { phone_number: numbers.find(|number| !number.is_empty()), ..self.user }
+    }
+}
+
 impl<'de> Deserialize<'de> for GetUserResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let all: UserFields = lenient::object(deserializer)?;
-        let mut numbers = all.user.phone_number.into_iter().chain(all.phone_numbers.into_iter().flatten());
-        Ok(Self { phone_number: numbers.find(|number| !number.is_empty()), ..all.user })
+        lenient::object(deserializer).map(UserFields::user)
     }
 }

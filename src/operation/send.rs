@@ -87,7 +87,7 @@ impl Operation for SendMessage<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendMessageResponse, UnexpectedResponse> {
-        response::json_or_empty(response)
+        response::object_or_empty(response)
     }
 }
 
@@ -187,7 +187,7 @@ impl Operation for SendBotMessage<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
-        response::json_or_empty(response)
+        response::object_or_empty(response)
     }
 }
 
@@ -221,7 +221,7 @@ impl Operation for SendBotMessageToUser<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
-        response::json_or_empty(response)
+        response::object_or_empty(response)
     }
 }
 

@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::Response;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::model::wire::open_enum;
@@ -149,7 +148,7 @@ impl Operation for Subscribe<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<(), UnexpectedResponse> {
-        response::json_or_empty::<IgnoredAny>(response).map(drop)
+        response::any_or_empty(response)
     }
 }
 

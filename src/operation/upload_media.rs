@@ -7,13 +7,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
 
 use super::Media;
 use crate::error::BoxError;
 use crate::model::MediaToken;
-use crate::model::lenient;
 use crate::model::wire::fields;
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -68,7 +65,9 @@ impl Operation for CreateUploadToken {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<UploadToken, UnexpectedResponse> {
-        response::secret_json::<TokenResponse>(response).map(|response| response.0)
+        let token = response::secret_object::<UploadFields>(response)?.token;
+        let token = token.ok_or_else(|| UnexpectedResponse::new("no `token`"))?;
+        UploadToken::new(token).map_err(UnexpectedResponse::new)
     }
 }
 
@@ -104,7 +103,14 @@ impl Operation for UploadMedia<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<MediaToken, UnexpectedResponse> {
-        response::json::<UploadResponse>(response).map(|response| response.0)
+        let UploadFields { id, status, .. } = response::object(response)?;
+        match status {
+            Some(status) if !status.eq_ignore_ascii_case("ok") => {
+                let status = response::excerpt(status.as_bytes());
+                Err(UnexpectedResponse::new(format!("upload failed: status {status:?} instead of \"ok\"")))
+            }
+            _ => id.ok_or_else(|| UnexpectedResponse::new("no `id`")),
+        }
     }
 
     /// Two minutes: 50 MB over a slow connection.
@@ -184,29 +190,5 @@ fields! {
         id: Option<MediaToken>,
         status: Option<String>,
         token: Option<String>,
-    }
-}
-
-struct TokenResponse(UploadToken);
-
-impl<'de> Deserialize<'de> for TokenResponse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields: UploadFields = lenient::object(deserializer)?;
-        let token = fields.token.ok_or_else(|| D::Error::custom("no `token`"))?;
-        UploadToken::new(token).map(Self).map_err(D::Error::custom)
-    }
-}
-
-struct UploadResponse(MediaToken);
-
-impl<'de> Deserialize<'de> for UploadResponse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields: UploadFields = lenient::object(deserializer)?;
-        match fields.status {
-            Some(status) if !status.eq_ignore_ascii_case("ok") => {
-                Err(D::Error::custom(format!("upload failed: status {status:?} instead of \"ok\"")))
-            }
-            _ => fields.id.map(Self).ok_or_else(|| D::Error::custom("no `id`")),
-        }
     }
 }

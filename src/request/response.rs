@@ -13,7 +13,7 @@ use super::Metadata;
 use crate::error::{ApiError, BoxError, Error, OAuthError, RpcCode, RpcStatus};
 use crate::model::RawJson;
 use crate::model::json;
-use crate::model::lenient::{self, FromScalar, Scalar};
+use crate::model::lenient::{self, Fields, FromScalar, ObjectSlot, Scalar};
 use crate::model::wire::fields;
 use crate::redact::Secrets;
 
@@ -60,10 +60,25 @@ pub fn secret_json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T,
 ///
 /// As [`json`].
 pub fn json_or_empty<T: DeserializeOwned + Default>(response: &Response<Bytes>) -> Result<T, UnexpectedResponse> {
-    if matches!(lenient::without_bom(response.body()).trim_ascii(), b"" | b"null") {
-        return Ok(T::default());
-    }
-    read(response, Excerpt::Kept)
+    if is_empty(response) { Ok(T::default()) } else { read(response, Excerpt::Kept) }
+}
+
+/// The fields of the crate's own types. They are read without `serde`'s traits, whose code is compiled per type.
+pub(crate) fn object<F: Fields + Default>(response: &Response<Bytes>) -> Result<F, UnexpectedResponse> {
+    fields(response, Excerpt::Kept)
+}
+
+pub(crate) fn secret_object<F: Fields + Default>(response: &Response<Bytes>) -> Result<F, UnexpectedResponse> {
+    fields(response, Excerpt::Withheld)
+}
+
+pub(crate) fn object_or_empty<F: Fields + Default>(response: &Response<Bytes>) -> Result<F, UnexpectedResponse> {
+    if is_empty(response) { Ok(F::default()) } else { fields(response, Excerpt::Kept) }
+}
+
+/// Accepts any JSON, and an empty body.
+pub(crate) fn any_or_empty(response: &Response<Bytes>) -> Result<(), UnexpectedResponse> {
+    if is_empty(response) { Ok(()) } else { fill(response, Excerpt::Kept, &mut Unread {}) }
 }
 
 pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
@@ -105,21 +120,37 @@ enum Excerpt {
     Withheld,
 }
 
+fn is_empty(response: &Response<Bytes>) -> bool {
+    matches!(lenient::without_bom(response.body()).trim_ascii(), b"" | b"null")
+}
+
 fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Result<T, UnexpectedResponse> {
     let body = lenient::without_bom(response.body());
-    json::from_slice(body).map_err(|error: serde_json::Error| {
-        let (excerpt, reason) = match keep {
-            Excerpt::Kept => {
-                let reason = json::misfit::<T>(body).map_or_else(|| error.to_string(), |misfit| misfit.to_string());
-                (excerpt_of_page(body), excerpt(reason.as_bytes()))
-            }
-            // An error of serde may quote a value.
-            Excerpt::Withheld => {
-                (String::new(), format!("not the expected JSON (line {}, column {})", error.line(), error.column()))
-            }
-        };
-        UnexpectedResponse { reason: reason.into(), excerpt }
+    json::from_slice(body).map_err(|error| {
+        let misfit = if keep == Excerpt::Kept { json::misfit::<T>(body) } else { None };
+        unexpected(body, keep, &error, misfit.map(|misfit| misfit.to_string()))
     })
+}
+
+fn fields<F: Fields + Default>(response: &Response<Bytes>, keep: Excerpt) -> Result<F, UnexpectedResponse> {
+    let mut fields = None;
+    fill(response, keep, &mut fields)?;
+    fields.ok_or_else(|| unexpected(response.body(), keep, &lenient::not_an_object(), None))
+}
+
+fn fill(response: &Response<Bytes>, keep: Excerpt, object: &mut dyn ObjectSlot) -> Result<(), UnexpectedResponse> {
+    lenient::read(response.body(), object).map_err(|error| unexpected(response.body(), keep, &error, None))
+}
+
+fn unexpected(body: &[u8], keep: Excerpt, error: &serde_json::Error, misfit: Option<String>) -> UnexpectedResponse {
+    let (excerpt, reason) = match keep {
+        Excerpt::Kept => (excerpt_of_page(body), excerpt(misfit.unwrap_or_else(|| error.to_string()).as_bytes())),
+        // An error of serde may quote a value.
+        Excerpt::Withheld => {
+            (String::new(), format!("not the expected JSON (line {}, column {})", error.line(), error.column()))
+        }
+    };
+    UnexpectedResponse { reason: reason.into(), excerpt }
 }
 
 /// The start of a body that is not JSON. JSON may contain messages and phone numbers, which do not belong in a log.
@@ -130,7 +161,7 @@ fn excerpt_of_page(body: &[u8]) -> String {
     }
 }
 
-fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     let cut = body.get(..Error::MAX_EXCERPT_BYTES).unwrap_or(body);
     // Drops a character that was cut in two.
     let whole = match std::str::from_utf8(cut) {
@@ -155,6 +186,10 @@ fields! {
         refresh_token: Option<String>,
         id_token: Option<String>,
     }
+}
+
+fields! {
+    struct Unread {}
 }
 
 struct Code(RpcCode);
