@@ -222,6 +222,11 @@ impl RawJson {
         serde_json::to_string(value).map(Self)
     }
 
+    pub(crate) fn of_text(text: &[u8]) -> Result<Self, serde_json::Error> {
+        let text = std::str::from_utf8(text).map_err(serde_json::Error::custom)?;
+        serde_json::from_str(text)
+    }
+
     /// The JSON text.
     #[must_use]
     pub fn get(&self) -> &str {

@@ -242,6 +242,7 @@ impl<'a> IncomingRequest<'a> {
     ///
     /// [`InvalidRequest`] if the body is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, InvalidRequest> {
-        serde_json::from_slice(self.body).map_err(InvalidRequest::new)
+        let text = std::str::from_utf8(self.body).map_err(InvalidRequest::new)?;
+        serde_json::from_str(text).map_err(InvalidRequest::new)
     }
 }

@@ -1,7 +1,5 @@
 //! Reading of an event in one pass: each payload by its key, since `type` may follow the payload.
 
-use serde_json::value::RawValue;
-
 use super::{
     AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, PostUpdate, RevocationFields, UndecodableEvent,
     UndecodableReason, UnknownEvent,
@@ -15,11 +13,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
     // Read in place, since it is too large to move.
     let mut envelope: Option<Envelope> = None;
     Rejection::unless_object(lenient::read(body, &mut envelope).map(|()| envelope.as_mut()))?.event().or_else(
-        |misfit| {
-            let raw =
-                serde_json::from_slice::<Box<RawValue>>(lenient::without_bom(body)).map_err(Rejection::not_json)?;
-            Ok(misfit.with(RawJson::from(raw)))
-        },
+        |misfit| RawJson::of_text(lenient::without_bom(body)).map(|raw| misfit.with(raw)).map_err(Rejection::not_json),
     )
 }
 
