@@ -41,9 +41,13 @@ impl fmt::Debug for EnvError {
 }
 
 pub(crate) fn optional<T: FromStr<Err: Into<BoxError>>>(name: &'static str) -> Result<Option<T>, EnvError> {
+    let parsed = text(name)?.as_deref().map(T::from_str).transpose();
+    parsed.map_err(|error| EnvError::Invalid(name, error.into()))
+}
+
+fn text(name: &'static str) -> Result<Option<String>, EnvError> {
     match env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => value.parse().map(Some).map_err(|error: T::Err| EnvError::Invalid(name, error.into())),
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(EnvError::Invalid(name, "not Unicode".into())),
     }

@@ -17,9 +17,16 @@ pub(crate) struct Secrets<'a>(Vec<&'a str>);
 
 impl<'a> Secrets<'a> {
     pub(crate) fn new(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut secrets: Vec<_> = secrets.into_iter().filter(|secret| !secret.is_empty()).collect();
-        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self(secrets)
+        let mut sorted = Self(Vec::new());
+        secrets.into_iter().for_each(|secret| sorted.add(secret));
+        sorted
+    }
+
+    fn add(&mut self, secret: &'a str) {
+        if !secret.is_empty() {
+            let place = self.0.partition_point(|longer| longer.len() > secret.len());
+            self.0.insert(place, secret);
+        }
     }
 
     pub(crate) fn scrub(&self, text: &mut String) {
@@ -51,14 +58,11 @@ impl<'a> Secrets<'a> {
             }
             Value::Array(values) => values.iter_mut().for_each(|value| self.scrub_json(value)),
             Value::Object(entries) => {
-                *entries = std::mem::take(entries)
-                    .into_iter()
-                    .map(|(mut key, mut value)| {
-                        self.scrub(&mut key);
-                        self.scrub_json(&mut value);
-                        (key, value)
-                    })
-                    .collect();
+                for (mut key, mut value) in std::mem::take(entries) {
+                    self.scrub(&mut key);
+                    self.scrub_json(&mut value);
+                    entries.insert(key, value);
+                }
             }
             Value::Null | Value::Bool(_) => {}
         }

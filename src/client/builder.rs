@@ -145,7 +145,7 @@ impl ClientBuilder {
         let mut api_key_header =
             HeaderValue::from_str(self.api_key.expose_secret()).map_err(|_| ClientSetupError::ApiKey)?;
         api_key_header.set_sensitive(true);
-        Ok(Client(Arc::new(Inner {
+        let inner = Inner {
             transport,
             timer: self.timer,
             clock: self.clock,
@@ -154,8 +154,8 @@ impl ClientBuilder {
             api_key_header,
             user_agent: HeaderValue::from_static(concat!("kenar-rust/", env!("CARGO_PKG_VERSION"))),
             retry: self.retry,
-            time_limit: self.time_limit,
-        })))
+        };
+        Ok(Client { inner: Arc::new(inner), time_limit: self.time_limit })
     }
 }
 

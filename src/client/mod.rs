@@ -102,9 +102,12 @@ pub use timer::TokioTimer;
 /// the browser disconnects. Run what must not be lost in its own task (`tokio::spawn(…).await`): a code exchange, since
 /// the code works once; a refresh, unless `tokens::Permissions` does it; a message that you keep a record of.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    /// Set by the caller.
+    time_limit: Option<Duration>,
+}
 
-#[derive(Clone)]
 struct Inner {
     transport: Arc<dyn HttpTransport>,
     timer: Option<Arc<dyn Timer>>,
@@ -114,8 +117,6 @@ struct Inner {
     api_key_header: HeaderValue,
     user_agent: HeaderValue,
     retry: Retry,
-    /// Set by the caller.
-    time_limit: Option<Duration>,
 }
 
 /// The default of operations without their own time limit.
@@ -167,11 +168,11 @@ impl Client {
         let call = retry::Call {
             operation: metadata.name(),
             idempotent: metadata.is_idempotent(),
-            time_limit: self.0.time_limit.or_else(|| operation.time_limit()).unwrap_or(TIME_LIMIT),
+            time_limit: self.time_limit.or_else(|| operation.time_limit()).unwrap_or(TIME_LIMIT),
             request: &|| self.request(operation),
         };
-        let span = CallSpan::new(metadata, self.0.base_urls.of(metadata.host()));
-        let attempts = retry::run(&*self.0.transport, self.0.timer.as_deref(), &self.0.retry, call);
+        let span = CallSpan::new(metadata, self.inner.base_urls.of(metadata.host()));
+        let attempts = retry::run(&*self.inner.transport, self.inner.timer.as_deref(), &self.inner.retry, call);
         match span.around(attempts).await {
             Ok((response, attempts)) => {
                 span.responded(response.status(), attempts);
@@ -186,17 +187,15 @@ impl Client {
     /// If a handler makes several calls, give each the handler's remaining time.
     #[must_use]
     pub fn with_time_limit(&self, limit: Duration) -> Self {
-        let mut inner = Inner::clone(&self.0);
-        inner.time_limit = Some(limit);
-        Self(Arc::new(inner))
+        Self { inner: Arc::clone(&self.inner), time_limit: Some(limit) }
     }
 
     fn instant(&self) -> Option<Instant> {
-        self.0.timer.as_deref().map(Timer::now)
+        self.inner.timer.as_deref().map(Timer::now)
     }
 
     fn with_limit_since(&self, begun: Option<Instant>) -> Self {
-        match (self.0.time_limit, self.instant(), begun) {
+        match (self.time_limit, self.instant(), begun) {
             (Some(limit), Some(now), Some(begun)) => {
                 self.with_time_limit(limit.saturating_sub(now.saturating_duration_since(begun)))
             }
@@ -207,33 +206,33 @@ impl Client {
     /// The base URLs of its requests.
     #[must_use]
     pub fn base_urls(&self) -> &BaseUrls {
-        &self.0.base_urls
+        &self.inner.base_urls
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.inner.clock.now()
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn timer(&self) -> Option<&dyn Timer> {
-        self.0.timer.as_deref()
+        self.inner.timer.as_deref()
     }
 
     fn request(&self, operation: &dyn Untyped) -> Result<Request<Body>, Error> {
         let invalid = |why: &'static str| Error::new(ErrorKind::InvalidRequest, operation.metadata().name(), why);
-        let mut request = operation.request(&self.0.base_urls)?;
-        let Some(base_url) = self.0.base_urls.origin_of(request.uri()) else {
+        let mut request = operation.request(&self.inner.base_urls)?;
+        let Some(base_url) = self.inner.base_urls.origin_of(request.uri()) else {
             return Err(invalid("the URL is not below one of the client's base URLs, so no secret is sent to it"));
         };
         if base_url.is_divars() && self.secrets(operation).into_iter().any(is_of_sandbox) {
             return Err(invalid("a key or token of kenar-sandbox cannot be used at Divar: set the sandbox's base URL"));
         }
         let headers = request.headers_mut();
-        headers.insert(header::USER_AGENT, self.0.user_agent.clone());
+        headers.insert(header::USER_AGENT, self.inner.user_agent.clone());
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let credential = operation.credential();
         if matches!(credential, Credential::ApiKey | Credential::User(_)) {
-            headers.insert(API_KEY, self.0.api_key_header.clone());
+            headers.insert(API_KEY, self.inner.api_key_header.clone());
         }
         if let Some(token) = credential.secret() {
             let value = bearer_header(token).map_err(|_| invalid("the token cannot be sent in a header"))?;
@@ -245,7 +244,7 @@ impl Client {
     /// The secrets that only the host of the request may see.
     fn secrets<'a>(&'a self, operation: &'a dyn Untyped) -> Vec<&'a str> {
         let mut secrets = operation.content_secrets();
-        secrets.push(self.0.api_key.expose_secret());
+        secrets.push(self.inner.api_key.expose_secret());
         secrets.extend(operation.credential().secret());
         secrets
     }
@@ -266,11 +265,11 @@ fn bearer_header(token: &str) -> Result<HeaderValue, http::header::InvalidHeader
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("hosts", &self.0.base_urls)
-            .field("retry", &self.0.retry)
-            .field("time_limit", &self.0.time_limit)
-            .field("transport", &self.0.transport)
-            .field("timer", &self.0.timer)
+            .field("hosts", &self.inner.base_urls)
+            .field("retry", &self.inner.retry)
+            .field("time_limit", &self.time_limit)
+            .field("transport", &self.inner.transport)
+            .field("timer", &self.inner.timer)
             .finish()
     }
 }

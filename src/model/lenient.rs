@@ -28,13 +28,15 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+    /// The text, or that of a number in the buffer.
+    pub(crate) fn text(self, number: &'a mut String) -> Option<&'a str> {
         match self {
-            Self::Text(text) => Some(Cow::Borrowed(text)),
-            Self::Integer(number) => Some(Cow::Owned(number.to_string())),
-            Self::Float(number) => Some(Cow::Owned(number.to_string())),
-            Self::Bool(_) => None,
+            Self::Text(text) => return Some(text),
+            Self::Integer(integer) => *number = integer.to_string(),
+            Self::Float(float) => *number = float.to_string(),
+            Self::Bool(_) => return None,
         }
+        Some(number)
     }
 
     /// The integer, including one in a text or a float.
@@ -56,7 +58,7 @@ pub(crate) trait FromScalar: Sized {
     fn from_text(text: &str) -> Option<Self>;
 
     fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
-        Self::from_text(&scalar.text()?)
+        Self::from_text(scalar.text(&mut String::new())?)
     }
 }
 
@@ -257,20 +259,32 @@ pub(crate) fn not_an_object<E: serde::de::Error>() -> E {
 
 /// Parses a complete body; `Ok(None)` if it is JSON but not an object.
 pub(crate) fn from_slice<T: Fields + Default>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
-    let mut object = None;
-    read(body, &mut object)?;
-    Ok(object)
+    let mut object = T::default();
+    Ok(read(body, &mut object)?.then_some(object))
 }
 
-pub(crate) fn read(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), serde_json::Error> {
-    json::read(without_bom(body), &mut Whole(object))
+/// Parses a complete body in place; `Ok(false)` if it is JSON but not an object.
+pub(crate) fn read(body: &[u8], object: &mut dyn ObjectSlot) -> Result<bool, serde_json::Error> {
+    let mut whole = Whole { object, is_object: false };
+    json::read(without_bom(body), &mut whole)?;
+    Ok(whole.is_object)
 }
 
-struct Whole<'a>(&'a mut dyn ObjectSlot);
+struct Whole<'a> {
+    object: &'a mut dyn ObjectSlot,
+    is_object: bool,
+}
+
+impl ObjectSlot for Whole<'_> {
+    fn begin(&mut self) -> &mut dyn Fields {
+        self.is_object = true;
+        self.object.begin()
+    }
+}
 
 impl ReadInto for Whole<'_> {
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
-        Reader(Slot::Object(self.0)).deserialize(deserializer)
+        Reader(Slot::Object(self)).deserialize(deserializer)
     }
 }
 

@@ -127,7 +127,10 @@ impl Scope {
     ///
     /// [`InvalidScope`] if the text is empty or contains a forbidden character.
     pub fn named(name: impl Into<String>) -> Result<Self, InvalidScope> {
-        let name = name.into();
+        Self::checked(name.into())
+    }
+
+    fn checked(name: String) -> Result<Self, InvalidScope> {
         if name.is_empty() {
             return Err(InvalidScope::Empty);
         }

@@ -61,7 +61,7 @@ impl Operation for CreateUploadToken {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        Content::json(&serde_json::Map::new())
+        Ok(Content::new(HeaderValue::from_static("application/json"), Bytes::from_static(b"{}")))
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<UploadToken, UnexpectedResponse> {

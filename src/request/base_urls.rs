@@ -185,7 +185,7 @@ impl std::str::FromStr for BaseUrl {
 }
 
 impl BaseUrl {
-    fn parse(text: &str, is_allowed: impl FnOnce(&Url) -> bool) -> Result<Self, InvalidBaseUrl> {
+    fn parse(text: &str, is_allowed: fn(&Url) -> bool) -> Result<Self, InvalidBaseUrl> {
         let url = Url::parse(text).map_err(InvalidBaseUrl::NotAUrl)?;
         if !is_allowed(&url) {
             return Err(InvalidBaseUrl::NotSecure);

@@ -78,7 +78,11 @@ pub(crate) fn object_or_empty<F: Fields + Default>(response: &Response<Bytes>) -
 
 /// Accepts any JSON, and an empty body.
 pub(crate) fn any_or_empty(response: &Response<Bytes>) -> Result<(), UnexpectedResponse> {
-    if is_empty(response) { Ok(()) } else { fill(response, Excerpt::Kept, &mut Unread {}) }
+    if is_empty(response) {
+        return Ok(());
+    }
+    let body = response.body();
+    lenient::read(body, &mut Unread {}).map(drop).map_err(|error| unexpected(body, Excerpt::Kept, &error, None))
 }
 
 pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
@@ -133,13 +137,16 @@ fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Resul
 }
 
 fn fields<F: Fields + Default>(response: &Response<Bytes>, keep: Excerpt) -> Result<F, UnexpectedResponse> {
-    let mut fields = None;
+    let mut fields = F::default();
     fill(response, keep, &mut fields)?;
-    fields.ok_or_else(|| unexpected(response.body(), keep, &lenient::not_an_object(), None))
+    Ok(fields)
 }
 
 fn fill(response: &Response<Bytes>, keep: Excerpt, object: &mut dyn ObjectSlot) -> Result<(), UnexpectedResponse> {
-    lenient::read(response.body(), object).map_err(|error| unexpected(response.body(), keep, &error, None))
+    let body = response.body();
+    let read = lenient::read(body, object);
+    let read = read.and_then(|is_object| if is_object { Ok(()) } else { Err(lenient::not_an_object()) });
+    read.map_err(|error| unexpected(body, keep, &error, None))
 }
 
 fn unexpected(body: &[u8], keep: Excerpt, error: &serde_json::Error, misfit: Option<String>) -> UnexpectedResponse {
@@ -202,7 +209,7 @@ impl FromScalar for Code {
     fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
         match scalar {
             Scalar::Integer(number) => number.try_into().ok().map(RpcCode).map(Self),
-            scalar => Self::from_text(&scalar.text()?),
+            scalar => Self::from_text(scalar.text(&mut String::new())?),
         }
     }
 }
@@ -218,7 +225,7 @@ fn api_error(body: &[u8]) -> ApiError {
     };
     // An error response may contain the rejected tokens, or new ones.
     let tokens = [&fields.access_token, &fields.refresh_token, &fields.id_token];
-    let tokens = Secrets::new(tokens.into_iter().flatten().map(String::as_str));
+    let tokens = Secrets::new(tokens.map(|token| token.as_deref().unwrap_or_default()));
     let redacted = |text: &str| {
         let mut text = excerpt(text.as_bytes());
         tokens.scrub_beginning(&mut text, Error::MAX_EXCERPT_BYTES);

@@ -34,7 +34,9 @@ impl DynamicAction {
     ///
     /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`].
     pub fn from_unverified_body(body: &[u8]) -> Result<Self, Rejection> {
-        Rejection::unless_object(lenient::from_slice(body)).map(DynamicActionFields::dynamic_action)
+        let mut fields = DynamicActionFields::default();
+        Rejection::unless_object(body, &mut fields)?;
+        Ok(fields.dynamic_action())
     }
 
     /// The place of the button; only [`TouchPoint::Chat`] is documented.

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::DataError;
 use super::respond;
+use crate::model::lenient::{self, ObjectSlot};
 
 /// The reason why a webhook request is rejected; respond with [`status`](Self::status).
 ///
@@ -52,8 +53,9 @@ impl Rejection {
         Self::NotJson(Arc::new(error))
     }
 
-    pub(super) fn unless_object<T>(read: Result<Option<T>, serde_json::Error>) -> Result<T, Self> {
-        read.map_err(Self::not_json)?.ok_or(Self::NotAnObject)
+    /// Reads a body in place.
+    pub(super) fn unless_object(body: &[u8], object: &mut dyn ObjectSlot) -> Result<(), Self> {
+        if lenient::read(body, object).map_err(Self::not_json)? { Ok(()) } else { Err(Self::NotAnObject) }
     }
 
     /// The status: 401 for the key, 413 for the size, 400 otherwise.

@@ -259,14 +259,15 @@ macro_rules! from_values {
         /// The only `Authorization` value.
         impl<'a> From<&'a $value> for WebhookHeaders<'a> {
             fn from(value: &'a $value) -> Self {
-                Self::new([value])
+                Some(value).into()
             }
         }
 
         /// The only `Authorization` value, if any.
         impl<'a> From<Option<&'a $value>> for WebhookHeaders<'a> {
             fn from(value: Option<&'a $value>) -> Self {
-                Self::new(value)
+                let value = value.map(<$value>::as_ref);
+                Self { authorization: value.map_or(Authorization::Missing, Authorization::Once), version: None }
             }
         }
     )*};

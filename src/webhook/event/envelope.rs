@@ -11,10 +11,11 @@ use crate::webhook::Rejection;
 
 pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
     // Read in place, since it is too large to move.
-    let mut envelope: Option<Envelope> = None;
-    Rejection::unless_object(lenient::read(body, &mut envelope).map(|()| envelope.as_mut()))?.event().or_else(
-        |misfit| RawJson::of_text(lenient::without_bom(body)).map(|raw| misfit.with(raw)).map_err(Rejection::not_json),
-    )
+    let mut envelope = Envelope::default();
+    Rejection::unless_object(body, &mut envelope)?;
+    envelope.event().or_else(|misfit| {
+        RawJson::of_text(lenient::without_bom(body)).map(|raw| misfit.with(raw)).map_err(Rejection::not_json)
+    })
 }
 
 fields! {

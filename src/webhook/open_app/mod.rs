@@ -8,7 +8,7 @@ use url::Url;
 use super::builder::builder;
 use super::{DataError, Rejection, WebhookHeaders, data, return_url};
 use crate::model::wire::{open_enum, serialize, wire};
-use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId, lenient};
+use crate::model::{AppUrl, ConversationId, Location, PostToken, RawJson, Side, UserId};
 
 pub use reply::OpenAppReply;
 use wire::OpenAppFields;
@@ -81,7 +81,8 @@ impl OpenApp {
     ///
     /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`].
     pub fn from_unverified_body<'a>(headers: impl Into<WebhookHeaders<'a>>, body: &[u8]) -> Result<Self, Rejection> {
-        let fields: OpenAppFields = Rejection::unless_object(lenient::from_slice(body))?;
+        let mut fields = OpenAppFields::default();
+        Rejection::unless_object(body, &mut fields)?;
         Ok(fields.open_app(headers.into().version()))
     }
 
