@@ -106,6 +106,10 @@ fn without(text: &str, secret: &str, may_be_cut: bool) -> String {
 }
 
 fn strip_secret<'a>(text: &'a str, secret: &str, may_be_cut: bool) -> Option<&'a str> {
+    // A backslash of the secret itself looks like an escape.
+    if let Some(after) = text.strip_prefix(secret) {
+        return Some(after);
+    }
     let mut rest = text;
     for (index, character) in secret.chars().enumerate() {
         rest = match strip_character(rest, character) {

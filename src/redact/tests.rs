@@ -13,6 +13,13 @@ fn longer_secret_is_redacted_before_its_part() {
 }
 
 #[test]
+fn secret_that_looks_escaped_is_redacted() {
+    for secret in [r"\\token", "&amp;token", r"\u0041token"] {
+        assert_eq!(scrubbed(&[secret], &format!("<{secret}>")), "<[redacted]>", "{secret}");
+    }
+}
+
+#[test]
 fn secret_is_redacted_in_every_encoding() {
     let secret = r#"a/+="\&<'%z"#;
     for form in [
