@@ -16,6 +16,8 @@ mod limits;
 mod names;
 mod oauth;
 mod page;
+mod page_guard;
+mod page_tools;
 mod paths;
 mod people;
 mod permissions;
