@@ -231,11 +231,17 @@ impl Inner {
                 BotMessage::media(self.client.upload_media(photo).await?)
             }
             MessageContent::Location(Some(place)) => {
-                BotMessage::text(format!("جایی که فرستادید: {}, {}", place.latitude, place.longitude))
+                // Isolated from left to right, or the longitude would be shown first.
+                let shown = format!("\u{2066}{}, {}\u{2069}", place.latitude, place.longitude);
+                BotMessage::text(format!("جایی که فرستادید: {shown}"))
             }
             MessageContent::Contact(contact) => BotMessage::text(format!(
-                "با {} تماس می‌گیرم.",
-                contact.name.as_deref().or(contact.phone.as_deref()).unwrap_or("او")
+                "با \u{2068}{}\u{2069} تماس می‌گیرم.",
+                [&contact.name, &contact.phone]
+                    .into_iter()
+                    .flatten()
+                    .find(|text| !text.is_empty())
+                    .map_or("او", String::as_str)
             )),
             other => BotMessage::text(format!(
                 "دریافت شد ({}).",

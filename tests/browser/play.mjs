@@ -26,7 +26,7 @@ const LOOKS = [
 ];
 
 const WORDS = {
-  fa: { chats: "گفت‌وگوها", said: "گفتید: ", returned: "برگرداند", seller: "شما فروشنده‌اید" },
+  fa: { chats: "گفت‌وگوها", said: "گفتید: ", returned: "برگرداند", seller: "شما فروشنده هستید" },
   en: { chats: "Conversations", said: "گفتید: ", returned: "brought you back", seller: "You are the seller" },
 };
 

@@ -16,6 +16,8 @@ mod quota;
 #[cfg(feature = "hyper")]
 mod showcase_delivery;
 #[cfg(feature = "hyper")]
+mod showcase_sandbox;
+#[cfg(feature = "hyper")]
 mod showcase_xo;
 mod webhook_dynamic_action;
 mod webhook_event;

@@ -43,7 +43,7 @@ pub(super) fn asking<'a>(app: &str, scopes: &[Scope], people: impl Iterator<Item
 /// The error page.
 pub(super) fn refusing(why: &str) -> String {
     document(&html! {
-        h1 { (both("این درخواستِ اجازه درست نیست", "Invalid permission request")) }
+        h1 { (both("درخواست اجازه نامعتبر است", "Invalid permission request")) }
         p.why dir="ltr" lang="en" { (why) }
     })
 }
@@ -101,9 +101,9 @@ pub(super) fn meaning(kind: ScopeKind) -> Option<(&'static str, &'static str)> {
             ("با چت‌بات خود به شما پیام بدهد", "Send you messages from its chatbot")
         }
         ScopeKind::NOTIFICATION_ACCESS_REVOCATION => {
-            ("باخبر شود اگر اجازه را پس گرفتید", "Be notified when you revoke the permission")
+            ("اگر اجازه را پس گرفتید باخبر شود", "Be notified when you revoke the permission")
         }
-        ScopeKind::USER_ID => ("شما را بازشناسد", "Recognise you"),
+        ScopeKind::USER_ID => ("شما را بشناسد", "Recognise you"),
         ScopeKind::USER_PHONE => ("شمارهٔ تلفن شما را بداند", "Know your phone number"),
         ScopeKind::USER_POSTS_GET => ("آگهی‌های شما را ببیند", "See your posts"),
         ScopeKind::OFFLINE_ACCESS => ("تا یک ماه این اجازه را نگه دارد", "Keep the permission for a month"),

@@ -273,3 +273,38 @@ async fn array_is_not_the_body_of_an_act() {
         assert_eq!(why, "invalid body: expected an object, got an array", "{act}");
     }
 }
+
+#[tokio::test]
+async fn words_exist_in_both_languages_and_are_spelt_well() -> TestResult {
+    let sandbox = with_page().await;
+    let script = Ask::new(&sandbox, "GET", "/chat/words.js").send().await.into_body();
+    let script = String::from_utf8(script.to_vec())?;
+    let (words_alone, _) = script.split_once("\n};").ok_or("no end of the words")?;
+    let (persian, english) = words_alone.split_once("\n  en: {").ok_or("no English words")?;
+    let words = |text: &str| -> Vec<(String, String)> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix("\","));
+        lines.filter_map(|line| line.split_once(": \"")).map(|(key, word)| (key.to_owned(), word.to_owned())).collect()
+    };
+    let (persian, english) = (words(persian), words(english));
+    assert!(persian.len() > 150, "{}", persian.len());
+    let placeholders = |word: &str| -> Vec<String> {
+        word.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned()).collect()
+    };
+    let of = |words: &[(String, String)]| -> Vec<_> {
+        words.iter().map(|(key, word)| (key.clone(), placeholders(word))).collect()
+    };
+    assert_eq!(of(&persian), of(&english));
+
+    let is_persian = |letter: char| ('\u{621}'..='\u{6d3}').contains(&letter) && letter.is_alphabetic();
+    for (key, word) in persian.iter().filter(|(key, _)| key != "language") {
+        assert!(!word.contains(['ي', 'ك', 'ة', '٤', '٥', '٦']), "Arabic letters in {key}: {word}");
+        let apart = word.split_whitespace().find(|part| ["می", "نمی", "ها", "های", "هایی", "ای", "ام"].contains(part));
+        assert_eq!(apart, None, "a half-space is missing in {key}: {word}");
+        let letters: Vec<_> = word.chars().collect();
+        for pair in letters.windows(2) {
+            let latin = is_persian(pair[0]) && [',', ';', '?'].contains(&pair[1]);
+            assert!(!latin && pair != [' ', ' '] && pair != [' ', '،'], "punctuation of {key}: {word}");
+        }
+    }
+    Ok(())
+}
