@@ -365,6 +365,7 @@ fn invalid_settings_are_named_and_keys_not_quoted() {
             "[[apps]]\nslug = \"a\"\napi_key_permissions = [\"CHAT_SEND\"]\n",
             "unknown API-key permission: \"CHAT_SEND\"; known permissions: CHAT_SEND_MESSAGE_OAUTH, ",
         ),
+        ("twice", "[[apps]]\nslug = \"a\"\n[[apps]]\nslug = \"a\"\n", "repeated app: `a`"),
         ("unknown", "sead = 1\n", "line 1: unknown field `sead`"),
     ] {
         let file = Scratch::new(&format!("{name}.toml"), text);

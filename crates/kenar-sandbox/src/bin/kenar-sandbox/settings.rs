@@ -1,6 +1,6 @@
 //! The settings of a sandbox, in the form of the TOML file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -133,6 +133,10 @@ impl Settings {
 
     /// Checks what a single setting cannot: hosts, owners and slugs against each other.
     pub(crate) fn check(&self) -> Result<(), String> {
+        let mut slugs = BTreeSet::new();
+        if let Some(app) = self.apps.iter().find(|app| !slugs.insert(&app.slug)) {
+            return Err(format!("repeated app: `{}`", app.slug));
+        }
         for (key, AddOnUrl(url)) in self.apps.iter().flat_map(AppSettings::addresses) {
             let host = url.as_url().host_str().unwrap_or_default();
             if url.as_str().parse::<AppUrl>().is_err() && !self.addon_hosts.iter().any(|known| known.0 == host) {

@@ -18,7 +18,7 @@ pub(crate) trait Value: Sized {
     /// The valid values, for errors.
     const EXPECTED: &'static str;
 
-    /// Whether TOML quotes it.
+    /// `true` if TOML quotes it.
     const IS_TEXT: bool = true;
 
     fn read(text: &str) -> Option<Self>;
