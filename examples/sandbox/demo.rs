@@ -158,7 +158,7 @@ async fn action(State(demo): This, pressed: DynamicAction) -> Result<DynamicActi
     let data: Value = pressed.data()?;
     Ok(match data["then"].as_str() {
         Some("open") => DynamicActionReply::toast("باز شد").with_action(Action::open_link(demo.base.join(["about"]))),
-        _ => DynamicActionReply::toast(format!("افزونه پاسخ داد: {data}")),
+        _ => DynamicActionReply::toast(format!("افزونه پاسخ داد: \u{2066}{data}\u{2069}")),
     })
 }
 
