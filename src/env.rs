@@ -9,9 +9,8 @@
 //! Pass the slug, client secret and redirect URI to [`OAuthApp::new`](crate::oauth::OAuthApp::new).
 
 use std::env::{self, VarError};
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::fmt;
-use std::iter::successors;
 use std::str::FromStr;
 
 use crate::error::BoxError;
@@ -36,7 +35,12 @@ pub enum EnvError {
 impl fmt::Debug for EnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        successors(self.source(), |&cause| cause.source()).skip(1).try_for_each(|cause| write!(f, ": {cause}"))
+        let mut next = self.source().and_then(StdError::source);
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
     }
 }
 

@@ -428,33 +428,34 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Repr { kind, about, attempts, response, .. } = &*self.0;
+        let mut part = |before: &str, part: &dyn fmt::Display, after: &str| write!(f, "{before}{part}{after}");
         match (kind, response) {
-            (ErrorKind::Api, Some(response)) => write!(f, "HTTP {}", response.status)?,
+            (ErrorKind::Api, Some(response)) => part("HTTP ", &response.status, ": ")?,
             (ErrorKind::UnexpectedResponse, Some(response)) => {
-                write!(f, "unexpected response, HTTP {}", response.status)?
+                part("unexpected response, HTTP ", &response.status, ": ")?
             }
-            _ => f.write_str(kind.term())?,
+            _ => part("", &kind.term(), ": ")?,
         }
-        write!(f, ": {}", about.operation)?;
+        part("", &about.operation, "")?;
         match self.api_error() {
             Some(ApiError::Rpc(status)) => {
-                if let Some(code) = status.code {
-                    write!(f, ": code {code}")?;
+                if let Some(code) = &status.code {
+                    part(": code ", code, "")?;
                 }
                 if !status.message.is_empty() {
-                    write!(f, ": {}", status.message)?;
+                    part(": ", &status.message, "")?;
                 }
             }
             Some(ApiError::OAuth(error)) => {
-                write!(f, ": {}", error.error)?;
+                part(": ", &error.error, "")?;
                 if let Some(description) = &error.description {
-                    write!(f, " ({description})")?;
+                    part(" (", description, ")")?;
                 }
             }
             Some(ApiError::Other) | None => {}
         }
         if attempts.count > 1 {
-            write!(f, " [after {} attempts]", attempts.count)?;
+            part(" [after ", &attempts.count, " attempts]")?;
         }
         if self.may_have_been_processed() && *kind != ErrorKind::UnexpectedResponse {
             f.write_str(" [the request may have been processed]")?;

@@ -52,7 +52,7 @@ impl<'a> Secrets<'a> {
             Value::Number(number) => {
                 let mut text = number.to_string();
                 self.scrub(&mut text);
-                if text.contains(REDACTED) {
+                if text != number.to_string() {
                     *value = Value::String(text);
                 }
             }

@@ -104,7 +104,8 @@ pub enum InvalidRedirectUri {
 }
 
 fn has_non_ascii_host(url: &str) -> bool {
-    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '\\', '?', '#']).next());
+    let (_, address) = url.split_once(':').unwrap_or_default();
+    let authority = address.trim_start_matches('/').split(['/', '\\', '?', '#']).next();
     authority.is_some_and(|authority| !authority.is_ascii())
 }
 

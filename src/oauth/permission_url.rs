@@ -114,13 +114,13 @@ impl PermissionRequest {
         if parameters.required("response_type")? != "code" {
             return Err(InvalidOAuthRequest::Unusable("response_type"));
         }
-        let scopes = parameters.optional("scope")?.unwrap_or_default();
+        let mut scopes = Vec::new();
+        let names = parameters.optional("scope")?.unwrap_or_default();
+        Scope::add_all(&names, &mut scopes).map_err(|_| InvalidOAuthRequest::Unusable("scope"))?;
         Ok(Self {
             client_id: AppSlug::new(parameters.required("client_id")?),
             redirect_uri: parameters.required("redirect_uri")?.into_owned(),
-            scopes: Scope::list(&scopes)
-                .collect::<Result<_, _>>()
-                .map_err(|_| InvalidOAuthRequest::Unusable("scope"))?,
+            scopes,
             state: parameters.required_as("state", OAuthState::restore)?,
         })
     }

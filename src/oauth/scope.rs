@@ -189,8 +189,16 @@ impl Scope {
         self.0.split_once('.').map(|(_, id)| id)
     }
 
-    pub(super) fn list(text: &str) -> impl Iterator<Item = Result<Self, InvalidScope>> + '_ {
-        text.split(' ').filter(|name| !name.is_empty()).map(Self::named)
+    /// Adds the valid scopes of a text; an error for one that is invalid.
+    pub(super) fn add_all(text: &str, scopes: &mut Vec<Self>) -> Result<(), InvalidScope> {
+        let mut outcome = Ok(());
+        for name in text.split(' ').filter(|name| !name.is_empty()) {
+            match Self::named(name) {
+                Ok(scope) => scopes.push(scope),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
     }
 
     pub(super) fn join(scopes: &[Self]) -> String {

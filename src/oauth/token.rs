@@ -325,11 +325,13 @@ impl TryFrom<TokenResponseFields> for TokenResponse {
 /// The scopes of a string (RFC 6749) or of an array of strings. Invalid ones are ignored.
 fn granted(scope: &RawJson) -> Option<Vec<Scope>> {
     let texts = match scope.parse().ok()? {
-        Value::String(text) => vec![text],
-        Value::Array(elements) => {
-            elements.into_iter().filter_map(|element| element.as_str().map(str::to_owned)).collect()
-        }
+        Value::Array(texts) => texts,
+        text @ Value::String(_) => vec![text],
         _ => return None,
     };
-    Some(texts.iter().flat_map(|text| Scope::list(text)).flatten().collect())
+    let mut scopes = Vec::new();
+    for text in texts.iter().filter_map(Value::as_str) {
+        let _ = Scope::add_all(text, &mut scopes);
+    }
+    Some(scopes)
 }

@@ -210,8 +210,10 @@ fields! {
 
 impl UserFields {
     fn user(self) -> GetUserResponse {
-        let mut numbers = self.user.phone_number.into_iter().chain(self.phone_numbers.into_iter().flatten());
-        GetUserResponse { phone_number: numbers.find(|number| !number.is_empty()), ..self.user }
+        let mut numbers = self.phone_numbers.unwrap_or_default();
+        numbers.retain(|number| !number.is_empty());
+        let number = self.user.phone_number.filter(|number| !number.is_empty());
+        GetUserResponse { phone_number: number.or_else(|| numbers.into_iter().next()), ..self.user }
     }
 }
 

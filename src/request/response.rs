@@ -225,7 +225,7 @@ fn api_error(body: &[u8]) -> ApiError {
     };
     // An error response may contain the rejected tokens, or new ones.
     let tokens = [&fields.access_token, &fields.refresh_token, &fields.id_token];
-    let tokens = Secrets::new(tokens.map(|token| token.as_deref().unwrap_or_default()));
+    let tokens = Secrets::new(tokens.into_iter().flatten().map(String::as_str));
     let redacted = |text: &str| {
         let mut text = excerpt(text.as_bytes());
         tokens.scrub_beginning(&mut text, Error::MAX_EXCERPT_BYTES);
