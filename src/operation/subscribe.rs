@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::Response;
 use serde::{Deserialize, Serialize};
 
-use crate::model::wire::open_enum;
+use crate::model::members::{self, Members, Object};
+use crate::model::wire::{open_enum, serialize};
 use crate::model::{ButtonData, PostToken};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
@@ -39,7 +40,7 @@ impl<'a> Subscribe<'a> {
 /// The kind of event to subscribe to, and the post.
 ///
 /// Messages to your chatbot, payments and revoked permissions need no subscription.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Subscription {
     /// The kind of event.
@@ -47,12 +48,21 @@ pub struct Subscription {
     pub event: SubscriptionEvent,
     /// The post; `None` or an empty token for all posts of the user.
     #[doc(alias = "event_resource_id")]
-    #[serde(rename = "event_resource_id", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "event_resource_id")]
     pub resource: Option<PostToken>,
     /// Your own data, which Divar returns with each event.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<ButtonData>,
 }
+
+impl Members for Subscription {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        object.text("event_type", self.event.as_str())?;
+        self.resource.iter().try_for_each(|post| object.text("event_resource_id", post.as_str()))?;
+        self.metadata.iter().try_for_each(|metadata| object.data("metadata", metadata))
+    }
+}
+
+serialize! { Subscription }
 
 open_enum! {
     /// A kind of subscription. Divar delivers its events under another name.
@@ -141,10 +151,7 @@ impl Operation for Subscribe<'_> {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        if let Some(metadata) = &self.subscription.metadata {
-            metadata.json().map_err(InvalidRequest::new)?;
-        }
-        Content::json(&*self.subscription)
+        members::json_text(&*self.subscription, 256).map(Content::of_json).map_err(InvalidRequest::new)
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<(), UnexpectedResponse> {

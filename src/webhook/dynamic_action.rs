@@ -1,11 +1,12 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use serde::Deserialize as DeriveDeserialize;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
-use serde::{Deserialize as DeriveDeserialize, Serialize};
 
 use super::builder::builder;
 use super::{DataError, Rejection, TouchPoint, data, respond};
 use crate::model::lenient;
+use crate::model::members::{self, Members, Object};
 use crate::model::wire::{fields, serialize, wire};
 use crate::model::{Action, ConversationId, InvalidButtonData, PostToken, RawJson, Side, UserId};
 
@@ -123,13 +124,21 @@ impl<'de> Deserialize<'de> for DynamicAction {
 /// The reply to a press: a short text for the user, an action, both, or neither.
 ///
 /// The platform's documents show [`Action::OpenDirectLink`] and [`Action::OpenServerLink`] here, and forbid no other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveDeserialize)]
 pub struct DynamicActionReply {
-    #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<Action>,
-    #[serde(rename = "text_message", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "text_message")]
     toast: Option<String>,
 }
+
+impl Members for DynamicActionReply {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
+        self.action.iter().try_for_each(|action| object.object("action", action))?;
+        self.toast.iter().try_for_each(|toast| object.text("text_message", toast))
+    }
+}
+
+serialize! { DynamicActionReply }
 
 impl DynamicActionReply {
     /// Shows a short text to the user.
@@ -197,14 +206,14 @@ impl DynamicActionReply {
     /// The body of the response: JSON, or the reason as plain text if [`check`](Self::check) fails.
     #[must_use]
     pub fn body(&self) -> Bytes {
-        self.check().map_or_else(|error| error.to_string().into(), |()| respond::json(self))
+        members::json_text(self, 256).unwrap_or_else(|error| error.to_string()).into()
     }
 
     /// The HTTP response.
     #[must_use]
     pub fn into_http_response(self) -> Response<Bytes> {
-        match self.check() {
-            Ok(()) => respond::ok(respond::json(&self)),
+        match members::json_text(&self, 256) {
+            Ok(json) => respond::ok(json.into()),
             Err(error) => respond::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into()),
         }
     }

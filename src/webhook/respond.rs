@@ -1,11 +1,5 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
-
-/// A value as JSON. Callers pass only values that can be written.
-pub(super) fn json(value: &impl Serialize) -> Bytes {
-    serde_json::to_vec(value).map(Bytes::from).unwrap_or_default()
-}
 
 pub(super) fn ok(json: Bytes) -> Response<Bytes> {
     let mut response = Response::new(json);

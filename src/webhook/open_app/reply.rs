@@ -1,10 +1,11 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::ApiVersion;
 use crate::model::AppUrl;
+use crate::model::members::{self, Members, Object};
+use crate::model::wire::serialize;
 use crate::webhook::respond;
 
 /// The page for Divar to open.
@@ -42,7 +43,8 @@ impl OpenAppReply {
     /// The body of the response: JSON.
     #[must_use]
     pub fn body(&self) -> Bytes {
-        respond::json(self)
+        // Texts can always be written.
+        members::json_text(self, 256).unwrap_or_default().into()
     }
 
     /// The HTTP response: 200 with JSON.
@@ -53,17 +55,17 @@ impl OpenAppReply {
 }
 
 /// Version 1 is documented with a status, which is a string, and a message.
-impl Serialize for OpenAppReply {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+impl Members for OpenAppReply {
+    fn members<O: Object>(&self, object: &mut O) -> Result<(), O::Error> {
         if self.version == ApiVersion::V1 {
-            map.serialize_entry("status", "200")?;
-            map.serialize_entry("message", "success")?;
+            object.text("status", "200")?;
+            object.text("message", "success")?;
         }
-        map.serialize_entry("url", &self.url)?;
-        map.end()
+        object.text("url", self.url.as_str())
     }
 }
+
+serialize! { OpenAppReply }
 
 /// Read strictly, so that a test learns why its URL is invalid.
 #[derive(serde::Deserialize)]
