@@ -204,10 +204,22 @@ impl Run<'_> {
 
 /// `None` if the outcome is final; otherwise the pause that Divar asked for, if any.
 fn pause_after(outcome: &Outcome, idempotent: bool) -> Option<Option<Duration>> {
-    match outcome {
-        Ok(response) => pause_after_response(response, idempotent),
-        Err(error) => pause_after_failure(error, idempotent),
-    }
+    use TransportErrorKind::{Connect, Interrupted, Other, RequestBody, ResponseTooLarge, Timeout};
+
+    let error = match outcome {
+        Ok(response) => {
+            let status = response.status();
+            let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && idempotent;
+            return again.then(|| response::retry_after(response.headers()));
+        }
+        Err(error) => error,
+    };
+    let again = match error.kind() {
+        Connect => true,
+        Timeout | Interrupted => idempotent || error.is_unsent(),
+        RequestBody | ResponseTooLarge | Other => false,
+    };
+    again.then_some(None)
 }
 
 fn may_have_been_processed(outcome: &Outcome) -> bool {
@@ -215,23 +227,6 @@ fn may_have_been_processed(outcome: &Outcome) -> bool {
         Ok(response) => response.status().is_server_error(),
         Err(error) => !error.is_unsent(),
     }
-}
-
-fn pause_after_response(response: &Response<Bytes>, idempotent: bool) -> Option<Option<Duration>> {
-    let again = match response.status() {
-        StatusCode::TOO_MANY_REQUESTS => true,
-        status => status.is_server_error() && idempotent,
-    };
-    again.then(|| response::retry_after(response.headers()))
-}
-
-fn pause_after_failure(error: &TransportError, idempotent: bool) -> Option<Option<Duration>> {
-    let again = match error.kind() {
-        TransportErrorKind::Connect => true,
-        TransportErrorKind::Timeout | TransportErrorKind::Interrupted => idempotent || error.is_unsent(),
-        TransportErrorKind::RequestBody | TransportErrorKind::ResponseTooLarge | TransportErrorKind::Other => false,
-    };
-    again.then_some(None)
 }
 
 fn failure(operation: &'static str, error: TransportError) -> Error {

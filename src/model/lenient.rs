@@ -257,13 +257,7 @@ pub(crate) fn not_an_object<E: serde::de::Error>() -> E {
     E::custom("expected a JSON object")
 }
 
-/// Parses a complete body; `Ok(None)` if it is JSON but not an object.
-pub(crate) fn from_slice<T: Fields + Default>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
-    let mut object = T::default();
-    Ok(read(body, &mut object)?.then_some(object))
-}
-
-/// Parses a complete body in place; `Ok(false)` if it is JSON but not an object.
+/// Parses a complete body; `Ok(false)` if it is JSON but not an object.
 pub(crate) fn read(body: &[u8], object: &mut dyn ObjectSlot) -> Result<bool, serde_json::Error> {
     let mut whole = Whole { object, is_object: false };
     json::read(without_bom(body), &mut whole)?;

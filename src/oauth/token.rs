@@ -10,7 +10,7 @@ use super::parameters::{InvalidOAuthRequest, Parameters};
 use super::{OAuthApp, Scope, TokenSet};
 use crate::model::wire::{Written as _, open_enum, wire};
 use crate::model::{AppSlug, RawJson, Timestamp, lenient};
-use crate::request::response::{self, UnexpectedResponse};
+use crate::request::response::{self, Excerpt, UnexpectedResponse};
 use crate::request::{Content, Credential, Host, InvalidRequest, Metadata, Operation};
 use crate::secret::{AccessToken, AuthorizationCode, ClientSecret, RefreshToken};
 
@@ -214,8 +214,8 @@ impl TokenRequest {
     }
 
     fn read(response: &Response<Bytes>) -> Result<TokenResponse, UnexpectedResponse> {
-        let fields = response::secret_object::<TokenResponseFields>(response)?;
-        TokenResponse::try_from(fields).map_err(UnexpectedResponse::new)
+        let fields: TokenResponseFields = response::object(response, Excerpt::Withheld)?;
+        fields.response().ok_or_else(|| UnexpectedResponse::new(NO_ACCESS_TOKEN))
     }
 
     fn secrets(&self) -> Vec<&str> {
@@ -258,7 +258,7 @@ wire! {
         /// The granted scopes.
         pub scopes: Option<Vec<Scope>>,
     }
-    read by pub(super) TokenResponseFields {
+    read by TokenResponseFields {
         scope: Option<RawJson>,
     }
 }
@@ -304,21 +304,18 @@ impl Serialize for TokenResponse {
 
 impl<'de> Deserialize<'de> for TokenResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::object::<TokenResponseFields, D>(deserializer)?.try_into().map_err(serde::de::Error::custom)
+        let fields: TokenResponseFields = lenient::object(deserializer)?;
+        fields.response().ok_or_else(|| serde::de::Error::custom(NO_ACCESS_TOKEN))
     }
 }
 
-/// The response is JSON without an access token that fits into a header.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("no usable access_token in the response")]
-pub(super) struct NoAccessToken;
+/// The token may be there, but not fit into a header.
+const NO_ACCESS_TOKEN: &str = "no usable access_token in the response";
 
-impl TryFrom<TokenResponseFields> for TokenResponse {
-    type Error = NoAccessToken;
-
-    fn try_from(fields: TokenResponseFields) -> Result<Self, NoAccessToken> {
-        let scopes = fields.scope.as_ref().and_then(granted);
-        Ok(Self { scopes, ..fields.whole().ok_or(NoAccessToken)? })
+impl TokenResponseFields {
+    fn response(self) -> Option<TokenResponse> {
+        let scopes = self.scope.as_ref().and_then(granted);
+        Some(TokenResponse { scopes, ..self.whole()? })
     }
 }
 

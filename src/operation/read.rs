@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::model::lenient::{self, Fields, ObjectSlot, Place, Slot};
 use crate::model::wire::{fields, serialize, setters, wire};
 use crate::model::{Conversation, ConversationFields, ConversationId, Message, MessageFields, UserId};
-use crate::request::response::{self, UnexpectedResponse};
+use crate::request::response::{self, Excerpt, UnexpectedResponse};
 use crate::request::{
     ApiKeyPermission, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation, PathParameters,
     ScopeKind,
@@ -72,7 +72,7 @@ impl Operation for GetConversation<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<GetConversationResponse, UnexpectedResponse> {
-        response::object::<HistoryFields>(response).map(|fields| fields.history(&self.conversation))
+        response::object::<HistoryFields>(response, Excerpt::Kept).map(|fields| fields.history(&self.conversation))
     }
 }
 
@@ -190,7 +190,7 @@ impl Operation for GetUser<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<GetUserResponse, UnexpectedResponse> {
-        response::object(response).map(UserFields::user)
+        response::object(response, Excerpt::Kept).map(UserFields::user)
     }
 }
 

@@ -12,7 +12,7 @@ use super::Media;
 use crate::error::BoxError;
 use crate::model::MediaToken;
 use crate::model::wire::fields;
-use crate::request::response::{self, UnexpectedResponse};
+use crate::request::response::{self, Excerpt, UnexpectedResponse};
 use crate::request::{
     ApiKeyPermission, Authentication, Body, Content, Credential, Host, IncomingRequest, InvalidRequest, Metadata,
     Operation, ParseOperation, PathParameters,
@@ -65,7 +65,7 @@ impl Operation for CreateUploadToken {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<UploadToken, UnexpectedResponse> {
-        let token = response::secret_object::<UploadFields>(response)?.token;
+        let token = response::object::<UploadFields>(response, Excerpt::Withheld)?.token;
         let token = token.ok_or_else(|| UnexpectedResponse::new("no `token`"))?;
         UploadToken::new(token).map_err(UnexpectedResponse::new)
     }
@@ -103,7 +103,7 @@ impl Operation for UploadMedia<'_> {
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<MediaToken, UnexpectedResponse> {
-        let UploadFields { id, status, .. } = response::object(response)?;
+        let UploadFields { id, status, .. } = response::object(response, Excerpt::Kept)?;
         match status {
             Some(status) if !status.eq_ignore_ascii_case("ok") => {
                 let status = response::excerpt(status.as_bytes());

@@ -63,26 +63,23 @@ pub fn json_or_empty<T: DeserializeOwned + Default>(response: &Response<Bytes>) 
     if is_empty(response) { Ok(T::default()) } else { read(response, Excerpt::Kept) }
 }
 
-/// The fields of the crate's own types. They are read without `serde`'s traits, whose code is compiled per type.
-pub(crate) fn object<F: Fields + Default>(response: &Response<Bytes>) -> Result<F, UnexpectedResponse> {
-    fields(response, Excerpt::Kept)
-}
-
-pub(crate) fn secret_object<F: Fields + Default>(response: &Response<Bytes>) -> Result<F, UnexpectedResponse> {
-    fields(response, Excerpt::Withheld)
+/// Like [`json`], for the crate's own types. The code of `serde`'s traits would be compiled per type.
+pub(crate) fn object<F: Fields + Default>(response: &Response<Bytes>, keep: Excerpt) -> Result<F, UnexpectedResponse> {
+    let mut object = F::default();
+    if fill(response, keep, &mut object)? {
+        Ok(object)
+    } else {
+        Err(unexpected(response.body(), keep, &lenient::not_an_object(), None))
+    }
 }
 
 pub(crate) fn object_or_empty<F: Fields + Default>(response: &Response<Bytes>) -> Result<F, UnexpectedResponse> {
-    if is_empty(response) { Ok(F::default()) } else { fields(response, Excerpt::Kept) }
+    if is_empty(response) { Ok(F::default()) } else { object(response, Excerpt::Kept) }
 }
 
 /// Accepts any JSON, and an empty body.
 pub(crate) fn any_or_empty(response: &Response<Bytes>) -> Result<(), UnexpectedResponse> {
-    if is_empty(response) {
-        return Ok(());
-    }
-    let body = response.body();
-    lenient::read(body, &mut Unread {}).map(drop).map_err(|error| unexpected(body, Excerpt::Kept, &error, None))
+    if is_empty(response) { Ok(()) } else { fill(response, Excerpt::Kept, &mut ErrorFields::default()).map(drop) }
 }
 
 pub(crate) fn success(operation: &Metadata, response: &Response<Bytes>) -> Result<(), Error> {
@@ -119,7 +116,7 @@ fn is_error_code(text: &str) -> bool {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Excerpt {
+pub(crate) enum Excerpt {
     Kept,
     Withheld,
 }
@@ -136,17 +133,9 @@ fn read<T: DeserializeOwned>(response: &Response<Bytes>, keep: Excerpt) -> Resul
     })
 }
 
-fn fields<F: Fields + Default>(response: &Response<Bytes>, keep: Excerpt) -> Result<F, UnexpectedResponse> {
-    let mut fields = F::default();
-    fill(response, keep, &mut fields)?;
-    Ok(fields)
-}
-
-fn fill(response: &Response<Bytes>, keep: Excerpt, object: &mut dyn ObjectSlot) -> Result<(), UnexpectedResponse> {
-    let body = response.body();
-    let read = lenient::read(body, object);
-    let read = read.and_then(|is_object| if is_object { Ok(()) } else { Err(lenient::not_an_object()) });
-    read.map_err(|error| unexpected(body, keep, &error, None))
+/// Returns `false` for JSON that is not an object.
+fn fill(response: &Response<Bytes>, keep: Excerpt, object: &mut dyn ObjectSlot) -> Result<bool, UnexpectedResponse> {
+    lenient::read(response.body(), object).map_err(|error| unexpected(response.body(), keep, &error, None))
 }
 
 fn unexpected(body: &[u8], keep: Excerpt, error: &serde_json::Error, misfit: Option<String>) -> UnexpectedResponse {
@@ -195,10 +184,6 @@ fields! {
     }
 }
 
-fields! {
-    struct Unread {}
-}
-
 struct Code(RpcCode);
 
 impl FromScalar for Code {
@@ -220,9 +205,10 @@ fn details(json: RawJson) -> Option<Vec<Value>> {
 }
 
 fn api_error(body: &[u8]) -> ApiError {
-    let Ok(Some(fields)) = lenient::from_slice::<ErrorFields>(body) else {
+    let mut fields = ErrorFields::default();
+    if lenient::read(body, &mut fields).is_err() {
         return ApiError::Other;
-    };
+    }
     // An error response may contain the rejected tokens, or new ones.
     let tokens = [&fields.access_token, &fields.refresh_token, &fields.id_token];
     let tokens = Secrets::new(tokens.into_iter().flatten().map(String::as_str));

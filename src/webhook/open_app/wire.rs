@@ -87,7 +87,8 @@ impl Fields for Wrapper {
 
 impl Wrapper {
     fn of(json: &RawJson) -> Option<Self> {
-        let wrapper: Self = lenient::from_slice(json.get().as_bytes()).ok()??;
+        let mut wrapper = Self::default();
+        lenient::read(json.get().as_bytes(), &mut wrapper).ok()?;
         ((wrapper.has_provider_data || wrapper.has_location) && !wrapper.has_others).then_some(wrapper)
     }
 }
