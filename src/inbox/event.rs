@@ -1,5 +1,6 @@
 //! Stored events: the JSON, the deduplication key and the lane.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -94,8 +95,12 @@ fn message(event: &Event) -> Option<&Message> {
 
 /// A collision would lose an event, so the hash is a cryptographic one.
 fn content_key(body: &[u8]) -> String {
-    let hash = hmac_sha256::Hash::hash(body);
-    hash.iter().fold(String::from("content:"), |key, byte| key + &format!("{byte:02x}"))
+    let mut key = String::from("content:");
+    for byte in hmac_sha256::Hash::hash(body) {
+        // Writing to a `String` cannot fail.
+        let _ = write!(key, "{byte:02x}");
+    }
+    key
 }
 
 /// The subject of an event, if the order of its events matters.

@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::fmt;
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,19 +24,20 @@ struct State {
     /// Known keys and their expiry; `None` while the event is stored.
     keys: HashMap<String, Option<Instant>>,
     lanes: HashMap<String, Lane>,
-    /// The lanes, by when they are due or their lease ends.
-    due: BTreeMap<Turn, String>,
-    dead: BTreeMap<u64, Dead>,
-    /// The last number of a turn, claim or dead letter.
+    /// The lanes, by when they are due or their lease ends. May also contain their earlier turns.
+    due: BinaryHeap<Reverse<(Turn, String)>>,
+    /// By id; `None` when revived or discarded.
+    dead: Vec<Option<Box<Dead>>>,
+    /// The last number of a turn or claim.
     last: u64,
 }
 
 /// When a lane is due, and a number that orders lanes due at the same instant.
 type Turn = (Instant, u64);
 
-/// A lane that is not empty.
 struct Lane {
-    events: VecDeque<Record>,
+    head: Record,
+    rest: VecDeque<Record>,
     turn: Turn,
     claim: Option<u64>,
     /// The claims of the head.
@@ -52,10 +53,8 @@ struct Record {
 
 struct Dead {
     lane: String,
-    record: Record,
-    attempts: u32,
-    reason: String,
-    died_at: Timestamp,
+    has_lifetime: bool,
+    letter: DeadLetter,
 }
 
 impl MemoryInbox {
@@ -85,53 +84,67 @@ impl State {
     }
 
     /// Forgets a key after `remember`, unless it has its own lifetime.
-    fn remember(&mut self, record: &Record, remember: Duration) {
-        if !record.has_lifetime {
-            self.keys.insert(record.key.clone(), Some(later(remember)));
+    fn remember(&mut self, key: String, has_lifetime: bool, remember: Duration) {
+        if !has_lifetime {
+            self.keys.insert(key, Some(later(remember)));
         }
     }
 
     fn schedule(&mut self, name: &str, at: Instant) {
         let turn = (at, self.next());
         if let Some(lane) = self.lanes.get_mut(name) {
-            self.due.remove(&lane.turn);
             lane.turn = turn;
-            self.due.insert(turn, name.to_owned());
+            self.due.push(Reverse((turn, name.to_owned())));
         }
+    }
+
+    /// Returns a lane that is due at `now`, the longest due first, with its turn ended.
+    fn next_due(&mut self, now: Instant) -> Option<String> {
+        while self.due.peek().is_some_and(|Reverse(((at, _), _))| *at <= now) {
+            let Reverse((turn, name)) = self.due.pop()?;
+            if self.lanes.get(&*name).is_some_and(|lane| lane.turn == turn) {
+                return Some(name);
+            }
+        }
+        None
     }
 
     /// Appends to a lane, or inserts behind its head.
     fn add(&mut self, name: String, record: Record, behind_head: bool) {
-        if let Some(lane) = self.lanes.get_mut(&name) {
+        if let Some(lane) = self.lanes.get_mut(&*name) {
             if behind_head {
-                lane.events.insert(1.min(lane.events.len()), record);
+                lane.rest.push_front(record);
             } else {
-                lane.events.push_back(record);
+                lane.rest.push_back(record);
             }
             return;
         }
         let turn = (Instant::now(), self.next());
-        self.due.insert(turn, name.clone());
-        self.lanes.insert(name, Lane { events: VecDeque::from([record]), turn, claim: None, attempts: 0 });
+        self.due.push(Reverse((turn, name.clone())));
+        self.lanes.insert(name, Lane { head: record, rest: VecDeque::new(), turn, claim: None, attempts: 0 });
     }
 
     fn claimed(&mut self, ticket: &Ticket) -> Option<&mut Lane> {
-        self.lanes.get_mut(&ticket.id).filter(|lane| lane.claim == Some(ticket.fence))
+        self.lanes.get_mut(&*ticket.id).filter(|lane| lane.claim == Some(ticket.fence))
     }
 
     fn take(&mut self, ticket: &Ticket) -> Option<(Record, u32)> {
         let lane = self.claimed(ticket)?;
-        let record = lane.events.pop_front()?;
         let attempts = std::mem::take(&mut lane.attempts);
         lane.claim = None;
-        if lane.events.is_empty() {
-            let turn = lane.turn;
-            self.due.remove(&turn);
-            self.lanes.remove(&ticket.id);
-        } else {
-            self.schedule(&ticket.id, Instant::now());
-        }
+        let record = match lane.rest.pop_front() {
+            Some(next) => {
+                let record = std::mem::replace(&mut lane.head, next);
+                self.schedule(&ticket.id, Instant::now());
+                record
+            }
+            None => self.lanes.remove(&*ticket.id)?.head,
+        };
         Some((record, attempts))
+    }
+
+    fn take_dead(&mut self, id: &str) -> Result<Option<Box<Dead>>, StoreError> {
+        Ok(self.dead.get_mut(id.parse::<u32>()? as usize).and_then(Option::take))
     }
 
     fn claim(&mut self, name: &str, lease: Duration) -> Option<ClaimedEvent> {
@@ -140,9 +153,9 @@ impl State {
         let lane = self.lanes.get_mut(name)?;
         lane.claim = Some(fence);
         lane.attempts = lane.attempts.saturating_add(1);
-        let head = lane.events.front()?;
         let ticket = Ticket::new(name, fence);
-        Some(ClaimedEvent::new(ticket, head.key.clone(), head.body.clone(), lane.attempts, head.accepted_at))
+        let Record { key, body, accepted_at, .. } = &lane.head;
+        Some(ClaimedEvent::new(ticket, key.clone(), body.clone(), lane.attempts, *accepted_at))
     }
 }
 
@@ -155,7 +168,7 @@ fn later(duration: Duration) -> Instant {
 #[async_trait]
 impl InboxStore for MemoryInbox {
     async fn insert(&self, event: NewEvent) -> Result<Insertion, StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         if state.knows(&event.key) {
             return Ok(Insertion::Duplicate);
         }
@@ -171,14 +184,24 @@ impl InboxStore for MemoryInbox {
     }
 
     async fn claim(&self, limit: usize, lease: Duration) -> Result<Vec<ClaimedEvent>, StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let now = Instant::now();
-        let due: Vec<String> = state.due.range(..=(now, u64::MAX)).map(|(_, name)| name.clone()).take(limit).collect();
-        Ok(due.iter().filter_map(|name| state.claim(name, lease)).collect())
+        let mut due = Vec::new();
+        while due.len() < limit {
+            let Some(name) = state.next_due(now) else { break };
+            due.push(name);
+        }
+        let mut claimed = Vec::with_capacity(due.len());
+        for name in due {
+            if let Some(event) = state.claim(&name, lease) {
+                claimed.push(event);
+            }
+        }
+        Ok(claimed)
     }
 
     async fn extend(&self, ticket: &Ticket, lease: Duration) -> Result<bool, StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let holds = state.claimed(ticket).is_some();
         if holds {
             state.schedule(&ticket.id, later(lease));
@@ -187,14 +210,14 @@ impl InboxStore for MemoryInbox {
     }
 
     async fn complete(&self, ticket: &Ticket, remember: Duration) -> Result<bool, StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let Some((record, _)) = state.take(ticket) else { return Ok(false) };
-        state.remember(&record, remember);
+        state.remember(record.key, record.has_lifetime, remember);
         Ok(true)
     }
 
     async fn postpone(&self, ticket: &Ticket, delay: Duration, _reason: &str) -> Result<bool, StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let Some(lane) = state.claimed(ticket) else { return Ok(false) };
         lane.claim = None;
         state.schedule(&ticket.id, later(delay));
@@ -202,71 +225,66 @@ impl InboxStore for MemoryInbox {
     }
 
     async fn bury(&self, ticket: &Ticket, reason: &str) -> Result<bool, StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let Some((record, attempts)) = state.take(ticket) else { return Ok(false) };
-        let id = state.next();
-        let reason = reason.to_owned();
-        let dead = Dead { lane: ticket.id.clone(), record, attempts, reason, died_at: Timestamp::now() };
-        state.dead.insert(id, dead);
+        let Record { key, has_lifetime, body, accepted_at } = record;
+        let (id, reason, died_at) = (state.dead.len().to_string(), reason.to_owned(), Timestamp::now());
+        let letter = DeadLetter { id, key, body, attempts, reason, accepted_at, died_at };
+        state.dead.push(Some(Box::new(Dead { lane: ticket.id.clone(), has_lifetime, letter })));
         Ok(true)
     }
 
     async fn dead_letters(&self, after: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        let state = self.state();
-        let first = match after {
-            Some(id) => Bound::Excluded(id.parse::<u64>()?),
-            None => Bound::Unbounded,
-        };
-        let letters = state.dead.range((first, Bound::Unbounded)).take(limit);
-        Ok(letters.map(|(id, dead)| dead.letter(*id)).collect())
+        let state = &*self.state();
+        let first = after.map(str::parse::<u32>).transpose()?.map_or(0, |after| (after as usize).saturating_add(1));
+        let mut letters = Vec::new();
+        for dead in state.dead.iter().skip(first) {
+            if letters.len() == limit {
+                break;
+            }
+            letters.extend(dead.as_ref().map(|dead| dead.letter.clone()));
+        }
+        Ok(letters)
     }
 
     async fn revive(&self, id: &str) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        let Some(dead) = state.dead.remove(&id.parse()?) else { return Ok(false) };
-        state.add(dead.lane, dead.record, true);
+        let state = &mut *self.state();
+        let Some(dead) = state.take_dead(id)? else { return Ok(false) };
+        let Dead { lane, has_lifetime, letter: DeadLetter { key, body, accepted_at, .. } } = *dead;
+        state.add(lane, Record { key, has_lifetime, body, accepted_at }, true);
         Ok(true)
     }
 
     async fn discard(&self, id: &str, remember: Duration) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        let Some(dead) = state.dead.remove(&id.parse()?) else { return Ok(false) };
-        state.remember(&dead.record, remember);
+        let state = &mut *self.state();
+        let Some(dead) = state.take_dead(id)? else { return Ok(false) };
+        state.remember(dead.letter.key, dead.has_lifetime, remember);
         Ok(true)
     }
 
     async fn sweep(&self, longest: Duration) -> Result<(), StoreError> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         let now = Instant::now();
         state.keys.retain(|_, until| until.is_none_or(|until| now < until));
         let latest = later(longest);
-        let too_late: Vec<String> = state.due.range((latest, u64::MAX)..).map(|(_, name)| name.clone()).collect();
-        too_late.iter().for_each(|name| state.schedule(name, latest));
+        let mut due = std::mem::take(&mut state.due);
+        while let Some(Reverse((turn, name))) = due.pop() {
+            if state.lanes.get(&*name).is_some_and(|lane| lane.turn == turn) {
+                state.schedule(&name, turn.0.min(latest));
+            }
+        }
         Ok(())
     }
 
     async fn counts(&self) -> Result<InboxCounts, StoreError> {
-        let state = self.state();
-        let pending: usize = state.lanes.values().map(|lane| lane.events.len()).sum();
-        Ok(InboxCounts::new(pending as u64, state.dead.len() as u64))
-    }
-}
-
-impl Dead {
-    fn letter(&self, id: u64) -> DeadLetter {
-        let Record { key, body, accepted_at, .. } = &self.record;
-        let ticket = Ticket::new(self.lane.clone(), 0);
-        let event = ClaimedEvent::new(ticket, key.clone(), body.clone(), self.attempts, *accepted_at);
-        DeadLetter::new(event, id.to_string(), self.reason.clone(), self.died_at)
+        let state = &*self.state();
+        let pending: usize = state.lanes.values().map(|lane| 1 + lane.rest.len()).sum();
+        Ok(InboxCounts::new(pending as u64, state.dead.iter().filter(|dead| dead.is_some()).count() as u64))
     }
 }
 
 impl fmt::Debug for MemoryInbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
-        f.debug_struct("MemoryInbox")
-            .field("lanes", &state.lanes.len())
-            .field("dead_letters", &state.dead.len())
-            .finish()
+        f.debug_struct("MemoryInbox").field("lanes", &self.state().lanes.len()).finish_non_exhaustive()
     }
 }

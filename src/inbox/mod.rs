@@ -53,7 +53,7 @@ pub use settings::{InboxSettings, Unavailable};
 pub use store::{ClaimedEvent, DeadLetter, InboxCounts, InboxStore, Insertion, Ticket};
 pub use worker::Delivery;
 
-use worker::{Worker, store_failed};
+use worker::{Task, Worker, store_failed};
 
 /// A queue of events between Divar's webhook and your handler. Cheap to clone.
 ///
@@ -94,12 +94,13 @@ impl Inbox {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        let handler = move |delivery: Delivery| {
-            let handled = handler(A::from(delivery));
-            async move { handled.await.map(drop).map_err(Into::into) }
+        let handler = Arc::new(handler);
+        let handle = move |delivery| -> Task {
+            let handler = Arc::clone(&handler);
+            // A panic of the handler is one of its task.
+            Box::pin(async move { handler(A::from(delivery)).await.map(drop).map_err(Into::into) })
         };
-        let worker = Worker::new(Arc::new(store), settings, Box::new(move |delivery| Box::pin(handler(delivery))));
-        let worker = Arc::new(worker);
+        let worker = Arc::new(Worker::new(Box::new(store), settings, Box::new(handle)));
         worker.start();
         Self(Arc::new(Owner(worker)))
     }

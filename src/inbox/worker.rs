@@ -1,8 +1,6 @@
-use std::any::Any;
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +15,7 @@ use super::store::{ClaimedEvent, InboxStore, Ticket};
 use super::{FIRST_PAUSE, InboxSettings};
 use crate::error::{BoxError, StoreError};
 use crate::model::Timestamp;
+use crate::shared::{self, Work};
 use crate::webhook::Event;
 
 /// An event for the handler of an [`Inbox`](super::Inbox).
@@ -41,11 +40,13 @@ impl From<Delivery> for Event {
     }
 }
 
-type Handling = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
-type Handler = Box<dyn Fn(Delivery) -> Handling + Send + Sync>;
+/// A task: one type, for which tokio's code is compiled once.
+pub(super) type Task = Work<'static, Result<(), BoxError>>;
+type Handler = Box<dyn Fn(Delivery) -> Task + Send + Sync>;
+type Running = JoinHandle<Result<(), BoxError>>;
 
 pub(super) struct Worker {
-    pub(super) store: Arc<dyn InboxStore>,
+    pub(super) store: Box<dyn InboxStore>,
     pub(super) settings: InboxSettings,
     handler: Handler,
     /// A permit for each event in hand.
@@ -64,7 +65,7 @@ type InHand = (String, String);
 enum Dispatcher {
     #[default]
     New,
-    Running(JoinHandle<()>),
+    Running(Running),
     Ended,
 }
 
@@ -82,7 +83,7 @@ const MAX_CLAIM: usize = 64;
 const MAX_REASON_BYTES: usize = 1024;
 
 impl Worker {
-    pub(super) fn new(store: Arc<dyn InboxStore>, settings: InboxSettings, handler: Handler) -> Self {
+    pub(super) fn new(store: Box<dyn InboxStore>, settings: InboxSettings, handler: Handler) -> Self {
         Self {
             store,
             settings,
@@ -105,7 +106,8 @@ impl Worker {
             Dispatcher::Ended => false,
         };
         if let (true, Ok(runtime)) = (is_due, Handle::try_current()) {
-            *dispatcher = Dispatcher::Running(runtime.spawn(Arc::clone(self).dispatch()));
+            let task: Task = Box::pin(Arc::clone(self).dispatch());
+            *dispatcher = Dispatcher::Running(runtime.spawn(task));
         }
     }
 
@@ -135,82 +137,73 @@ impl Worker {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    async fn dispatch(self: Arc<Self>) {
+    async fn dispatch(self: Arc<Self>) -> Result<(), BoxError> {
         let mut swept: Option<Instant> = None;
         let mut pause = FIRST_PAUSE;
         while !self.is_stopping() {
             if swept.is_none_or(|swept| swept.elapsed() >= SWEEP_INTERVAL) {
                 swept = Some(Instant::now());
-                self.sweep().await;
+                let longest = self.settings.lease.max(self.settings.max_delay);
+                if let Err(error) = bounded(self.store.sweep(longest)).await {
+                    store_failed("sweep", &*error);
+                }
             }
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let mut slots = Arc::clone(&self.slots).acquire_owned().await?;
             if self.is_stopping() {
-                return;
+                break;
             }
-            let limit = (1 + self.slots.available_permits()).min(MAX_CLAIM);
+            let more = self.slots.available_permits().min(MAX_CLAIM - 1) as u32;
+            slots.merge(Arc::clone(&self.slots).try_acquire_many_owned(more)?);
+            let limit = slots.num_permits();
             let claimed_at = Instant::now();
-            match bounded(self.store.claim(limit, self.settings.lease)).await {
+            let (woken, longest) = match bounded(self.store.claim(limit, self.settings.lease)).await {
                 Ok(events) => {
                     pause = FIRST_PAUSE;
                     let is_all = events.len() < limit;
-                    self.begin(slot, events, claimed_at).await;
-                    if is_all {
-                        // Both outcomes lead to the next claim.
-                        let _ = timeout(self.settings.poll_interval, self.due.notified()).await;
+                    self.begin(slots, events, claimed_at);
+                    if !is_all {
+                        continue;
                     }
+                    (self.due.notified(), self.settings.poll_interval)
                 }
                 Err(error) => {
-                    drop(slot);
+                    drop(slots);
                     store_failed("claim", &*error);
-                    let _ = timeout(pause, self.stop.notified()).await;
+                    let longest = pause;
                     pause = (pause * 2).min(LONGEST_PAUSE);
+                    (self.stop.notified(), longest)
                 }
-            }
+            };
+            // Both outcomes lead to the next claim.
+            let _ = timeout(longest, woken).await;
         }
+        Ok(())
     }
 
-    async fn sweep(&self) {
-        let longest = self.settings.lease.max(self.settings.max_delay);
-        if let Err(error) = bounded(self.store.sweep(longest)).await {
-            store_failed("sweep", &*error);
-        }
-    }
-
-    async fn begin(self: &Arc<Self>, first: OwnedSemaphorePermit, events: Vec<ClaimedEvent>, claimed_at: Instant) {
-        let mut first = Some(first);
+    fn begin(self: &Arc<Self>, mut slots: OwnedSemaphorePermit, events: Vec<ClaimedEvent>, claimed_at: Instant) {
         for event in events {
             let id = (event.ticket.id.clone(), event.key.clone());
             if self.in_hand().insert(id.clone(), event.ticket.clone()).is_some() {
                 // A handler that still runs here continues with the new lease.
                 continue;
             }
-            let mut held = Held(Arc::clone(self), Some(id));
-            let slot = match first.take() {
-                Some(slot) => slot,
-                None => match Arc::clone(&self.slots).acquire_owned().await {
-                    Ok(slot) => slot,
-                    Err(_) => return,
-                },
-            };
-            tokio::spawn(async move {
-                held.0.run(event, claimed_at).await;
-                held.1 = None;
-                drop(slot);
-                held.0.wake();
-            });
+            let held = Held { worker: Arc::clone(self), id, is_done: false };
+            // The store returns no more events than it was asked for.
+            let Some(slot) = slots.split(1) else { return };
+            let task: Task = Box::pin(held.run(slot, event, claimed_at));
+            tokio::spawn(task);
         }
     }
 
-    async fn run(&self, claimed: ClaimedEvent, claimed_at: Instant) {
-        let ClaimedEvent { ticket, key, body, attempt, accepted_at } = claimed;
-        let id = (ticket.id, key.clone());
+    async fn run(&self, id: &InHand, claimed: ClaimedEvent, claimed_at: Instant) {
+        let ClaimedEvent { key, body, attempt, accepted_at, .. } = claimed;
         // The process may have been suspended, and another one may have the event.
         if claimed_at.elapsed() >= self.settings.lease / 3 {
-            match self.extend(&id).await {
+            match self.extend(id).await {
                 Ok(true) => {}
                 Err(_) if claimed_at.elapsed() < self.settings.lease => {}
                 Ok(false) => return,
-                Err(_) => return drop(self.in_hand().remove(&id)),
+                Err(_) => return drop(self.in_hand().remove(id)),
             }
         }
         let failed = |reason: String, is_last: bool| Outcome::Failed { reason, is_last };
@@ -219,8 +212,8 @@ impl Worker {
         } else {
             match Event::from_unverified_body(&body) {
                 Ok(event) => {
-                    let delivery = Delivery { event, body, key: key.clone(), attempt, accepted_at };
-                    match self.handle(&id, delivery).await {
+                    let delivery = Delivery { event, body, key, attempt, accepted_at };
+                    match self.handle(id, delivery).await {
                         Some(Ok(())) => Outcome::Handled,
                         Some(Err(reason)) => failed(reason, attempt >= self.settings.max_attempts),
                         None => return,
@@ -230,9 +223,9 @@ impl Worker {
             }
         };
         if let Outcome::Failed { is_last, .. } = &outcome {
-            attempt_failed(&key, attempt, *is_last);
+            attempt_failed(&id.1, attempt, *is_last);
         }
-        self.report(&id, attempt, &outcome).await;
+        self.report(id, attempt, &outcome).await;
     }
 
     fn in_hand(&self) -> MutexGuard<'_, HashMap<InHand, Ticket>> {
@@ -245,7 +238,7 @@ impl Worker {
 
     /// Removes an event in hand, unless it was claimed again meanwhile.
     fn release(&self, id: &InHand, ticket: &Ticket) -> bool {
-        let mut in_hand = self.in_hand();
+        let in_hand = &mut *self.in_hand();
         let is_last = in_hand.get(id).is_none_or(|last| last == ticket);
         if is_last {
             in_hand.remove(id);
@@ -271,12 +264,7 @@ impl Worker {
     /// process has the event.
     async fn handle(&self, id: &InHand, delivery: Delivery) -> Option<Result<(), String>> {
         let begun = Instant::now();
-        let handling = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.handler)(delivery)));
-        let handling = match handling {
-            Ok(handling) => handling,
-            Err(payload) => return Some(Err(panic_message(&*payload))),
-        };
-        let mut task = AbortOnDrop(tokio::spawn(handling));
+        let mut task = AbortOnDrop(tokio::spawn((self.handler)(delivery)));
         loop {
             let left = self.settings.handler_timeout.saturating_sub(begun.elapsed());
             if left.is_zero() {
@@ -296,14 +284,14 @@ impl Worker {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         while let Some(ticket) = self.ticket(id) {
-            let reported = match outcome {
-                Outcome::Handled => bounded(self.store.complete(&ticket, self.settings.remember)).await,
-                Outcome::Failed { reason, is_last: true } => bounded(self.store.bury(&ticket, cut(reason))).await,
+            let report = match outcome {
+                Outcome::Handled => self.store.complete(&ticket, self.settings.remember),
+                Outcome::Failed { reason, is_last: true } => self.store.bury(&ticket, cut(reason)),
                 Outcome::Failed { reason, is_last: false } => {
-                    bounded(self.store.postpone(&ticket, self.settings.delay_after(attempt), cut(reason))).await
+                    self.store.postpone(&ticket, self.settings.delay_after(attempt), cut(reason))
                 }
             };
-            match reported {
+            match bounded(report).await {
                 Ok(_) if self.release(id, &ticket) => return,
                 // Claimed again here meanwhile: the outcome counts for the new claim.
                 Ok(_) => {}
@@ -320,17 +308,31 @@ impl Worker {
 }
 
 /// Lets go of an event if the runtime ends before its task.
-struct Held(Arc<Worker>, Option<InHand>);
+struct Held {
+    worker: Arc<Worker>,
+    id: InHand,
+    is_done: bool,
+}
+
+impl Held {
+    async fn run(mut self, slot: OwnedSemaphorePermit, event: ClaimedEvent, at: Instant) -> Result<(), BoxError> {
+        self.worker.run(&self.id, event, at).await;
+        self.is_done = true;
+        drop(slot);
+        self.worker.wake();
+        Ok(())
+    }
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(id) = &self.1 {
-            self.0.in_hand().remove(id);
+        if !self.is_done {
+            self.worker.in_hand().remove(&self.id);
         }
     }
 }
 
-struct AbortOnDrop(JoinHandle<Result<(), BoxError>>);
+struct AbortOnDrop(Running);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -338,11 +340,8 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn bounded<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match timeout(STORE_TIMEOUT, call).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err("timed out".into()),
-    }
+fn bounded<T>(call: Work<'_, Result<T, StoreError>>) -> impl Future<Output = Result<T, StoreError>> {
+    shared::bounded("inbox", call, Box::pin(sleep(STORE_TIMEOUT)), STORE_TIMEOUT)
 }
 
 fn reason(error: &(dyn std::error::Error + 'static)) -> String {
@@ -356,13 +355,9 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn panic_reason(error: JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(payload) => panic_message(&*payload),
-        Err(_) => "the runtime was shut down during the handler".to_owned(),
-    }
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let Ok(payload) = error.try_into_panic() else {
+        return "the runtime was shut down during the handler".to_owned();
+    };
     let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
     match message {
         Some(message) => format!("the handler panicked: {message}"),
@@ -371,8 +366,11 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 }
 
 fn cut(text: &str) -> &str {
-    let longest = (0..=MAX_REASON_BYTES.min(text.len())).rev().find_map(|end| text.get(..end));
-    longest.unwrap_or_default()
+    let mut end = text.len().min(MAX_REASON_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(feature = "tracing")]

@@ -72,6 +72,8 @@ pub use scope::{InvalidScope, Scope};
 #[doc(alias = "authorization_code")]
 pub use token::ExchangeCode;
 pub use token::{Grant, NoRefreshToken, RefreshTokens, TokenRequest, TokenResponse, TokenType};
+#[cfg(feature = "tokio")]
+pub(crate) use token_set::StoredFields;
 pub use token_set::{StoredTokens, TokenSet};
 
 /// Your app's OAuth client: its slug, client secret and redirect URI.

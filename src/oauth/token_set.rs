@@ -41,7 +41,7 @@ wire! {
         pub(super) lifetime: Option<Duration>,
         pub(super) scopes: Vec<Scope>,
     }
-    read by StoredFields {
+    read by pub(crate) StoredFields {
         expires_in: Option<u64>,
         scopes: Option<Vec<Scope>>,
     }
@@ -128,11 +128,17 @@ impl Serialize for StoredTokens {
 /// Reads key by key, so that errors contain no values.
 impl<'de> Deserialize<'de> for StoredTokens {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut stored: StoredFields = lenient::object(deserializer)?;
-        let lifetime = stored.expires_in.map(Duration::from_secs);
-        let scopes = stored.scopes.take().unwrap_or_default();
-        let tokens = stored.whole().ok_or_else(|| serde::de::Error::custom("no usable access_token"))?;
-        Ok(Self(TokenSet { lifetime, scopes, ..tokens }))
+        let stored: StoredFields = lenient::object(deserializer)?;
+        stored.tokens().map(Self).ok_or_else(|| serde::de::Error::custom("no usable access_token"))
+    }
+}
+
+impl StoredFields {
+    /// `None` without an access token.
+    pub(crate) fn tokens(mut self) -> Option<TokenSet> {
+        let lifetime = self.expires_in.map(Duration::from_secs);
+        let scopes = self.scopes.take().unwrap_or_default();
+        Some(TokenSet { lifetime, scopes, ..self.whole()? })
     }
 }
 

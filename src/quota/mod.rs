@@ -31,6 +31,7 @@
 mod store;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -39,7 +40,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
+use crate::error::StoreError;
 use crate::request::{Body, Context, response};
+use crate::shared::{self, Work};
 use crate::transport::{HttpTransport, TransportError};
 
 pub use store::{MemoryQuota, QuotaLimits, QuotaState, QuotaStore, Reservation};
@@ -79,15 +82,11 @@ impl Quota {
     /// Reserves a request. `Err` is the time until one is possible.
     async fn reserve(&self, max_wait: Duration) -> Result<Duration, Duration> {
         let Inner { store, limits, name, .. } = &*self.0;
-        match tokio::time::timeout(STORE_TIMEOUT, store.reserve(name, limits, max_wait)).await {
-            Ok(Ok(Reservation::Granted(wait))) => Ok(wait),
-            Ok(Ok(Reservation::Refused(wait))) => Err(wait),
-            Ok(Err(error)) => {
+        match bounded(store.reserve(name, limits, max_wait)).await {
+            Ok(Reservation::Granted(wait)) => Ok(wait),
+            Ok(Reservation::Refused(wait)) => Err(wait),
+            Err(error) => {
                 store_failed("reserve", &*error);
-                Ok(Duration::ZERO)
-            }
-            Err(elapsed) => {
-                store_failed("reserve", &elapsed);
                 Ok(Duration::ZERO)
             }
         }
@@ -101,12 +100,14 @@ impl Quota {
         }
         let before = refusals.fetch_add(1, Ordering::Relaxed);
         let pause = retry_after.unwrap_or_else(|| (FIRST_PAUSE * (1 << before.min(6))).min(LONGEST_PAUSE));
-        match tokio::time::timeout(STORE_TIMEOUT, store.pause(name, pause)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => store_failed("pause", &*error),
-            Err(elapsed) => store_failed("pause", &elapsed),
+        if let Err(error) = bounded(store.pause(name, pause)).await {
+            store_failed("pause", &*error);
         }
     }
+}
+
+fn bounded<T>(call: Work<'_, Result<T, StoreError>>) -> impl Future<Output = Result<T, StoreError>> {
+    shared::bounded("quota", call, Box::pin(tokio::time::sleep(STORE_TIMEOUT)), STORE_TIMEOUT)
 }
 
 /// The time that a request waits for the store before it is sent anyway.
@@ -137,8 +138,8 @@ impl fmt::Debug for Quota {
 fn refusal(wait: Duration) -> Response<Bytes> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let message = format!("rate limited for {seconds} s by the app's own quota: the request was not sent");
-    let body = serde_json::json!({ "code": 8, "message": message, "details": [] });
-    let mut response = Response::new(body.to_string().into());
+    let body = format!(r#"{{"code":8,"message":"{message}","details":[]}}"#);
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, seconds.into());

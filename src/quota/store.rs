@@ -1,6 +1,5 @@
-use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -154,14 +153,15 @@ impl QuotaLimits {
 /// A [`QuotaStore`] in memory, for an app of one process.
 #[derive(Debug)]
 pub struct MemoryQuota {
-    quotas: Mutex<HashMap<String, Counted>>,
+    quotas: Mutex<Vec<Counted>>,
     begun: (Instant, Timestamp),
 }
 
 #[derive(Debug, Default)]
 struct Counted {
+    name: String,
     /// Latest first.
-    calls: VecDeque<Timestamp>,
+    calls: Vec<Timestamp>,
     state: QuotaState,
 }
 
@@ -177,8 +177,16 @@ impl MemoryQuota {
         time.saturating_add(instant.elapsed())
     }
 
-    fn quotas(&self) -> MutexGuard<'_, HashMap<String, Counted>> {
-        self.quotas.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Works on a quota. There are few.
+    fn with<T>(&self, name: &str, work: impl FnOnce(&mut Counted) -> T) -> T {
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(quota) = quotas.iter_mut().find(|quota| quota.name == name) {
+            return work(quota);
+        }
+        let mut quota = Counted { name: name.to_owned(), ..Counted::default() };
+        let done = work(&mut quota);
+        quotas.push(quota);
+        done
     }
 }
 
@@ -191,27 +199,25 @@ impl Default for MemoryQuota {
 #[async_trait]
 impl QuotaStore for MemoryQuota {
     async fn reserve(&self, name: &str, limits: &QuotaLimits, max_wait: Duration) -> Result<Reservation, StoreError> {
-        let mut quotas = self.quotas();
-        let quota = quotas.entry(name.to_owned()).or_default();
-        let now = self.now();
-        let in_minute = limits.per_minute().map_or(0, |limit| limit.get() as usize);
-        quota.state.minute_ago = in_minute.checked_sub(1).and_then(|back| quota.calls.get(back)).copied();
-        let next = limits.next_call(now, &quota.state);
-        let wait = next.saturating_since(now);
-        if wait > max_wait.min(QuotaLimits::MAX_WAIT) {
-            return Ok(Reservation::Refused(wait));
-        }
-        quota.calls.push_front(next);
-        quota.calls.truncate(in_minute);
-        quota.state.count(limits.day(next));
-        Ok(Reservation::Granted(wait))
+        Ok(self.with(name, |quota| {
+            let now = self.now();
+            let in_minute = limits.per_minute().map_or(0, |limit| limit.get() as usize);
+            quota.state.minute_ago = in_minute.checked_sub(1).and_then(|back| quota.calls.get(back)).copied();
+            let next = limits.next_call(now, &quota.state);
+            let wait = next.saturating_since(now);
+            if wait > max_wait.min(QuotaLimits::MAX_WAIT) {
+                return Reservation::Refused(wait);
+            }
+            quota.calls.insert(0, next);
+            quota.calls.truncate(in_minute);
+            quota.state.count(limits.day(next));
+            Reservation::Granted(wait)
+        }))
     }
 
     async fn pause(&self, name: &str, pause: Duration) -> Result<(), StoreError> {
         let until = self.now().saturating_add(pause.min(QuotaLimits::MAX_PAUSE));
-        let mut quotas = self.quotas();
-        let state = &mut quotas.entry(name.to_owned()).or_default().state;
-        state.paused_until = state.paused_until.max(Some(until));
+        self.with(name, |Counted { state, .. }| state.paused_until = state.paused_until.max(Some(until)));
         Ok(())
     }
 }

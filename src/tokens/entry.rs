@@ -1,14 +1,16 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use serde::ser::SerializeMap;
+use tokio::sync::Notify;
 
 use super::error::TokensError;
 use super::store::{PermissionKey, PermissionValue, Stamp};
 use crate::error::{Error, StoreError};
 use crate::model::Timestamp;
-use crate::oauth::{Scope, StoredTokens, TokenSet};
+use crate::model::lenient;
+use crate::model::wire::{AsObject, Written, fields};
+use crate::oauth::{Scope, StoredFields, TokenSet};
 use crate::secret::{AccessToken, RefreshToken};
 
 /// The time after a refresh in which a refused call does not cause another one, which would change nothing.
@@ -28,16 +30,61 @@ pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// The interval at which `keep_alive` reads a revoked permission, which another process may grant again.
 const REVOKED_INTERVAL: Duration = Duration::from_secs(600);
 
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
 const MAX_WAIT_AFTER_LOSS: Duration = Duration::from_secs(20);
+
+const MAX_UNCONFIRMED: usize = 8;
 
 pub(super) struct Entry {
     pub(super) key: PermissionKey,
     state: Mutex<State>,
 }
 
-/// The outcome of a flight for those who wait. If the task ends, the sender is dropped.
-pub(super) type Flight = watch::Receiver<Option<Result<(), TokensError>>>;
-pub(super) type Landing = watch::Sender<Option<Result<(), TokensError>>>;
+/// The outcome of a flight, for those who wait.
+#[derive(Default)]
+pub(super) struct Flight {
+    outcome: Mutex<Option<Result<(), TokensError>>>,
+    landed: Notify,
+}
+
+impl Flight {
+    pub(super) async fn landed(&self) -> Result<(), TokensError> {
+        let landed = self.landed.notified();
+        if !self.has_landed() {
+            landed.await;
+        }
+        self.outcome().clone().unwrap_or(Err(TokensError::Cancelled))
+    }
+
+    fn has_landed(&self) -> bool {
+        self.outcome().is_some()
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Option<Result<(), TokensError>>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a flight when dropped.
+#[derive(Default)]
+pub(super) struct Landing(pub(super) Arc<Flight>);
+
+impl Landing {
+    pub(super) fn land(self, outcome: Result<(), TokensError>) {
+        *self.0.outcome() = Some(outcome);
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let outcome = &mut *self.0.outcome();
+        if outcome.is_none() {
+            *outcome = Some(Err(TokensError::Cancelled));
+        }
+        self.0.landed.notify_waiters();
+    }
+}
 
 pub(super) struct State {
     pub(super) known: Option<Known>,
@@ -53,7 +100,7 @@ pub(super) struct State {
     pub(super) unconfirmed: Vec<Stamp>,
     /// The lease of another process, and when it was first seen.
     pub(super) other_lease: Option<(Stamp, Instant)>,
-    pub(super) in_flight: Option<Flight>,
+    pub(super) in_flight: Option<Arc<Flight>>,
     pub(super) has_insister: bool,
     pub(super) failed_until: Option<Instant>,
     pub(super) last_used: Instant,
@@ -89,7 +136,7 @@ pub(super) struct MaybeRotated {
 }
 
 pub(super) struct Revoked {
-    pub(super) refresh_token: RefreshToken,
+    pub(super) refresh_token: Option<RefreshToken>,
     pub(super) why: Error,
     pub(super) at: Instant,
 }
@@ -223,6 +270,28 @@ impl State {
             || is_refused && !known.is_recent(now)
     }
 
+    /// Returns `true` if these stored tokens must be refreshed, or their lease was abandoned.
+    pub(super) fn is_to_refresh(
+        &mut self,
+        tokens: &Tokens,
+        lease: Option<Stamp>,
+        reason: &Reason,
+        now: Now,
+    ) -> Result<bool, TokensError> {
+        if let Some(revoked) = &self.revoked {
+            return Err(TokensError::Refresh(revoked.why.clone()));
+        }
+        let others = lease.filter(|lease| matches!(reason, Reason::Leased) && self.own_lease != Some(*lease));
+        let is_abandoned = others.is_some_and(|lease| self.watch_lease(lease, now.instant));
+        if !self.must_refresh(reason, now) && !is_abandoned {
+            return Ok(false);
+        }
+        if tokens.set.refresh_token.is_none() {
+            return Err(TokensError::NoRefreshToken);
+        }
+        self.wait(&tokens.set.access_token, now.instant).map_or(Ok(true), |why| Err(TokensError::Refresh(why)))
+    }
+
     pub(super) fn is_to_keep_alive(&self, expires_at: Timestamp, now: Now) -> bool {
         let was_revoked = |revoked: &Revoked| now.instant.saturating_duration_since(revoked.at) < REVOKED_INTERVAL;
         let is_known = self.known.as_ref().is_some_and(|known| known.tokens.expires_at() == expires_at);
@@ -244,7 +313,7 @@ impl State {
             return;
         };
         match &self.revoked {
-            Some(revoked) if tokens.set.refresh_token.as_ref() == Some(&revoked.refresh_token) => {
+            Some(revoked) if tokens.set.refresh_token == revoked.refresh_token => {
                 self.known = None;
                 return;
             }
@@ -289,6 +358,59 @@ impl State {
         }
     }
 
+    /// Begins to ask for a lease, in place of `broken` or an own one.
+    pub(super) fn ask_for_lease(&mut self, lease: Stamp, broken: &mut Option<Stamp>) -> Look {
+        *broken = broken.or(self.own_lease);
+        if self.unconfirmed.len() >= MAX_UNCONFIRMED {
+            self.unconfirmed.remove(0);
+        }
+        self.unconfirmed.push(lease);
+        self.begin_look()
+    }
+
+    /// Ends to ask for a lease. Returns `true` if it was taken; from a dead process, if `broken` is the other lease.
+    pub(super) fn end_lease(
+        &mut self,
+        lease: Stamp,
+        held_by: Option<Stamp>,
+        broken: Option<Stamp>,
+        token: &AccessToken,
+    ) -> bool {
+        if held_by != Some(lease) {
+            self.own_lease = None;
+            self.unconfirmed.retain(|unconfirmed| *unconfirmed != lease);
+            return false;
+        }
+        // Its owner may have refreshed these tokens before it died.
+        if let (Some((other, since)), None) = (self.other_lease, &self.maybe_rotated) {
+            if broken == Some(other) {
+                self.maybe_rotated = Some(MaybeRotated { access_token: token.clone(), since });
+            }
+        }
+        (self.own_lease, self.other_lease) = (Some(lease), None);
+        self.unconfirmed.clear();
+        true
+    }
+
+    /// Records a failed refresh. Returns `true` if the tokens may have been replaced.
+    pub(super) fn fail(&mut self, why: &Error, old: &TokenSet, begun: Instant, now: Instant) -> bool {
+        let pause = why.retry_after().map(|pause| pause.min(MAX_WAIT));
+        self.wait = pause.map(|pause| Wait { since: now, until: now + pause, why: why.clone() });
+        if why.is_invalid_grant() {
+            (self.known, self.maybe_rotated) = (None, None);
+            self.revoked = Some(Revoked { refresh_token: old.refresh_token.clone(), why: why.clone(), at: now });
+        } else if why.may_have_been_processed() && self.maybe_rotated.is_none() {
+            self.maybe_rotated = Some(MaybeRotated { access_token: old.access_token.clone(), since: begun });
+        }
+        self.maybe_rotated.is_some()
+    }
+
+    /// Gives up tokens that no longer work. Returns the lease to release.
+    pub(super) fn give_up(&mut self) -> Option<Stamp> {
+        let lease = self.maybe_rotated.take().and(self.own_lease);
+        lease.filter(|_| self.unstored.is_none())
+    }
+
     /// Returns `true` if tokens would be lost without further work.
     pub(super) fn is_at_stake(&self) -> bool {
         self.unstored.is_some() || self.maybe_rotated.is_some()
@@ -305,17 +427,20 @@ impl State {
         (now < until).then(|| wait.why.clone())
     }
 
-    pub(super) fn join(&mut self) -> (Flight, Option<Landing>) {
-        if let Some(flight) = self.in_flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
-            return (flight.clone(), None);
+    /// Returns the flight, and its landing if it is a new one.
+    pub(super) fn join(&mut self) -> (Arc<Flight>, Option<Landing>) {
+        match &self.in_flight {
+            Some(flight) if !flight.has_landed() => (Arc::clone(flight), None),
+            _ => {
+                let landing = Landing::default();
+                self.in_flight = Some(Arc::clone(&landing.0));
+                (Arc::clone(&landing.0), Some(landing))
+            }
         }
-        let (landing, flight) = watch::channel(None);
-        self.in_flight = Some(flight.clone());
-        (flight, Some(landing))
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        let is_flying = self.in_flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok());
+        let is_flying = self.in_flight.as_ref().is_some_and(|flight| !flight.has_landed());
         !self.is_at_stake() && !is_flying && !self.has_insister && self.own_lease.is_none()
     }
 }
@@ -342,11 +467,27 @@ pub(super) struct Tokens {
     pub(super) refreshed: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    tokens: StoredTokens,
-    obtained_at: Timestamp,
-    refreshed: bool,
+fields! {
+    struct Stored {
+        tokens: Option<StoredFields>,
+        obtained_at: Option<Timestamp>,
+        refreshed: Option<bool>,
+    }
+}
+
+impl Written for Tokens {
+    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("tokens", &self.set.expose_for_storage())?;
+        map.serialize_entry("obtained_at", &self.obtained_at)?;
+        map.serialize_entry("refreshed", &self.refreshed)
+    }
+}
+
+impl Stored {
+    fn whole(self) -> Option<Tokens> {
+        let set = self.tokens?.tokens()?;
+        Some(Tokens { set, obtained_at: self.obtained_at?, refreshed: self.refreshed? })
+    }
 }
 
 impl Tokens {
@@ -368,16 +509,13 @@ impl Tokens {
     }
 
     pub(super) fn to_value(&self) -> Result<PermissionValue, StoreError> {
-        let stored =
-            Stored { tokens: self.set.expose_for_storage(), obtained_at: self.obtained_at, refreshed: self.refreshed };
-        Ok(PermissionValue::new(serde_json::to_vec(&stored)?, self.expires_at()))
+        Ok(PermissionValue::new(serde_json::to_vec(&AsObject(self))?, self.expires_at()))
     }
 
     pub(super) fn from_value(value: &PermissionValue) -> Result<Self, StoreError> {
         // The JSON error can quote tokens.
-        let stored: Stored = serde_json::from_slice(value.expose_secret())
-            .map_err(|_| "cannot read the stored permission: invalid JSON")?;
-        let Stored { tokens, obtained_at, refreshed } = stored;
-        Ok(Self { set: tokens.into_tokens(), obtained_at, refreshed })
+        let mut stored = Stored::default();
+        let read = lenient::read(value.expose_secret(), &mut stored);
+        read.ok().and_then(|_| stored.whole()).ok_or_else(|| "cannot read the stored permission: invalid JSON".into())
     }
 }

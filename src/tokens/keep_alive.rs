@@ -1,11 +1,12 @@
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
 
 use super::entry::DOCUMENTED_LIFETIME;
 use super::entry::{Entry, Reason};
-use super::permissions::{Hook, Permissions};
+use super::permissions::{Hook, Permissions, Task};
 use super::store::PermissionKey;
 use super::store::{ListedPermission, Stamp};
 use crate::model::Timestamp;
@@ -26,7 +27,8 @@ const PAGE: usize = 100;
 /// The time limit of one run of the hook, and of its lease. Others break a lease after a longer time.
 const HOOK_LIMIT: Duration = Duration::from_secs(10);
 
-const HOOK_PAUSES: [Duration; 5] = [
+const HOOK_PAUSES: [Duration; 6] = [
+    Duration::ZERO,
     Duration::from_millis(500),
     Duration::from_secs(2),
     Duration::from_secs(9),
@@ -104,44 +106,51 @@ impl Permissions {
     }
 
     async fn fly_all(&self, keys: Vec<String>, reason: Reason) {
-        let mut flights = JoinSet::new();
+        let slots = Arc::new(Semaphore::new(CONCURRENCY));
         for key in keys {
-            if flights.len() >= CONCURRENCY {
-                flights.join_next().await;
-            }
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             let entry = self.entry(&PermissionKey::new(key), self.now().instant);
-            let mut flight = self.flight(&entry, reason.clone());
-            flights.spawn(async move {
-                let _ = flight.wait_for(Option::is_some).await;
+            let flight = self.flight(&entry, reason.clone());
+            let task: Task = Box::pin(async move {
+                let _ = flight.landed().await;
                 // Keeps the entry in memory during the flight.
-                drop(entry);
+                drop((entry, slot));
+                Ok(())
             });
+            tokio::spawn(task);
         }
-        flights.join_all().await;
+        let _ = slots.acquire_many(CONCURRENCY as u32).await;
     }
 
     /// Runs the hook for new tokens. Ends the lease when the hook succeeds, or after `HOOK_LIMIT`.
     pub(super) fn run_hook(&self, entry: &Arc<Entry>, tokens: TokenSet, lease: Option<Stamp>) {
         let Some(hook) = self.0.settings.on_refresh.clone() else { return };
-        let (this, entry, mut hurry) = (self.clone(), Arc::clone(entry), self.hurry());
-        self.spawn(async move {
-            let mut lease = lease;
-            let begun = this.now().instant;
-            for pause in std::iter::once(Duration::ZERO).chain(HOOK_PAUSES) {
-                let is_long = |at| this.now().instant.saturating_duration_since(begun) + at >= HOOK_LIMIT;
-                if let Some(kept) = lease.filter(|_| is_long(pause)) {
-                    this.release(&entry, kept).await;
-                    lease = None;
-                }
-                this.pause(&mut hurry, pause).await;
-                if !this.is_current(&entry, &tokens) || this.run_hook_once(&hook, &entry, &tokens).await {
-                    break;
-                }
+        self.spawn(Box::pin(self.clone().keep_running(hook, Arc::clone(entry), tokens, lease, self.settles())));
+    }
+
+    async fn keep_running(
+        self,
+        hook: Hook,
+        entry: Arc<Entry>,
+        tokens: TokenSet,
+        mut lease: Option<Stamp>,
+        mut settles: usize,
+    ) {
+        let begun = self.now().instant;
+        for pause in HOOK_PAUSES {
+            let until = self.now().instant + pause;
+            if let Some(kept) = lease.filter(|_| until.saturating_duration_since(begun) >= HOOK_LIMIT) {
+                self.release(&entry, kept).await;
+                lease = None;
             }
-            if let Some(kept) = lease {
-                this.release(&entry, kept).await;
+            self.pause(&mut settles, until).await;
+            if !self.is_current(&entry, &tokens) || self.run_hook_once(&hook, &entry, &tokens).await {
+                break;
             }
-        });
+        }
+        if let Some(kept) = lease {
+            self.release(&entry, kept).await;
+        }
     }
 
     /// Returns `false` if later tokens are known, for which the hook runs separately.
@@ -151,10 +160,9 @@ impl Permissions {
 
     /// Returns `true` if the hook succeeded. Its panic is a failure.
     async fn run_hook_once(&self, hook: &Hook, entry: &Entry, tokens: &TokenSet) -> bool {
-        let (hook, key, tokens) = (Arc::clone(hook), entry.key.clone(), tokens.clone());
-        let mut run = tokio::spawn(async move { hook(key, tokens).await.is_ok() });
-        match self.within(HOOK_LIMIT, &mut run).await {
-            Some(outcome) => outcome.unwrap_or(false),
+        let mut run = tokio::spawn(hook(entry.key.clone(), tokens.clone()));
+        match self.within(HOOK_LIMIT, pin!(&mut run)).await {
+            Some(outcome) => matches!(outcome, Ok(Ok(()))),
             None => {
                 run.abort();
                 false

@@ -1,22 +1,23 @@
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 
 use super::entry::Tokens;
-use super::entry::{AFTER_FAILURE, Because, Entry, Flight, Lookup, Now, Reason, Wanted};
+use super::entry::{AFTER_FAILURE, Because, Entry, Flight, Landing, Lookup, Now, Reason, Wanted};
 use super::error::TokensError;
 use super::store::PermissionKey;
 use super::store::{ListedPermission, PermissionStore, Stamp};
 use crate::client::{OAuthClient, Timer};
-use crate::error::{BoxError, StoreError};
+use crate::error::BoxError;
 use crate::oauth::{Scope, TokenSet};
 use crate::secret::AccessToken;
+use crate::shared::Work;
 
 /// The OAuth tokens of all users, stored and refreshed for a whole fleet. Cheap to clone.
 ///
@@ -30,11 +31,17 @@ pub(super) struct Inner {
     pub(super) store: Box<dyn PermissionStore>,
     pub(super) settings: Settings,
     entries: Mutex<Entries>,
-    tasks: watch::Sender<usize>,
-    hurry: watch::Sender<()>,
+    pub(super) tasks: Tasks,
 }
 
-pub(super) type Hurry = watch::Receiver<()>;
+#[derive(Default)]
+pub(super) struct Tasks {
+    running: AtomicUsize,
+    ended: Notify,
+    /// The calls of `settle`.
+    settles: AtomicUsize,
+    pub(super) settled: Notify,
+}
 
 #[derive(Default)]
 struct Entries {
@@ -42,8 +49,10 @@ struct Entries {
     swept_at: Option<Instant>,
 }
 
-pub(super) type Hook = Arc<dyn Fn(PermissionKey, TokenSet) -> HookFuture + Send + Sync>;
-type HookFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+pub(super) type Hook = Arc<dyn Fn(PermissionKey, TokenSet) -> Task + Send + Sync>;
+
+/// A task, of the inbox's type too, so that tokio's code for it is compiled once.
+pub(super) type Task = Work<'static, Result<(), BoxError>>;
 
 pub(super) struct Settings {
     pub(super) on_refresh: Option<Hook>,
@@ -67,6 +76,9 @@ const RECHECK_PATIENCE: Duration = Duration::from_millis(250);
 /// The time after which an unused permission is dropped from memory, and the interval of that check.
 const IDLE: Duration = Duration::from_secs(3600);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The pauses before a grant or deletion is repeated.
+const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
 /// The flights that one call begins or joins, before it reports tokens that expire at once.
 const MAX_FLIGHTS: u32 = 2;
@@ -105,7 +117,12 @@ impl PermissionsBuilder {
         F: Fn(PermissionKey, TokenSet) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
-        self.settings.on_refresh = Some(Arc::new(move |key, tokens| Box::pin(hook(key, tokens))));
+        let hook = Arc::new(hook);
+        self.settings.on_refresh = Some(Arc::new(move |key, tokens| {
+            let hook = Arc::clone(&hook);
+            // A panic of the hook is one of its task.
+            Box::pin(async move { hook(key, tokens).await })
+        }));
         self
     }
 
@@ -143,8 +160,8 @@ impl PermissionsBuilder {
     #[must_use]
     pub fn build(self) -> Permissions {
         let Self { oauth, store, settings } = self;
-        let (entries, tasks, hurry) = (Mutex::default(), watch::Sender::new(0), watch::Sender::new(()));
-        Permissions(Arc::new(Inner { oauth, store, settings, entries, tasks, hurry }))
+        let (entries, tasks) = (Mutex::default(), Tasks::default());
+        Permissions(Arc::new(Inner { oauth, store, settings, entries, tasks }))
     }
 }
 
@@ -162,9 +179,7 @@ impl Permissions {
     ///
     /// Outside a tokio runtime.
     pub async fn grant(&self, key: &PermissionKey, tokens: TokenSet) -> Result<(), TokensError> {
-        let (this, key) = (self.clone(), key.clone());
-        let work = self.spawn(async move { this.store_grant(key, tokens).await });
-        work.await.unwrap_or(Err(TokensError::Cancelled))
+        self.change(key, Some(tokens)).await
     }
 
     /// Returns a valid access token.
@@ -227,9 +242,7 @@ impl Permissions {
     ///
     /// Outside a tokio runtime.
     pub async fn forget(&self, key: &PermissionKey) -> Result<(), TokensError> {
-        let (this, key) = (self.clone(), key.clone());
-        let work = self.spawn(async move { this.delete(key).await });
-        work.await.unwrap_or(Err(TokensError::Cancelled))
+        self.change(key, None).await
     }
 
     /// Lists up to `limit` stored permissions, ordered by expiry, from the one after `after`.
@@ -250,10 +263,15 @@ impl Permissions {
     /// Call it at shutdown with a time limit: it does not return while the store is unavailable. It does not prevent
     /// new work.
     pub async fn settle(&self) {
-        let mut tasks = self.0.tasks.subscribe();
-        self.0.hurry.send_replace(());
-        // It cannot fail: the sender is in `self`.
-        let _ = tasks.wait_for(|running| *running == 0).await;
+        self.0.tasks.settles.fetch_add(1, Ordering::SeqCst);
+        self.0.tasks.settled.notify_waiters();
+        loop {
+            let ended = self.0.tasks.ended.notified();
+            if self.0.tasks.running.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 
     async fn ask(&self, key: &PermissionKey, wanted: Wanted<'_>) -> Result<AccessToken, TokensError> {
@@ -287,10 +305,10 @@ impl Permissions {
                 Lookup::Failed(why) => return Err(why),
                 Lookup::Meanwhile(token, because) => {
                     let flight = self.flight_unless_failing(entry);
-                    let Some(mut flight) = flight.filter(|_| because == Because::Unchecked && flights == 0) else {
+                    let Some(flight) = flight.filter(|_| because == Because::Unchecked && flights == 0) else {
                         return Ok(token);
                     };
-                    if self.within(RECHECK_PATIENCE, flight.wait_for(Option::is_some)).await.is_none() {
+                    if self.within(RECHECK_PATIENCE, pin!(flight.landed())).await.is_none() {
                         // Other calls do not wait for the slow store.
                         entry.state().failed_until = Some(self.now().instant + AFTER_FAILURE);
                         return Ok(token);
@@ -303,13 +321,9 @@ impl Permissions {
                     let passed = self.now().instant.saturating_duration_since(begun);
                     let patience = self.0.settings.wait_limit.saturating_sub(passed);
                     let reason = wanted.refused.map_or(Reason::Asked, |refused| Reason::Refused(refused.clone()));
-                    let mut flight = self.flight(entry, reason);
-                    let outcome = match self.within(patience, flight.wait_for(Option::is_some)).await {
-                        None => Err(TokensError::TimedOut),
-                        Some(Err(_)) => Err(TokensError::Cancelled),
-                        Some(Ok(outcome)) => outcome.clone().unwrap_or(Err(TokensError::Cancelled)),
-                    };
-                    if let Err(why) = outcome {
+                    let flight = self.flight(entry, reason);
+                    let outcome = self.within(patience, pin!(flight.landed())).await;
+                    if let Err(why) = outcome.unwrap_or(Err(TokensError::TimedOut)) {
                         return entry.state().unexpired(wanted, self.now().time).ok_or(why);
                     }
                 }
@@ -319,14 +333,14 @@ impl Permissions {
         }
     }
 
-    fn flight_unless_failing(&self, entry: &Arc<Entry>) -> Option<Flight> {
+    fn flight_unless_failing(&self, entry: &Arc<Entry>) -> Option<Arc<Flight>> {
         let failed_until = entry.state().failed_until;
         let is_failing = failed_until.is_some_and(|until| self.now().instant < until);
         (!is_failing).then(|| self.flight(entry, Reason::Asked))
     }
 
     pub(super) fn entry(&self, key: &PermissionKey, now: Instant) -> Arc<Entry> {
-        let mut entries = self.entries();
+        let entries = &mut *self.entries();
         if let Some(entry) = entries.by_key.get(key) {
             return Arc::clone(entry);
         }
@@ -340,53 +354,54 @@ impl Permissions {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn store_grant(&self, key: PermissionKey, set: TokenSet) -> Result<(), TokensError> {
-        let entry = self.entry(&key, self.now().instant);
-        let tokens = Tokens { set, obtained_at: self.now().time, refreshed: false };
-        let failed = |error| self.store_error(&entry, Some(&tokens), error);
-        let value = tokens.to_value().map_err(failed)?;
+    /// Grants tokens, or deletes a permission. The work continues if the future is dropped.
+    async fn change(&self, key: &PermissionKey, tokens: Option<TokenSet>) -> Result<(), TokensError> {
+        let (this, key) = (self.clone(), key.clone());
+        let landing = Landing::default();
+        let flight = Arc::clone(&landing.0);
+        self.spawn(Box::pin(async move { landing.land(this.make_change(key, tokens).await) }));
+        flight.landed().await
+    }
+
+    async fn make_change(&self, key: PermissionKey, tokens: Option<TokenSet>) -> Result<(), TokensError> {
+        let now = self.now();
+        let entry = self.entry(&key, now.instant);
+        let tokens = tokens.map(|set| Tokens { set, obtained_at: now.time, refreshed: false });
+        let failed = |error| self.store_error(&entry, tokens.as_ref(), error);
+        let value = tokens.as_ref().map(Tokens::to_value).transpose().map_err(failed)?;
         let grant = Stamp::random().map_err(failed)?;
-        self.change(&entry, Some(tokens), || self.0.store.grant(key.as_str(), grant, value.clone())).await
-    }
-
-    async fn delete(&self, key: PermissionKey) -> Result<(), TokensError> {
-        let entry = self.entry(&key, self.now().instant);
-        self.change(&entry, None, || self.0.store.delete(key.as_str())).await
-    }
-
-    /// Makes a grant of tokens, or a deletion.
-    async fn change<T, Fut>(
-        &self,
-        entry: &Entry,
-        tokens: Option<Tokens>,
-        change: impl Fn() -> Fut,
-    ) -> Result<(), TokensError>
-    where
-        Fut: Future<Output = Result<T, StoreError>>,
-    {
         let look = entry.state().begin_look();
-        match self.persistently(change).await {
-            Ok(_) => {
+        let mut pauses = RETRIES.into_iter();
+        loop {
+            let outcome = match value.clone() {
+                Some(value) => self.bounded(self.0.store.grant(key.as_str(), grant, value)).await,
+                None => self.bounded(self.0.store.delete(key.as_str())).await.map(drop),
+            };
+            let Err(error) = outcome else {
                 entry.state().end_change(look, tokens, self.now().instant);
-                Ok(())
-            }
-            Err(error) => {
+                return Ok(());
+            };
+            let Some(pause) = pauses.next() else {
                 entry.state().end_failed_change();
-                Err(self.store_error(entry, tokens.as_ref(), error))
-            }
+                return Err(failed(error));
+            };
+            self.timer().sleep(pause).await;
         }
     }
 
-    pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        let counted = Counted::new(self);
-        tokio::spawn(async move {
+    pub(super) fn spawn(&self, work: Work<'static, ()>) {
+        self.0.tasks.running.fetch_add(1, Ordering::SeqCst);
+        let counted = Counted(self.clone());
+        let task: Task = Box::pin(async move {
             let _counted = counted;
-            work.await
-        })
+            work.await;
+            Ok(())
+        });
+        tokio::spawn(task);
     }
 
-    pub(super) fn hurry(&self) -> Hurry {
-        self.0.hurry.subscribe()
+    pub(super) fn settles(&self) -> usize {
+        self.0.tasks.settles.load(Ordering::SeqCst)
     }
 
     pub(super) fn now(&self) -> Now {
@@ -419,11 +434,16 @@ impl Entries {
             return;
         }
         // A tenth at a time, so that not every new key causes a search.
-        let mut idle: Vec<_> =
-            self.by_key.iter().filter_map(|(key, entry)| Some((idle_since(entry)?, key.clone()))).collect();
-        idle.sort_unstable();
         let excess = self.by_key.len() - max + 1 + max / 10;
-        for (_, key) in idle.into_iter().take(excess) {
+        let mut idle = BinaryHeap::new();
+        for (key, entry) in &self.by_key {
+            let Some(since) = idle_since(entry) else { continue };
+            idle.push((since, key.clone()));
+            if idle.len() > excess {
+                idle.pop();
+            }
+        }
+        for (_, key) in idle {
             self.by_key.remove(&key);
         }
     }
@@ -431,16 +451,12 @@ impl Entries {
 
 struct Counted(Permissions);
 
-impl Counted {
-    fn new(permissions: &Permissions) -> Self {
-        permissions.0.tasks.send_modify(|running| *running += 1);
-        Self(permissions.clone())
-    }
-}
-
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.0.tasks.send_modify(|running| *running = running.saturating_sub(1));
+        let tasks = &self.0.0.tasks;
+        if tasks.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            tasks.ended.notify_waiters();
+        }
     }
 }
 

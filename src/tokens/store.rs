@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -119,8 +119,9 @@ impl std::str::FromStr for Stamp {
     type Err = InvalidStamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidStamp> {
-        let is_hexadecimal = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hexadecimal.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self).ok_or(InvalidStamp)
+        let append = |number, digit: char| Some(number << 4 | u128::from(digit.to_digit(16)?));
+        let number = if text.len() == 32 { text.chars().try_fold(0, append) } else { None };
+        number.map(Self).ok_or(InvalidStamp)
     }
 }
 
@@ -205,7 +206,7 @@ impl ListedPermission {
 
 /// A [`PermissionStore`] in memory, for tests and for permissions that may be lost with the process.
 #[derive(Default)]
-pub struct MemoryPermissions(Mutex<BTreeMap<String, PermissionRecord>>);
+pub struct MemoryPermissions(Mutex<HashMap<String, PermissionRecord>>);
 
 impl MemoryPermissions {
     /// Creates an empty store.
@@ -214,12 +215,12 @@ impl MemoryPermissions {
         Self::default()
     }
 
-    fn records(&self) -> MutexGuard<'_, BTreeMap<String, PermissionRecord>> {
+    fn records(&self) -> MutexGuard<'_, HashMap<String, PermissionRecord>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_lease(&self, key: &str, lease: Stamp, change: impl FnOnce(&mut PermissionRecord)) -> bool {
-        let mut records = self.records();
+        let records = &mut *self.records();
         let record = records.get_mut(key).filter(|record| record.lease == Some(lease));
         record.map(change).is_some()
     }
@@ -232,7 +233,7 @@ impl PermissionStore for MemoryPermissions {
     }
 
     async fn grant(&self, key: &str, grant: Stamp, value: PermissionValue) -> Result<(), StoreError> {
-        let mut records = self.records();
+        let records = &mut *self.records();
         if records.get(key).is_none_or(|record| record.grant != grant) {
             records.insert(key.to_owned(), PermissionRecord::new(value, grant, None));
         }
@@ -245,7 +246,7 @@ impl PermissionStore for MemoryPermissions {
         lease: Stamp,
         broken: Option<Stamp>,
     ) -> Result<Option<PermissionRecord>, StoreError> {
-        let mut records = self.records();
+        let records = &mut *self.records();
         let Some(record) = records.get_mut(key) else { return Ok(None) };
         if record.lease.is_none() || record.lease == broken {
             record.lease = Some(lease);
@@ -276,19 +277,27 @@ impl PermissionStore for MemoryPermissions {
     }
 
     async fn list(&self, after: Option<&ListedPermission>, limit: usize) -> Result<Vec<ListedPermission>, StoreError> {
-        let listed =
-            |(key, record): (&String, &PermissionRecord)| ListedPermission::new(key, record.value.expires_at());
-        let mut list: Vec<_> =
-            self.records().iter().map(listed).filter(|listed| after.is_none_or(|after| listed > after)).collect();
-        list.sort_unstable();
-        list.truncate(limit);
-        Ok(list)
+        let mut first = BinaryHeap::new();
+        for (key, record) in self.records().iter() {
+            let listed = ListedPermission::new(key, record.value.expires_at());
+            if after.is_none_or(|after| listed > *after) {
+                first.push(listed);
+            }
+            if first.len() > limit {
+                first.pop();
+            }
+        }
+        Ok(first.into_sorted_vec())
     }
 
     async fn leased(&self, limit: usize) -> Result<Vec<String>, StoreError> {
-        let records = self.records();
-        let leased = records.iter().filter(|(_, record)| record.lease.is_some());
-        Ok(leased.map(|(key, _)| key.clone()).take(limit).collect())
+        let mut leased = Vec::new();
+        for (key, record) in self.records().iter() {
+            if leased.len() < limit && record.lease.is_some() {
+                leased.push(key.clone());
+            }
+        }
+        Ok(leased)
     }
 }
 
