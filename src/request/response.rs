@@ -188,20 +188,24 @@ struct Code(RpcCode);
 
 impl FromScalar for Code {
     fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok().map(RpcCode).or_else(|| RpcCode::from_name(text)).map(Self)
+        Self::from_scalar(Scalar::Text(text))
     }
 
     fn from_scalar(scalar: Scalar<'_>) -> Option<Self> {
-        match scalar {
-            Scalar::Integer(number) => number.try_into().ok().map(RpcCode).map(Self),
-            scalar => Self::from_text(scalar.text(&mut String::new())?),
-        }
+        let code = i32::from_scalar(scalar).map(RpcCode);
+        code.or_else(|| RpcCode::from_name(scalar.text(&mut String::new())?)).map(Self)
     }
 }
 
 fn details(json: RawJson) -> Option<Vec<Value>> {
     const MAX_BYTES: usize = 16 * Error::MAX_EXCERPT_BYTES;
-    if json.get().len() > MAX_BYTES { None } else { json.parse().ok() }
+    if json.get().len() > MAX_BYTES {
+        return None;
+    }
+    match json.parse() {
+        Ok(Value::Array(details)) => Some(details),
+        _ => None,
+    }
 }
 
 fn api_error(body: &[u8]) -> ApiError {
