@@ -48,9 +48,9 @@ impl Text {
         if !self.0.ends_with('{') {
             self.0.push(',');
         }
-        for part in ["\"", name, "\":"] {
-            self.0.push_str(part);
-        }
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
 }
 
@@ -64,9 +64,9 @@ impl Object for Text {
         if text.bytes().fold(false, must_escape) {
             self.0.push_str(&Value::from(text).to_string());
         } else {
-            for part in ["\"", text, "\""] {
-                self.0.push_str(part);
-            }
+            self.0.push('"');
+            self.0.push_str(text);
+            self.0.push('"');
         }
         Ok(())
     }
