@@ -1,29 +1,7 @@
 //! A durable queue of events: stored before the response to Divar, and handled until they succeed.
 //!
 //! Divar documents no redelivery, so an event that is lost after the response 200 is lost for good. An [`Inbox`] stores
-//! it first.
-//!
-//! ```
-//! use kenar::inbox::{Inbox, MemoryInbox};
-//! use kenar::{Error, Event};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let event = kenar::webhook::ReceivedEvent::from_unverified_body("{}")?;
-//! async fn handle(event: Event) -> Result<(), Error> {
-//!     Ok(println!("{:?}", event.kind())) // may take long: Divar has its 200
-//! }
-//!
-//! // In production `kenar_store::Sqlite` or `kenar_store::Redis`, which survive the process.
-//! let inbox = Inbox::new(MemoryInbox::new(), handle);
-//! // In the webhook: respond 200 after `Ok`, 503 after `Err`.
-//! inbox.accept(&event).await?;
-//! // Before the process ends:
-//! inbox.drain().await;
-//! # Ok(()) }
-//! ```
-//!
-//! The [guide](crate::guide::crash) has the whole webhook, and a note on personal data.
+//! it first. The [guide](crate::guide::crash) has the whole webhook, and a note on personal data.
 //!
 //! # Guarantees
 //!

@@ -3,33 +3,7 @@
 //! A call on a user's behalf needs the [API key](crate::guide#api-key), with the endpoint's permission from the
 //! [panel](crate::guide#panel), and an [access token](crate::guide#access-token), with the [`Scope`] that the user granted.
 //! This module builds the consent URL and the token requests, without I/O; [`OAuthClient`](crate::OAuthClient) sends them.
-//! The [guide](crate::guide::permission) describes the flow.
-//!
-//! ```
-//! use kenar::Scope;
-//! use kenar::model::{ConversationId, Timestamp};
-//! use kenar::oauth::OAuthApp;
-//! use kenar::request::{BaseUrls, Operation};
-//! use kenar::secret::ClientSecret;
-//!
-//! let app = OAuthApp::new("delivery", ClientSecret::new("placeholder")?, "https://addon.example/oauth")?;
-//! let needed = Scope::conversation_send_message(&ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001"));
-//! let (url, state) = app.permission_url(&BaseUrls::default(), [&needed, &Scope::offline_access()]);
-//! assert!(url.as_str().starts_with("https://oauth.divar.ir/oauth2/auth?response_type=code&client_id=delivery&"));
-//!
-//! // Redirect the user to `url`, and store `state` in the session. The user returns with a query.
-//! # let query = format!("code=placeholder&state={}", state.expose_secret());
-//! let code = app.callback(&query, &state)?.granted()?;
-//!
-//! // Exchange the code for tokens. Any HTTP client sends the request and returns the response.
-//! let exchange = app.exchange_request(code, Timestamp::now());
-//! let request = exchange.request(&BaseUrls::default())?;
-//! # let body = format!(r#"{{"access_token":"placeholder","scope":"{needed}"}}"#);
-//! # let response = http::Response::new(body.into());
-//! let tokens = exchange.response(response)?;
-//! assert!(tokens.grants(&needed));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! The [guide](crate::guide::permission) shows the flow.
 //!
 //! Keep the tokens fresh as [`TokenSet`] describes, or let [`Permissions`] do so (feature `tokio`).
 //!

@@ -1,42 +1,8 @@
 //! The HTTP stack: the [`HttpTransport`] trait, its implementations over hyper and reqwest, and a mock.
 //!
 //! [`Client::new`](crate::Client) uses hyper, if a TLS feature is enabled.
-//! [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other transport, such as a layer
-//! around one:
-//!
-//! ```
-//! use std::sync::atomic::{AtomicU32, Ordering};
-//! use async_trait::async_trait;
-//! use bytes::Bytes;
-//! use kenar::{BotMessage, ChatApi as _, Client};
-//! use kenar::model::ConversationId;
-//! use kenar::request::Body;
-//! use kenar::secret::ApiKey;
-//! use kenar::transport::{HttpTransport, MockTransport, TransportError};
-//!
-//! /// Counts the requests.
-//! #[derive(Debug)]
-//! struct Counted<T> { inner: T, requests: std::sync::Arc<AtomicU32> }
-//!
-//! #[async_trait]
-//! impl<T: HttpTransport> HttpTransport for Counted<T> {
-//!     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Bytes>, TransportError> {
-//!         self.requests.fetch_add(1, Ordering::Relaxed);
-//!         self.inner.send(request).await
-//!     }
-//! }
-//!
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let inner = MockTransport::new();
-//! inner.respond_json(200, &serde_json::json!({ "conversation_id": "c-1" }));
-//! let counted = Counted { inner, requests: Default::default() };
-//! let requests = counted.requests.clone();
-//! let client = Client::builder(ApiKey::new("placeholder")?).transport(counted).build()?;
-//! client.send_bot_message(&ConversationId::new("c-1"), &BotMessage::text("سلام")).await?;
-//! assert_eq!(requests.load(Ordering::Relaxed), 1);
-//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other, such as a layer around one: the
+//! repository's example `metrics` counts the calls by operation.
 
 #[cfg(feature = "hyper")]
 mod connector;
