@@ -31,7 +31,7 @@ pub(crate) fn read(text: &[u8], place: &mut impl ReadInto) -> Result<(), serde_j
     })
 }
 
-/// One UTF-8 check of the whole text is faster than one per string.
+/// One check of the whole text is faster than one per string. Invalid UTF-8 becomes U+FFFD.
 fn utf8(text: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
