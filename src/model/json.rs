@@ -22,10 +22,11 @@ impl<T: DeserializeOwned> ReadInto for Option<T> {
 }
 
 pub(crate) fn read(text: &[u8], place: &mut impl ReadInto) -> Result<(), serde_json::Error> {
-    let text = &*utf8(text);
-    let mut json = serde_json::Deserializer::from_str(text);
+    let text = utf8(text);
+    let mut json = serde_json::Deserializer::from_str(&text);
     place.read(&mut json).and_then(|()| json.end()).or_else(|error| {
         // Valid JSON may contain values that `serde_json` rejects.
+        let Cow::Borrowed(text) = text else { return Err(error) };
         let raw: &RawValue = serde_json::from_str(text).map_err(|_| error)?;
         place.read(Tolerant::new(raw))
     })
@@ -33,7 +34,19 @@ pub(crate) fn read(text: &[u8], place: &mut impl ReadInto) -> Result<(), serde_j
 
 /// One check of the whole text is faster than one per string. Invalid UTF-8 becomes U+FFFD.
 fn utf8(text: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
+    std::str::from_utf8(text).map_or_else(|_| Cow::Owned(marked(text)), Cow::Borrowed)
+}
+
+/// Marks invalid UTF-8 by a lone surrogate, which `serde_json` accepts only in ignored values too.
+fn marked(text: &[u8]) -> String {
+    let mut marked = String::new();
+    for chunk in text.utf8_chunks() {
+        marked.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            marked.push_str("\\ud800");
+        }
+    }
+    marked
 }
 
 pub(crate) fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {

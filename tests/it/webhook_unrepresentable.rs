@@ -11,9 +11,9 @@ fn verifier() -> (Verifier, HeaderMap) {
 }
 
 /// The result of each webhook for a body.
-fn webhooks(body: &str) -> [(&'static str, Result<String, Rejection>); 3] {
+fn webhooks(body: impl AsRef<[u8]>) -> [(&'static str, Result<String, Rejection>); 3] {
     let (verifier, headers) = verifier();
-    let body = body.as_bytes();
+    let body = body.as_ref();
     [
         ("open_app", verifier.open_app(&headers, body).map(|opened| format!("{opened:?}"))),
         ("event", verifier.event(&headers, body).map(|event| format!("{event:?}"))),
@@ -58,6 +58,27 @@ fn invalid_json_is_rejected() {
     }
     for (webhook, read) in webhooks("1e999").into_iter().chain(webhooks(r#""\ud800""#)) {
         assert!(matches!(read, Err(Rejection::NotAnObject)), "{webhook}: {read:?}");
+    }
+}
+
+#[test]
+fn invalid_utf8_is_rejected_only_in_known_fields() {
+    let known: [&[u8]; 3] = [
+        b"{\"post_token\":\"\xff\",\"type\":\"\xd8\"}",
+        b"{\"conversation_id\":\"c-\xe2\x82\",\"type\":\"\xff\"}",
+        b"{\"post_token\xff\":\"QYabcdef\"}",
+    ];
+    for body in known {
+        for (webhook, read) in webhooks(body) {
+            assert!(matches!(read, Err(Rejection::NotJson(_))), "{webhook}: {body:?}: {read:?}");
+        }
+    }
+    let unknown: [&[u8]; 2] =
+        [b"{\"newer\":\"\xff\",\"post_token\":\"QYabcdef\"}", b"{\"newer\":[{\"a\":\"\xe2\x82\"}]}"];
+    for body in unknown {
+        for (webhook, read) in webhooks(body).into_iter().filter(|(webhook, _)| *webhook != "event") {
+            assert!(read.is_ok(), "{webhook}: {body:?}: {read:?}");
+        }
     }
 }
 
