@@ -103,7 +103,8 @@ fn lone_surrogates_become_replacement_characters() {
 #[test]
 fn invalid_utf8_in_texts_becomes_replacement_characters() {
     let (verifier, headers) = verifier();
-    let body = b"{\"type\":\"NEW_MESSAGE\",\"ignored\":\"\xfe\",\"new_message\":{\"conversation\":{\"id\":\"c\"},\"text\":\"a\xff\"}}";
+    let body = b"{\"type\":\"NEW_MESSAGE\",\"ignored\":\"\xfe\",\
+        \"new_message\":{\"conversation\":{\"id\":\"c\"},\"text\":\"a\xff\"}}";
     let Ok(Event::NewMessage(message)) = verifier.event(&headers, body) else { panic!("rejected") };
     assert_eq!(message.text(), Some("a\u{fffd}"));
     assert!(matches!(verifier.event(&headers, b"{}\xff"), Err(Rejection::NotJson(_))));
