@@ -32,7 +32,7 @@ pub(crate) fn read(text: &[u8], place: &mut impl ReadInto) -> Result<(), serde_j
     })
 }
 
-/// One check of the whole text is faster than one per string. Invalid UTF-8 becomes U+FFFD.
+/// One check of the whole text is faster than one per string.
 fn utf8(text: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(text).map_or_else(|_| Cow::Owned(marked(text)), Cow::Borrowed)
 }
