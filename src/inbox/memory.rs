@@ -236,13 +236,18 @@ impl InboxStore for MemoryInbox {
 
     async fn dead_letters(&self, after: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
         let state = &*self.state();
-        let first = after.map(str::parse::<u32>).transpose()?.map_or(0, |after| (after as usize).saturating_add(1));
+        let first = match after {
+            Some(after) => (after.parse::<u32>()? as usize).saturating_add(1),
+            None => 0,
+        };
         let mut letters = Vec::new();
         for dead in state.dead.iter().skip(first) {
             if letters.len() == limit {
                 break;
             }
-            letters.extend(dead.as_ref().map(|dead| dead.letter.clone()));
+            if let Some(dead) = dead {
+                letters.push(dead.letter.clone());
+            }
         }
         Ok(letters)
     }

@@ -148,18 +148,17 @@ impl Worker {
                     store_failed("sweep", &*error);
                 }
             }
-            let mut slots = Arc::clone(&self.slots).acquire_owned().await?;
-            if self.is_stopping() {
-                break;
-            }
-            let more = self.slots.available_permits().min(MAX_CLAIM - 1) as u32;
-            slots.merge(Arc::clone(&self.slots).try_acquire_many_owned(more)?);
-            let limit = slots.num_permits();
+            let limit = self.slots.available_permits().min(MAX_CLAIM);
+            let slots = Arc::clone(&self.slots).try_acquire_many_owned(limit as u32)?;
             let claimed_at = Instant::now();
-            let (woken, longest) = match bounded(self.store.claim(limit, self.settings.lease)).await {
+            let claimed = match limit {
+                0 => Ok(Vec::new()),
+                _ => bounded(self.store.claim(limit, self.settings.lease)).await,
+            };
+            let (woken, longest) = match claimed {
                 Ok(events) => {
                     pause = FIRST_PAUSE;
-                    let is_all = events.len() < limit;
+                    let is_all = events.is_empty() || events.len() < limit;
                     self.begin(slots, events, claimed_at);
                     if !is_all {
                         continue;
@@ -358,8 +357,8 @@ fn panic_reason(error: JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else {
         return "the runtime was shut down during the handler".to_owned();
     };
-    let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
-    match message {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    match text.or(payload.downcast_ref().copied()) {
         Some(message) => format!("the handler panicked: {message}"),
         None => "the handler panicked".to_owned(),
     }

@@ -281,15 +281,20 @@ impl State {
         if let Some(revoked) = &self.revoked {
             return Err(TokensError::Refresh(revoked.why.clone()));
         }
-        let others = lease.filter(|lease| matches!(reason, Reason::Leased) && self.own_lease != Some(*lease));
-        let is_abandoned = others.is_some_and(|lease| self.watch_lease(lease, now.instant));
+        let is_abandoned = match (reason, lease) {
+            (Reason::Leased, Some(lease)) if self.own_lease != Some(lease) => self.watch_lease(lease, now.instant),
+            _ => false,
+        };
         if !self.must_refresh(reason, now) && !is_abandoned {
             return Ok(false);
         }
         if tokens.set.refresh_token.is_none() {
             return Err(TokensError::NoRefreshToken);
         }
-        self.wait(&tokens.set.access_token, now.instant).map_or(Ok(true), |why| Err(TokensError::Refresh(why)))
+        match self.wait(&tokens.set.access_token, now.instant) {
+            Some(why) => Err(TokensError::Refresh(why)),
+            None => Ok(true),
+        }
     }
 
     pub(super) fn is_to_keep_alive(&self, expires_at: Timestamp, now: Now) -> bool {

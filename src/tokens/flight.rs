@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use super::entry::Tokens;
 use super::entry::{AFTER_FAILURE, Entry, Flight, LAST_CHANCE, Landing, Look, Reason, Unstored};
 use super::error::TokensError;
-use super::permissions::Permissions;
+use super::permissions::{Counted, Permissions, spawn};
 use super::store::{PermissionRecord, Stamp};
 use crate::error::{BoxError, StoreError};
 use crate::oauth::TokenSet;
 use crate::redact::Secrets;
-use crate::secret::RefreshToken;
 use crate::shared::{Work, bounded};
 
 /// The time limit of one refresh with its retries, shorter than a lease. Callers wait for less.
@@ -39,20 +38,22 @@ impl Permissions {
     pub(super) fn flight(&self, entry: &Arc<Entry>, reason: Reason) -> Arc<Flight> {
         let (flight, landing) = entry.state().join();
         if let Some(landing) = landing {
-            self.spawn(Box::pin(self.clone().fly(Arc::clone(entry), landing, reason)));
+            spawn(Box::pin(Self::fly(self.counted(), Arc::clone(entry), landing, reason)));
         }
         flight
     }
 
-    async fn fly(self, entry: Arc<Entry>, landing: Landing, reason: Reason) {
+    async fn fly(this: Counted, entry: Arc<Entry>, landing: Landing, reason: Reason) -> Result<(), BoxError> {
+        let this = &this.0;
         // Runs even if the store panics.
-        let _then = Insist(&self, &entry);
-        let outcome = self.renew(&entry, &reason).await;
+        let _then = Insist(this, &entry);
+        let outcome = this.renew(&entry, &reason).await;
         // Under one lock, so that nobody joins an ended flight.
         let state = &mut *entry.state();
         state.in_flight = None;
-        state.failed_until = outcome.is_err().then(|| self.now().instant + AFTER_FAILURE);
+        state.failed_until = outcome.is_err().then(|| this.now().instant + AFTER_FAILURE);
         landing.land(outcome);
+        Ok(())
     }
 
     async fn renew(&self, entry: &Arc<Entry>, reason: &Reason) -> Result<(), TokensError> {
@@ -219,20 +220,21 @@ impl Permissions {
     }
 
     /// Retries while tokens are at stake, without callers.
-    async fn insist(self, insister: Insister, mut settles: usize) {
-        let entry = &insister.0;
-        let begun = entry.state().maybe_rotated.as_ref().map_or(self.now().instant, |rotated| rotated.since);
-        for at in INSISTENCE {
-            if !self.retry(entry, &mut settles, begun + at).await {
-                return;
+    async fn insist(this: Counted, insister: Insister, mut settles: usize) -> Result<(), BoxError> {
+        let (this, entry) = (&this.0, &insister.0);
+        let begun = entry.state().maybe_rotated.as_ref().map_or(this.now().instant, |rotated| rotated.since);
+        for &at in &INSISTENCE {
+            if !this.retry(entry, &mut settles, begun + at).await {
+                return Ok(());
             }
         }
         // The old tokens no longer work.
         let lease = entry.state().give_up();
         if let Some(lease) = lease {
-            self.release(entry, lease).await;
+            this.release(entry, lease).await;
         }
-        while self.retry(entry, &mut settles, self.now().instant + INSISTENCE_AFTER).await {}
+        while this.retry(entry, &mut settles, this.now().instant + INSISTENCE_AFTER).await {}
+        Ok(())
     }
 
     /// Returns `false` if no tokens are at stake any more.
@@ -283,10 +285,12 @@ impl Permissions {
         let known = state.known.as_ref().map(|known| &known.tokens);
         let unstored = state.unstored.as_ref().map(|unstored| &unstored.tokens);
         let mut secrets = Vec::new();
-        for tokens in [known, unstored, new] {
+        for tokens in &[known, unstored, new] {
             let Some(Tokens { set, .. }) = tokens else { continue };
             secrets.push(set.access_token.expose_secret());
-            secrets.extend(set.refresh_token.as_ref().map(RefreshToken::expose_secret));
+            if let Some(token) = &set.refresh_token {
+                secrets.push(token.expose_secret());
+            }
         }
         let error: Arc<dyn StdError + Send + Sync> = match Secrets::new(secrets).scrubbed_chain(&*error) {
             Some(redacted) => BoxError::from(redacted).into(),
@@ -308,8 +312,8 @@ impl Drop for Insist<'_> {
             }
             state.has_insister = true;
         }
-        let insist = permissions.clone().insist(Insister(Arc::clone(entry)), permissions.settles());
-        permissions.spawn(Box::pin(insist));
+        let insister = Insister(Arc::clone(entry));
+        spawn(Box::pin(Permissions::insist(permissions.counted(), insister, permissions.settles())));
     }
 }
 

@@ -6,9 +6,10 @@ use tokio::sync::Semaphore;
 
 use super::entry::DOCUMENTED_LIFETIME;
 use super::entry::{Entry, Reason};
-use super::permissions::{Hook, Permissions, Task};
+use super::permissions::{Counted, Hook, Permissions, Task, spawn};
 use super::store::PermissionKey;
 use super::store::{ListedPermission, Stamp};
+use crate::error::BoxError;
 use crate::model::Timestamp;
 use crate::oauth::TokenSet;
 
@@ -117,7 +118,7 @@ impl Permissions {
                 drop((entry, slot));
                 Ok(())
             });
-            tokio::spawn(task);
+            spawn(task);
         }
         let _ = slots.acquire_many(CONCURRENCY as u32).await;
     }
@@ -125,32 +126,34 @@ impl Permissions {
     /// Runs the hook for new tokens. Ends the lease when the hook succeeds, or after `HOOK_LIMIT`.
     pub(super) fn run_hook(&self, entry: &Arc<Entry>, tokens: TokenSet, lease: Option<Stamp>) {
         let Some(hook) = self.0.settings.on_refresh.clone() else { return };
-        self.spawn(Box::pin(self.clone().keep_running(hook, Arc::clone(entry), tokens, lease, self.settles())));
+        spawn(Box::pin(Self::keep_running(self.counted(), hook, Arc::clone(entry), tokens, lease, self.settles())));
     }
 
     async fn keep_running(
-        self,
+        this: Counted,
         hook: Hook,
         entry: Arc<Entry>,
         tokens: TokenSet,
         mut lease: Option<Stamp>,
         mut settles: usize,
-    ) {
-        let begun = self.now().instant;
-        for pause in HOOK_PAUSES {
-            let until = self.now().instant + pause;
+    ) -> Result<(), BoxError> {
+        let this = &this.0;
+        let begun = this.now().instant;
+        for &pause in &HOOK_PAUSES {
+            let until = this.now().instant + pause;
             if let Some(kept) = lease.filter(|_| until.saturating_duration_since(begun) >= HOOK_LIMIT) {
-                self.release(&entry, kept).await;
+                this.release(&entry, kept).await;
                 lease = None;
             }
-            self.pause(&mut settles, until).await;
-            if !self.is_current(&entry, &tokens) || self.run_hook_once(&hook, &entry, &tokens).await {
+            this.pause(&mut settles, until).await;
+            if !this.is_current(&entry, &tokens) || this.run_hook_once(&hook, &entry, &tokens).await {
                 break;
             }
         }
         if let Some(kept) = lease {
-            self.release(&entry, kept).await;
+            this.release(&entry, kept).await;
         }
+        Ok(())
     }
 
     /// Returns `false` if later tokens are known, for which the hook runs separately.

@@ -356,10 +356,12 @@ impl Permissions {
 
     /// Grants tokens, or deletes a permission. The work continues if the future is dropped.
     async fn change(&self, key: &PermissionKey, tokens: Option<TokenSet>) -> Result<(), TokensError> {
-        let (this, key) = (self.clone(), key.clone());
-        let landing = Landing::default();
+        let (this, key, landing) = (self.counted(), key.clone(), Landing::default());
         let flight = Arc::clone(&landing.0);
-        self.spawn(Box::pin(async move { landing.land(this.make_change(key, tokens).await) }));
+        spawn(Box::pin(async move {
+            landing.land(this.0.make_change(key, tokens).await);
+            Ok(())
+        }));
         flight.landed().await
     }
 
@@ -389,15 +391,10 @@ impl Permissions {
         }
     }
 
-    pub(super) fn spawn(&self, work: Work<'static, ()>) {
+    /// A clone for a task, which [`settle`](Self::settle) waits for.
+    pub(super) fn counted(&self) -> Counted {
         self.0.tasks.running.fetch_add(1, Ordering::SeqCst);
-        let counted = Counted(self.clone());
-        let task: Task = Box::pin(async move {
-            let _counted = counted;
-            work.await;
-            Ok(())
-        });
-        tokio::spawn(task);
+        Counted(self.clone())
     }
 
     pub(super) fn settles(&self) -> usize {
@@ -449,7 +446,11 @@ impl Entries {
     }
 }
 
-struct Counted(Permissions);
+pub(super) struct Counted(pub(super) Permissions);
+
+pub(super) fn spawn(task: Task) {
+    tokio::spawn(task);
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
