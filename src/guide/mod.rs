@@ -1,7 +1,6 @@
 #![doc = include_str!("README.md")]
 //!
 //! [sandbox]: https://docs.rs/kenar-sandbox
-//! [fake]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/fake/index.html
 //! [testing]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html
 //!
 #![cfg_attr(feature = "tokio", doc = "[fleet]: crate::guide::fleet")]
