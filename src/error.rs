@@ -102,7 +102,7 @@ pub enum ApiError {
 #[non_exhaustive]
 pub struct RpcStatus {
     /// The gRPC code, if any. It does not follow from the HTTP status: Divar pairs 412 with
-    /// [`RpcCode::FAILED_PRECONDITION`], where other gateways send 400.
+    /// [`RpcCode::FAILED_PRECONDITION`].
     pub code: Option<RpcCode>,
     /// The message, in English, cut after [`Error::MAX_EXCERPT_BYTES`].
     pub message: String,

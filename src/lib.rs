@@ -71,15 +71,6 @@
 //!         Callback::Denied(_) => Ok(None),
 //!     }
 //! }
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! # let sandbox = kenar_sandbox::Sandbox::in_process().await;
-//! # let (app, ali) = (sandbox.app("delivery"), sandbox.user("ali"));
-//! # let chat = sandbox.add_post(&sandbox.user("sara")).conversation_with(&ali);
-//! # let oauth = app.oauth("https://addon.example/oauth").unwrap();
-//! # let (url, state) = ask(&oauth, chat.id());
-//! # let back = ali.visit(url.as_str()).await.unwrap().allow().await.unwrap();
-//! # assert!(permitted(&oauth, back.url().query().unwrap(), &state).await.unwrap().is_some());
-//! # });
 //! ```
 //!
 //! **3. Send a message**, with a button for the user who granted permission and one for the other side.
@@ -145,7 +136,7 @@
 //! | act for a user | [`permission`](guide::permission) | [`oauth`] |
 //! | send messages with buttons | [`sending`](guide::sending) | [`model`] |
 //! | run a chatbot, and receive events | [`chatbot`](guide::chatbot) | [`Event`] |
-//! | send pictures, documents, voice recordings and videos | [`media`](guide::media) | [`operation::Media`] |
+//! | send pictures and other files | [`media`](guide::media) | [`operation::Media`] |
 //! | lose no event when the process dies | [`crash`] | [`inbox`] |
 //! | stay within the app's quota | | [`quota`] |
 //! | handle errors | [`errors`](guide::errors) | [`Error`] |
@@ -192,8 +183,7 @@
 //!
 //! ## Which TLS
 //!
-//! rustls needs a cryptography library; the default is [ring]. It is maintained by its author, with the rustls team as
-//! backup, and needs only a C compiler. In our benchmarks, a program with ring builds in three quarters of the time and is
+//! rustls's cryptography is by [ring], which needs only a C compiler. A program builds in three quarters of the time and is
 //! two thirds as large as with aws-lc, the default of rustls and reqwest. Only aws-lc has a FIPS-validated build and a
 //! post-quantum key exchange. To use it, install it when your program starts:
 //!
@@ -206,25 +196,18 @@
 //! rustls::crypto::aws_lc_rs::default_provider().install_default().expect("no other is installed");
 //! ```
 //!
-//! Choose `native-tls` if your organisation patches and audits the system's library. If `rustls` is enabled too, it is used.
+//! Choose `native-tls` if your organisation audits the system's library. If `rustls` is enabled too, it is used.
 //!
 //! ## WebAssembly
 //!
-//! With `default-features = false`, the crate builds for `wasm32-unknown-unknown`. `getrandom` needs its feature `js` there, or
-//! `custom` outside JavaScript:
-//!
-//! ```toml
-//! kenar = { version = "0.1", default-features = false }
-//! getrandom = { version = "0.2", features = ["js"] }
-//! ```
-//!
-//! The target has no clock and no timer. [`Timestamp::now`](model::Timestamp::now) panics, so give each client a
-//! [`clock`](client::ClientBuilder::clock). A call makes one attempt, with the transport's timeout.
+//! With `default-features = false`, the crate builds for `wasm32-unknown-unknown`. Add `getrandom` 0.2 with its feature
+//! `js`, or `custom` outside JavaScript. Without a system clock, [`Timestamp::now`](model::Timestamp::now) panics: give
+//! each client a [`clock`](client::ClientBuilder::clock). A call makes one attempt, with the transport's timeout.
 //!
 //! ## Fewer crates
 //!
-//! A quarter of all dependencies are Unicode tables for host names, through `url`. If your program meets only ASCII host
-//! names, `cargo update -p idna_adapter --precise 1.0.0` removes them, as [`idna_adapter`] explains.
+//! A quarter of all dependencies are Unicode tables for host names. If yours are ASCII,
+//! `cargo update -p idna_adapter --precise 1.0.0` removes them, as [`idna_adapter`] explains.
 //!
 //! [`kenar-sandbox`]: https://docs.rs/kenar-sandbox
 //! [`testing`]: https://docs.rs/kenar-sandbox/latest/kenar_sandbox/guide/index.html

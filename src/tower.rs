@@ -24,22 +24,16 @@ use crate::webhook::{
 /// [`Verifier::max_body_bytes`].
 ///
 /// ```
-/// use kenar::model::AppUrl;
 /// use kenar::tower::WebhookService;
 /// use kenar::webhook::DynamicActionReply;
 ///
 /// # let verifier = kenar::Verifier::new(kenar::secret::IdentificationKey::new("placeholder").unwrap());
-/// let page: AppUrl = "https://addon.example/order".parse()?;
 /// let webhooks = WebhookService::new(verifier)
-///     .on_open_app(move |opened| {
-///         let reply = opened.reply(page.clone());
-///         async { Ok(reply) }
-///     })
+///     .on_open_app(|opened| async move { Ok(opened.reply("https://addon.example/order".parse().unwrap())) })
 ///     .on_event(|event| async move { Ok(println!("{:?}", event.kind())) })
 ///     .on_dynamic_action(|pressed| async move { Ok(DynamicActionReply::toast(pressed.data::<String>()?)) });
 ///
 /// let routes: axum::Router = axum::Router::new().nest_service("/kenar", webhooks);
-/// # Ok::<(), kenar::model::InvalidAppUrl>(())
 /// ```
 #[derive(Clone)]
 pub struct WebhookService {

@@ -16,7 +16,6 @@ use crate::transport::HttpTransport;
 /// ```
 /// use std::time::Duration;
 /// use kenar::Client;
-/// use kenar::client::Retry;
 /// use kenar::request::BaseUrls;
 /// use kenar::secret::ApiKey;
 ///
@@ -24,7 +23,6 @@ use crate::transport::HttpTransport;
 /// let client = Client::builder(ApiKey::new("placeholder")?)
 ///     .base_urls(BaseUrls::single("http://127.0.0.1:8080")?)
 ///     .time_limit(Duration::from_secs(5))
-///     .retry(Retry::never())
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -7,16 +7,13 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `otel.name` | the method and the path's template, such as `GET /v1/open-platform/users` |
-//! | `otel.kind` | `client` |
-//! | `otel.status_code` | `ERROR`, if the call failed |
+//! | `otel.name`, `otel.kind` | the method and the path's template; `client` |
+//! | `otel.status_code`, `error.type` | if the call failed: `ERROR`, and the response's status or the failure, such as `timeout` |
 //! | `kenar.operation` | the operation's [name](crate::request::Metadata::name) |
-//! | `http.request.method` | the method |
-//! | `http.request.resend_count` | the attempts after the first, if there were any |
+//! | `http.request.method`, `http.request.resend_count` | the method; the attempts after the first |
 //! | `http.response.status_code` | the status of the last response |
 //! | `url.scheme`, `server.address`, `server.port` | the parts of the base URL |
 //! | `url.template` | the path, with `{parameter}` in place of each identifier |
-//! | `error.type` | the status of an error response, or the kind of failure, such as `timeout` |
 //!
 //! Each attempt is an event within the span, and so is each pause, at the level `DEBUG`. No trace holds an identifier,
 //! a secret or a body. `tracing-opentelemetry` exports all of it. For metrics, read
@@ -72,8 +69,8 @@ pub use timer::TokioTimer;
 /// | an upload | 120 s (its default) | the default |
 ///
 /// An attempt waits for a connection for at most three quarters of the call's remaining time, so that another one can
-/// follow. A limit of 1.5 s is enough for a new connection with round trips of up to 250 ms (a name look-up, TCP, TLS
-/// 1.2 and the request take five), or 200 ms with a fallback from IPv6 to IPv4. A limit of 10 s is enough up to 1 s.
+/// follow. A limit of 1.5 s is enough for a new connection with round trips of up to 250 ms, or 200 ms with a fallback
+/// from IPv6 to IPv4; one of 10 s, up to 1 s.
 ///
 /// Messages carry no idempotency key, so a request that Divar may have processed is never resent:
 ///
@@ -90,11 +87,9 @@ pub use timer::TokioTimer;
 ///
 /// # Several runtimes
 ///
-/// A connection belongs to the tokio runtime that made it, and is not reused once that runtime is shut down. The idle
-/// connections of a runtime that exists but does not run, such as a `current_thread` runtime outside `block_on`, look
-/// usable. A call that gets one fails with [`ErrorKind::Connect`] or connects again; nothing is sent twice. A call
-/// during which its runtime is shut down fails with [`ErrorKind::Interrupted`]. Give each short-lived runtime its own
-/// client.
+/// A connection belongs to the tokio runtime that made it: give each short-lived runtime its own client. A call that gets
+/// an idle connection of a runtime that does not run (`current_thread` outside `block_on`) fails with
+/// [`ErrorKind::Connect`] or connects again. A call whose runtime is shut down fails with [`ErrorKind::Interrupted`].
 ///
 /// # Cancellation
 ///

@@ -55,7 +55,7 @@ impl OAuthClient {
 
     /// Exchanges an authorization code, which works once, for tokens.
     ///
-    /// Run it in its own task: a handler that is dropped meanwhile loses the tokens, and the code is used up.
+    /// Run it [in its own task](Client#cancellation), so that the tokens are not lost.
     ///
     /// # Errors
     ///
@@ -67,8 +67,7 @@ impl OAuthClient {
     /// Exchanges the refresh token for new tokens; see [`TokenSet`].
     ///
     /// A failed refresh is safe to repeat within two minutes, and is retried within the time limit. Run it in its own
-    /// task: a handler that is dropped meanwhile loses the new tokens. `permissions` (feature `tokio`) does all of
-    /// this.
+    /// task too. `permissions` (feature `tokio`) does all of this.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ use crate::transport::{HttpTransport, TransportError, TransportErrorKind};
 /// The number and timing of the attempts of a call that is [safe to retry](super::Client#time-limits-and-retries).
 ///
 /// The pause before an attempt is Divar's `Retry-After`, or else doubles with each attempt and is shortened by up to
-/// half at random, so that clients that failed together do not return together. An attempt is not made if it would have
-/// less than 150 ms, or less than an eighth of a shorter time limit.
+/// half at random. An attempt is not made if it would have less than 150 ms, or less than an eighth of a shorter time
+/// limit.
 ///
 /// The last attempt may wait for its connection for all the remaining time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,7 @@ use crate::webhook::{Event, ReceivedEvent};
 
 /// An event that an [`Inbox`](super::Inbox) accepts, and its JSON.
 ///
-/// A [`ReceivedEvent`] has the bytes that Divar sent. An [`Event`] is serialised again, without the keys that this
-/// version of the crate does not know.
+/// A [`ReceivedEvent`] has the bytes that Divar sent; an [`Event`] is serialised again, without unknown keys.
 pub trait AcceptedEvent: Sync {
     /// The event.
     fn event(&self) -> &Event;

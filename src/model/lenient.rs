@@ -1,12 +1,11 @@
 //! Lenient parsing of JSON from Divar: no field value is an error.
 //!
 //! Divar's server is a JSON gateway to protobuf messages. It may send 64-bit integers as texts, and unset fields as `null`,
-//! empty or not at all; its documentation and its traffic disagree about names and types. So a known key with a value of the
-//! wrong type counts as missing, the last usable value of a repeated key wins, and unknown keys are ignored. Only text that
-//! is not JSON fails; [`json`](super::json) parses JSON that `serde_json` rejects.
+//! empty or not at all. So a known key with a value of the wrong type counts as missing, the last usable value of a repeated
+//! key wins, and unknown keys are ignored. Only text that is not JSON fails.
 //!
-//! A type maps each key to a [`Slot`] ([`Fields::slot`]), and one visitor fills all slots in one pass without buffering. Slots
-//! are trait objects, so that the visitor is compiled once per JSON deserializer, and not once per type.
+//! A type maps each key to a [`Slot`], a trait object, so that the visitor that fills them is compiled once per JSON
+//! deserializer, and not once per type.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ pub enum Callback {
 /// The platform's reason for a permission that was not granted.
 ///
 /// The platform documents only that the code is missing, so both fields may be empty. Wrong scopes can look like a refusal:
-/// if everyone seems to refuse, check the names and ids of your scopes.
+/// if everyone seems to refuse, check your scopes' names and ids, and that the panel grants them to the app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {

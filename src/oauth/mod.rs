@@ -1,7 +1,6 @@
 //! OAuth 2.0 (RFC 6749): asking a user for permission, and the access tokens that it gives.
 //!
-//! A call on a user's behalf needs the [API key](crate::guide#api-key), with the endpoint's permission from the
-//! [panel](crate::guide#panel), and an [access token](crate::guide#access-token), with the [`Scope`] that the user granted.
+//! A call on a user's behalf needs an [access token](crate::guide#access-token), with a [`Scope`] that the user granted.
 //! This module builds the consent URL and the token requests, without I/O; [`OAuthClient`](crate::OAuthClient) sends them.
 //! The [guide](crate::guide::permission) shows the flow.
 //!
@@ -15,8 +14,6 @@
 //!   exchanges the code again.
 //! - **`invalid_grant` on a refresh**: another task may have replaced the refresh token more than two minutes ago.
 //! - **`invalid_client`**: the API key may be configured as the client secret.
-//! - **The user returns at once without a code**: a scope is misspelt, lacks its id, or is not granted to the app in the
-//!   panel.
 //! - **A permission ends after hours**: new tokens were lost before they were stored, or a concurrent task overwrote them.
 //!
 #![cfg_attr(feature = "tokio", doc = "[`Permissions`]: crate::tokens::Permissions")]
@@ -39,7 +36,7 @@ pub const ALL: &[Metadata] = &[ExchangeCode::METADATA, RefreshTokens::METADATA];
 pub use callback::{Callback, CallbackError, CallbackQuery, Denial, InvalidState, NoRandomness, OAuthState};
 pub use parameters::InvalidOAuthRequest;
 pub use permission_url::PermissionRequest;
-// rustdoc finds an alias of a re-exported type only on its `pub use`.
+// rustdoc reads aliases only here.
 #[doc(alias = "consent page")]
 pub use permission_url::PermissionUrl;
 pub use scope::{InvalidScope, Scope};

@@ -9,7 +9,7 @@
 //! use kenar::operation::SendBotMessage;
 //! use kenar::request::{BaseUrls, Operation};
 //!
-//! let conversation = ConversationId::new("5f8b0f6e-0000-4000-8000-000000000001");
+//! let conversation = ConversationId::new("c-1");
 //! let message = BotMessage::text("سلام");
 //! let send = SendBotMessage::new(&conversation, &message);
 //! let request = send.request(&BaseUrls::default())?;

@@ -127,8 +127,7 @@ impl<'a> SendBotMessage<'a> {
 ///
 /// The user need not have written to the chatbot before.
 ///
-/// The response contains the conversation's id. Store it with the user's id: chatbot events name only the conversation,
-/// so nothing else tells you later who wrote.
+/// Store the response's conversation id with the user's id: chatbot events name only the conversation.
 ///
 /// API-key permission: `CHAT_BOT_SEND_MESSAGE`. OAuth scope: `CHAT_BOT_USER_MESSAGE_SEND`, granted by that user.
 #[derive(Clone, Debug)]

@@ -5,18 +5,14 @@
 //!
 //! ```
 //! use std::num::NonZeroU32;
-//! use kenar::Client;
-//! use kenar::client::ClientSetupError;
 //! use kenar::quota::{MemoryQuota, Quota, QuotaLimits};
-//! use kenar::secret::ApiKey;
-//! use kenar::transport::HttpTransport;
 //!
-//! fn client(api_key: ApiKey, transport: impl HttpTransport) -> Result<Client, ClientSetupError> {
-//!     let limits = QuotaLimits::new(NonZeroU32::new(300), NonZeroU32::new(50_000));
-//!     // In a fleet `kenar_store::Redis`, on one machine `kenar_store::Sqlite`.
-//!     let quota = Quota::new(MemoryQuota::new(), limits);
-//!     Client::builder(api_key).transport(quota.limit(transport)).build()
-//! }
+//! # fn f(api_key: kenar::secret::ApiKey, transport: impl kenar::transport::HttpTransport) {
+//! let limits = QuotaLimits::new(NonZeroU32::new(300), NonZeroU32::new(50_000));
+//! // In a fleet `kenar_store::Redis`, on one machine `kenar_store::Sqlite`.
+//! let quota = Quota::new(MemoryQuota::new(), limits);
+//! let client = kenar::Client::builder(api_key).transport(quota.limit(transport)).build();
+//! # }
 //! ```
 //!
 //! - A request over a limit waits, if half of the call's remaining time is enough.

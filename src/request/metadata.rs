@@ -9,8 +9,7 @@ use crate::error::About;
 
 /// The declaration of an operation: the properties that all of its calls share.
 ///
-/// The client sends requests by it, the sandbox routes and authorises them by it, and tests compare the documentation's table
-/// of operations with it.
+/// The sandbox routes and authorises requests by it, too.
 #[derive(Clone, Copy, Debug)]
 pub struct Metadata {
     name: &'static str,

@@ -47,7 +47,7 @@ pub mod response;
 
 use crate::secret::{AccessToken, UploadToken};
 
-// rustdoc finds an alias of a re-exported type only on its `pub use`.
+// rustdoc reads aliases only here.
 #[doc(alias("base url", "endpoint"))]
 pub use base_urls::BaseUrls;
 pub use base_urls::{BaseUrl, InvalidBaseUrl};

@@ -32,11 +32,10 @@
 //!
 //! No permission is lost in [these situations](crate::guide::fleet#what-happens-when). In detail:
 //!
-//! - **One refresh at a time in the whole fleet**, under a lease in the store. A grant or a deletion ends the lease.
-//! - **Stored before used.** A failed write is retried until it succeeds. Nothing is refreshed while the store cannot be
-//!   read.
-//! - **Lost responses are recovered.** The old tokens work for two minutes after a refresh. A refresh whose response
-//!   was lost is repeated five times within 100 seconds, even without callers and despite `Retry-After`.
+//! - **One refresh at a time in the whole fleet**, under a lease, which a grant or a deletion ends.
+//! - **Stored before used.** Nothing is refreshed while the store cannot be read.
+//! - **Lost responses are recovered.** The refresh is repeated five times within 100 seconds, even without callers and
+//!   despite `Retry-After`.
 //! - **Short waits.** A token is refreshed in the background a minute before it expires. Waits, store calls and
 //!   `Retry-After` are bounded, and measured by a monotonic clock.
 //! - **Fresh reads.** A process sees its own grants and deletions at once, and those of others within [a

@@ -1,8 +1,8 @@
 //! The HTTP stack: the [`HttpTransport`] trait, its implementations over hyper and reqwest, and a mock.
 //!
 //! [`Client::new`](crate::Client) uses hyper, if a TLS feature is enabled.
-//! [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other, such as a layer around one: the
-//! repository's example `metrics` counts the calls by operation.
+//! [`ClientBuilder::transport`](crate::client::ClientBuilder::transport) takes any other, such as a layer around one (see
+//! the repository's example `metrics`).
 
 #[cfg(feature = "hyper")]
 mod connector;

@@ -23,8 +23,8 @@ pub use own::ReqwestTransportBuilder;
 ///
 /// A proxy reads plain `http`, so call `no_proxy` for a sandbox or a gateway on this machine.
 ///
-/// A server that sends only informational responses (1xx) can delay the time limit of a call on a `current_thread`
-/// runtime, by seconds in a debug build, because reqwest reads them all. `HyperTransport` does not.
+/// Endless informational responses (1xx) can delay the time limit of a call on a `current_thread` runtime, because reqwest
+/// reads them all. `HyperTransport` does not.
 #[derive(Clone)]
 pub struct ReqwestTransport {
     clients: Clients,

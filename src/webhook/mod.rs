@@ -14,27 +14,18 @@
 //!
 //! ```
 //! use http::HeaderMap;
-//! use kenar::secret::IdentificationKey;
 //! use kenar::webhook::{Event, Rejection, Verifier};
 //!
 //! fn receive(verifier: &Verifier, headers: &HeaderMap, body: &[u8]) -> Result<String, Rejection> {
 //!     Ok(match verifier.event(headers, body)? {
 //!         Event::ChatbotMessage(message) => format!("{}: {:?}", message.conversation.id, message.text()),
-//!         Event::AccessRevoked(revoked) => format!("forget {}", revoked.user_id),
 //!         // Respond 200 to every authentic event, also to unknown ones.
 //!         _ => "ignored".to_owned(),
 //!     })
 //! }
 //!
-//! # let key = IdentificationKey::new("placeholder").unwrap();
-//! let verifier = Verifier::new(key);
-//! let body = r#"{
-//!     "type": "NEW_CHATBOT_MESSAGE",
-//!     "new_chatbot_message": { "conversation": { "id": "c-1" }, "type": "TEXT", "text": "سلام" }
-//! }"#.as_bytes();
-//! let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "placeholder".parse().unwrap())]);
-//! assert_eq!(receive(&verifier, &headers, body).unwrap(), r#"c-1: Some("سلام")"#);
-//! assert_eq!(receive(&verifier, &HeaderMap::new(), body).unwrap_err().status(), 401);
+//! # let verifier = Verifier::new(kenar::secret::IdentificationKey::new("placeholder").unwrap());
+//! assert_eq!(receive(&verifier, &HeaderMap::new(), b"{}").unwrap_err().status(), 401);
 //! ```
 
 mod builder;
@@ -49,7 +40,7 @@ mod start_command;
 mod verifier;
 
 pub use data::DataError;
-// rustdoc finds an alias of a re-exported type only on its `pub use`.
+// rustdoc reads aliases only here.
 #[doc(alias("get_dynamic_action", "dynamic action"))]
 pub use dynamic_action::DynamicAction;
 pub use dynamic_action::{DynamicActionBuilder, DynamicActionReply};

@@ -26,7 +26,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// The default of [`max_body_bytes`](Self::max_body_bytes): 1 MiB. A message event takes about 1 KiB.
+    /// The default of [`max_body_bytes`](Self::max_body_bytes): 1 MiB.
     pub const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 
     /// Accepts this key, exactly as entered in the Kenar panel.

@@ -30,8 +30,8 @@ open_enum! {
 
 /// An event that Divar delivers to your add-on. Respond with 200 to every kind, also to unknown ones.
 ///
-/// Events have no id: deduplicate messages by [`Message::id`](crate::model::Message::id). Divar's
-/// timeout is not documented, so respond first and work afterwards. The guide describes [the flow](crate::guide::chatbot).
+/// Events have no id: deduplicate messages by [`Message::id`](crate::model::Message::id). Respond first and work afterwards:
+/// the guide describes [the flow](crate::guide::chatbot).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

@@ -44,7 +44,7 @@ wire! {
     /// Every field is optional: Divar omits the conversation if the app was opened from a post's page, and the user's id if
     /// the user is not logged in.
     ///
-    /// Divar requires a reply within 2 seconds at the 99th percentile. Leave slow work to the page.
+    /// Reply within [2 seconds](crate::guide::errors#time). Leave slow work to the page.
     #[derive(Clone, Debug, PartialEq)]
     pub struct OpenApp {
         source: Option<Source>,
