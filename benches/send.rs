@@ -10,7 +10,7 @@ use kenar::secret::{AccessToken, ApiKey};
 use kenar::transport::{HttpTransport, HyperTransport, ReqwestTransport};
 use kenar::{ChatApi as _, Client, ConversationMessage};
 use serde_json::Value;
-use support::message::{json_message, plain_message, typed_message};
+use support::message::{json_message, plain_message, plain_message_with_parsed_link, typed_message};
 use support::plain;
 use support::stub::Stub;
 use support::{Contestant, Effort, cpu_time, measure, print_table, stay_on_one_core};
@@ -45,6 +45,7 @@ fn main() {
                 contestant(&runtime, KENAR, in_flight, send_kenar, kenar(&origin)),
                 contestant(&runtime, DERIVE, in_flight, send_derive, plain()),
                 contestant(&runtime, "derive, with a time limit", in_flight, send_derive, limited),
+                contestant(&runtime, "derive, with its link parsed", in_flight, send_derive_parsed, plain()),
                 contestant(&runtime, "Value", in_flight, send_value, plain()),
                 contestant(&runtime, "kenar over reqwest", in_flight, send_kenar, kenar_over_reqwest(&origin)),
                 contestant(
@@ -65,7 +66,7 @@ fn main() {
                 ),
             ],
         );
-        let (built, kept) = times.split_at(6);
+        let (built, kept) = times.split_at(7);
         let title = format!("a send of {} bytes, {in_flight} in flight", written.len());
         print_table(&format!("{title}, a new message each time"), DERIVE, built, |_| String::new());
         print_table(&format!("{title}, the same message each time"), DERIVE_KEPT, kept, |_| String::new());
@@ -177,6 +178,10 @@ impl Plain {
 
 async fn send_derive(plain: Arc<Plain>) {
     plain.send(&plain_message()).await;
+}
+
+async fn send_derive_parsed(plain: Arc<Plain>) {
+    plain.send(&plain_message_with_parsed_link()).await;
 }
 
 async fn send_kept_derive(plain: Arc<Plain>) {

@@ -36,8 +36,17 @@ pub fn typed_message() -> ConversationMessage {
     ])
 }
 
-/// Built with hand-written structs.
+/// Built with hand-written structs, with its link as it is.
 pub fn plain_message() -> plain::ConversationMessage {
+    plain_message_with(TRACKING.to_owned())
+}
+
+/// Built with hand-written structs, with its link parsed.
+pub fn plain_message_with_parsed_link() -> plain::ConversationMessage {
+    plain_message_with(url::Url::parse(TRACKING).unwrap().into())
+}
+
+fn plain_message_with(link: String) -> plain::ConversationMessage {
     let order = |step: &str| Order { order: "order-17".to_owned(), step: step.to_owned() };
     let button = |caption: &str, icon, action| plain::Button { action, icon, caption: caption.to_owned() };
     let post_token = || POST.to_owned();
@@ -62,7 +71,7 @@ pub fn plain_message() -> plain::ConversationMessage {
                 },
                 Row {
                     buttons: vec![
-                        button("پیگیری", plain::Icon::Send, Action::OpenDirectLink(TRACKING.to_owned())),
+                        button("پیگیری", plain::Icon::Send, Action::OpenDirectLink(link)),
                         button("آگهی", plain::Icon::Send, Action::OpenPostPage { post_token: post_token() }),
                         button("مدیریت", plain::Icon::Send, Action::OpenPostManagePage { post_token: post_token() }),
                     ],
