@@ -1,21 +1,32 @@
 //! Promise: the program saves its session however it ends, and restores only what is whole.
 
 #[cfg(unix)]
-use std::process::Output;
+use std::process::{Command, Output};
 
 #[cfg(unix)]
 use serde_json::Value;
 
 #[cfg(unix)]
-use crate::binary::{PROGRAM, Running, isolated, program};
+use crate::binary::{PROGRAM, Running, isolated};
 use crate::binary::{Scratch, failed};
+
+/// The program with the default of `SIGHUP`: it inherits another one from tests that run under `nohup`.
+#[cfg(unix)]
+fn hearing_hang_ups() -> Command {
+    let script = "import os, signal, sys\n\
+                  signal.signal(signal.SIGHUP, signal.SIG_DFL)\n\
+                  os.execv(sys.argv[1], sys.argv[1:])\n";
+    let mut command = isolated("python3");
+    command.env("KENAR_SANDBOX_PORT", "0").args(["-c", script, PROGRAM]);
+    command
+}
 
 #[cfg(unix)]
 #[test]
 fn signal_stops_it_and_prints_the_session() {
     for signal in ["-INT", "-TERM", "-HUP"] {
         let saved = Scratch::new(&format!("saved{signal}.json"), "");
-        let mut command = program();
+        let mut command = hearing_hang_ups();
         command.args(["--person", "سارا", "--save", saved.path()]);
         let (code, rest) = Running::start(command).stop(signal);
         assert_eq!(code, Some(0), "{signal}: {rest}");
@@ -24,7 +35,7 @@ fn signal_stops_it_and_prints_the_session() {
         let session: Value = serde_json::from_str(&std::fs::read_to_string(&saved.0).unwrap()).unwrap();
         assert_eq!(session, state["session"]);
 
-        let mut command = program();
+        let mut command = hearing_hang_ups();
         command.args(["--restore", saved.path()]);
         let (_, rest) = Running::start(command).stop(signal);
         assert_eq!(serde_json::from_str::<Value>(&rest).unwrap()["session"]["people"], session["people"]);
@@ -82,7 +93,8 @@ fn dangling_reference_is_named_with_the_file() {
 fn closed_terminal_saves_the_session() {
     let saved = Scratch::new("hung-up.json", "");
     // Closing the other end of the terminal sends `SIGHUP`, and makes every later write fail.
-    let script = "import os, pty, sys\n\
+    let script = "import os, pty, signal, sys\n\
+                  signal.signal(signal.SIGHUP, signal.SIG_DFL)\n\
                   child, terminal = pty.fork()\n\
                   if child == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
                   seen = b''\n\
