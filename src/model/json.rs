@@ -37,13 +37,14 @@ fn utf8(text: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(text).map_or_else(|_| Cow::Owned(marked(text)), Cow::Borrowed)
 }
 
-/// Marks invalid UTF-8 by a lone surrogate, which `serde_json` accepts only in ignored values too.
+/// Marks invalid UTF-8 by a lone surrogate, which `serde_json` accepts only in ignored values too. What is before or after it
+/// can use up one of its neighbours.
 fn marked(text: &[u8]) -> String {
     let mut marked = String::new();
     for chunk in text.utf8_chunks() {
         marked.push_str(chunk.valid());
         if !chunk.invalid().is_empty() {
-            marked.push_str("\\ud800");
+            marked.push_str(r"\ud800\ud800\ud800");
         }
     }
     marked

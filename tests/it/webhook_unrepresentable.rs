@@ -63,10 +63,12 @@ fn invalid_json_is_rejected() {
 
 #[test]
 fn invalid_utf8_is_rejected_only_in_known_fields() {
-    let known: [&[u8]; 3] = [
+    let known: [&[u8]; 5] = [
         b"{\"post_token\":\"\xff\",\"type\":\"\xd8\"}",
         b"{\"conversation_id\":\"c-\xe2\x82\",\"type\":\"\xff\"}",
         b"{\"post_token\xff\":\"QYabcdef\"}",
+        b"{\"post_token\":\"ab\xff\\udc00\",\"type\":\"ab\xff\\udc00\"}",
+        b"{\"post_token\":\"ab\\\xff\",\"type\":\"ab\\\xff\"}",
     ];
     for body in known {
         for (webhook, read) in webhooks(body) {

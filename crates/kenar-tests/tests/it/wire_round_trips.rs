@@ -38,7 +38,8 @@ fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value:
 
 /// The text of a request is not written by `serde`.
 fn assert_sent_as_serialised(operation: &impl Operation, message: &impl Serialize) {
-    let request = operation.request(&BaseUrls::default()).unwrap();
+    // An empty text is not sent.
+    let Ok(request) = operation.request(&BaseUrls::default()) else { return };
     let sent = std::str::from_utf8(request.body().as_bytes().unwrap()).unwrap();
     assert_eq!(sent, serde_json::to_string(message).unwrap());
 }
@@ -126,6 +127,7 @@ fn grid() -> BoxedStrategy<ButtonGrid> {
 
 fn content() -> impl Strategy<Value = OutgoingContent> {
     prop_oneof![
+        Just(OutgoingContent::Text(String::new())),
         text().prop_map(OutgoingContent::Text),
         text().prop_map(|token| OutgoingContent::Media(MediaToken::new(token))),
     ]
