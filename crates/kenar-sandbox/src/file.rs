@@ -14,16 +14,18 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         // A device or a pipe has no content to lose.
         return fs::write(path, content);
     }
+    let exists = old.is_some();
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut temporary = OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{:016x}", fastrand::u64(..)));
     let temporary = &path.with_file_name(temporary);
     match write_new(temporary, content, old).and_then(|()| fs::rename(temporary, path)) {
-        // The file is a mount of its own, as in a container. The copy beside it survives a crash.
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+        // The file is a mount of its own, as in a container (the copy beside it survives a crash), or its folder is
+        // read-only.
+        Err(error) if exists && is_of_folder(error.kind()) => {
             fs::write(path, content)?;
-            fs::remove_file(temporary)?;
+            let _ = fs::remove_file(temporary);
         }
         Err(error) => {
             // It may not exist.
@@ -38,6 +40,11 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+fn is_of_folder(error: io::ErrorKind) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error, PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
 }
 
 fn write_new(path: &Path, content: &[u8], like: Option<fs::Metadata>) -> io::Result<()> {
