@@ -56,6 +56,11 @@ pub(crate) fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_js
     value.ok_or_else(|| serde::de::Error::custom("no value"))
 }
 
+/// Parses strictly.
+pub(crate) fn from_utf8<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_str(std::str::from_utf8(text).map_err(serde_json::Error::custom)?)
+}
+
 /// Parses a text again, more slowly, for the path to the value that does not fit.
 pub(crate) fn misfit<T: DeserializeOwned>(text: &[u8]) -> Option<serde_path_to_error::Error<serde_json::Error>> {
     let text = utf8(text);
@@ -236,11 +241,6 @@ impl RawJson {
         let mut json = Vec::with_capacity(64);
         serde_json::to_writer(&mut json, value)?;
         String::from_utf8(json).map(Self).map_err(serde_json::Error::custom)
-    }
-
-    pub(crate) fn of_text(text: &[u8]) -> Result<Self, serde_json::Error> {
-        let text = std::str::from_utf8(text).map_err(serde_json::Error::custom)?;
-        serde_json::from_str(text)
     }
 
     /// The JSON text.

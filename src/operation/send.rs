@@ -5,7 +5,7 @@ use http::Response;
 
 use crate::model::members::{self, Members};
 use crate::model::wire::{deserialize, serialize, setters, wire};
-use crate::model::{BotMessage, ConversationId, ConversationMessage, UserId};
+use crate::model::{BotMessage, ConversationId, ConversationMessage, InvalidMessage, UserId};
 use crate::request::response::{self, UnexpectedResponse};
 use crate::request::{
     ApiKeyPermission, Content, Credential, IncomingRequest, InvalidRequest, Metadata, Operation, ParseOperation,
@@ -82,8 +82,7 @@ impl Operation for SendMessage<'_> {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        self.message.check().map_err(InvalidRequest::new)?;
-        content(&*self.message)
+        content(&*self.message, self.message.check())
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendMessageResponse, UnexpectedResponse> {
@@ -181,8 +180,7 @@ impl Operation for SendBotMessage<'_> {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        self.message.check().map_err(InvalidRequest::new)?;
-        content(&*self.message)
+        content(&*self.message, self.message.check())
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
@@ -215,8 +213,7 @@ impl Operation for SendBotMessageToUser<'_> {
     }
 
     fn content(&self) -> Result<Content, InvalidRequest> {
-        self.message.check().map_err(InvalidRequest::new)?;
-        content(&*self.message)
+        content(&*self.message, self.message.check())
     }
 
     fn read(&self, response: &Response<Bytes>) -> Result<SendBotMessageResponse, UnexpectedResponse> {
@@ -235,7 +232,8 @@ impl ParseOperation for SendBotMessageToUser<'_> {
 /// The size of a message with all its buttons.
 const USUAL_JSON_BYTES: usize = 2048;
 
-fn content(message: &impl Members) -> Result<Content, InvalidRequest> {
+fn content(message: &impl Members, check: Result<(), InvalidMessage>) -> Result<Content, InvalidRequest> {
+    check.map_err(InvalidRequest::new)?;
     members::json_text(message, USUAL_JSON_BYTES).map(Content::of_json).map_err(InvalidRequest::new)
 }
 

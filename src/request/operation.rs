@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{BaseUrls, Body, Content, Credential, InvalidRequest, Metadata, response};
 use crate::error::Error;
+use crate::model::json;
 use crate::redact::Secrets;
 use crate::secret::AccessToken;
 
@@ -242,7 +243,6 @@ impl<'a> IncomingRequest<'a> {
     ///
     /// [`InvalidRequest`] if the body is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, InvalidRequest> {
-        let text = std::str::from_utf8(self.body).map_err(InvalidRequest::new)?;
-        serde_json::from_str(text).map_err(InvalidRequest::new)
+        json::from_utf8(self.body).map_err(InvalidRequest::new)
     }
 }

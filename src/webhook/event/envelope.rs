@@ -4,6 +4,7 @@ use super::{
     AccessRevoked, Event, EventKind, MessageEvent, PaymentTransaction, PostUpdate, RevocationFields, UndecodableEvent,
     UndecodableReason, UnknownEvent,
 };
+use crate::model::json;
 use crate::model::lenient::{self, Fields, ObjectSlot, Place, Slot};
 use crate::model::wire::fields;
 use crate::model::{Message, MessageFields, RawJson};
@@ -14,7 +15,8 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Rejection> {
     let mut envelope = Envelope::default();
     Rejection::unless_object(body, &mut envelope)?;
     envelope.event().or_else(|misfit| {
-        RawJson::of_text(lenient::without_bom(body)).map(|raw| misfit.with(raw)).map_err(Rejection::not_json)
+        let raw: RawJson = json::from_utf8(lenient::without_bom(body)).map_err(Rejection::not_json)?;
+        Ok(misfit.with(raw))
     })
 }
 
