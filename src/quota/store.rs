@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -161,7 +162,7 @@ pub struct MemoryQuota {
 struct Counted {
     name: String,
     /// Latest first.
-    calls: Vec<Timestamp>,
+    calls: VecDeque<Timestamp>,
     state: QuotaState,
 }
 
@@ -208,7 +209,7 @@ impl QuotaStore for MemoryQuota {
             if wait > max_wait.min(QuotaLimits::MAX_WAIT) {
                 return Reservation::Refused(wait);
             }
-            quota.calls.insert(0, next);
+            quota.calls.push_front(next);
             quota.calls.truncate(in_minute);
             quota.state.count(limits.day(next));
             Reservation::Granted(wait)
