@@ -15,7 +15,7 @@ mod value;
 
 use std::error::Error;
 use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -69,7 +69,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     saved.and(printed)
 }
 
-/// Checks that the session can be saved to this file at the end, which replaces it by a new file.
+/// Checks that the session can be saved to this file at the end, which replaces it by a new file where the folder permits.
 fn check_writable(path: &Path) -> io::Result<()> {
     let is_new = !path.exists();
     OpenOptions::new().append(true).create(true).open(path)?;
@@ -79,8 +79,12 @@ fn check_writable(path: &Path) -> io::Result<()> {
     let path = path.canonicalize()?;
     if path.is_file() {
         let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-        OpenOptions::new().write(true).create_new(true).open(&beside)?;
-        std::fs::remove_file(beside)?;
+        match OpenOptions::new().write(true).create_new(true).open(&beside) {
+            Ok(_) => std::fs::remove_file(beside)?,
+            // The file is written in place then.
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
@@ -89,7 +93,7 @@ fn check_writable(path: &Path) -> io::Result<()> {
 fn print(text: &str) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
 }
